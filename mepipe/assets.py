@@ -1,0 +1,171 @@
+"""The data about faces in ``landmarks/``, and the model files it names.
+
+The folder stands beside the package in a checkout or an editable install, and
+inside it (``mepipe/_landmarks``) in a wheel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mepipe.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Role = Literal["expressive", "eye", "rigid"]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """An entry of ``models.json``: a file that an installed package ships."""
+
+    name: str
+    file: str
+    package: str
+    distribution: str
+    folder: str
+    size: int
+    sha256: str
+    source: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """A facial region: a polygon whose vertices are combinations of landmarks.
+
+    ``vertices`` holds, for each vertex, pairs (landmark, weight) that sum to 1.
+    """
+
+    name: str
+    role: Role
+    action_units: tuple[str, ...]
+    vertices: tuple[tuple[tuple[int, float], ...], ...]
+
+    def polygon(self, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the vertices (V, 2) for landmarks (68, 2), in the landmarks' unit."""
+        import numpy as np
+
+        return np.array(
+            [
+                np.sum([w * landmarks[i] for i, w in vertex], axis=0, dtype=np.float64)
+                for vertex in self.vertices
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Template:
+    """The aligned face.
+
+    ``points`` is (68, 2) in fractions of the side of the square aligned face,
+    x right and y down; ``inter_ocular`` the distance of the eye centres in that
+    unit; ``rigid`` the landmarks that alignment fits.
+    """
+
+    points: NDArray[np.float64]
+    inter_ocular: float
+    rigid: tuple[int, ...]
+
+
+def landmarks_dir() -> Path:
+    """Return the folder of face data, wherever mepipe is installed."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "_landmarks", package.parent / "landmarks"):
+        if (folder / "template.json").is_file():
+            return folder
+    raise UsageError(
+        f"mepipe's face data (template.json) is missing beside {package}",
+        "Reinstall mepipe.",
+    )
+
+
+def _read(name: str) -> Any:
+    return json.loads((landmarks_dir() / name).read_text(encoding="utf-8"))
+
+
+@cache
+def asset_digest(name: str) -> str:
+    """Return the sha256 of the *content* of a JSON asset, whatever its white space."""
+    canonical = json.dumps(_read(name), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@cache
+def template() -> Template:
+    """Return the 68-point template."""
+    import numpy as np
+
+    data = _read("template.json")
+    points = np.array(data["points"], dtype=np.float64)
+    points.setflags(write=False)
+    return Template(points, float(data["inter_ocular"]), tuple(data["rigid"]))
+
+
+@cache
+def regions() -> tuple[Region, ...]:
+    """Return every facial region, in the order of the file."""
+    return tuple(
+        Region(
+            name=entry["name"],
+            role=entry["role"],
+            action_units=tuple(entry["action_units"]),
+            vertices=tuple(
+                ((vertex, 1.0),)
+                if isinstance(vertex, int)
+                else tuple((int(i), float(w)) for i, w in vertex.items())
+                for vertex in entry["polygon"]
+            ),
+        )
+        for entry in _read("regions.json")["regions"]
+    )
+
+
+@cache
+def model_files() -> tuple[ModelFile, ...]:
+    """Return the manifest of model files."""
+    return tuple(ModelFile(**entry) for entry in _read("models.json")["models"])
+
+
+def model_path(name: str) -> Path:
+    """Return where the model file ``name`` is, checking that its size is right.
+
+    The package that ships it is located, never imported (its import needs the
+    withdrawn ``pkg_resources``).
+    """
+    model = next(m for m in model_files() if m.name == name)
+    install = f"Run: pip install --force-reinstall {model.distribution}"
+    spec = importlib.util.find_spec(model.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError(f"the model file {model.file} is missing", install)
+    path = Path(next(iter(spec.submodule_search_locations))) / model.folder / model.file
+    if not path.is_file():
+        raise UsageError(f"the model file {path} is missing", install)
+    if path.stat().st_size != model.size:
+        raise UsageError(
+            f"the model file {path} has {path.stat().st_size} bytes, not {model.size}", install
+        )
+    return path
+
+
+@cache
+def verified_model_path(name: str) -> Path:
+    """Return where the model file ``name`` is, once its sha256 was found right."""
+    path = model_path(name)
+    model = next(m for m in model_files() if m.name == name)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != model.sha256:
+        raise UsageError(
+            f"the model file {path} has the sha256 {digest}, not {model.sha256}",
+            f"Run: pip install --force-reinstall {model.distribution}",
+        )
+    return path

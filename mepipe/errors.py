@@ -1,0 +1,95 @@
+"""The errors that mepipe raises on purpose, and the exit code of each.
+
+Anything that is not one of these is a bug and keeps its traceback (exit 1).
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_BUG = 1
+EXIT_USAGE = 2
+EXIT_SOME_FAILED = 3
+EXIT_NOTHING_USABLE = 4
+EXIT_DAMAGE = 5
+EXIT_ENVIRONMENT = 6
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class MepipeError(Exception):
+    """An error with a way out.
+
+    Parameters
+    ----------
+    message
+        What was wrong, naming the input.
+    remedy
+        What the user can do about it; one sentence, may be empty.
+    """
+
+    exit_code = EXIT_BUG
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(MepipeError):
+    """A wrong option, an unknown setting, no dataset recognised, a missing model file."""
+
+    exit_code = EXIT_USAGE
+
+
+class NothingUsableError(MepipeError):
+    """The run ended without one usable clip."""
+
+    exit_code = EXIT_NOTHING_USABLE
+
+
+class DamageError(MepipeError):
+    """A cache object does not match its digest or its declaration."""
+
+    exit_code = EXIT_DAMAGE
+
+
+class SystemProblemError(MepipeError):
+    """No space, an I/O error or missing permission on the cache or the output."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+
+class BadDataError(MepipeError):
+    """The clip cannot be used, whatever the machine: the failure is a result.
+
+    The message must follow from the bytes of the input and the settings alone
+    (it is stored under the key of the object that it stands for), so it names
+    frames by position and never by path.
+
+    Parameters
+    ----------
+    message, remedy
+        As for `MepipeError`.
+    position
+        0-based position of the frame in the clip that was bad, if one was.
+    """
+
+    exit_code = EXIT_SOME_FAILED
+
+    def __init__(self, message: str, remedy: str = "", position: int | None = None) -> None:
+        super().__init__(message, remedy)
+        self.position = position
+        self.args = (message, remedy, position)
+
+
+class UnreadableInputError(MepipeError):
+    """A file of the dataset cannot be read now, or changed while it was read.
+
+    Unlike `BadDataError` it says nothing lasting about the data: it is
+    reported for the clip and never stored.
+    """
+
+    exit_code = EXIT_SOME_FAILED
