@@ -1,0 +1,176 @@
+"""From TOML and ``--set`` to a `Config`, and back to commented TOML."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from mepipe.config.settings import Config
+from mepipe.errors import UsageError
+
+
+def load_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Config:
+    """Return the configuration: defaults, then the file, then the assignments.
+
+    Parameters
+    ----------
+    path
+        A TOML file with a table per stage; None for the defaults alone.
+    assignments
+        ``stage.key=value``; the value is read as TOML and, failing that, as text.
+
+    Raises
+    ------
+    UsageError
+        For a file that cannot be read, an unknown or misspelt name (with the
+        nearest known one), or a value that does not fit.
+    """
+    data: dict[str, Any] = {}
+    origin = "--set"
+    if path is not None:
+        origin = str(path)
+        data = _read_toml(path)
+        for section, values in data.items():
+            _section(section, origin)
+            if not isinstance(values, dict):
+                raise UsageError(
+                    f"{origin}: {section} is a section, not a setting",
+                    f"Write the header [{section}], and the setting below it.",
+                )
+            for key in values:
+                _check_key(section, key, origin)
+    for assignment in assignments:
+        section, key, value = _parse_assignment(assignment)
+        data.setdefault(section, {})[key] = value
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise UsageError(*_explain(error, origin)) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the configuration {path}: {error.strerror}",
+            "`mepipe config > mepipe.toml` writes one with every setting.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} is not valid TOML: {error}",
+            "`mepipe config` prints a valid one with every setting.",
+        ) from error
+
+
+def _parse_assignment(assignment: str) -> tuple[str, str, Any]:
+    name, equals, text = assignment.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not equals or not dot:
+        raise UsageError(
+            f"--set {assignment}: not of the form stage.key=value",
+            "For example: --set tensor.size=56",
+        )
+    _section(section, "--set")
+    _check_key(section, key, "--set")
+    try:
+        return section, key, tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return section, key, text.strip()
+
+
+def _section(name: str, origin: str) -> type[BaseModel]:
+    field = Config.model_fields.get(name)
+    if field is None:
+        _unknown(f"section {name!r}", name, Config.model_fields, origin)
+    model = field.annotation if field is not None else None
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    return model
+
+
+def _check_key(section: str, key: str, origin: str) -> None:
+    keys = [field.alias or name for name, field in _section(section, origin).model_fields.items()]
+    if key not in keys:
+        _unknown(f"setting {section}.{key}", key, keys, origin, f"{section}.")
+
+
+def _unknown(what: str, name: str, known: Iterable[str], origin: str, prefix: str = "") -> None:
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if not near:
+        # A setting may be known in another section.
+        near_elsewhere = [
+            f"{section}.{key}"
+            for section in Config.model_fields
+            for key in _section(section, origin).model_fields
+            if key == name and prefix
+        ]
+        hint = f"Did you mean {near_elsewhere[0]}?" if near_elsewhere else ""
+    else:
+        hint = f"Did you mean {prefix}{near[0]}?"
+    raise UsageError(
+        f"{origin}: unknown {what}", hint or f"Known are: {', '.join(prefix + k for k in known)}."
+    )
+
+
+def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"][:2])
+    message = f"{origin}: {name} = {first['input']!r}: {first['msg'].lower()}"
+    return message, "`mepipe config` prints every setting with what it may be."
+
+
+def render(config: Config) -> str:
+    """Return ``config`` as TOML with a comment on every setting.
+
+    Reading it back gives an equal configuration. A setting without a value is
+    written as a comment.
+    """
+    lines: list[str] = []
+    for section, field in Config.model_fields.items():
+        model = getattr(config, section)
+        lines += [f"# {_summary(model)}", f"[{section}]"]
+        for name, entry in type(model).model_fields.items():
+            key, value = entry.alias or name, getattr(model, name)
+            lines.append(f"# {entry.description}{_choices(entry.annotation)}")
+            lines.append(f"# {key} =" if value is None else f"{key} = {_toml(value)}")
+        lines.append("")
+        del field
+    return "\n".join(lines)
+
+
+def _summary(model: BaseModel) -> str:
+    return (type(model).__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def _choices(annotation: Any) -> str:
+    from typing import Literal, get_args, get_origin
+
+    if get_origin(annotation) is not Literal:
+        return ""
+    return f" ({' | '.join(str(choice) for choice in get_args(annotation))})"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    # A JSON string is a TOML basic string, and numbers are written alike.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Say which settings differ between two dumps of one section, as ``key from a to b``."""
+    return [
+        f"{key} from {before.get(key)!r} to {after.get(key)!r}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]

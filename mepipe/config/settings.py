@@ -1,0 +1,168 @@
+"""Every setting of mepipe: one frozen model per stage, defaults included.
+
+The field order here is the order of ``mepipe config``; the descriptions are its
+comments. Times are in milliseconds, lengths in the unit that the name or the
+description says.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseModel):
+    """Base of every settings model: immutable, no unknown names, finite numbers."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+
+class DataSettings(Settings):
+    """How datasets are read and their errors handled."""
+
+    fps: Positive | None = Field(
+        None, description="frames per second, where the dataset does not say; unset: unknown"
+    )
+    repair: Literal["spot", "midpoint", "drop", "error"] = Field(
+        "spot", description="what becomes of an annotation that cannot be right"
+    )
+    missing: Literal["nearest", "error"] = Field(
+        "nearest", description="a frame that is named but absent: the nearest one, or an error"
+    )
+    max_missing: int = Field(
+        2, ge=0, description="how many frames away the nearest one may be; beyond, the clip fails"
+    )
+
+
+class LabelSettings(Settings):
+    """How emotion words become classes."""
+
+    classes: str = Field(
+        "megc3",
+        description="megc3 (negative, positive, surprise), emotion (the words), or a FILE.toml",
+    )
+
+
+class FaceSettings(Settings):
+    """The face stage: detection, landmarks, alignment."""
+
+    align: Literal["clip", "per-frame"] = Field(
+        "clip", description="one transform for the whole clip, or one per frame, steadied"
+    )
+    search_size: int = Field(
+        480, ge=80, description="long side in px that is searched first; then the full size"
+    )
+    spread: int = Field(
+        8, ge=0, description="frames over the clip that are tried when the first ones have no face"
+    )
+    steady_ms: Positive = Field(
+        100.0, description="per-frame only: the transforms are smoothed with this sigma, in ms"
+    )
+
+
+class SpotSettings(Settings):
+    """The spot stage: onset, apex and offset."""
+
+    method: Literal["auto", "flow-peak", "middle"] = Field(
+        "auto",
+        description="auto uses annotations and finds what they lack; the others ignore them",
+    )
+    fallback: Literal["flow-peak", "middle"] = Field(
+        "flow-peak", description="how auto finds what is not annotated"
+    )
+    no_movement: Literal["keep", "fail"] = Field(
+        "keep", description="a clip without visible movement: keep the best candidate, or fail"
+    )
+    size: int = Field(160, ge=64, le=512, description="side of the face that is searched, in px")
+    smooth_ms: Positive = Field(20.0, description="smoothing of the motion curve, in ms")
+    threshold: Positive = Field(
+        3.0, description="a movement is a peak this many times above the curve's noise"
+    )
+
+
+class FlowSettings(Settings):
+    """The flow stage: TV-L1 from the onset to the apex frame on the aligned face."""
+
+    size: int = Field(224, ge=64, le=1024, description="side of the aligned face, in px")
+    stabilise: Literal["similarity", "translation", "none"] = Field(
+        "similarity", description="head motion fitted on rigid regions and removed before flow"
+    )
+    keep_faces: bool = Field(False, description="store the two aligned faces beside the flow")
+    tau: Positive = Field(0.25, description="TV-L1: time step of the dual scheme")
+    lambda_: Positive = Field(0.15, alias="lambda", description="TV-L1: weight of the data term")
+    theta: Positive = Field(0.3, description="TV-L1: tightness of the coupling")
+    gamma: float = Field(0.0, ge=0, description="TV-L1: weight of the illumination term")
+    scales: int = Field(5, ge=1, description="TV-L1: levels of the pyramid")
+    scale_step: float = Field(0.8, gt=0, lt=1, description="TV-L1: size of a level to the next")
+    warps: int = Field(5, ge=1, description="TV-L1: warps a level")
+    epsilon: Positive = Field(0.01, description="TV-L1: stopping threshold")
+    inner_iterations: int = Field(30, ge=1, description="TV-L1: inner iterations a warp")
+    outer_iterations: int = Field(10, ge=1, description="TV-L1: outer iterations a warp")
+    median: Literal[1, 3, 5] = Field(5, description="TV-L1: side of the median filter (1: none)")
+
+
+class TensorSettings(Settings):
+    """The tensor stage: u, v and optical strain at the network's size."""
+
+    size: int = Field(28, ge=4, description="side of the tensor, in cells")
+    scale: Literal["fixed", "clip", "minmax", "none"] = Field(
+        "fixed",
+        description="fixed: by the distance between the eyes, the same for every clip; "
+        "clip: by the clip's largest motion; minmax: each channel 0 to 1; none: px",
+    )
+    displacement_range: Positive = Field(
+        0.03, description="fixed: motion that becomes 1, as a fraction of the inter-ocular distance"
+    )
+    strain_range: Positive = Field(0.1, description="fixed: strain that becomes 1")
+
+
+class ModelSettings(Settings):
+    """The classifier's network."""
+
+    name: Literal["spp"] = Field("spp", description="the network")
+    kernels: tuple[int, ...] = Field(
+        (2, 3, 4, 5, 6), description="pooling kernels of the spatial pyramid's branches"
+    )
+    position: int = Field(2, ge=1, le=5, description="the pyramid stands after this layer")
+    pool: Literal["max", "average"] = Field("max", description="pooling in the branches")
+    width: int = Field(32, ge=4, description="channels of the first layer; later ones follow")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout before the classifier")
+    recentre: Literal["auto", "always", "never"] = Field(
+        "auto", description="subtract the median of u and of v (auto: where features are minmax)"
+    )
+
+
+class TrainSettings(Settings):
+    """How the classifier is trained: fixed epochs, last weights."""
+
+    epochs: int = Field(60, ge=1, description="epochs; the last weights are used")
+    batch: int = Field(32, ge=2, description="clips a step")
+    learning_rate: Positive = Field(1e-3, description="peak of the one-cycle schedule (AdamW)")
+    weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay (AdamW)")
+    balance: bool = Field(True, description="weigh classes by the inverse of their frequency")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")
+    mirror: bool = Field(True, description="augment: left and right exchanged, u negated")
+    amplitude: float = Field(
+        0.3, ge=0, lt=1, description="augment: flow scaled by up to this share either way"
+    )
+    shift: int = Field(2, ge=0, description="augment: moved by up to so many cells")
+    seeds: int = Field(3, ge=1, description="repetitions; results are means over them")
+    seed: int = Field(0, ge=0, description="the first seed")
+
+
+class Config(Settings):
+    """The whole configuration, a section per stage."""
+
+    data: DataSettings = DataSettings()
+    labels: LabelSettings = LabelSettings()
+    face: FaceSettings = FaceSettings()
+    spot: SpotSettings = SpotSettings()
+    flow: FlowSettings = FlowSettings()
+    tensor: TensorSettings = TensorSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
