@@ -1,0 +1,1 @@
+"""Clips and annotations, one reader per dataset, label schemes as data."""

@@ -1,0 +1,234 @@
+"""The reader of a generic folder: anybody's own videos or image sequences.
+
+::
+
+    subject/clip.mp4        (.avi, .mov, .mkv, .gif)   id  NAME/subject/clip
+    subject/clip/*.jpg      (.jpeg, .png, .bmp)        id  NAME/subject/clip
+    clip.mp4                subject unknown            id  NAME/clip
+    labels.csv              optional, see `mepipe.datasets.label_table`
+
+NAME is the folder's name unless the user gives another; for a single video
+file it is the file's name without its ending. A clip's person is
+``NAME/subject``; a video directly in the folder has none, and no label. Other
+files (README.txt, truth.csv) are ignored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mepipe.datasets import labels
+from mepipe.datasets.annotation import mark
+from mepipe.datasets.frames_on_disk import (
+    VIDEO_SUFFIXES,
+    Listing,
+    frames_among,
+    has_images,
+    list_folder,
+)
+from mepipe.datasets.label_table import Labels, find_labels, read_labels
+from mepipe.datasets.model import (
+    Clip,
+    Dataset,
+    Images,
+    Note,
+    NotRecognisedError,
+    Reject,
+    Video,
+)
+from mepipe.errors import BadDataError, MepipeError, UnreadableInputError, UsageError
+
+_UNREAD_VIDEOS = frozenset({".wmv", ".webm", ".m4v", ".mpg", ".mpeg", ".flv", ".mts", ".3gp"})
+_LOOKED_FOR = (
+    "a generic folder: subject/clip.mp4, subject/clip/*.jpg or clip.mp4 "
+    "(videos: mp4, avi, mov, mkv, gif; images: jpg, jpeg, png, bmp)"
+)
+
+_Key = tuple[str, str]  # subject (empty: unknown), clip
+
+
+@dataclass
+class _Disk:
+    """What lies in the folder: for each clip its sources, or why they cannot be read."""
+
+    sources: dict[_Key, list[tuple[Path, Images | Video | MepipeError]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    notes: list[Note] = field(default_factory=list)
+
+
+def read(root: Path, name: str | None) -> Dataset:
+    """Read a generic folder, or one video; see `mepipe.datasets.model.Reader`."""
+    disk = _Disk()
+    table = None
+    if root.is_file():
+        if root.suffix.lower() not in VIDEO_SUFFIXES:
+            raise NotRecognisedError(f"{_LOOKED_FOR}, or one video file")
+        name = name or root.stem
+        disk.sources["", root.stem].append((root, Video(root)))
+    else:
+        name = name or root.name or "folder"
+        try:
+            listing = list_folder(root)
+        except UnreadableInputError as error:
+            raise UsageError(error.message, error.remedy) from error
+        _list_videos(root, "", listing, disk)
+        for subject in listing.folders:
+            _list_subject(root / subject, disk)
+        if not _anything(disk):
+            raise NotRecognisedError(_LOOKED_FOR)
+        table = find_labels(root, listing.files)
+    return _dataset(root, name, disk, read_labels(table, list(disk.sources)) if table else None)
+
+
+def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Dataset:
+    clips, rejects = [], []
+    notes = list(disk.notes)
+    for key, sources in disk.sources.items():
+        clip_id = "/".join(part for part in (name, *key) if part)
+        try:
+            source = _one_source(sources)
+            clips.append(_clip(clip_id, name, key, source, table=table, notes=notes))
+        except (BadDataError, UnreadableInputError) as error:
+            rejects.append(Reject(clip_id, type(error).__name__, error.message, error.remedy))
+    if table:
+        notes += [Note(None, text) for text in table.notes]
+    words = {clip.emotion for clip in clips if clip.emotion}
+    return Dataset(
+        name=name,
+        reader="folder",
+        root=root,
+        clips=tuple(sorted(clips, key=lambda clip: clip.id)),
+        rejects=tuple(sorted(rejects, key=lambda reject: reject.clip)),
+        notes=tuple(notes),
+        own_words=not words <= labels.VOCABULARY,
+    )
+
+
+def _clip(
+    clip_id: str,
+    name: str,
+    key: _Key,
+    source: Images | Video,
+    *,
+    table: Labels | None,
+    notes: list[Note],
+) -> Clip:
+    subject, _ = key
+    row = table.row(key) if table else {}
+    if table and not row:
+        notes.append(Note(clip_id, f"has no row in {table.path.name}: unlabelled"))
+    emotion = labels.normalise(row.get("emotion", ""))
+    if emotion and not subject:
+        notes.append(
+            Note(
+                clip_id,
+                "has an emotion but no subject, so it stays unlabelled: no evaluation "
+                "can leave its person out. Move it into a subject's folder",
+            )
+        )
+        emotion = ""
+    fps = _rate(row.get("fps", ""))
+    if row.get("fps") and fps is None:
+        notes.append(Note(clip_id, f"the fps {row['fps']!r} is no rate: not used"))
+    return Clip(
+        id=clip_id,
+        dataset=name,
+        subject=subject,
+        group=f"{name}/{subject}" if subject else "",
+        source=source,
+        fps=fps,
+        onset=mark(row.get("onset", "")),
+        apex=mark(row.get("apex", "")),
+        offset=mark(row.get("offset", "")),
+        emotion=emotion,
+        action_units=row.get("action_units", ""),
+    )
+
+
+def _rate(text: str) -> float | None:
+    """Return frames per second from a cell (``200``, ``29,97``), None if it is no rate."""
+    try:
+        rate = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return rate if 0 < rate < float("inf") else None
+
+
+def _one_source(sources: list[tuple[Path, Images | Video | MepipeError]]) -> Images | Video:
+    if len(sources) > 1:
+        raise BadDataError(
+            "several inputs are this clip: " + " and ".join(path.name for path, _ in sources),
+            "Rename or remove all of them but one.",
+        )
+    source = sources[0][1]
+    if isinstance(source, MepipeError):
+        raise source
+    return source
+
+
+def _anything(disk: _Disk) -> bool:
+    """Say whether there is a clip at all, if only one that must be rejected."""
+    return any(
+        not isinstance(source, MepipeError) or has_images(_listing_or_nothing(path))
+        for sources in disk.sources.values()
+        for path, source in sources
+    )
+
+
+def _listing_or_nothing(folder: Path) -> Listing:
+    try:
+        return list_folder(folder)
+    except UnreadableInputError:
+        return Listing((), (), ())
+
+
+def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Disk) -> None:
+    for file in listing.files:
+        path = folder / file
+        suffix = path.suffix.lower()
+        if suffix in VIDEO_SUFFIXES:
+            disk.sources[subject, path.stem].append((path, Video(path)))
+        elif suffix in _UNREAD_VIDEOS:
+            disk.notes.append(Note(None, f"{path}: {suffix} videos are not read"))
+    disk.notes += _unnameable(folder, listing.unnameable)
+
+
+def _list_subject(folder: Path, disk: _Disk) -> None:
+    try:
+        listing = list_folder(folder)
+    except UnreadableInputError as error:
+        disk.notes.append(Note(None, f"{error.message}: its clips are not used"))
+        return
+    _list_videos(folder, folder.name, listing, disk)
+    if has_images(listing):
+        disk.notes.append(
+            Note(
+                None,
+                f"{folder} holds images directly: not used; image sequences are subject/clip/*.jpg",
+            )
+        )
+    for clip in listing.folders:
+        path = folder / clip
+        source: Images | MepipeError
+        try:
+            inside = list_folder(path)
+            if inside.folders and not has_images(inside):
+                disk.notes.append(Note(None, f"{path} holds folders, no frames: not used"))
+                continue
+            frames = frames_among(path, inside)
+            source = frames.images
+            disk.notes += [
+                Note(None, f"{path / file} has no frame number: not used")
+                for file in frames.unnumbered
+            ]
+        except (BadDataError, UnreadableInputError) as error:
+            source = error
+        disk.sources[folder.name, clip].append((path, source))
+
+
+def _unnameable(folder: Path, names: Iterable[str]) -> list[Note]:
+    return [Note(None, f"{folder}: {name} is no UTF-8 name: not used") for name in names]

@@ -1,0 +1,141 @@
+"""labels.csv of a generic folder: which row belongs to which clip.
+
+Columns, any subset beside ``clip``: subject, clip, emotion, onset, apex,
+offset, fps, au. Frames are the numbers in the file names for images and 0-based
+positions for videos.
+
+A row finds its clip by the exact names; failing that without regard to case
+and Unicode form; failing that without leading zeros, which spreadsheets drop.
+The clip may be written with its file's ending. Where there is no subject
+column the clip's name alone must be unique.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES
+from mepipe.datasets.sheets import Row, read_table
+from mepipe.errors import BadDataError
+
+_REQUIRED = {"clip": ("clip",)}
+_OPTIONAL = {
+    "subject": ("subject",),
+    "emotion": ("emotion",),
+    "onset": ("onset",),
+    "apex": ("apex",),
+    "offset": ("offset",),
+    "fps": ("fps",),
+    "action_units": ("au", "action units"),
+}
+
+_Key = tuple[str, str]  # subject (empty: unknown), clip
+_Form = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The rows of a labels.csv by clip, and what there is to say of the others."""
+
+    path: Path
+    rows: Mapping[_Key, Sequence[Row]]
+    notes: tuple[str, ...]
+
+    def row(self, key: _Key) -> Mapping[str, str]:
+        """Return the cells of a clip, empty without a row.
+
+        Raises
+        ------
+        BadDataError
+            If two rows of the clip differ.
+        """
+        rows = self.rows.get(key, ())
+        if not rows:
+            return {}
+        contents = [{**row.cells, "subject": "", "clip": ""} for row in rows]
+        if any(content != contents[0] for content in contents):
+            listed = " and ".join(str(row.number) for row in rows)
+            raise BadDataError(
+                f"lines {listed} of {self.path.name} name this clip and differ",
+                "Delete all of them but one.",
+            )
+        return rows[0].cells
+
+
+def find_labels(root: Path, files: Iterable[str]) -> Path | None:
+    """Return the labels.csv among the files of a folder, in whatever case."""
+    found = sorted(name for name in files if name.casefold() == "labels.csv")
+    return root / found[0] if found else None
+
+
+def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
+    """Read a labels.csv and give its rows to the ``clips`` (subject, name) they name.
+
+    Raises
+    ------
+    UsageError
+        If the table cannot be read or has no column ``clip``.
+    """
+    table = read_table(path, key="clip", required=_REQUIRED, optional=_OPTIONAL)
+    subjects = any("subject" in row.cells for row in table.rows)
+    indices = [(form, _index(clips, form, subjects=subjects)) for form in _FORMS]
+    rows: dict[_Key, list[Row]] = defaultdict(list)
+    notes = [f"{path.name}: the column {text!r} is not used" for text in table.unused]
+    notes += [f"{path.name}: line {n} names no clip: ignored" for n in table.ignored]
+    for row in table.rows:
+        found = _find(row, indices)
+        what = "/".join(part for part in (row["subject"], row["clip"]) if part)
+        if len(found) == 1:
+            rows[found[0]].append(row)
+        elif found:
+            where = ", ".join(subject or "the folder itself" for subject, _ in found)
+            notes.append(
+                f"{path.name}: line {row.number} ({what}) fits clips of {where}: not used; a "
+                "column 'subject' would tell them apart"
+            )
+        else:
+            notes.append(f"{path.name}: line {row.number} ({what}) has no clip: not used")
+    notes += [
+        f"{path.name}: lines {' and '.join(str(row.number) for row in some)} name one clip"
+        for some in rows.values()
+        if len(some) > 1
+    ]
+    return Labels(path, rows, tuple(notes))
+
+
+def _as_written(text: str) -> str:
+    return text
+
+
+def _caseless(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _unpadded(text: str) -> str:
+    return text.lstrip("0") or "0" if text.isascii() and text.isdigit() else _caseless(text)
+
+
+_FORMS: tuple[_Form, ...] = (_as_written, _caseless, _unpadded)
+
+
+def _index(clips: Sequence[_Key], form: _Form, *, subjects: bool) -> Mapping[_Key, list[_Key]]:
+    index: dict[_Key, list[_Key]] = defaultdict(list)
+    for subject, clip in clips:
+        index[form(subject) if subjects else "", form(clip)].append((subject, clip))
+    return index
+
+
+def _find(row: Row, indices: Sequence[tuple[_Form, Mapping[_Key, list[_Key]]]]) -> list[_Key]:
+    names = [row["clip"]]
+    if Path(row["clip"]).suffix.lower() in VIDEO_SUFFIXES:
+        names.append(Path(row["clip"]).stem)
+    for name in names:
+        for form, index in indices:
+            found = index.get((form(row["subject"]), form(name)))
+            if found:
+                return found
+    return []

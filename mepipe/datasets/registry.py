@@ -1,0 +1,131 @@
+"""Which reader reads what: ``[NAME=]PATH`` to a dataset.
+
+A reader is one function (`mepipe.datasets.model.Reader`). Another package adds
+one with three lines in its pyproject.toml::
+
+    [project.entry-points."mepipe.datasets"]
+    mydata = "mypackage.reader:read"
+
+Readers are asked in the order of their names, the generic folder last; the
+first that recognises the tree reads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from mepipe.datasets.model import Dataset, NotRecognisedError
+from mepipe.errors import UsageError
+
+GROUP = "mepipe.datasets"
+GENERIC = "folder"
+# Also here, because a checkout on PYTHONPATH has no metadata.
+BUILTIN = {
+    "casme2": "mepipe.datasets.casme2:read",
+    GENERIC: "mepipe.datasets.folder:read",
+}
+
+
+def readers() -> tuple[EntryPoint, ...]:
+    """Return every registered reader in the order in which they are asked.
+
+    Raises
+    ------
+    UsageError
+        If two packages register different readers under one name.
+    """
+    found = {name: EntryPoint(name, value, GROUP) for name, value in BUILTIN.items()}
+    for entry in entry_points(group=GROUP):
+        known = found.setdefault(entry.name, entry)
+        if known.value != entry.value:
+            raise UsageError(
+                f"two dataset readers are called {entry.name}: {known.value} and {entry.value}",
+                "Uninstall one of the packages.",
+            )
+    return tuple(sorted(found.values(), key=lambda entry: (entry.name == GENERIC, entry.name)))
+
+
+def parse_spec(spec: str) -> tuple[str | None, Path]:
+    """Split ``[NAME=]PATH``; a path that exists is a path, whatever it contains.
+
+    Raises
+    ------
+    UsageError
+        If nothing lies at the path, or the name is empty.
+    """
+    name, equals, path = spec.partition("=")
+    if not _exists(spec) and equals and not set(name) & set("/\\"):
+        if not name.strip() or name in {".", ".."} or not name.isprintable():
+            raise UsageError(
+                f"{spec!r}: {name!r} is no name for a dataset", "Write NAME=PATH, or only PATH."
+            )
+        return name.strip(), _existing(path)
+    return None, _existing(spec)
+
+
+def open_dataset(spec: str) -> Dataset:
+    """Read the dataset at ``[NAME=]PATH``.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing, no reader recognises it, or the one that does
+        cannot read it as a whole.
+    """
+    name, root = parse_spec(spec)
+    looked_for = []
+    for entry in readers():
+        try:
+            dataset: Dataset = entry.load()(root, name)
+        except NotRecognisedError as error:
+            looked_for.append(error.message)
+        else:
+            return dataset
+    raise UsageError(
+        f"no dataset was recognised in {root}. Looked for {'; or for '.join(looked_for)}",
+        "Give the folder that holds one of these.",
+    )
+
+
+def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
+    """Read several datasets for one run.
+
+    Raises
+    ------
+    UsageError
+        As `open_dataset`, and if two datasets have one name or share a clip id.
+    """
+    datasets: dict[str, Dataset] = {}
+    owners: dict[str, Dataset] = {}
+    for spec in specs:
+        dataset = open_dataset(spec)
+        if dataset.name in datasets:
+            raise UsageError(
+                f"two datasets are called {dataset.name}: {datasets[dataset.name].root} and "
+                f"{dataset.root}",
+                "Give one another name, as NAME=PATH; the two trees of one set cannot be used "
+                "together.",
+            )
+        datasets[dataset.name] = dataset
+        for clip in dataset.clips:
+            if clip.id in owners:
+                raise UsageError(
+                    f"the clip {clip.id} is in both {owners[clip.id].root} and {dataset.root}",
+                    "Where these are two trees of one set, give one of them.",
+                )
+            owners[clip.id] = dataset
+    return tuple(datasets.values())
+
+
+def _exists(path: str) -> bool:
+    # os.path answers False where Path.exists raises (names too long, NUL).
+    return bool(path) and os.path.exists(os.path.expanduser(path))  # noqa: PTH110, PTH111
+
+
+def _existing(path: str) -> Path:
+    if not _exists(path):
+        raise UsageError(f"there is no file or folder {path!r}", "Check the path.")
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111

@@ -1,0 +1,236 @@
+import unicodedata
+
+import pytest
+from lookalikes import write_csv, write_folder, write_frames
+
+from mepipe.datasets.folder import read
+from mepipe.datasets.frames_on_disk import list_folder
+from mepipe.datasets.model import Mark, NotRecognisedError, Video
+from mepipe.errors import UnreadableInputError, UsageError
+
+
+def video(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"not read here")
+
+
+def ids(dataset):
+    return [clip.id for clip in dataset.clips]
+
+
+def texts(dataset, clip=None):
+    return [note.text for note in dataset.notes if note.clip == clip]
+
+
+def by_id(dataset):
+    return {clip.id: clip for clip in dataset.clips}
+
+
+def test_every_kind_of_clip(tmp_path):
+    dataset = read(write_folder(tmp_path / "mine"), None)
+    assert (dataset.name, dataset.reader, dataset.own_words) == ("mine", "folder", False)
+    assert ids(dataset) == ["mine/loose", "mine/s1/a", "mine/s1/b", "mine/s2/a", "mine/s2/images"]
+    assert dataset.rejects == ()
+    assert dataset.notes == dataset.notes[:1]
+    clips = by_id(dataset)
+    a = clips["mine/s1/a"]
+    assert (a.subject, a.group, a.dataset) == ("s1", "mine/s1", "mine")
+    assert (a.emotion, a.fps) == ("happiness", 29.97)
+    assert (a.onset, a.apex, a.offset) == (Mark(3), Mark(9), Mark(20))
+    assert a.source == Video(tmp_path / "mine/s1/a.mp4")
+    b = clips["mine/s1/b"]
+    assert (b.onset, b.apex, b.offset, b.fps) == (None, Mark(5), None, None)
+    assert clips["mine/s2/images"].source.numbers == (8, 9, 10)
+    loose = clips["mine/loose"]
+    assert (loose.subject, loose.group, loose.emotion) == ("", "", "")
+    assert texts(dataset, "mine/loose") == ["has no row in labels.csv: unlabelled"]
+
+
+def test_the_users_name_stands_in_ids_and_groups(tmp_path):
+    dataset = read(write_folder(tmp_path), "given")
+    assert ids(dataset)[1] == "given/s1/a"
+    assert dataset.clips[1].group == "given/s1"
+
+
+def test_one_video_file(tmp_path):
+    video(tmp_path / "face one.MP4")
+    dataset = read(tmp_path / "face one.MP4", None)
+    assert dataset.name == "face one"
+    assert ids(dataset) == ["face one/face one"]
+    assert read(tmp_path / "face one.MP4", "x").clips[0].id == "x/face one"
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(NotRecognisedError):
+        read(tmp_path / "notes.txt", None)
+
+
+def test_no_labels_is_no_problem(tmp_path):
+    video(tmp_path / "s/a.mkv")
+    dataset = read(tmp_path, "d")
+    assert dataset.clips[0].emotion == ""
+    assert dataset.notes == ()
+
+
+def test_own_words(tmp_path):
+    video(tmp_path / "s/a.mp4")
+    video(tmp_path / "s/b.mp4")
+    rows = [("subject", "clip", "emotion"), ("s", "a", " Bored "), ("s", "b", "happy")]
+    write_csv(tmp_path / "labels.csv", rows)
+    dataset = read(tmp_path, "d")
+    assert dataset.own_words
+    assert [clip.emotion for clip in dataset.clips] == ["bored", "happiness"]
+
+
+def test_rows_find_their_clips_as_spreadsheets_write_them(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "Zoé ü") for form in ("NFC", "NFD"))
+    for name in ("006/01", "Anna/Clip", f"{composed}/a b", "s/clip.v2"):
+        video(tmp_path / f"{name}.mp4")
+    rows = [
+        ("Subject", "CLIP", "emotion", "extra"),
+        ("6", "1", "fear", ""),
+        ("anna", "clip.MP4", "anger", ""),
+        (decomposed, "a b", "sad", ""),
+        ("s", "clip.v2", "disgust", "x"),
+    ]
+    write_csv(tmp_path / "Labels.CSV", rows, ";", "utf-8-sig")
+    dataset = read(tmp_path, "d")
+    assert {clip.subject: clip.emotion for clip in dataset.clips} == {
+        "006": "fear",
+        "Anna": "anger",
+        composed: "sadness",
+        "s": "disgust",
+    }
+    assert texts(dataset) == ["Labels.CSV: the column 'extra' is not used"]
+
+
+def test_exact_names_win_over_similar_ones(tmp_path):
+    for subject in ("6", "06"):
+        video(tmp_path / subject / "a.mp4")
+    rows = [("subject", "clip", "emotion"), ("06", "a", "fear"), ("6", "a", "anger")]
+    write_csv(tmp_path / "labels.csv", rows)
+    assert [clip.emotion for clip in read(tmp_path, "d").clips] == ["fear", "anger"]
+
+
+def test_without_a_subject_column_clip_names_must_be_unique(tmp_path):
+    for name in ("s1/a", "s2/a", "s2/b"):
+        video(tmp_path / f"{name}.mp4")
+    write_csv(tmp_path / "labels.csv", [("clip", "emotion"), ("a", "fear"), ("b", "anger")])
+    dataset = read(tmp_path, "d")
+    assert [clip.emotion for clip in dataset.clips] == ["", "", "anger"]
+    assert any("line 2 (a) fits clips of s1, s2" in text for text in texts(dataset))
+
+
+def test_rows_without_a_clip_and_clips_without_a_row_are_noted(tmp_path):
+    video(tmp_path / "s/a.mp4")
+    rows = [("subject", "clip", "emotion"), ("s", "gone", "fear"), ("t", "a", "fear")]
+    write_csv(tmp_path / "labels.csv", rows)
+    dataset = read(tmp_path, "d")
+    assert any("line 2 (s/gone) has no clip" in text for text in texts(dataset))
+    assert any("line 3 (t/a) has no clip" in text for text in texts(dataset))
+    assert texts(dataset, "d/s/a") == ["has no row in labels.csv: unlabelled"]
+
+
+def test_a_loose_video_keeps_its_frames_but_no_label(tmp_path):
+    video(tmp_path / "a.mp4")
+    rows = [("clip", "emotion", "onset", "fps"), ("a", "fear", "4", "fast")]
+    write_csv(tmp_path / "labels.csv", rows)
+    dataset = read(tmp_path, "d")
+    (clip,) = dataset.clips
+    assert (clip.emotion, clip.onset, clip.fps, clip.group) == ("", Mark(4), None, "")
+    assert len(texts(dataset, "d/a")) == 2
+
+
+@pytest.mark.parametrize(("cell", "fps"), [("29,97", 29.97), ("0", None), ("nan", None)])
+def test_rates(tmp_path, cell, fps):
+    video(tmp_path / "s/a.mp4")
+    write_csv(tmp_path / "labels.csv", [("subject", "clip", "fps"), ("s", "a", cell)], ";")
+    assert read(tmp_path, "d").clips[0].fps == fps
+
+
+def test_rows_that_differ_reject_the_clip_and_equal_ones_do_not(tmp_path):
+    for name in ("a", "b"):
+        video(tmp_path / f"s/{name}.mp4")
+    rows = [
+        ("subject", "clip", "emotion"),
+        ("s", "a", "fear"),
+        ("s", "a", "anger"),
+        ("s", "b", "fear"),
+        ("S", "b.mp4", "fear"),
+    ]
+    write_csv(tmp_path / "labels.csv", rows)
+    dataset = read(tmp_path, "d")
+    assert ids(dataset) == ["d/s/b"]
+    assert [r.clip for r in dataset.rejects] == ["d/s/a"]
+    assert "lines 2 and 3" in dataset.rejects[0].message
+
+
+def test_two_inputs_of_one_name_are_both_refused(tmp_path):
+    video(tmp_path / "s/a.mp4")
+    write_frames(tmp_path / "s/a", range(3))
+    video(tmp_path / "s/b.mp4")
+    video(tmp_path / "s/b.avi")
+    video(tmp_path / "s/c.avi")
+    dataset = read(tmp_path, "d")
+    assert ids(dataset) == ["d/s/c"]
+    assert [r.message for r in dataset.rejects] == [
+        "several inputs are this clip: a.mp4 and a",
+        "several inputs are this clip: b.avi and b.mp4",
+    ]
+
+
+def test_what_cannot_be_used_is_rejected_or_noted(tmp_path):
+    video(tmp_path / "s/a.mp4")
+    (tmp_path / "s/empty").mkdir()
+    write_frames(tmp_path / "s/twice", ("1", "01"))
+    write_frames(tmp_path / "s/deep/deeper", range(3))
+    write_frames(tmp_path / "t", range(3))
+    video(tmp_path / "s/old.wmv")
+    write_frames(tmp_path / "s/more", ("1", "x"), "{}.png")
+    video(tmp_path / ".hidden/a.mp4")
+    dataset = read(tmp_path, "d")
+    assert ids(dataset) == ["d/s/a", "d/s/more"]
+    assert [r.clip for r in dataset.rejects] == ["d/s/empty", "d/s/twice"]
+    notes = "\n".join(texts(dataset))
+    for part in ("deep holds folders", "t holds images directly", "old.wmv", "x.png has no frame"):
+        assert part in notes
+
+
+def test_an_unreadable_folder_does_not_stop_the_others(tmp_path, monkeypatch):
+    for name in ("s/a.mp4", "t/a.mp4"):
+        video(tmp_path / name)
+    write_frames(tmp_path / "s/images", range(3))
+    closed = {tmp_path / "t", tmp_path / "s/images"}
+
+    def guarded(folder):
+        if folder in closed:
+            raise UnreadableInputError(f"the folder {folder} cannot be read: closed", "Open it.")
+        return list_folder(folder)
+
+    monkeypatch.setattr("mepipe.datasets.folder.list_folder", guarded)
+    dataset = read(tmp_path, "d")
+    assert ids(dataset) == ["d/s/a"]
+    assert [(r.clip, r.error) for r in dataset.rejects] == [("d/s/images", "UnreadableInputError")]
+    assert any("its clips are not used" in text for text in texts(dataset))
+    closed.add(tmp_path)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(tmp_path, "d")
+
+
+def test_a_folder_whose_only_clip_is_bad_is_still_recognised(tmp_path):
+    write_frames(tmp_path / "s/twice", ("1", "01"))
+    dataset = read(tmp_path, "d")
+    assert dataset.clips == ()
+    assert len(dataset.rejects) == 1
+
+
+def test_labels_that_are_no_table(tmp_path):
+    video(tmp_path / "s/a.mp4")
+    (tmp_path / "labels.csv").write_text("subject,emotion\ns,fear\n")
+    with pytest.raises(UsageError, match="no cell reads 'clip'"):
+        read(tmp_path, "d")
+
+
+def test_nothing_to_read(tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "labels.csv").write_text("subject,clip\n")
+    with pytest.raises(NotRecognisedError, match=r"subject/clip.mp4"):
+        read(tmp_path, None)

@@ -1,0 +1,134 @@
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+from lookalikes import write_casme2, write_folder
+
+from mepipe.datasets import registry
+from mepipe.datasets.model import Dataset
+from mepipe.datasets.registry import BUILTIN, GROUP, open_dataset, open_datasets, parse_spec
+from mepipe.errors import UsageError
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Stand in for what is installed."""
+
+    def register(*entries):
+        monkeypatch.setattr(registry, "entry_points", lambda group: entries)
+
+    register()
+    return register
+
+
+def test_builtin_readers_need_no_metadata(registered):
+    assert [entry.name for entry in registry.readers()] == ["casme2", "folder"]
+
+
+def test_installed_readers_come_before_the_generic_folder(registered):
+    registered(
+        EntryPoint("zoo", "os:getcwd", GROUP), EntryPoint("folder", BUILTIN["folder"], GROUP)
+    )
+    assert [entry.name for entry in registry.readers()] == ["casme2", "zoo", "folder"]
+
+
+def test_two_readers_of_one_name_are_refused(registered):
+    registered(EntryPoint("casme2", "other:read", GROUP))
+    with pytest.raises(UsageError, match=r"mepipe.datasets.casme2:read and other:read"):
+        registry.readers()
+
+
+def foreign_reader(root, name):
+    if name == "bug":
+        raise ZeroDivisionError("a bug of the other package")
+    return Dataset(name or "foreign", "foreign", root, ())
+
+
+def test_a_third_party_reader_and_its_bugs(registered, tmp_path):
+    registered(EntryPoint("foreign", f"{__name__}:foreign_reader", GROUP))
+    write_folder(tmp_path)
+    assert open_dataset(str(tmp_path)).reader == "foreign"
+    with pytest.raises(ZeroDivisionError):
+        open_dataset(f"bug={tmp_path}")
+
+
+@pytest.mark.parametrize("name", sorted(BUILTIN))
+def test_the_right_reader_is_found(tmp_path, name):
+    {"casme2": write_casme2, "folder": write_folder}[name](tmp_path)
+    assert open_dataset(str(tmp_path)).reader == name
+
+
+def test_specs(tmp_path, monkeypatch):
+    (tmp_path / "a=b").mkdir()
+    (tmp_path / "c").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse_spec("c") == (None, tmp_path / "c")
+    assert parse_spec("n=c") == ("n", tmp_path / "c")
+    assert parse_spec("n=a=b") == ("n", tmp_path / "a=b")
+    assert parse_spec("a=b") == (None, tmp_path / "a=b")
+    assert parse_spec(f"{tmp_path}/a=b") == (None, tmp_path / "a=b")
+    assert parse_spec("ü 1=.") == ("ü 1", tmp_path)
+
+
+def test_home_is_expanded_after_a_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert parse_spec("n=~") == ("n", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spec", ["", "gone", "n=", "=.", " =.", "n=gone", "x/n=.", "..=.", "a\0b", "g" * 9999, "\x1b=."]
+)
+def test_specs_that_name_nothing(spec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        parse_spec(spec)
+    assert caught.value.remedy
+
+
+def test_nothing_recognised_says_what_each_reader_looked_for(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        open_dataset(str(tmp_path))
+    for part in (str(tmp_path), "CASME2_RAW_selected or Cropped", "subject/clip.mp4"):
+        assert part in caught.value.message
+    assert "\n" not in str(caught.value)
+
+
+def test_a_composite(tmp_path):
+    write_casme2(tmp_path / "a")
+    write_folder(tmp_path / "b")
+    datasets = open_datasets([str(tmp_path / "a"), f"mine={tmp_path / 'b'}"])
+    assert [dataset.name for dataset in datasets] == ["casme2", "mine"]
+
+
+def test_two_datasets_of_one_name_are_refused(tmp_path):
+    for parent in ("x", "y"):
+        write_folder(tmp_path / parent / "data")
+    specs = [str(tmp_path / parent / "data") for parent in ("x", "y")]
+    with pytest.raises(UsageError, match="two datasets are called data"):
+        open_datasets(specs)
+    assert len(open_datasets([specs[0], f"other={specs[1]}"])) == 2
+
+
+def test_two_trees_of_one_set_are_refused_under_any_name(tmp_path):
+    write_casme2(tmp_path)
+    write_casme2(tmp_path, tree="Cropped", sheet=None)
+    specs = [f"a={tmp_path / 'CASME2_RAW_selected'}", f"b={tmp_path / 'Cropped'}"]
+    with pytest.raises(UsageError, match="casme2/sub01/EP02_01f is in both"):
+        open_datasets(specs)
+
+
+def test_reading_a_folder_imports_nothing_heavy(tmp_path):
+    write_folder(tmp_path)
+    code = (
+        "import sys; from mepipe.datasets import labels, registry\n"
+        f"registry.open_dataset({str(tmp_path)!r})\n"
+        "heavy = {'numpy', 'cv2', 'pandas', 'torch', 'openpyxl', 'h5py'} & set(sys.modules)\n"
+        "sys.exit(' '.join(sorted(heavy)) or None)"
+    )
+    root = Path(registry.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
