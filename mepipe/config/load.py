@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -74,8 +74,8 @@ def _parse_assignment(assignment: str) -> tuple[str, str, Any]:
     section, dot, key = name.strip().partition(".")
     if not equals or not dot:
         raise UsageError(
-            f"--set {assignment}: not of the form stage.key=value",
-            "For example: --set tensor.size=56",
+            f"--set {assignment}: not an assignment",
+            "Write stage.key=value, for example: --set tensor.size=56",
         )
     _section(section, "--set")
     _check_key(section, key, "--set")
@@ -86,38 +86,42 @@ def _parse_assignment(assignment: str) -> tuple[str, str, Any]:
 
 
 def _section(name: str, origin: str) -> type[BaseModel]:
-    field = Config.model_fields.get(name)
-    if field is None:
-        _unknown(f"section {name!r}", name, Config.model_fields, origin)
-    model = field.annotation if field is not None else None
+    if name not in Config.model_fields:
+        raise _unknown(f"section {name!r}", name, Config.model_fields, origin)
+    model = Config.model_fields[name].annotation
     assert isinstance(model, type)
     assert issubclass(model, BaseModel)
     return model
 
 
 def _check_key(section: str, key: str, origin: str) -> None:
-    keys = [field.alias or name for name, field in _section(section, origin).model_fields.items()]
-    if key not in keys:
-        _unknown(f"setting {section}.{key}", key, keys, origin, f"{section}.")
+    keys = _keys(section, origin)
+    if key in keys:
+        return
+    elsewhere = [other for other in Config.model_fields if key in _keys(other, origin)]
+    if elsewhere and not difflib.get_close_matches(key, keys, n=1):
+        raise UsageError(
+            f"{origin}: unknown setting {section}.{key}", f"Did you mean {elsewhere[0]}.{key}?"
+        )
+    raise _unknown(f"setting {section}.{key}", key, keys, origin, f"{section}.")
 
 
-def _unknown(what: str, name: str, known: Iterable[str], origin: str, prefix: str = "") -> None:
+def _keys(section: str, origin: str) -> list[str]:
+    fields = _section(section, origin).model_fields
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _unknown(
+    what: str, name: str, known: Iterable[str], origin: str, prefix: str = ""
+) -> UsageError:
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if not near:
-        # A setting may be known in another section.
-        near_elsewhere = [
-            f"{section}.{key}"
-            for section in Config.model_fields
-            for key in _section(section, origin).model_fields
-            if key == name and prefix
-        ]
-        hint = f"Did you mean {near_elsewhere[0]}?" if near_elsewhere else ""
-    else:
-        hint = f"Did you mean {prefix}{near[0]}?"
-    raise UsageError(
-        f"{origin}: unknown {what}", hint or f"Known are: {', '.join(prefix + k for k in known)}."
+    hint = (
+        f"Did you mean {prefix}{near[0]}?"
+        if near
+        else f"Known are: {', '.join(prefix + key for key in known)}."
     )
+    return UsageError(f"{origin}: unknown {what}", hint)
 
 
 def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
@@ -134,7 +138,7 @@ def render(config: Config) -> str:
     written as a comment.
     """
     lines: list[str] = []
-    for section, field in Config.model_fields.items():
+    for section in Config.model_fields:
         model = getattr(config, section)
         lines += [f"# {_summary(model)}", f"[{section}]"]
         for name, entry in type(model).model_fields.items():
@@ -142,7 +146,6 @@ def render(config: Config) -> str:
             lines.append(f"# {entry.description}{_choices(entry.annotation)}")
             lines.append(f"# {key} =" if value is None else f"{key} = {_toml(value)}")
         lines.append("")
-        del field
     return "\n".join(lines)
 
 
@@ -151,8 +154,6 @@ def _summary(model: BaseModel) -> str:
 
 
 def _choices(annotation: Any) -> str:
-    from typing import Literal, get_args, get_origin
-
     if get_origin(annotation) is not Literal:
         return ""
     return f" ({' | '.join(str(choice) for choice in get_args(annotation))})"
@@ -165,12 +166,3 @@ def _toml(value: object) -> str:
         return f"[{', '.join(_toml(item) for item in value)}]"
     # A JSON string is a TOML basic string, and numbers are written alike.
     return json.dumps(value, ensure_ascii=False)
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Say which settings differ between two dumps of one section, as ``key from a to b``."""
-    return [
-        f"{key} from {before.get(key)!r} to {after.get(key)!r}"
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
-    ]

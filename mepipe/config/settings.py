@@ -130,7 +130,7 @@ class ModelSettings(Settings):
     )
     position: int = Field(2, ge=1, le=5, description="the pyramid stands after this layer")
     pool: Literal["max", "average"] = Field("max", description="pooling in the branches")
-    width: int = Field(32, ge=4, description="channels of the first layer; later ones follow")
+    width: int = Field(8, ge=4, description="channels of layer 1; 2 times as many in 2, then 4")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout before the classifier")
     recentre: Literal["auto", "always", "never"] = Field(
         "auto", description="subtract the median of u and of v (auto: where features are minmax)"
@@ -140,9 +140,9 @@ class ModelSettings(Settings):
 class TrainSettings(Settings):
     """How the classifier is trained: fixed epochs, last weights."""
 
-    epochs: int = Field(60, ge=1, description="epochs; the last weights are used")
+    epochs: int = Field(50, ge=1, description="epochs; the last weights are used")
     batch: int = Field(32, ge=2, description="clips a step")
-    learning_rate: Positive = Field(1e-3, description="peak of the one-cycle schedule (AdamW)")
+    learning_rate: Positive = Field(2e-3, description="peak of the one-cycle schedule (AdamW)")
     weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay (AdamW)")
     balance: bool = Field(True, description="weigh classes by the inverse of their frequency")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")

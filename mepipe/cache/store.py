@@ -1,0 +1,155 @@
+"""The object store: results that are written once, checked at every read, never changed.
+
+The digest of an object's bytes stands in its name, ``<key>.<sha256>.h5``. So
+listing names is enough to plan a run, and a damaged file can never be taken for
+a good one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mepipe.cache import disk
+from mepipe.cache.objects import StoredObject, decode, encode
+from mepipe.errors import DamageError, SystemProblemError
+
+_NAME_LENGTH = 64 + 1 + 64 + 3
+
+
+@dataclass(frozen=True)
+class ObjectName:
+    """The identity of a stored object: its key, and the sha256 of its bytes."""
+
+    stage: str
+    key: str
+    digest: str
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return f"{self.key}.{self.digest}.h5"
+
+
+class Store:
+    """The objects under ``root/objects/<stage>/<first two of the key>/``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(self) -> None:
+        """Make the folders, and sweep what killed processes left behind."""
+        disk.make_folder(self.root / "objects")
+        disk.make_folder(self.scratch)
+        disk.sweep_stray(self.scratch)
+
+    @property
+    def scratch(self) -> Path:
+        """Folder of files that are being written."""
+        return self.root / "tmp"
+
+    @property
+    def quarantine(self) -> Path:
+        """Folder of damaged files, kept for a look."""
+        return self.root / "quarantine"
+
+    def path(self, name: ObjectName) -> Path:
+        """Return where the object ``name`` lies."""
+        return self.root / "objects" / name.stage / name.key[:2] / name.file
+
+    def listing(self, stage: str) -> dict[str, ObjectName]:
+        """Return the objects of ``stage`` by key. Opens no file."""
+        folder = self.root / "objects" / stage
+        found: dict[str, ObjectName] = {}
+        for part in disk.names(folder):
+            for file in disk.names(folder / part):
+                name = _parse(stage, file)
+                if name is not None:
+                    found.setdefault(name.key, name)
+        return found
+
+    def find(self, stage: str, key: str) -> ObjectName | None:
+        """Return the object of ``stage`` with this key, if there is one. Opens no file."""
+        for file in disk.names(self.root / "objects" / stage / key[:2]):
+            if file.startswith(key):
+                name = _parse(stage, file)
+                if name is not None:
+                    return name
+        return None
+
+    def read(self, name: ObjectName) -> StoredObject:
+        """Return the object ``name``, checked against its digest.
+
+        Raises
+        ------
+        DamageError
+            If the file is gone, or its bytes are not what its name says; then it
+            was moved to the quarantine, and a next run computes it anew.
+        """
+        path = self.path(name)
+        data = disk.read_bytes(path)
+        if data is None:
+            raise DamageError(f"the cache object {path} is gone", "Run again to compute it anew.")
+        try:
+            if hashlib.sha256(data).hexdigest() != name.digest:
+                raise DamageError("its bytes do not match its name")
+            item = decode(data)
+            if (item.stage, item.key) != (name.stage, name.key):
+                raise DamageError("it holds another object than its name says")
+        except DamageError as error:
+            self._set_aside(path)
+            raise DamageError(
+                f"the cache object {path} is damaged: {error.message}",
+                f"It was moved to {self.quarantine}; run again to compute it anew.",
+            ) from error
+        return item
+
+    def _set_aside(self, path: Path) -> None:
+        # A read-only cache can still be read; the damaged file then stays.
+        if os.access(path.parent, os.W_OK):
+            disk.move_aside(path, self.quarantine)
+
+    def write(self, item: StoredObject) -> ObjectName:
+        """Store ``item`` and return its name; an older object of the same key gives way.
+
+        Raises
+        ------
+        SystemProblemError
+            If it cannot be written (no space, no permission).
+        """
+        data = encode(item)
+        name = ObjectName(item.stage, item.key, hashlib.sha256(data).hexdigest())
+        path = self.path(name)
+        earlier = self.find(item.stage, item.key)
+        if earlier == name:
+            return name
+        disk.make_folder(path.parent)
+        disk.write_atomic(path, data, self.scratch)
+        if earlier is not None:
+            disk.remove(self.path(earlier))
+        return name
+
+
+def open_store(root: Path) -> Store:
+    """Return the store at ``root``, its folders made.
+
+    Raises
+    ------
+    SystemProblemError
+        If the folder cannot be made or written.
+    """
+    store = Store(root)
+    store.create()
+    if not os.access(store.scratch, os.W_OK):
+        raise SystemProblemError(
+            f"the cache {root} cannot be written", "Choose another one with --cache."
+        )
+    return store
+
+
+def _parse(stage: str, file: str) -> ObjectName | None:
+    if len(file) != _NAME_LENGTH or not file.endswith(".h5") or file[64] != ".":
+        return None
+    return ObjectName(stage, file[:64], file[65:129])

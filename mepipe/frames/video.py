@@ -1,0 +1,158 @@
+"""Frames of a video file, decoded in sequence from its bytes in memory.
+
+Decoding the very bytes that were hashed, rather than the path again, makes it
+impossible that a key names one video and the object shows another. Frames are
+never reached by seeking: a header's frame count and key-frame table are often
+wrong.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.errors import BadDataError
+
+# Containers store time stamps in ticks, so even a constant rate jitters a little.
+_CONSTANT_RATE_JITTER = 0.1
+_CONVERT = "Restore it from the original, or convert it: ffmpeg -i INPUT -c:v ffv1 OUTPUT.mkv"
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a pass over a video found.
+
+    Parameters
+    ----------
+    count
+        Frames that decode.
+    declared
+        Frames that the header promises (0: it does not say).
+    fps
+        Frames per second; None where the file does not say.
+    times_ms
+        The time of each frame where the rate varies, else None.
+    """
+
+    count: int
+    declared: int
+    fps: float | None
+    times_ms: tuple[float, ...] | None
+
+    def to_json(self) -> list[Any]:
+        """Return the facts as JSON."""
+        return [self.count, self.declared, self.fps, self.times_ms]
+
+    @classmethod
+    def from_json(cls, value: list[Any]) -> VideoFacts:
+        """Return the facts that `to_json` wrote."""
+        count, declared, fps, times_ms = value
+        return cls(count, declared, fps, tuple(times_ms) if times_ms is not None else None)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    """Open a video in memory; the body gets OpenCV's capture."""
+    import cv2
+
+    # OpenCV's capture does not keep its stream alive, and crashes without it.
+    stream = io.BytesIO(data)
+    parameters = [cv2.CAP_PROP_N_THREADS, 1]
+    capture = cv2.VideoCapture(stream, cv2.CAP_FFMPEG, parameters)  # type: ignore[call-overload]
+    try:
+        if not data or not capture.isOpened():
+            raise BadDataError(
+                "the file is empty" if not data else "the file is no video that can be decoded",
+                _CONVERT,
+            )
+        yield capture
+    finally:
+        capture.release()
+        del capture, stream
+
+
+def probe_video(data: bytes) -> VideoFacts:
+    """Decode a video once, without keeping a frame, and say what is in it.
+
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+
+    Raises
+    ------
+    BadDataError
+        If it is no video, or no frame of it can be decoded.
+    """
+    import cv2
+
+    with _opened(data) as capture:
+        times = []
+        while capture.grab():
+            times.append(float(capture.get(cv2.CAP_PROP_POS_MSEC)))
+        declared = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        fps = float(capture.get(cv2.CAP_PROP_FPS))
+    if not times:
+        raise BadDataError("no frame of the video can be decoded", _CONVERT)
+    known_fps = fps if np.isfinite(fps) and 0 < fps < 100_000 else None
+    return VideoFacts(len(times), declared, known_fps, _varying_times(times))
+
+
+def _varying_times(times: list[float]) -> tuple[float, ...] | None:
+    steps = np.diff(times)
+    if len(steps) < 2 or (steps <= 0).any():
+        # Too short to tell, or time stamps that cannot be right.
+        return None
+    typical = float(np.median(steps))
+    if np.abs(steps - typical).max() <= _CONSTANT_RATE_JITTER * typical:
+        return None
+    return tuple(round(time - times[0], 3) for time in times)
+
+
+def video_frames(
+    data: bytes, wanted: Collection[int] | None = None
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield (position, (H, W, 3) uint8 BGR) of a video's frames, in order.
+
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+    wanted
+        The positions to yield; the others are passed over without being
+        converted. None: all.
+
+    Raises
+    ------
+    BadDataError
+        If it is no video, or ends before a wanted position.
+    """
+    last = max(wanted) if wanted else -1
+    with _opened(data) as capture:
+        for position in itertools.count():
+            if wanted is not None and position > last:
+                return
+            if not capture.grab():
+                if position <= last:
+                    raise BadDataError(
+                        f"the video ends after {position} frames, before frame {last}",
+                        "Restore the file from the original.",
+                        last,
+                    )
+                return
+            if wanted is None or position in wanted:
+                found, image = capture.retrieve()
+                if not found:
+                    raise BadDataError(
+                        "the frame cannot be decoded",
+                        "Restore the file from the original.",
+                        position,
+                    )
+                yield position, np.asarray(image, dtype=np.uint8)

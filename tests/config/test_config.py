@@ -1,0 +1,112 @@
+import itertools
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mepipe.config import Config, load_config, render
+from mepipe.errors import UsageError
+
+
+def test_the_defaults_render_to_toml_that_gives_them_back():
+    assert Config.model_validate(tomllib.loads(render(Config()))) == Config()
+
+
+@given(
+    st.integers(4, 500),
+    st.floats(1e-6, 1e6),
+    st.sampled_from(["similarity", "translation", "none"]),
+    st.lists(st.integers(1, 9), min_size=1, max_size=6),
+)
+def test_any_settings_survive_toml(size, tau, stabilise, kernels):
+    config = Config.model_validate(
+        {
+            "tensor": {"size": size},
+            "flow": {"lambda": tau, "stabilise": stabilise},
+            "model": {"kernels": kernels},
+            "data": {"fps": tau},
+        }
+    )
+    assert Config.model_validate(tomllib.loads(render(config))) == config
+
+
+def test_every_setting_has_a_comment():
+    lines = render(Config()).splitlines()
+    for before, line in itertools.pairwise(lines):
+        if " = " in line and not line.startswith("#"):
+            assert before.startswith("# "), line
+            assert len(before) > 10, line
+
+
+def test_the_file_goes_before_the_defaults_and_set_before_the_file(tmp_path):
+    path = tmp_path / "mepipe.toml"
+    path.write_text("\ufeff[tensor]\nsize = 56\nscale = 'clip'\n", encoding="utf-8")
+    config = load_config(path, ["tensor.size=14"])
+    assert (config.tensor.size, config.tensor.scale) == (14, "clip")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "section", "key", "value"),
+    [
+        ("flow.lambda=0.2", "flow", "lambda_", 0.2),
+        ("face.align=per-frame", "face", "align", "per-frame"),
+        ("flow.keep_faces=true", "flow", "keep_faces", True),
+        ("model.kernels=[2, 3]", "model", "kernels", (2, 3)),
+        ("labels.classes='a b.toml'", "labels", "classes", "a b.toml"),
+        ("labels.classes=my=classes.toml", "labels", "classes", "my=classes.toml"),
+    ],
+)
+def test_values_are_read_as_toml_and_else_as_text(assignment, section, key, value):
+    assert getattr(getattr(load_config(None, [assignment]), section), key) == value
+
+
+@pytest.mark.parametrize(
+    ("assignment", "hint"),
+    [
+        ("tensor.siz=56", "Did you mean tensor.size?"),
+        ("tensr.size=56", "Did you mean tensor?"),
+        ("spot.stabilise=none", "Did you mean flow.stabilise?"),
+        ("tensor.qqqqqq=1", "Known are: tensor.size"),
+        ("tensor.size", "stage.key=value"),
+        ("size=3", "stage.key=value"),
+        ("tensor.size=none", "mepipe config"),
+        ("tensor.size=-3", "mepipe config"),
+        ("flow.median=4", "mepipe config"),
+        ("flow.scale_step=1.0", "mepipe config"),
+        ("flow.tau=nan", "mepipe config"),
+    ],
+)
+def test_what_is_wrong_is_named_with_a_way_out(assignment, hint):
+    with pytest.raises(UsageError) as caught:
+        load_config(None, [assignment])
+    assert assignment.split("=")[0].split(".")[0] in caught.value.message
+    assert hint in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[tensor]\nsiz = 3\n", "Did you mean tensor.size?"),
+        ("[tensr]\nsize = 3\n", "Did you mean tensor?"),
+        ("size = 3\n", "Known are"),
+        ("tensor = 3\n", "[tensor]"),
+        ("[tensor\n", "mepipe config"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path, text, hint):
+    path = tmp_path / "my.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"my\.toml") as caught:
+        load_config(path)
+    assert hint in caught.value.remedy
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"none\.toml"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Config().tensor.size = 3
