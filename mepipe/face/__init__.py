@@ -1,0 +1,8 @@
+"""Faces: detection, landmarks, alignment to the template."""
+
+from __future__ import annotations
+
+from mepipe.face.align import fit_similarity, steady, warp_face
+from mepipe.face.detect import Face, choose_face, detect, landmarks
+
+__all__ = ["Face", "choose_face", "detect", "fit_similarity", "landmarks", "steady", "warp_face"]

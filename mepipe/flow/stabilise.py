@@ -1,0 +1,147 @@
+"""Head motion between two aligned faces, from regions that move with the head alone.
+
+One pixel of head drift is as large as a micro-expression, so it is measured
+where the skin lies on bone (bridge of the nose, inner corners of the eyes,
+temples) and undone before the flow is computed.
+
+Direct image alignment (Lucas and Kanade, IJCAI 1981; Baker and Matthews, IJCV
+2004) with the brightness of the second image free up to gain and offset, and
+pixels that disagree (a blink, a highlight) weighted down by Tukey's function.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.errors import BadDataError
+from mepipe.face.align import compose, invert
+
+Float = NDArray[np.float64]
+MotionModel = Literal["similarity", "translation"]
+
+# Blur of each pass, px: the first catches several px of drift, the last is exact.
+_SIGMAS = (4.0, 2.0, 1.0)
+_STEPS = 20
+_CONVERGED_PX = 1e-3
+# Tukey's constant: 95 % efficiency on normal residuals.
+_TUKEY = 4.685
+_LARGEST_SHARE = 0.25
+
+
+def estimate_motion(
+    reference: NDArray[np.uint8],
+    moving: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    model: MotionModel = "similarity",
+) -> Float:
+    """Return how the masked part of ``reference`` moved in ``moving``.
+
+    Parameters
+    ----------
+    reference, moving
+        (S, S) uint8, aligned faces.
+    mask
+        (S, S) bool: the rigid regions.
+    model
+        What the motion may be.
+
+    Returns
+    -------
+    (2, 3) float64 in px: what is at p of ``reference`` is at A p + t of
+    ``moving``. Identical images give exactly the identity.
+
+    Raises
+    ------
+    BadDataError
+        If the rigid regions have no texture to follow, or the motion found is
+        larger than a quarter of the face: the two frames do not show one face.
+    """
+    size = reference.shape[0]
+    identity = np.eye(2, 3)
+    if np.array_equal(reference, moving):
+        return identity
+    motion: Float = identity
+    for sigma in _SIGMAS:
+        motion = _align(reference, moving, mask, model, motion, sigma=sigma)
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
+    moved = corners @ motion[:, :2].T + motion[:, 2] - corners
+    if not np.isfinite(moved).all() or np.abs(moved).max() > _LARGEST_SHARE * size:
+        raise BadDataError(
+            "the head moves too far between onset and apex to be stabilised",
+            "Check the onset and apex frames, or use --set flow.stabilise=none.",
+        )
+    return motion
+
+
+def _align(
+    reference: NDArray[np.uint8],
+    moving: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    model: MotionModel,
+    motion: Float,
+    *,
+    sigma: float,
+) -> Float:
+    """Refine ``motion`` by Gauss-Newton steps on images blurred with ``sigma``."""
+    import cv2
+
+    size = reference.shape[0]
+    still = cv2.GaussianBlur(reference.astype(np.float32), (0, 0), sigma)
+    other = cv2.GaussianBlur(moving.astype(np.float32), (0, 0), sigma)
+    rows, columns = np.nonzero(mask)
+    # Coordinates from the centre of the face, in units of its half side, keep
+    # the normal equations well conditioned.
+    half = size / 2
+    x, y = columns / half - 1, rows / half - 1
+    blurred: Float = np.asarray(still, dtype=np.float64)
+    iy, ix = (np.asarray(gradient)[mask] * half for gradient in np.gradient(blurred))
+    one = np.ones_like(ix)
+    reference_values = still[mask].astype(np.float64)
+    # Columns: the motion's parameters, then gain and offset of the brightness.
+    motion_columns = [ix, iy]
+    if model == "similarity":
+        motion_columns += [ix * x + iy * y, iy * x - ix * y]
+    jacobian = np.column_stack([*motion_columns, reference_values, one])
+    centre = np.array([[half, 0, half], [0, half, half]])
+    for _ in range(_STEPS):
+        warped = cv2.warpAffine(
+            other,
+            motion,
+            (size, size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        values = warped[mask].astype(np.float64)
+        # `values` is modelled as gain * reference + offset + jacobian of the remaining motion.
+        solution = _robust_least_squares(jacobian, values)
+        step = solution[: len(motion_columns)] / max(abs(float(solution[-2])), 0.1)
+        a, b = (step[2], step[3]) if model == "similarity" else (0.0, 0.0)
+        delta = np.array([[1 + a, -b, step[0]], [b, 1 + a, step[1]]])
+        in_px = compose(compose(centre, delta), invert(centre))
+        # The warped image looks like reference(p + d): undo d first, then the motion so far.
+        motion = compose(motion, invert(in_px))
+        if np.abs(step).max() * half < _CONVERGED_PX:
+            break
+    return motion
+
+
+def _robust_least_squares(matrix: Float, values: Float) -> Float:
+    """Solve ``matrix @ solution = values`` with Tukey's weights (three rounds)."""
+    weights: Float = np.ones_like(values)
+    solution: Float = np.zeros(matrix.shape[1])
+    for _ in range(3):
+        weighted = matrix * weights[:, None]
+        normal = weighted.T @ matrix
+        if np.linalg.cond(normal) > 1e14:
+            raise BadDataError(
+                "the rigid regions of the face have no texture to follow",
+                "Use a better lit clip, or --set flow.stabilise=none.",
+            )
+        solution = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
+        residual = values - matrix @ solution
+        scale = 1.4826 * float(np.median(np.abs(residual))) + 1e-9
+        weights = np.clip(1 - (residual / (_TUKEY * scale)) ** 2, 0, None) ** 2
+    return solution

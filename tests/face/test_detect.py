@@ -1,0 +1,90 @@
+import cv2
+import numpy as np
+
+from mepipe.face import Face, choose_face, detect, landmarks
+
+
+def test_a_face_is_found_with_its_landmarks(portrait):
+    faces = detect(portrait)
+    face = choose_face(faces, *portrait.shape[:2])
+    points = landmarks(portrait, face)
+    assert points.shape == (68, 2)
+    right_eye, left_eye = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
+    mouth, chin = points[48:60].mean(axis=0), points[8]
+    assert right_eye[0] < left_eye[0]
+    assert right_eye[1] < points[30][1] < mouth[1] < chin[1]
+    assert np.hypot(*(left_eye - right_eye)) > 80
+
+
+def test_landmarks_follow_the_size_of_the_image(portrait):
+    small = cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+    def eyes(image):
+        points = landmarks(image, choose_face(detect(image), *image.shape[:2]))
+        return points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
+
+    np.testing.assert_allclose(eyes(small) * 2, eyes(portrait), atol=5)
+
+
+def test_a_face_too_small_in_the_reduced_image_is_found_in_the_full_one(portrait):
+    wide = np.full((portrait.shape[0], 4000, 3), 90, np.uint8)
+    wide[:, : portrait.shape[1]] = portrait
+    # At 480 px on the long side this face has 25 px.
+    faces = detect(wide)
+    assert faces
+    assert choose_face(faces, *wide.shape[:2]).box[0] < portrait.shape[1]
+
+
+def test_an_image_without_a_face_gives_none(texture):
+    assert detect(texture(200).astype(np.uint8)) == []
+
+
+def test_grey_and_colour_give_the_same_face(portrait):
+    grey = cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)
+    assert detect(grey) == detect(portrait)
+
+
+def box(x, y, side, score=1.0):
+    return Face((x, y, x + side, y + side), score)
+
+
+def test_the_larger_of_two_central_faces_is_chosen():
+    large, small = box(100, 100, 200), box(320, 150, 100)
+    assert choose_face([small, large], 480, 640) == large
+
+
+def test_the_more_central_of_two_equal_faces_is_chosen():
+    centre, corner = box(270, 190, 100), box(0, 0, 100)
+    assert choose_face([corner, centre], 480, 640) == centre
+
+
+def test_a_doubtful_find_does_not_win_by_its_size():
+    face, doubtful = box(0, 0, 90, score=1.2), box(250, 200, 120, score=0.1)
+    assert choose_face([doubtful, face], 480, 640) == face
+
+
+def test_photographs_with_one_face(shared_data):
+    for name in ("obama.jpg", "single_face.jpg", "biden.jpg", "obama-240p.jpg"):
+        image = cv2.imread(str(shared_data / "faces" / name))
+        assert len(detect(image)) == 1, name
+
+
+def test_landmarks_agree_with_reference_annotations(shared_data):
+    # The reference points were placed with the same model: this checks box and wiring.
+    import xml.etree.ElementTree as ElementTree
+
+    folder = shared_data / "landmarks_reference"
+    tree = ElementTree.parse(folder / "testing_with_face_landmarks.xml")
+    errors = []
+    for entry in tree.iter("image"):
+        image = cv2.imread(str(folder / entry.get("file")))
+        found = [landmarks(image, face) for face in detect(image)]
+        for element in entry.iter("box"):
+            if int(element.get("width")) < 80:
+                continue
+            parts = sorted(element.iter("part"), key=lambda part: int(part.get("name")))
+            truth = np.array([(float(p.get("x")), float(p.get("y"))) for p in parts])
+            eyes = np.hypot(*(truth[42:48].mean(axis=0) - truth[36:42].mean(axis=0)))
+            errors.append(min(np.hypot(*(f - truth).T).mean() / eyes for f in found))
+    assert errors
+    assert np.mean(errors) < 0.04

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mepipe.flow import optical_strain
+
+unit = st.floats(-0.5, 0.5)
+
+
+def affine(a, b, c, d, e=0.0, f=0.0, height=20, width=31):
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    return np.stack([a * x + b * y + e, c * x + d * y + f]).astype(np.float32)
+
+
+@given(unit, unit, unit, unit, st.floats(-5, 5), st.floats(-5, 5))
+def test_strain_of_an_affine_field_is_exact_up_to_the_border(a, b, c, d, e, f):
+    expected = np.sqrt(a**2 + d**2 + (b + c) ** 2 / 2)
+    np.testing.assert_allclose(optical_strain(affine(a, b, c, d, e, f)), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (affine(0.1, 0, 0, 0), 0.1),  # pure stretch
+        (affine(0, 0, 0, -0.2), 0.2),
+        (affine(0, 0.1, 0.1, 0), np.sqrt(0.02)),  # pure shear
+        (affine(0, -0.1, 0.1, 0), 0.0),  # infinitesimal rotation
+        (affine(0, 0, 0, 0, 3, -2), 0.0),  # translation
+    ],
+)
+def test_known_fields(field, expected):
+    np.testing.assert_allclose(optical_strain(field), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("angle", [0.01, 0.3, 1.0])
+def test_a_finite_rotation_leaves_what_the_infinitesimal_measure_must(angle):
+    c, s = np.cos(angle), np.sin(angle)
+    field = affine(c - 1, -s, s, c - 1)
+    np.testing.assert_allclose(optical_strain(field), np.sqrt(2) * (1 - np.cos(angle)), atol=1e-5)
+
+
+def test_u_goes_with_columns_and_v_with_rows():
+    # Exchanged axes, a well-known mistake, would find a stretch here.
+    y, _x = np.mgrid[:30, :30].astype(np.float32)
+    bent = np.stack([y**2 / 100, np.zeros_like(y)])
+    expected = np.abs(2 * y / 100) / np.sqrt(2)
+    np.testing.assert_allclose(optical_strain(bent)[1:-1], expected[1:-1], atol=1e-4)
+
+
+def test_strain_lies_where_the_motion_is():
+    # One-sided differences would move it by half a pixel.
+    y, x = np.mgrid[:41, :41].astype(np.float32)
+    bump = np.exp(-((x - 20) ** 2 + (y - 20) ** 2) / 30)
+    strain = optical_strain(np.stack([bump, bump]))
+    np.testing.assert_allclose(strain, strain[::-1, ::-1], atol=1e-6)

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mepipe.flow import flow_tensor
+
+
+def stretch(strength=0.05, size=224):
+    _y, x = np.mgrid[:size, :size].astype(np.float32)
+    return np.stack([strength * (x - size / 2), np.zeros_like(x)])
+
+
+def test_shapes():
+    assert flow_tensor(stretch(), inter_ocular=90.0).shape == (3, 28, 28)
+    assert flow_tensor(stretch(), size=56, inter_ocular=90.0).dtype == np.float32
+
+
+def test_unscaled_is_px_averaged_over_areas():
+    x = flow_tensor(stretch(0.05), scale="none", inter_ocular=90.0)
+    cells = 0.05 * (np.arange(28) * 8 + 3.5 - 112)
+    np.testing.assert_allclose(x[0], np.tile(cells, (28, 1)), atol=1e-5)
+    np.testing.assert_allclose(x[1], 0)
+    np.testing.assert_allclose(x[2], 0.05, atol=1e-5)
+
+
+def test_fixed_scale_is_known_and_clipped():
+    flow = np.zeros((2, 56, 56), np.float32)
+    flow[0], flow[1] = 1.5, -100
+    x = flow_tensor(flow, inter_ocular=100.0, displacement_range=0.03)
+    np.testing.assert_allclose(x[0], 0.5, rtol=1e-6)
+    np.testing.assert_allclose(x[1], -1)
+    np.testing.assert_allclose(x[2], 0)
+
+
+@given(st.floats(0.1, 3))
+def test_only_none_and_fixed_keep_the_amplitude(gain):
+    flow = np.stack([stretch()[0] ** 2, 0.3 * stretch()[0].T])
+    plain = flow_tensor(flow, scale="none", inter_ocular=90.0)
+    louder = flow_tensor(flow * np.float32(gain), scale="none", inter_ocular=90.0)
+    np.testing.assert_allclose(louder, plain * gain, rtol=1e-3, atol=1e-4)
+    for scale in ("clip", "minmax"):
+        np.testing.assert_allclose(
+            flow_tensor(flow * np.float32(gain), scale=scale, inter_ocular=90.0),
+            flow_tensor(flow, scale=scale, inter_ocular=90.0),
+            atol=1e-3,
+        )
+
+
+def test_u_and_v_share_one_scale():
+    flow = np.stack([stretch()[0], 0.25 * stretch()[0]])
+    for scale in ("fixed", "clip", "none"):
+        x = flow_tensor(flow, scale=scale, inter_ocular=900.0)
+        np.testing.assert_allclose(x[1], 0.25 * x[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["fixed", "clip", "minmax", "none"])
+def test_no_motion_is_zero(scale):
+    x = flow_tensor(np.zeros((2, 64, 64), np.float32), scale=scale, inter_ocular=20.0)
+    np.testing.assert_array_equal(x, 0)
+
+
+def test_minmax_fills_the_range():
+    x = flow_tensor(stretch(), scale="minmax", inter_ocular=90.0)
+    assert x[0].min() == 0
+    assert x[0].max() == 1
