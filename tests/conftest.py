@@ -24,7 +24,7 @@ def portrait():
     return cv2.resize(image[0:300, 60:400], None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def texture():
     """Make smooth random grey textures, (size, size) float64 in 0..255."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError
+from mepipe.smoothing import gaussian_mean
 
 Float = NDArray[np.float64]
 
@@ -62,11 +63,7 @@ def steady(transforms: Float, times_ms: Float, sigma_ms: float) -> Float:
     -------
     (N, 2, 3).
     """
-    distance = times_ms[:, None] - times_ms[None, :]
-    weights = np.exp(-0.5 * (distance / sigma_ms) ** 2)
-    weights /= weights.sum(axis=1, keepdims=True)
-    smoothed: Float = np.einsum("ij,jkl->ikl", weights, transforms)
-    return smoothed
+    return gaussian_mean(transforms, times_ms, sigma_ms)
 
 
 def warp_face(

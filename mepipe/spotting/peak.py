@@ -1,0 +1,197 @@
+"""Apex spotting: the peak of the expressive regions' motion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.smoothing import gaussian_mean
+from mepipe.spotting.centre import middle
+from mepipe.spotting.curve import (
+    along_peak,
+    bridge_blinks,
+    ends,
+    less_line,
+)
+from mepipe.spotting.model import RegionPolygon, Spotted, check_marks
+from mepipe.spotting.motion import regional_motion
+
+Float = NDArray[np.float64]
+
+FWHM = 2.3548  # a Gaussian's width at half height, in standard deviations
+EDGE = 0.1  # onset and offset: the share of the peak motion that counts as movement
+CONTEXT_MS = 50.0
+APEX_WIDTH_MS = 60.0  # a peak so wide is worth half the confidence of a sharp one
+EDGE_WIDTH_MS = 30.0
+SMALLEST_NOISE = 0.002  # px: below this the flow itself is not exact
+
+
+def flow_peak(
+    crops: NDArray[np.uint8],
+    times_ms: NDArray[np.float64],
+    regions: Sequence[RegionPolygon],
+    *,
+    inter_ocular: float,
+    smooth_ms: float = 20.0,
+    threshold: float = 3.0,
+    onset: int | None = None,
+    apex: int | None = None,
+    offset: int | None = None,
+) -> Spotted:
+    """Find onset, apex and offset from the motion of the facial regions.
+
+    Optical flow from the first frames to each frame, averaged over the regions,
+    less the head's motion (`mepipe.spotting.motion`), less the line from the
+    clip's first to its last frames, smoothed, along the pattern at its peak
+    (`mepipe.spotting.curve`). The apex is the peak; onset and offset are the
+    first and the last frame around it with a tenth of its motion.
+
+    Parameters
+    ----------
+    crops
+        (N, S, S) uint8: aligned faces, all through one transform, so that the
+        head's motion is still in them.
+    times_ms
+        (N,): the frames' times, ms, ascending; steps may differ.
+    regions
+        Polygons in px of the crop, at least one of them expressive. Eye regions
+        also say where the face is for its relief.
+    inter_ocular
+        Distance of the eye centres in px of the crop.
+    smooth_ms
+        Width at half height of the Gaussian that smooths the motion, ms.
+    threshold
+        A peak this many times above the noise is a movement.
+    onset, apex, offset
+        Annotated positions, 0-based, or None. They are kept and bound the search.
+
+    Raises
+    ------
+    ValueError
+        If shapes, times or marks do not fit together.
+    """
+    count = len(crops)
+    _check(crops, times_ms, regions, inter_ocular)
+    check_marks(count, onset, apex, offset)
+    first = 0 if onset is None else onset
+    last = count - 1 if offset is None else offset
+    if first == last:
+        return _without_movement(count, onset, apex, offset, np.zeros(count), 0.0)
+
+    # Rest is before the onset and after the offset, where the clip goes on there.
+    begin = int(np.searchsorted(times_ms, times_ms[first] - CONTEXT_MS))
+    end = int(np.searchsorted(times_ms, times_ms[last] + CONTEXT_MS, side="right")) - 1
+    reference, _ = ends(times_ms, begin, end)
+    vectors = regional_motion(crops, regions, inter_ocular=inter_ocular, reference=reference)
+    vectors = bridge_blinks(vectors, times_ms, regions, inter_ocular)
+    vectors = less_line(vectors, times_ms, begin, end)
+    smooth = gaussian_mean(vectors, times_ms, smooth_ms / FWHM)
+
+    expressive = [k for k, region in enumerate(regions) if region.role == "expressive"]
+    # An apex on the onset or the offset itself would be a movement without motion.
+    inside = slice(first + 1, last) if last - first > 1 else slice(first, last + 1)
+    curve, rest = along_peak(smooth[:, expressive], times_ms, inside, apex)
+    noise = float(np.hypot(rest, SMALLEST_NOISE))
+    peak = inside.start + int(np.argmax(curve[inside])) if apex is None else apex
+    if curve[peak] <= 0:
+        return _without_movement(count, onset, apex, offset, curve, noise)
+    return _around(curve, times_ms, noise, peak, threshold, (onset, apex, offset))
+
+
+def _check(
+    crops: NDArray[np.uint8], times_ms: Float, regions: Sequence[RegionPolygon], inter_ocular: float
+) -> None:
+    if crops.ndim != 3 or crops.shape[1] != crops.shape[2] or crops.dtype != np.uint8:
+        raise ValueError(f"crops {crops.shape} {crops.dtype} are not (N, S, S) uint8")
+    if times_ms.shape != (len(crops),) or np.any(np.diff(times_ms) <= 0):
+        raise ValueError(f"times_ms {times_ms.shape} are not {len(crops)} ascending times")
+    if not any(region.role == "expressive" for region in regions):
+        raise ValueError("there is no expressive region to look at")
+    if not inter_ocular > 0:
+        raise ValueError(f"inter_ocular {inter_ocular} is not positive")
+
+
+def _without_movement(
+    count: int,
+    onset: int | None,
+    apex: int | None,
+    offset: int | None,
+    curve: Float,
+    noise: float,
+) -> Spotted:
+    guess = middle(count, onset=onset, apex=apex, offset=offset)
+    return Spotted(
+        guess.onset,
+        guess.apex,
+        guess.offset,
+        guess.onset_confidence,
+        guess.apex_confidence,
+        guess.offset_confidence,
+        movement=False,
+        curve=curve.astype(np.float32),
+        noise=noise,
+    )
+
+
+def _around(
+    curve: Float,
+    times_ms: Float,
+    noise: float,
+    peak: int,
+    threshold: float,
+    marks: tuple[int | None, int | None, int | None],
+) -> Spotted:
+    """Take onset and offset around the peak, and say how sure each position is."""
+    onset, apex, offset = marks
+    height = float(curve[peak])
+    low = 0 if onset is None else onset
+    high = len(curve) - 1 if offset is None else offset
+    begin, end = _run(curve, peak, EDGE * height, low, high)
+    ratio = height / noise
+    clear = ratio**2 / (ratio**2 + threshold**2)
+
+    # The frames that noise could have made the peak, and the best one elsewhere.
+    top_begin, top_end = _run(curve, peak, height - noise, low, high)
+    width = (times_ms[top_end] - times_ms[top_begin]) / 2
+    elsewhere = np.concatenate([curve[low:begin], curve[end + 1 : high + 1], [0.0]])
+    alone = 1 - min(1.0, float(elsewhere.max()) / height) ** 2
+    apex_confidence = clear * alone / (1 + (width / APEX_WIDTH_MS) ** 2)
+
+    def edge_confidence(position: int, step: int, limit: int) -> float:
+        """How long the curve stays within the noise of the edge."""
+        position = position if position != peak else position + step
+        if not 0 <= position < len(curve):
+            return 0.0
+        level = EDGE * height
+        # From the edge towards the peak, to where the curve has surely risen.
+        up = position
+        while up != peak and curve[up] < level + noise:
+            up -= step
+        blur = abs(times_ms[up] - times_ms[position])
+        # A movement that reaches the clip's end may go on beyond it.
+        cut = 0.5 if position == limit else 1.0
+        return float(cut * clear * alone / (1 + (blur / EDGE_WIDTH_MS) ** 2))
+
+    return Spotted(
+        onset=begin if onset is None else onset,
+        apex=peak,
+        offset=end if offset is None else offset,
+        onset_confidence=1.0 if onset is not None else edge_confidence(begin, -1, 0),
+        apex_confidence=1.0 if apex is not None else float(apex_confidence),
+        offset_confidence=1.0 if offset is not None else edge_confidence(end, 1, len(curve) - 1),
+        movement=bool(ratio >= threshold),
+        curve=curve.astype(np.float32),
+        noise=noise,
+    )
+
+
+def _run(curve: Float, peak: int, level: float, low: int, high: int) -> tuple[int, int]:
+    """Return the first and last position of the run around the peak that reaches the level."""
+    begin = end = peak
+    while begin > low and curve[begin - 1] >= level:
+        begin -= 1
+    while end < high and curve[end + 1] >= level:
+        end += 1
+    return begin, end

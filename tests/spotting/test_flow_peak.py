@@ -1,0 +1,94 @@
+"""The peak of the expressive motion is found, whatever the head and the light do."""
+
+import numpy as np
+import pytest
+from faces import INTER_OCULAR, course, crops, polygons
+
+from mepipe.spotting import flow_peak
+
+TIMES = np.arange(60) * 5.0
+
+
+def spot(frames, times=TIMES, **options):
+    return flow_peak(frames, times[: len(frames)], polygons(), inter_ocular=INTER_OCULAR, **options)
+
+
+@pytest.fixture(scope="module")
+def smile(texture):
+    return crops(course(), texture)
+
+
+def test_onset_apex_and_offset_of_a_smile(smile):
+    found = spot(smile)
+    assert found.movement
+    assert abs(found.apex - 28) <= 2
+    # The tenth of the motion is reached a few frames behind the first that moves.
+    assert 11 <= found.onset <= 19
+    assert 41 <= found.offset <= 49
+    assert found.curve.shape == (60,)
+    assert found.curve.dtype == np.float32
+    # The mean over a region is less than the peak of the bump in it.
+    assert 0.4 < found.curve[found.apex] < 1.3
+    assert 0 < found.apex_confidence <= 1
+
+
+def test_another_direction_and_place(texture):
+    frames = crops(
+        course(), texture, where=("left_inner_brow", "right_inner_brow"), peak=(0.3, 1.0), seed=1
+    )
+    assert abs(spot(frames).apex - 28) <= 2
+
+
+def test_head_drift_is_taken_off(texture):
+    t = np.linspace(0, 1, 60)
+    drift = np.stack([2.5 * t, -1.5 * np.sin(3 * t)], axis=1)
+    assert abs(spot(crops(course(), texture, drift=drift)).apex - 28) <= 2
+
+
+def test_a_still_face_has_no_movement_but_a_candidate(texture):
+    still = [crops(np.zeros(60), texture, seed=seed) for seed in range(4)]
+    found = [spot(frames) for frames in still]
+    assert not any(one.movement for one in found)
+    for one in found:
+        assert 0 <= one.onset <= one.apex <= one.offset < 60
+    assert max(one.apex_confidence for one in found) < 0.5
+
+
+def test_identical_frames_have_no_movement(smile):
+    found = spot(np.repeat(smile[:1], 20, axis=0))
+    assert not found.movement
+    assert np.isfinite(found.curve).all()
+
+
+def test_marks_are_kept_and_bound_the_search(smile):
+    found = spot(smile, onset=30, offset=45)
+    assert (found.onset, found.offset) == (30, 45)
+    assert (found.onset_confidence, found.offset_confidence) == (1.0, 1.0)
+    assert 30 < found.apex < 45
+    assert spot(smile, apex=20).apex == 20
+
+
+def test_frames_at_a_varying_rate(smile):
+    times = np.cumsum(np.tile([3.0, 7.0], 30))
+    assert abs(spot(smile, times).apex - 28) <= 2
+
+
+def test_one_and_two_frames(smile):
+    assert spot(smile[:1]).apex == 0
+    found = spot(smile[[0, 28]])
+    assert 0 <= found.onset <= found.apex <= found.offset <= 1
+
+
+@pytest.mark.parametrize(
+    ("frames", "times", "options", "words"),
+    [
+        (np.zeros((3, 8, 9), np.uint8), np.arange(3.0), {}, "not .N, S, S."),
+        (np.zeros((3, 160, 160)), np.arange(3.0), {}, "float64"),
+        (np.zeros((3, 160, 160), np.uint8), np.zeros(3), {}, "ascending"),
+        (np.zeros((3, 160, 160), np.uint8), np.arange(3.0), {"onset": 2, "apex": 1}, "ascending"),
+        (np.zeros((3, 160, 160), np.uint8), np.arange(3.0), {"apex": 3}, "ascending"),
+    ],
+)
+def test_what_does_not_fit_is_refused(frames, times, options, words):
+    with pytest.raises(ValueError, match=words):
+        flow_peak(frames, times, polygons(), inter_ocular=INTER_OCULAR, **options)
