@@ -1,0 +1,152 @@
+"""The face stage: one face, its landmarks, and its transform to the template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.assets import asset_digest, model_files, template
+from mepipe.cache.keys import Json
+from mepipe.config.settings import Config
+from mepipe.errors import BadDataError
+from mepipe.face import Face, choose_face, detect, fit_similarity, landmarks, steady
+from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, timing_json
+
+_NEIGHBOURS = (1, -1, 2, -2)
+
+
+def candidates(count: int, reference: int, spread: int) -> list[int]:
+    """Return the positions that are searched for a face, most wanted first.
+
+    The reference, its neighbours, then ``spread`` positions over the clip. The
+    list follows from the clip's length and the annotation alone, so the key is
+    known before a frame is read.
+    """
+    wanted = [reference, *(reference + step for step in _NEIGHBOURS)]
+    wanted += [round(value) for value in np.linspace(0, count - 1, spread)]
+    return list(dict.fromkeys(position for position in wanted if 0 <= position < count))
+
+
+def found_at(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
+    """Return the position of the frame in which the face was found."""
+    return _searched(clip, config)[values["face"]["searched"]]
+
+
+def _searched(clip: ClipInput, config: Config) -> list[int]:
+    """Return the positions that the stage reads; its result names one by its place here."""
+    if config.face.align == "per-frame":
+        return list(range(clip.frames.count))
+    reference = clip.onset.position if clip.onset else 0
+    return candidates(clip.frames.count, reference, config.face.spread)
+
+
+def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
+    del values
+    settings: dict[str, Json] = {
+        "align": config.face.align,
+        "search_size": config.face.search_size,
+    }
+    parts: dict[str, Json] = {
+        "settings": settings,
+        "assets": {
+            "template": asset_digest("template.json"),
+            **{model.name: model.sha256 for model in model_files()},
+        },
+        "frames": [clip.frames.digest(position) for position in _searched(clip, config)],
+    }
+    if config.face.align == "per-frame":
+        settings["steady_ms"] = config.face.steady_ms
+        parts["timing"] = timing_json(clip.timing)
+    return parts
+
+
+def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+    del upstream
+    if config.face.align == "per-frame":
+        return _per_frame(clip, config)
+    wanted = _searched(clip, config)
+    # The reference nearly always has a face; only without one are the others
+    # read, in one pass because a video can only be decoded in order.
+    for positions in (wanted[:1], wanted[1:]):
+        found = {}
+        for position, image in clip.frames.images(positions) if positions else ():
+            faces = detect(image, config.face.search_size)
+            if faces:
+                face = choose_face(faces, *image.shape[:2])
+                found[position] = (face, landmarks(image, face), len(faces))
+        if found:
+            position = min(found, key=wanted.index)
+            face, points, count = found[position]
+            return _result(face, points, count, [_transform(points)], wanted.index(position))
+    raise BadDataError(
+        f"no face was found in any of the {len(wanted)} frames that were searched",
+        "Check that the clip shows a face from the front, at least 80 px wide.",
+    )
+
+
+def _per_frame(clip: ClipInput, config: Config) -> Result:
+    times = clip.timing.times(clip.frames.count)
+    if times is None:
+        raise BadDataError(
+            "face.align = per-frame needs the clip's frames per second, which are unknown",
+            "Give them: --set data.fps=200, or a column fps in labels.csv.",
+        )
+    found: dict[int, tuple[Face, NDArray[np.float64], int]] = {}
+    for position, image in clip.frames.images():
+        faces = detect(image, config.face.search_size)
+        if faces:
+            face = choose_face(faces, *image.shape[:2])
+            found[position] = (face, landmarks(image, face), len(faces))
+    if not found:
+        raise BadDataError(
+            f"no face was found in any of the {clip.frames.count} frames",
+            "Check that the clip shows a face from the front, at least 80 px wide.",
+        )
+    # A frame without a face takes the transform of the nearest one that has one.
+    seen = sorted(found)
+    transforms = np.stack([_transform(found[position][1]) for position in seen])
+    edges = [(a + b) / 2 for a, b in pairwise(seen)]
+    nearest = np.searchsorted(edges, np.arange(clip.frames.count))
+    steadied = steady(transforms[nearest], times, config.face.steady_ms)
+    reference = clip.onset.position if clip.onset else 0
+    chosen = min(seen, key=lambda position: abs(position - reference))
+    face, points, count = found[chosen]
+    return _result(face, points, count, list(steadied), chosen)
+
+
+def _transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    rigid = list(template().rigid)
+    return fit_similarity(points[rigid], template().points[rigid])
+
+
+def _result(
+    face: Face,
+    points: NDArray[np.float64],
+    count: int,
+    transforms: list[NDArray[np.float64]],
+    searched: int,
+) -> Result:
+    eyes = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
+    return Result(
+        values={
+            "transforms": [transform.tolist() for transform in transforms],
+            "faces": count,
+            "searched": searched,
+            "quality": face.score,
+            "inter_ocular_px": float(np.hypot(*eyes)),
+        },
+        arrays={"box": np.array(face.box), "landmarks": points},
+    )
+
+
+STAGE = Stage(
+    name="face",
+    version=1,
+    libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),
+    parts=_parts,
+    compute=_compute,
+    arrays={"box": ("f8", 1), "landmarks": ("f8", 2)},
+)

@@ -1,0 +1,95 @@
+"""The flow stage: TV-L1 from the onset to the apex frame, head motion removed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.assets import asset_digest, regions, template
+from mepipe.cache.keys import Json
+from mepipe.config.settings import Config
+from mepipe.errors import BadDataError
+from mepipe.face import warp_face
+from mepipe.flow import estimate_motion, tvl1
+from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, transform_at
+
+# A field with such a displacement is no face motion but a solver that diverged.
+_LARGEST_SHARE = 0.25
+_NOT_TVL1 = {"size", "stabilise", "keep_faces"}
+
+
+def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
+    pair = (values["spot"]["onset"], values["spot"]["apex"])
+    parts: dict[str, Json] = {
+        "settings": config.flow.model_dump(by_alias=True),
+        "frames": [clip.frames.digest(position) for position in pair],
+        "transforms": [transform_at(values, position).tolist() for position in pair],
+    }
+    if config.flow.stabilise != "none":
+        parts["assets"] = {
+            "template": asset_digest("template.json"),
+            "regions": asset_digest("regions.json"),
+        }
+    return parts
+
+
+def rigid_mask(size: int) -> NDArray[np.bool_]:
+    """Return the (size, size) mask of the template's rigid regions."""
+    import cv2
+
+    mask = np.zeros((size, size), dtype=np.uint8)
+    for region in regions():
+        if region.role == "rigid":
+            polygon = region.polygon(template().points) * size - 0.5
+            cv2.fillPoly(mask, [np.round(polygon).astype(np.int32)], (1.0,))
+    return mask.astype(np.bool_)
+
+
+def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+    settings = config.flow
+    onset, apex = upstream.values["spot"]["onset"], upstream.values["spot"]["apex"]
+    if clip.frames.digest(onset) == clip.frames.digest(apex):
+        raise BadDataError(
+            "the onset and the apex frame are the same image: there is no motion between them",
+            "Correct the annotation, or let mepipe find the frames: --set spot.method=flow-peak.",
+        )
+    images = dict(clip.frames.images([onset, apex]))
+    to_onset = transform_at(upstream.values, onset)
+    to_apex = transform_at(upstream.values, apex)
+    reference = warp_face(images[onset], to_onset, settings.size)
+    moving = warp_face(images[apex], to_apex, settings.size)
+    motion = np.eye(2, 3)
+    if settings.stabilise != "none":
+        mask = rigid_mask(settings.size)
+        motion = estimate_motion(reference, moving, mask, settings.stabilise)
+        moving = warp_face(images[apex], to_apex, settings.size, motion)
+    uv = tvl1(reference, moving, **settings.model_dump(exclude=_NOT_TVL1))
+    largest = float(np.abs(uv).max())
+    if not np.isfinite(largest) or largest > _LARGEST_SHARE * settings.size:
+        raise BadDataError(
+            "the optical flow diverged",
+            "Check the onset and apex frames, or use the default flow.scale_step.",
+        )
+    arrays: dict[str, NDArray[np.generic]] = {"uv": uv, "motion": motion}
+    if settings.keep_faces:
+        arrays["faces"] = np.stack([reference, moving])
+    return Result(
+        values={
+            "uv": hashlib.sha256(uv.tobytes()).hexdigest(),
+            "inter_ocular": template().inter_ocular * settings.size,
+        },
+        arrays=arrays,
+    )
+
+
+STAGE = Stage(
+    name="flow",
+    version=1,
+    libraries=("numpy", "opencv-contrib-python-headless"),
+    parts=_parts,
+    compute=_compute,
+    arrays={"uv": ("f4", 3), "motion": ("f8", 2), "faces": ("u1", 3)},
+)

@@ -1,0 +1,151 @@
+"""The spot stage: onset, apex and offset, annotated or found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.assets import asset_digest, regions, template
+from mepipe.cache.keys import Json
+from mepipe.config.settings import Config
+from mepipe.datasets.annotation import KeyFrame
+from mepipe.errors import BadDataError
+from mepipe.face import warp_face
+from mepipe.spotting import RegionPolygon, Spotted, flow_peak, middle, visible_run
+from mepipe.stages.face import found_at
+from mepipe.stages.model import (
+    ClipInput,
+    Result,
+    Stage,
+    Upstream,
+    Values,
+    timing_json,
+    transform_at,
+)
+
+_FIELDS = ("onset", "apex", "offset")
+
+
+def _marks(clip: ClipInput, config: Config) -> dict[str, KeyFrame]:
+    """Return the annotated key frames that are used: none unless the method is auto."""
+    if config.spot.method != "auto":
+        return {}
+    marks = {"onset": clip.onset, "apex": clip.apex, "offset": clip.offset}
+    return {name: mark for name, mark in marks.items() if mark is not None}
+
+
+def _method(clip: ClipInput, config: Config) -> Literal["annotation", "flow-peak", "middle"]:
+    if config.spot.method != "auto":
+        return config.spot.method
+    return "annotation" if len(_marks(clip, config)) == len(_FIELDS) else config.spot.fallback
+
+
+def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
+    """Hold nothing but the marks where they are whole: then no setting and no frame matters."""
+    method = _method(clip, config)
+    parts: dict[str, Json] = {
+        "method": method,
+        "marks": {
+            name: [mark.position, mark.origin] for name, mark in _marks(clip, config).items()
+        },
+    }
+    if method == "middle":
+        parts["count"] = clip.frames.count
+    if method == "flow-peak":
+        parts["settings"] = {
+            "size": config.spot.size,
+            "smooth_ms": config.spot.smooth_ms,
+            "threshold": config.spot.threshold,
+            "no_movement": config.spot.no_movement,
+        }
+        parts["assets"] = {
+            "template": asset_digest("template.json"),
+            "regions": asset_digest("regions.json"),
+        }
+        parts["timing"] = timing_json(clip.timing)
+        parts["transforms"] = values["face"]["transforms"]
+        parts["reference"] = found_at(clip, config, values)
+        parts["frames"] = [clip.frames.digest(i) for i in range(clip.frames.count)]
+    return parts
+
+
+def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+    marks = _marks(clip, config)
+    positions = {name: mark.position for name, mark in marks.items()}
+    method = _method(clip, config)
+    if method == "annotation":
+        return _result(_annotated(**positions), marks, method)
+    if method == "middle":
+        return _result(middle(clip.frames.count, **positions), marks, method)
+    times = clip.timing.times(clip.frames.count)
+    if times is None:
+        raise BadDataError(
+            "spotting needs the clip's frames per second, which are unknown",
+            "Give them: --set data.fps=200, or a column fps in labels.csv; "
+            "or use --set spot.fallback=middle.",
+        )
+    size = config.spot.size
+    crops = _crops(clip, upstream, size)
+    # Where the face has left, or is another one, flow from it would mean nothing.
+    first, stop = visible_run(crops, found_at(clip, config, upstream.values))
+    if any(not first <= position < stop for position in positions.values()):
+        first, stop = 0, clip.frames.count
+    spotted = flow_peak(
+        crops[first:stop],
+        times[first:stop],
+        [
+            RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
+            for region in regions()
+        ],
+        inter_ocular=template().inter_ocular * size,
+        smooth_ms=config.spot.smooth_ms,
+        threshold=config.spot.threshold,
+        **{name: position - first for name, position in positions.items()},
+    )
+    if not spotted.movement and config.spot.no_movement == "fail":
+        raise BadDataError(
+            "no movement was found above the noise",
+            "Use --set spot.no_movement=keep to take the best candidate, or annotate the clip.",
+        )
+    result = _result(spotted, marks, method, first)
+    result.values["visible"] = [first, stop]
+    return result
+
+
+def _annotated(onset: int, apex: int, offset: int) -> Spotted:
+    no_curve = np.empty(0, dtype=np.float32)
+    return Spotted(onset, apex, offset, 1.0, 1.0, 1.0, movement=True, curve=no_curve)
+
+
+def _crops(clip: ClipInput, upstream: Upstream, size: int) -> NDArray[np.uint8]:
+    """Return the (N, size, size) aligned faces; one full-size frame is held at a time."""
+    crops = np.empty((clip.frames.count, size, size), dtype=np.uint8)
+    for position, image in clip.frames.images():
+        crops[position] = warp_face(image, transform_at(upstream.values, position), size)
+    return crops
+
+
+def _result(spotted: Spotted, marks: Mapping[str, KeyFrame], method: str, first: int = 0) -> Result:
+    """Return the result for positions that count from frame ``first`` of the clip."""
+    found = "middle" if method == "middle" else "spotted"
+    values: dict[str, Json] = {"movement": spotted.movement}
+    for name in _FIELDS:
+        values[name] = int(getattr(spotted, name)) + first
+        values[f"{name}_source"] = marks[name].origin if name in marks else found
+        values[f"{name}_confidence"] = (
+            1.0 if name in marks else float(getattr(spotted, f"{name}_confidence"))
+        )
+    return Result(values=values, arrays={"curve": spotted.curve})
+
+
+STAGE = Stage(
+    name="spot",
+    version=1,
+    libraries=("numpy", "opencv-contrib-python-headless"),
+    parts=_parts,
+    compute=_compute,
+    arrays={"curve": ("f4", 1)},
+)

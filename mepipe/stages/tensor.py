@@ -1,0 +1,44 @@
+"""The tensor stage: u, v and optical strain at the network's size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mepipe.cache.keys import Json
+from mepipe.config.settings import Config
+from mepipe.flow import flow_tensor
+from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values
+
+
+def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
+    del clip
+    settings: dict[str, Json] = {"size": config.tensor.size, "scale": config.tensor.scale}
+    parts: dict[str, Json] = {"settings": settings, "uv": values["flow"]["uv"]}
+    if config.tensor.scale == "fixed":
+        settings["displacement_range"] = config.tensor.displacement_range
+        settings["strain_range"] = config.tensor.strain_range
+        parts["inter_ocular"] = values["flow"]["inter_ocular"]
+    return parts
+
+
+def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+    del clip
+    x = flow_tensor(
+        upstream.arrays("flow")["uv"],
+        size=config.tensor.size,
+        scale=config.tensor.scale,
+        inter_ocular=upstream.values["flow"]["inter_ocular"],
+        displacement_range=config.tensor.displacement_range,
+        strain_range=config.tensor.strain_range,
+    )
+    return Result(values={}, arrays={"x": x})
+
+
+STAGE = Stage(
+    name="tensor",
+    version=1,
+    libraries=("numpy", "opencv-contrib-python-headless"),
+    parts=_parts,
+    compute=_compute,
+    arrays={"x": ("f4", 3)},
+)

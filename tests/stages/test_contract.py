@@ -1,0 +1,159 @@
+"""What every stage must hold."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mepipe.cache.keys import canonical, object_key
+from mepipe.config import load_config
+from mepipe.datasets.annotation import KeyFrame
+from mepipe.errors import BadDataError
+from mepipe.frames import FrameReader, Timing
+from mepipe.stages import STAGES, ClipInput, Upstream
+
+QUICK = ["flow.size=96", "flow.scales=3", "flow.outer_iterations=2", "spot.size=96"]
+CONFIGS = {
+    "default": [],
+    "spotted": ["spot.method=flow-peak"],
+    "middle": ["spot.method=middle"],
+    "per-frame": ["face.align=per-frame"],
+    "translation": ["flow.stabilise=translation"],
+    "faces": ["flow.keep_faces=true", "flow.stabilise=none"],
+    "minmax": ["tensor.scale=minmax", "tensor.size=14"],
+}
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory, portrait):
+    """Eleven frames in which the mouth's corners rise and fall."""
+    import cv2
+
+    folder = tmp_path_factory.mktemp("frames")
+    image = cv2.resize(portrait, (640, 560), interpolation=cv2.INTER_AREA)
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    bump = np.exp(-((x - 320) ** 2 + (y - 330) ** 2) / (2 * 40**2))
+    files = []
+    for position in range(11):
+        rise = 3 * np.sin(np.pi * position / 10)
+        moved = cv2.remap(image, x, (y + rise * bump).astype(np.float32), cv2.INTER_LINEAR)
+        files.append(folder / f"img{position:02d}.png")
+        cv2.imwrite(str(files[-1]), moved)
+    return tuple(files)
+
+
+def clip_input(files, *, marks=True, fps=50.0):
+    reader = FrameReader(files, len(files), False, lambda _: None)
+    if not marks:
+        return ClipInput(reader, Timing(fps))
+    frame = [KeyFrame(position, position + 7, "annotation") for position in (0, 5, 10)]
+    return ClipInput(reader, Timing(fps), *frame)
+
+
+def walk(clip, config):
+    """Take a clip through all stages; give (key, parts, result) of each."""
+    values, results = {}, {}
+    for stage in STAGES:
+        parts = stage.parts(clip, config, values)
+        upstream = Upstream(values, lambda name: results[name][2].arrays)
+        result = stage.compute(clip, config, upstream)
+        # What later stages read is what a record or an object gives back.
+        values[stage.name] = json.loads(canonical(result.values))
+        results[stage.name] = (object_key(stage.name, stage.version, parts), parts, result)
+    return results
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_stage_gives_what_it_declares_and_the_same_each_time(frames, name):
+    config = load_config(None, [*QUICK, *CONFIGS[name]])
+    first = walk(clip_input(frames), config)
+    again = walk(clip_input(frames), config)
+    for stage in STAGES:
+        key, parts, result = first[stage.name]
+        assert again[stage.name][0] == key
+        assert json.loads(canonical(parts)) == json.loads(canonical(again[stage.name][1]))
+        assert canonical(result.values) == canonical(again[stage.name][2].values)
+        assert set(result.arrays) <= set(stage.arrays)
+        for array, value in result.arrays.items():
+            dtype, dimensions = stage.arrays[array]
+            assert value.dtype == np.dtype(dtype), array
+            assert value.ndim == dimensions, array
+            assert value.tobytes() == again[stage.name][2].arrays[array].tobytes()
+            assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_keys_hold_no_path_name_or_number_of_the_dataset(frames, tmp_path, name):
+    import shutil
+
+    config = load_config(None, [*QUICK, *CONFIGS[name]])
+    moved = []
+    for position, file in enumerate(frames):
+        moved.append(tmp_path / f"frame_{position + 500}.png")
+        shutil.copy(file, moved[-1])
+    here, there = walk(clip_input(frames), config), walk(clip_input(tuple(moved)), config)
+    for stage in STAGES:
+        assert here[stage.name][0] == there[stage.name][0]
+        assert "img" not in canonical(here[stage.name][1])
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"),
+    [
+        ("face.search_size=400", ["face"]),
+        ("spot.size=128", []),
+        ("flow.tau=0.2", ["flow", "tensor"]),
+        ("tensor.size=14", ["tensor"]),
+        ("tensor.strain_range=0.3", ["tensor"]),
+        ("train.epochs=3", []),
+        ("labels.classes=emotion", []),
+    ],
+)
+def test_a_setting_is_in_the_keys_that_it_decides(frames, setting, changed):
+    before = walk(clip_input(frames), load_config(None, QUICK))
+    after = walk(clip_input(frames), load_config(None, [*QUICK, setting]))
+    different = [stage.name for stage in STAGES if before[stage.name][0] != after[stage.name][0]]
+    assert [name for name in different if name in changed] == changed
+    if setting.startswith(("spot", "train", "labels")):
+        assert different == []
+
+
+def test_spotting_depends_on_every_frame_and_on_the_rate(frames):
+    config = load_config(None, [*QUICK, "spot.method=flow-peak"])
+    clip = clip_input(frames, marks=False)
+    values = {"face": walk(clip, config)["face"][2].values}
+    spot = STAGES[1]
+
+    def key(clip):
+        return object_key("spot", 1, spot.parts(clip, config, values))
+
+    fewer = clip_input(frames[:-1], marks=False)
+    assert len({key(clip), key(fewer), key(clip_input(frames, marks=False, fps=25.0))}) == 3
+
+
+def test_the_apex_of_made_frames_is_found(frames):
+    config = load_config(None, [*QUICK, "spot.method=flow-peak"])
+    result = walk(clip_input(frames, marks=False), config)["spot"][2]
+    assert abs(result.values["apex"] - 5) <= 1
+    assert result.values["apex_source"] == "spotted"
+    assert 0 <= result.values["apex_confidence"] <= 1
+
+
+def test_identical_onset_and_apex_have_no_motion(frames):
+    clip = clip_input((frames[0],) * 11)
+    with pytest.raises(BadDataError, match="no motion between them"):
+        walk(clip, load_config(None, QUICK))
+
+
+def test_missing_marks_are_found_and_annotated_ones_kept(frames):
+    reader = FrameReader(frames, len(frames), False, lambda _: None)
+    clip = ClipInput(
+        reader, Timing(50.0), KeyFrame(1, 1, "annotation"), None, KeyFrame(9, 9, "erratum")
+    )
+    values = walk(clip, load_config(None, QUICK))["spot"][2].values
+    assert (values["onset"], values["offset"]) == (1, 9)
+    assert 1 < values["apex"] <= 9
+    assert (values["onset_source"], values["apex_source"], values["offset_source"]) == (
+        "annotation", "spotted", "erratum",
+    )  # fmt: skip
+    assert values["onset_confidence"] == 1.0
