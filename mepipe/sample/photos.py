@@ -1,0 +1,117 @@
+"""The photographs that subjects are made from: a face each, found by dlib."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.errors import UsageError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+SEARCH_SIZE = 800  # long side in px at which a face is looked for
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph with its main face.
+
+    ``image`` is (H, W, 3), uint8, in OpenCV's order B, G, R; ``landmarks``
+    (68, 2) in its px.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
+
+
+def main_face(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+    """Return the 68 landmarks (68, 2) of an image's main face, or None if it has none.
+
+    In scikit-image's astronaut the HOG detector also sees a face of the same size
+    in the space suit, with a tenth of the score: `choose_face` leaves it out.
+    """
+    from mepipe.face.detect import choose_face, detect, landmarks
+
+    faces = detect(image, SEARCH_SIZE)
+    if not faces:
+        return None
+    return landmarks(image, choose_face(faces, *image.shape[:2]))
+
+
+def _photo(name: str, image: NDArray[np.uint8]) -> Photo | None:
+    landmarks = main_face(image)
+    if landmarks is None:
+        return None
+    return Photo(name, image, landmarks)
+
+
+def astronaut() -> Photo:
+    """Return scikit-image's photograph of Eileen Collins (NASA, public domain).
+
+    Raises
+    ------
+    UsageError
+        If scikit-image is not installed.
+    """
+    try:
+        from skimage.data import astronaut as read
+    except ImportError as error:
+        raise UsageError(
+            "the sample is made from a photograph that scikit-image ships, "
+            "and scikit-image is not installed",
+            'Run: pip install "mepipe[sample]", or give photographs of faces with --photos DIR.',
+        ) from error
+    picture: NDArray[np.uint8] = read()  # type: ignore[no-untyped-call]
+    photo = _photo("astronaut", np.ascontiguousarray(picture[..., ::-1]))
+    if photo is None:
+        raise UsageError(
+            "no face was found in scikit-image's astronaut photograph",
+            "Run: pip install --force-reinstall scikit-image",
+        )
+    return photo
+
+
+def _paths(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"the folder of photographs {folder} does not exist", "Check --photos.")
+    return sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+    )
+
+
+def source_digests(folder: Path | None) -> list[str]:
+    """Return what `load_photos` depends on, without opening a picture."""
+    if folder is None:
+        return ["astronaut"]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in _paths(folder)]
+
+
+def load_photos(folder: Path | None) -> list[Photo]:
+    """Return every photograph with a face in ``folder``, by name; None: the astronaut.
+
+    Raises
+    ------
+    UsageError
+        If the folder is not there, or no image in it has a face.
+    """
+    if folder is None:
+        return [astronaut()]
+    import cv2
+
+    paths = _paths(folder)
+    photos: list[Photo] = []
+    for path in paths:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_COLOR)
+        photo = None if image is None else _photo(path.name, np.asarray(image, np.uint8))
+        if photo is not None:
+            photos.append(photo)
+    if not photos:
+        raise UsageError(
+            f"none of the {len(paths)} images in {folder} has a face that dlib finds",
+            "Give photographs of frontal faces (jpg, png, bmp, tif, webp).",
+        )
+    return photos

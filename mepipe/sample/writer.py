@@ -1,0 +1,258 @@
+"""Write the sample: the loop over subjects and clips, and what stands beside them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mepipe.errors import UsageError
+from mepipe.sample.layout import (
+    PLACEMENTS,
+    ClipTruth,
+    Place,
+    coding_sheet,
+    labels_csv,
+    motion_csv,
+    truth_csv,
+)
+
+VERSION = 1  # of what the sample's bytes are; a new one makes old folders differ
+JPEG_QUALITY = 95
+MARKER = ".mepipe-sample.json"
+SHEET = "CASME2-coding-20190701.xlsx"
+
+README = """\
+A SYNTHETIC SAMPLE, NO GROUND FOR SCIENCE
+
+These clips were made by `mepipe sample` from {source}.
+The subjects are smooth changes of shape, skin and light of {people}; the
+movements are drawn by hand after facial action units, and the labels follow from
+the movements. They show that software runs and finds what was put in. No figure
+obtained on them says anything about people, and none belongs in a paper.
+
+{clips} clips of {subjects} subjects, {fps:g} frames per second, layout "{layout}".
+
+{annotation}
+truth.csv           what is true of each clip: onset, apex and offset as 0-based
+                    positions, the peak displacement in px, the class
+truth_motion.csv    the share of the peak motion that each frame shows
+
+The apex is the frame of peak motion; onset and offset are the first and the last
+frame with at least a tenth of it. Made again with
+
+    mepipe sample {command}
+
+the files have the same bytes (same machine and library versions).
+"""
+
+ASTRONAUT = "scikit-image's\nphotograph of the astronaut Eileen Collins (NASA, public domain)"
+ANNOTATION = {
+    "folder": "labels.csv          onset, apex and offset as the numbers in the file names",
+    "casme2": f"{SHEET}\n                    the coding sheet, as CASME II has it",
+}
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """What stands in the folder.
+
+    ``labels`` counts clips by class; ``annotations`` is the file a reader uses;
+    ``made`` is false where the same sample stood there already.
+    """
+
+    path: Path
+    layout: str
+    clips: int
+    subjects: int
+    labels: dict[str, int]
+    annotations: Path
+    truth: Path
+    made: bool
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(self.labels.items()))
+        return (
+            f"{self.clips} clips of {self.subjects} subjects ({counts}) in {self.path}"
+            f"{'' if self.made else ' (stood there already)'}\n"
+            f"annotations {self.annotations}\ntruth       {self.truth}\n"
+            "The sample is synthetic: it shows that the software works, no ground for science."
+        )
+
+
+def write(
+    out: Path,
+    *,
+    layout: Literal["folder", "casme2"] = "folder",
+    subjects: int = 12,
+    clips: int = 3,
+    seed: int = 0,
+    photos: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> SampleSummary:
+    """Write clips with known truth, in the exact layout of a dataset.
+
+    Parameters
+    ----------
+    out
+        The folder to write; made if it is not there. If it holds the same
+        sample already, nothing is done; an interrupted one is finished.
+    layout
+        ``folder``: the generic folder with labels.csv; ``casme2``: CASME II's
+        RAW_selected with its coding sheet. The clips are the same.
+    subjects, clips
+        Number of subjects, and of clips of each. With three clips a subject has
+        one of each class (negative, positive, surprise).
+    seed
+        0 or larger. Each clip depends on the seed, its subject's number and its
+        own number alone, so a larger sample contains the smaller one.
+    photos
+        Folder of photographs with a face, used in turn; None: scikit-image's
+        astronaut.
+    progress
+        Called with (clips done, clips in all) after each clip.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range, ``out`` holds anything else, a photograph
+        is wanting, or scikit-image is not installed.
+    """
+    _check(layout, subjects, clips, seed)
+    from mepipe.sample.photos import load_photos, source_digests
+
+    wanted: dict[str, Any] = {
+        "format": VERSION,
+        "layout": layout,
+        "subjects": subjects,
+        "clips": clips,
+        "seed": seed,
+        "photos": source_digests(photos),
+        "name": out.name if layout == "folder" else "casme2",
+    }
+    annotations = out / ("labels.csv" if layout == "folder" else SHEET)
+    finished = _standing(out, wanted)
+    if finished is not None:
+        return SampleSummary(
+            out, layout, subjects * clips, subjects, finished, annotations, out / "truth.csv", False
+        )
+    pictures = load_photos(photos)
+    out.mkdir(parents=True, exist_ok=True)
+    _mark(out, wanted)
+    truths: list[ClipTruth] = []
+    courses: list[list[float]] = []
+
+    from mepipe.sample.identity import make_subject
+    from mepipe.sample.render import make_scene
+
+    for index in range(subjects):
+        person = make_subject(pictures[index % len(pictures)], index, seed)
+        for clip in range(clips):
+            place = PLACEMENTS[layout](out, index, clip, seed)
+            truth, course = _write_clip(out, place, make_scene(person, index, clip, seed))
+            truths.append(truth)
+            courses.append(course)
+            if progress is not None:
+                progress(len(truths), subjects * clips)
+    annotations.write_bytes(labels_csv(truths) if layout == "folder" else coding_sheet(truths))
+    (out / "truth.csv").write_bytes(truth_csv(truths))
+    (out / "truth_motion.csv").write_bytes(motion_csv(truths, courses))
+    labels = dict(sorted(Counter(truth.expression.label for truth in truths).items()))
+    text = _readme(layout, (subjects, clips, seed), truths[0].fps, own_photos=photos is not None)
+    (out / "README.txt").write_text(text, encoding="utf-8")
+    _mark(out, {**wanted, "labels": labels})
+    return SampleSummary(
+        out, layout, len(truths), subjects, labels, annotations, out / "truth.csv", True
+    )
+
+
+def _check(layout: str, subjects: int, clips: int, seed: int) -> None:
+    if layout not in PLACEMENTS:
+        raise UsageError(f"unknown layout {layout!r}", f"Choose one of: {', '.join(PLACEMENTS)}.")
+    for name, value, low, high in (
+        ("subjects", subjects, 1, 99),
+        ("clips", clips, 1, 99),
+        ("seed", seed, 0, 2**32 - 1),
+    ):
+        if not low <= value <= high:
+            raise UsageError(f"--{name} {value} is out of range", f"Choose {low} to {high}.")
+
+
+def _standing(out: Path, wanted: dict[str, Any]) -> dict[str, int] | None:
+    """Return the label counts of the wanted sample if ``out`` holds it whole, else None.
+
+    Raises `UsageError` if the folder holds anything else.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file", "Choose another folder.")
+    if not out.is_dir() or not any(out.iterdir()):
+        return None
+    marker = out / MARKER
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError(
+            f"the folder {out} is not empty and holds no sample", "Choose a new folder."
+        )
+    labels: dict[str, int] | None = found.pop("labels", None)
+    if found != wanted:
+        differing = sorted(k for k in wanted if found.get(k) != wanted[k])
+        raise UsageError(
+            f"the folder {out} holds a sample made otherwise ({', '.join(differing)})",
+            "Choose a new folder, or delete this one.",
+        )
+    return labels
+
+
+def _mark(out: Path, content: dict[str, Any]) -> None:
+    (out / MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_clip(out: Path, place: Place, scene: Any) -> tuple[ClipTruth, list[float]]:
+    import cv2
+
+    from mepipe.sample.render import FPS, frames
+
+    folder = out / place.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for position, frame in enumerate(frames(scene)):
+        _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        name = place.pattern.format(place.first_number + position)
+        (folder / name).write_bytes(encoded.tobytes())
+    timing = scene.course
+    truth = ClipTruth(
+        folder=place.folder,
+        id=f"{place.collection}/{place.subject}/{place.name}",
+        subject=place.subject,
+        name=place.name,
+        first_number=place.first_number,
+        frames=len(timing.share),
+        expression=scene.expression,
+        onset=timing.onset,
+        apex=timing.apex,
+        offset=timing.offset,
+        amplitude=scene.amplitude,
+        eye_distance=scene.subject.eye_distance,
+        fps=FPS,
+    )
+    return truth, [float(share) for share in timing.share]
+
+
+def _readme(layout: str, numbers: tuple[int, int, int], fps: float, *, own_photos: bool) -> str:
+    subjects, clips, seed = numbers
+    command = f"OUT --layout {layout} --subjects {subjects} --clips {clips} --seed {seed}"
+    return README.format(
+        source="the user's own photographs" if own_photos else ASTRONAUT,
+        people="these photographs" if own_photos else "this one photograph",
+        clips=subjects * clips,
+        subjects=subjects,
+        fps=fps,
+        layout=layout,
+        annotation=ANNOTATION[layout],
+        command=command + (" --photos DIR" if own_photos else ""),
+    )
