@@ -1,0 +1,182 @@
+"""Leave-one-subject-out: one independent job per held-out person and seed.
+
+A job names clips and settings and holds no array, so it is cheap to send to
+another process, and its result depends on nothing but the job and the features
+of the clips it names: not on the order of rows, jobs or workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.errors import BadDataError, UsageError
+from mepipe.evaluation.splits import LabelledClips, LeftOut, leave_one_subject_out, usable
+
+
+class Features(Protocol):
+    """Features in memory: what ``mepipe.load`` returns, and any object like it.
+
+    Rows may be in any order; all access is by clip id.
+    """
+
+    @property
+    def clip(self) -> Iterable[str]:
+        """Ids (N,)."""
+
+    @property
+    def x(self) -> NDArray[Any]:
+        """Features (N, C, S, S)."""
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """Class numbers (N,)."""
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """One training: what is held out, the seed, and all settings that decide the result.
+
+    ``train`` and ``test`` are clip ids, sorted. ``model`` and ``training`` are the
+    settings as plain values. ``device`` is resolved, never "auto".
+    """
+
+    fold: str
+    seed: int
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    classes: int
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+    recentre: bool
+    device: str = "cpu"
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides the result beside the features, as JSON-able values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class FoldPrediction:
+    """The class probabilities (n, K) float32 of the held-out clips of one job."""
+
+    fold: str
+    seed: int
+    clip: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+
+def fold_jobs(
+    clips: LabelledClips,
+    *,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    seeds: Sequence[int],
+    recentre: bool = False,
+    device: str = "cpu",
+) -> tuple[list[FoldJob], LabelledClips, LeftOut]:
+    """Return the jobs, the clips they evaluate (sorted by id), and the clips left out.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two subjects or two classes, an id occurs twice
+        or a class number is out of range.
+    """
+    kept, left_out = usable(clips)
+    folds = leave_one_subject_out(kept)
+    jobs = [
+        FoldJob(
+            fold=fold.name,
+            seed=seed,
+            train=fold.train,
+            test=fold.test,
+            classes=len(kept.classes),
+            model=dict(model),
+            training=dict(training),
+            recentre=recentre,
+            device=device,
+        )
+        for seed in seeds
+        for fold in folds
+    ]
+    return jobs, kept, left_out
+
+
+def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
+    """Train on the job's training clips and return the predictions of its test clips.
+
+    Labels of test clips are never read. On a CPU the result is the same, bit for
+    bit, for the same job and features.
+
+    Raises
+    ------
+    BadDataError
+        If a clip has features that are not finite; the message names it.
+    UsageError
+        If the job names a clip that the features do not have.
+    """
+    from mepipe.evaluation.training import fit
+
+    train = rows_of(features, job.train)
+    trained = fit(
+        selected(features, job.train),
+        np.asarray(features.y)[train].astype(np.int64),
+        classes=job.classes,
+        model=job.model,
+        training=job.training,
+        recentre=job.recentre,
+        seed=training_seed(job.seed, job.fold),
+        device=job.device,
+    )
+    return FoldPrediction(
+        job.fold, job.seed, job.test, trained.predict(selected(features, job.test))
+    )
+
+
+def training_seed(seed: int, fold: str) -> int:
+    """Return the seed of one training, from the seed and the fold's name alone."""
+    digest = hashlib.sha256(f"{seed}/{fold}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def selected(features: Features, clips: Sequence[str]) -> NDArray[np.float32]:
+    """Return the features (n, C, S, S) float32 of ``clips``, in their order.
+
+    Raises
+    ------
+    BadDataError
+        If those of one clip are not finite.
+    UsageError
+        If there are none of one clip.
+    """
+    x = np.asarray(features.x)[rows_of(features, clips)].astype(np.float32)
+    for clip, value in zip(clips, x, strict=True):
+        if not np.isfinite(value).all():
+            raise BadDataError(
+                f"the features of {clip} hold NaN or infinity",
+                "Leave the clip out, or make its features again.",
+            )
+    return x
+
+
+def rows_of(features: Features, clips: Sequence[str]) -> list[int]:
+    """Return the rows of ``clips``, in their order.
+
+    Raises
+    ------
+    UsageError
+        If the features have no such clip.
+    """
+    row = {str(clip): number for number, clip in enumerate(features.clip)}
+    missing = [clip for clip in clips if clip not in row]
+    if missing:
+        raise UsageError(
+            f"the features have no clip {missing[0]}", "Make the jobs from the same features."
+        )
+    return [row[clip] for clip in clips]

@@ -1,0 +1,228 @@
+"""From predictions to results.json, predictions.csv and the table on the screen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.evaluation import metrics
+from mepipe.evaluation.loso import FoldPrediction
+from mepipe.evaluation.splits import LabelledClips, LeftOut
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Every prediction of an evaluation: ``probabilities`` is (R, N, K) for R seeds and N clips."""
+
+    clips: LabelledClips
+    seeds: tuple[int, ...]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Return the predicted classes (R, N); of equal probabilities the first."""
+        predicted: NDArray[np.int64] = np.argmax(self.probabilities, axis=2)
+        return predicted
+
+    def confusions(self, rows: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.int64]:
+        """Return one confusion matrix a seed, (R, K, K), of the chosen clips."""
+        classes = len(self.clips.classes)
+        return np.stack(
+            [
+                metrics.confusion(self.clips.y[rows], predicted[rows], classes)
+                for predicted in self.predicted
+            ]
+        )
+
+
+def join(clips: LabelledClips, predictions: Sequence[FoldPrediction]) -> Predictions:
+    """Return the predictions of all folds and seeds, joined by clip id.
+
+    Raises
+    ------
+    ValueError
+        Unless every clip was predicted exactly once per seed.
+    """
+    seeds = tuple(sorted({prediction.seed for prediction in predictions}))
+    row = {clip: number for number, clip in enumerate(clips.clip)}
+    run = {seed: number for number, seed in enumerate(seeds)}
+    table = np.full((len(seeds), len(clips), len(clips.classes)), np.nan, dtype=np.float32)
+    for prediction in predictions:
+        for clip, probabilities in zip(prediction.clip, prediction.probabilities, strict=True):
+            place = table[run[prediction.seed], row[clip]]
+            if not np.isnan(place).all():
+                raise ValueError(f"the clip {clip} was predicted twice, seed {prediction.seed}")
+            place[:] = probabilities
+    if np.isnan(table).any():
+        number, missing = np.argwhere(np.isnan(table))[0, :2]
+        raise ValueError(f"no prediction of {clips.clip[missing]}, seed {seeds[number]}")
+    return Predictions(clips, seeds, table)
+
+
+def results(
+    predictions: Predictions,
+    *,
+    model: str,
+    protocol: str,
+    elapsed_s: float,
+    left_out: LeftOut | None = None,
+) -> dict[str, Any]:
+    """Return the content of results.json.
+
+    Figures are means over the seeds of figures from pooled counts. ``ci`` holds
+    95 % intervals over resampled subjects. ``confusion`` is summed over the seeds.
+    """
+    clips = predictions.clips
+    confusions = predictions.confusions()
+    total = confusions.sum(axis=0)
+    left_out = left_out or LeftOut()
+    groups = np.array(clips.group)
+    interval = metrics.subject_bootstrap(
+        np.stack([predictions.confusions(groups == group) for group in sorted(set(clips.group))])
+    )
+    datasets = np.array(clips.dataset)
+    f1, recall = metrics.class_f1(confusions), metrics.class_recall(confusions)
+    precision = np.nan_to_num(metrics.class_precision(confusions))
+    truth = confusions[0].sum(axis=1)
+    return {
+        "schema": SCHEMA,
+        **_figures(confusions),
+        "per_dataset": {
+            name: _of_dataset(predictions, datasets == name) for name in sorted(set(clips.dataset))
+        },
+        "per_class": {
+            name: {
+                "clips": int(truth[number]),
+                "f1": _mean(f1[:, number]),
+                "recall": _mean(recall[:, number]),
+                "precision": _mean(precision[:, number]) if truth[number] else None,
+            }
+            for number, name in enumerate(clips.classes)
+        },
+        "per_seed": [
+            {"seed": seed, **_figures(one[None])}
+            for seed, one in zip(predictions.seeds, confusions, strict=True)
+        ],
+        "ci": {"uf1": list(interval.uf1), "uar": list(interval.uar)},
+        "floors": {"largest class": _figures(metrics.largest_class(confusions[0])[None])},
+        "model": model,
+        "protocol": protocol,
+        "elapsed_s": round(elapsed_s, 3),
+        "clips": len(clips),
+        "subjects": len(set(clips.group)),
+        "classes": list(clips.classes),
+        "confusion": total.tolist(),
+        "left_out": {
+            "unlabelled": len(left_out.unlabelled),
+            "unknown_person": len(left_out.unknown_person),
+        },
+    }
+
+
+def _figures(confusions: NDArray[np.int64]) -> dict[str, float | None]:
+    return {
+        "uf1": _mean(metrics.uf1(confusions)),
+        "uar": _mean(metrics.uar(confusions)),
+        "accuracy": _mean(metrics.accuracy(confusions)),
+    }
+
+
+def _of_dataset(predictions: Predictions, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    confusions = predictions.confusions(rows)
+    return {
+        "clips": int(rows.sum()),
+        **_figures(confusions),
+        # No mean of this dataset includes these: it has no such clip.
+        "absent_classes": list(metrics.absent(confusions[0], predictions.clips.classes)),
+    }
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    """Return the mean over seeds, None where it is undefined (JSON has no NaN)."""
+    value = float(np.mean(values))
+    return None if np.isnan(value) else value
+
+
+def predictions_csv(predictions: Predictions) -> str:
+    """Return predictions.csv: a row per clip and seed, the same text for the same predictions."""
+    clips = predictions.clips
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n")
+    write.writerow(
+        ["clip", "dataset", "group", "seed", "y", "label", "predicted", "predicted_label"]
+        + [f"p_{name}" for name in clips.classes]
+    )
+    for run, seed in enumerate(predictions.seeds):
+        for row, clip in enumerate(clips.clip):
+            y, predicted = int(clips.y[row]), int(predictions.predicted[run, row])
+            write.writerow(
+                [clip, clips.dataset[row], clips.group[row], seed, y, clips.classes[y]]
+                + [predicted, clips.classes[predicted]]
+                + [f"{value:.6f}" for value in predictions.probabilities[run, row]]
+            )
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for the screen: text only, first row of ``rows`` the pooled figures."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def screen_table(content: Mapping[str, Any]) -> Table:
+    """Return the table of `results`' figures: all, each dataset, the floor; with notes."""
+    interval = content["ci"]
+    rows: list[tuple[str, ...]] = [
+        (
+            "all",
+            str(content["clips"]),
+            f"{_text(content['uf1'])} {_interval(interval['uf1'])}",
+            f"{_text(content['uar'])} {_interval(interval['uar'])}",
+            _text(content["accuracy"]),
+        )
+    ]
+    if len(content["per_dataset"]) > 1:
+        rows += [_row(name, one) for name, one in content["per_dataset"].items()]
+    rows += [_row(f"({name})", one, content) for name, one in content["floors"].items()]
+    notes = [
+        f"{name}: no clips of {', '.join(one['absent_classes'])}; its means leave that out"
+        for name, one in content["per_dataset"].items()
+        if one["absent_classes"]
+    ]
+    reasons = {
+        "unlabelled": "outside the classes",
+        "unknown_person": "of an unknown person",
+    }
+    notes += [
+        f"{content['left_out'][key]} clip(s) {reason} were left out"
+        for key, reason in reasons.items()
+        if content["left_out"][key]
+    ]
+    return Table(("", "clips", "UF1 [95 %]", "UAR [95 %]", "accuracy"), tuple(rows), tuple(notes))
+
+
+def _row(
+    name: str, figures: Mapping[str, Any], whole: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    clips = str((whole or figures)["clips"])
+    return (name, clips, *(_text(figures[key]) for key in ("uf1", "uar", "accuracy")))
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    # Two digits: the bounds themselves are no more certain than that.
+    return f"[{bounds[0]:.2f}, {bounds[1]:.2f}]"
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

@@ -1,0 +1,315 @@
+"""Training one network on one split: fixed epochs, last weights, nothing seen of the test clips.
+
+Every random number of a training follows from its seed alone, and on a CPU
+every sum is taken by one thread in one order, so the same call gives the same
+bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.networks.registry import build
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Floats = NDArray[np.float32]
+
+FLOW_CHANNELS = 2
+"""Features begin with u and v; what follows (strain) has no direction and no zero to find."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How features become inputs: each clip by itself, with constants of the training clips.
+
+    Parameters
+    ----------
+    recentre
+        Subtract the clip's own median from u and from v, an estimate of no motion.
+    scale
+        (C,) factors; u and v share one, or the direction of motion would change.
+    """
+
+    recentre: bool
+    scale: Floats
+
+    @classmethod
+    def of(cls, x: Floats, *, recentre: bool) -> Normalisation:
+        """Return the one that brings the training clips (N, C, S, S) to unit root mean square."""
+        squares = np.mean(np.square(_centred(x, recentre), dtype=np.float64), axis=(0, 2, 3))
+        squares[:FLOW_CHANNELS] = squares[:FLOW_CHANNELS].mean()
+        still = squares == 0
+        scale = np.where(still, 1.0, 1.0 / np.sqrt(np.where(still, 1.0, squares)))
+        return cls(recentre, scale.astype(np.float32))
+
+    def __call__(self, x: Floats) -> Floats:
+        """Return inputs (N, C, S, S) for features (N, C, S, S)."""
+        return _centred(x, self.recentre) * self.scale[:, None, None]
+
+
+def _centred(x: Floats, recentre: bool) -> Floats:
+    if not recentre:
+        return x
+    x = x.copy()
+    x[:, :FLOW_CHANNELS] -= np.median(x[:, :FLOW_CHANNELS], axis=(2, 3), keepdims=True)
+    return x
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and what its inputs must be.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode, on ``device``.
+    normalise
+        From features to inputs.
+    seen
+        (K,) whether a class had training clips; one without is never predicted.
+    mirror
+        Average the predictions of a clip and its mirror image, as it was
+        trained on both.
+    device
+        "cpu", "cuda" or "mps".
+    """
+
+    network: torch.nn.Module
+    normalise: Normalisation
+    seen: NDArray[np.bool_]
+    mirror: bool
+    device: str
+
+    def predict(self, x: Floats) -> Floats:
+        """Return class probabilities (N, K) float32 for features (N, C, S, S).
+
+        Each clip passes alone: no clip's prediction depends on another's, not
+        even in the last bit.
+        """
+        import torch
+
+        never = torch.from_numpy(~self.seen).to(self.device)
+        out = []
+        with _reproducible(), torch.inference_mode():
+            for clip in torch.from_numpy(self.normalise(x)).to(self.device):
+                views = [clip, mirrored(clip)] if self.mirror else [clip]
+                batch = torch.stack(views).contiguous(memory_format=torch.channels_last)
+                logits = self.network(batch).masked_fill(never, float("-inf"))
+                out.append(logits.softmax(dim=1).mean(dim=0))
+        if not out:
+            return np.empty((0, len(self.seen)), dtype=np.float32)
+        probabilities: Floats = torch.stack(out).cpu().numpy()
+        return probabilities
+
+
+def mirrored(x: Tensor) -> Tensor:
+    """Return features (C, S, S) as a mirror shows them: left is right and u changes sign."""
+    import torch
+
+    sign = torch.ones(len(x), 1, 1, device=x.device)
+    sign[0] = -1
+    return x.flip(-1) * sign
+
+
+def fit_predict(
+    x_train: Floats,
+    y_train: NDArray[np.int64],
+    x_test: Floats,
+    *,
+    classes: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    recentre: bool = False,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Floats:
+    """Train on one set of clips and return probabilities (n, K) of another; see `fit`."""
+    trained = fit(
+        x_train,
+        y_train,
+        classes=classes,
+        model=model,
+        training=training,
+        recentre=recentre,
+        seed=seed,
+        device=device,
+    )
+    return trained.predict(x_test)
+
+
+def fit(
+    x: Floats,
+    y: NDArray[np.int64],
+    *,
+    classes: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    recentre: bool = False,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Trained:
+    """Train a network: AdamW on a one-cycle schedule, fixed epochs, the last weights.
+
+    Parameters
+    ----------
+    x
+        (N, C, S, S) float32 features, u and v first, 0 meaning no motion (with
+        ``recentre``: the median meaning no motion).
+    y
+        (N,) class numbers, 0 to K - 1.
+    classes
+        K.
+    model
+        ``name`` and the options of the network (`mepipe.networks.registry.build`).
+    training
+        ``epochs``, ``batch``, ``learning_rate``, ``weight_decay``, ``balance``,
+        ``label_smoothing``, ``mirror``, ``amplitude`` and ``shift``, as in
+        `mepipe.config.settings.TrainSettings`.
+    seed
+        Decides the first weights, the order, dropout and augmentation. The
+        order of the rows counts too: sort them by clip id.
+    device
+        "cpu", "cuda" or "mps". The data lie there from the first step to the
+        last, and nothing is read back in between.
+
+    Raises
+    ------
+    ValueError
+        If there is no clip, a class number is out of range or a feature not finite.
+    """
+    import torch
+    from torch.nn import functional
+
+    _check(x, y, classes)
+    clips, channels, size, _ = x.shape
+    epochs, shift = int(training["epochs"]), int(training["shift"])
+    steps = -(-clips // int(training["batch"]))
+    normalise = Normalisation.of(x, recentre=recentre)
+    draw = np.random.default_rng(seed)
+    with _reproducible(), _seeded(int(draw.integers(2**31)), device):
+        network = build(**model, channels=channels, size=size, classes=classes)
+        network = network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        inputs = torch.from_numpy(normalise(x)).to(device).permute(0, 2, 3, 1).contiguous()
+        targets = torch.from_numpy(y).to(device)
+        weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"])).to(device)
+        optimiser = torch.optim.AdamW(
+            network.parameters(),
+            lr=training["learning_rate"],
+            weight_decay=training["weight_decay"],
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, max_lr=training["learning_rate"], total_steps=steps * epochs
+        )
+        # Everything random but dropout is drawn here and moved to the device once.
+        order = torch.from_numpy(np.stack([draw.permutation(clips) for _ in range(epochs)]))
+        mirror = torch.from_numpy((draw.random((epochs, clips)) < 0.5) & training["mirror"])
+        amplitude = torch.from_numpy(
+            draw.uniform(-training["amplitude"], training["amplitude"], (epochs, clips))
+        )
+        moves = torch.from_numpy(draw.integers(0, 2 * shift, (epochs, clips, 2), endpoint=True))
+        order, mirror, moves = order.to(device), mirror.to(device), moves.to(device)
+        amplitude = (1 + amplitude).float().to(device)
+        for epoch in range(epochs):
+            moved = augmented(inputs, mirror[epoch], amplitude[epoch], moves[epoch], shift)
+            # Batches of nearly equal size: no remainder too small to normalise.
+            for rows in order[epoch].tensor_split(steps):
+                optimiser.zero_grad()
+                loss = functional.cross_entropy(
+                    network(moved[rows].permute(0, 3, 1, 2)),
+                    targets[rows],
+                    weight=weight,
+                    label_smoothing=training["label_smoothing"],
+                )
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                schedule.step()
+    seen = np.bincount(y, minlength=classes) > 0
+    return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device)
+
+
+def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
+    if x.ndim != 4 or x.shape[2] != x.shape[3] or len(x) != len(y) or not len(x):
+        raise ValueError(f"x must be (N, C, S, S) with N labels, not {x.shape} with {y.shape}")
+    if y.min() < 0 or y.max() >= classes:
+        raise ValueError(f"y must be 0 to {classes - 1}, not {y.min()} to {y.max()}")
+    if not np.isfinite(x).all():
+        raise ValueError("x holds NaN or infinity")
+
+
+def augmented(x: Tensor, mirror: Tensor, amplitude: Tensor, moves: Tensor, most: int) -> Tensor:
+    """Return other faces with the same movement.
+
+    Parameters
+    ----------
+    x
+        (N, S, S, C) inputs.
+    mirror
+        (N,) bool: left and right exchanged, u negated.
+    amplitude
+        (N,) factors; strain is linear in the flow, so all channels take the same.
+    moves
+        (N, 2) rows and columns, 0 to 2 ``most``; ``most`` means not moved. What
+        comes in from outside is no motion.
+    """
+    import torch
+    from torch.nn import functional
+
+    clips, size, _, channels = x.shape
+    padded = functional.pad(x, (0, 0, most, most, most, most))
+    clip = torch.arange(clips, device=x.device)
+    cell = torch.arange(size, device=x.device)
+    rows = moves[:, 0, None] + cell  # (N, S)
+    columns = moves[:, 1, None] + torch.where(mirror[:, None], cell.flip(0), cell)
+    moved = padded[clip[:, None, None], rows[:, :, None], columns[:, None, :]]
+    factor = amplitude[:, None].repeat(1, channels)
+    factor[:, 0] *= 1 - 2 * mirror.float()
+    return moved * factor[:, None, None, :]
+
+
+def class_weights(y: NDArray[np.int64], classes: int, *, balance: bool) -> Floats:
+    """Return the weight (K,) of each class in the loss.
+
+    With ``balance`` every class that has clips weighs the same in total; a class
+    without any weighs nothing.
+    """
+    counts = np.bincount(y, minlength=classes)
+    present = counts > 0
+    even = len(y) / (present.sum() * np.maximum(counts, 1)) if balance else np.ones(classes)
+    return np.where(present, even, 0.0).astype(np.float32)
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """One thread and deterministic algorithms inside, the caller's choice again outside."""
+    import torch
+
+    threads = torch.get_num_threads()
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+
+
+@contextmanager
+def _seeded(seed: int, device: str) -> Iterator[None]:
+    """Torch's own generators seeded inside, as the caller left them outside."""
+    import torch
+
+    devices = [torch.cuda.current_device()] if device == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

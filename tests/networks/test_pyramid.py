@@ -1,0 +1,73 @@
+import subprocess
+import sys
+
+import pytest
+
+from mepipe.errors import UsageError
+from mepipe.networks.pyramid import map_sizes, plan
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        (28, (28, 14, 7, 7, 7)),
+        (56, (56, 28, 14, 14, 14)),
+        (112, (56, 14, 7, 7, 7)),
+        (224, (112, 28, 14, 14, 14)),
+    ],
+)
+def test_map_sizes(size, sizes):
+    assert map_sizes(size) == sizes
+    assert sizes[1] >= 12  # what the pyramid of the paper needs after layer 2
+
+
+@pytest.mark.parametrize(
+    ("size", "position", "cells"),
+    [
+        (28, 1, (14, 10, 7, 6, 5)),
+        (28, 2, (7, 5, 4, 3, 3)),
+        (28, 3, (4, 3, 2, 2, 2)),
+        (56, 2, (14, 10, 7, 6, 5)),
+        (112, 2, (7, 5, 4, 3, 3)),
+    ],
+)
+def test_cells_of_every_branch(size, position, cells):
+    assert plan(size, (2, 3, 4, 5, 6), position).cells == cells
+
+
+def test_equal_branches_are_named():
+    text = plan(28, (2, 3, 4, 5, 6), 2).describe()
+    assert "kernel 2: 7x7, kernel 3: 5x5, kernel 4: 4x4, kernel 5: 3x3, kernel 6: 3x3" in text
+    assert "warning: kernels 5 and 6 have the same number of cells" in text
+    assert plan(28, (2, 3, 4, 5, 6), 3).equal == ((4, 5, 6),)
+    assert "warning" not in plan(28, (2, 3, 4, 5), 2).describe()
+    assert plan(28, (), 2).describe() == "no pyramid"
+
+
+@pytest.mark.parametrize(
+    ("kernels", "position", "words"),
+    [
+        ((2, 15), 2, "kernel 15 does not fit"),
+        ((2, 8), 4, "after layer 4 is 7x7"),
+        ((2, 2), 2, "must differ"),
+        ((1, 2), 2, "at least 2"),
+        ((2,), 6, "layers 1 to 5"),
+        ((2,), 0, "layers 1 to 5"),
+    ],
+)
+def test_kernels_that_cannot_be_are_refused(kernels, position, words):
+    with pytest.raises(UsageError, match=words) as error:
+        plan(28, kernels, position)
+    assert error.value.remedy
+
+
+def test_a_plan_needs_no_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import mepipe.networks.registry, mepipe.evaluation.training, mepipe.evaluation.loso\n"
+        "import mepipe.evaluation.results, mepipe.evaluation.device, mepipe.report.confusion\n"
+        "from mepipe.networks.pyramid import plan; print(plan(28, (2,), 2).cells)\n"
+        "assert 'matplotlib' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "(7,)\n", done.stderr

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from mepipe.errors import UsageError
+from mepipe.networks.registry import build
+from mepipe.networks.spp import PyramidPooling, SPPNet
+
+
+@pytest.fixture(autouse=True)
+def _strict():
+    torch.manual_seed(0)
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("size", [28, 56, 112])
+@pytest.mark.parametrize("position", [1, 2, 5])
+def test_shapes_and_gradients_at_every_size(size, position):
+    kernels = (2, 3, 4, 5, 6)
+    net = SPPNet(size=size, position=position, kernels=kernels, width=4, classes=5, channels=2)
+    logits = net(torch.randn(2, 2, size, size))
+    assert logits.shape == (2, 5)
+    functional.cross_entropy(logits, torch.tensor([0, 4])).backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+def windows(size, kernel):
+    """The centred windows of one axis, written out."""
+    cells = -(-size // kernel)
+    start = -((cells * kernel - size) // 2)
+    return [
+        range(max(0, start + n * kernel), min(size, start + (n + 1) * kernel)) for n in range(cells)
+    ]
+
+
+@pytest.mark.parametrize("pool", ["max", "average"])
+@pytest.mark.parametrize("size", [7, 14, 15])
+def test_the_pyramid_is_pooling_upsampling_concatenation_and_a_1x1_convolution(pool, size):
+    """The fused computation against the definition, window by window."""
+    kernels = (2, 3, 4, 5, 6)
+    layer = PyramidPooling(3, size, kernels, pool).double().eval()
+    x = torch.randn(2, 3, size, size, dtype=torch.float64)
+    reduce = torch.amax if pool == "max" else torch.mean
+    parts = [x]
+    for kernel in kernels:
+        branch = torch.empty_like(x)
+        for rows in windows(size, kernel):
+            for columns in windows(size, kernel):
+                area = np.ix_([0, 1], [0, 1, 2], rows, columns)
+                branch[area] = reduce(x[area], dim=(2, 3), keepdim=True)
+        parts.append(branch)
+    weight = layer.fuse.weight[:, :, None, None]
+    expected = layer.after(functional.conv2d(torch.cat(parts, dim=1), weight))
+    torch.testing.assert_close(layer(x), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_centred_windows_are_the_same_in_a_mirror():
+    layer = PyramidPooling(2, 14, (2, 4, 6)).double().eval()
+    x = torch.randn(1, 2, 14, 14, dtype=torch.float64)
+    torch.testing.assert_close(layer(x.flip(-1)), layer(x).flip(-1))
+
+
+def test_without_kernels_there_is_no_pyramid_but_the_same_shape():
+    net = SPPNet(kernels=(), width=4)
+    assert net(torch.randn(1, 3, 28, 28)).shape == (1, 3)
+
+
+def test_registry():
+    options = {"kernels": (2, 3), "position": 2, "pool": "max", "width": 4, "dropout": 0.1}
+    net = build("spp", channels=3, size=28, classes=3, **options)
+    assert isinstance(net, SPPNet)
+    assert net.pyramid.cells == (7, 5)
+    with pytest.raises(UsageError, match="no network 'ssp'") as error:
+        build("ssp", channels=3, size=28, classes=3)
+    assert "spp" in error.value.remedy
+    with pytest.raises(UsageError, match="does not fit"):
+        build("spp", channels=3, size=28, classes=3, kernels=(20,))
