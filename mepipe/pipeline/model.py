@@ -1,0 +1,68 @@
+"""How a run is asked for, and what it reports."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mepipe.datasets.model import Note
+from mepipe.pipeline.prepare import Failure
+from mepipe.stages import STAGES
+
+STEPS = (*(stage.name for stage in STAGES), "pack", "classify")
+
+
+class Progress(Protocol):
+    """Where a run says how far it is."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Start counting to ``total``."""
+        ...
+
+    def advance(self) -> None:
+        """Count one."""
+        ...
+
+    def end(self) -> None:
+        """Stop counting."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is done; nothing here changes a result."""
+
+    cache: Path
+    out: Path
+    until: str = "classify"
+    jobs: int = 1
+    device: str = "auto"
+    retry_failed: bool = False
+    strict_versions: bool = False
+    rehash: bool = False
+    fail_fast: bool = False
+
+
+@dataclass
+class RunReport:
+    """What a run did.
+
+    ``computed``, ``reused`` and ``seconds`` are by step; ``seconds`` sums over
+    workers. ``results`` is None where the classifier did not run, and
+    ``no_results`` says why.
+    """
+
+    clips: int = 0
+    usable: int = 0
+    computed: Counter[str] = field(default_factory=Counter)
+    reused: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    failed: list[Failure] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    features: Path | None = None
+    results: Mapping[str, Any] | None = None
+    no_results: str = ""
+    stopped_early: bool = False

@@ -1,0 +1,170 @@
+"""What a run leaves in its output folder, and how it knows that this is still current."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mepipe import __version__
+from mepipe.cache import disk
+from mepipe.cache.keys import Json, object_key
+from mepipe.cache.pack import Pack, encode_pack
+from mepipe.cache.store import ObjectName, Store
+from mepipe.config.settings import Config
+from mepipe.datasets.labels import LabelScheme
+from mepipe.datasets.model import Note
+from mepipe.pipeline.prepare import Failure, PreparedClip
+from mepipe.pipeline.work import ClipOutcome, libraries
+from mepipe.stages import STAGES
+
+PACK_VERSION = 1
+_MANIFEST = "manifest.json"
+
+
+class Manifest:
+    """Which key each file of an output folder was made for.
+
+    A file counts as current while its size and time stamp are those noted when
+    it was written; so a warm run neither opens nor rewrites it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        data = disk.read_bytes(folder / _MANIFEST)
+        try:
+            entries = json.loads(data) if data is not None else {}
+        except ValueError:
+            entries = {}
+        self._entries: dict[str, dict[str, Any]] = entries if isinstance(entries, dict) else {}
+
+    def is_current(self, file: str, key: str) -> bool:
+        """Say whether ``file`` is there, unchanged, and was made for ``key``."""
+        entry = self._entries.get(file)
+        if entry is None or entry.get("key") != key:
+            return False
+        try:
+            stat = (self._folder / file).stat()
+        except OSError:
+            return False
+        return [stat.st_size, stat.st_mtime_ns] == entry.get("stat")
+
+    def digest(self, file: str) -> str:
+        """Return the sha256 of ``file`` as it was written."""
+        return str(self._entries[file]["sha256"])
+
+    def write(self, file: str, key: str, data: bytes) -> None:
+        """Write ``file`` atomically, and note that it was made for ``key``."""
+        disk.make_folder(self._folder)
+        disk.write_atomic(self._folder / file, data)
+        stat = (self._folder / file).stat()
+        self._entries[file] = {
+            "key": key,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "stat": [stat.st_size, stat.st_mtime_ns],
+        }
+        text = json.dumps(self._entries, indent=1, sort_keys=True)
+        disk.write_atomic(self._folder / _MANIFEST, text.encode())
+
+    def write_if_stale(self, file: str, key: str, data: bytes) -> None:
+        """Write ``file`` unless it is current."""
+        if not self.is_current(file, key):
+            self.write(file, key, data)
+
+    def drop(self, file: str) -> None:
+        """Remove ``file``, which no longer says the truth."""
+        disk.remove(self._folder / file)
+        self._entries.pop(file, None)
+
+
+def build_pack(
+    clips: Sequence[PreparedClip],
+    outcomes: Mapping[str, ClipOutcome],
+    labels: LabelScheme,
+    config: Config,
+) -> Pack:
+    """Return the rows of every clip that has a tensor, sorted by clip id."""
+    rows = [
+        _row(prepared, outcomes[prepared.clip.id], labels)
+        for prepared in sorted(clips, key=lambda prepared: prepared.clip.id)
+        if "tensor" in outcomes[prepared.clip.id].stages
+        and outcomes[prepared.clip.id].failure is None
+    ]
+    names = tuple(sorted({name for stage in STAGES for name in stage.libraries} | {"h5py"}))
+    settings = config.model_dump(
+        mode="json", by_alias=True, include={"data", "labels", "face", "spot", "flow", "tensor"}
+    )
+    return Pack(rows, labels.classes, settings, {"mepipe": __version__, **libraries(names)})
+
+
+def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> dict[str, Json]:
+    clip, spot = prepared.clip, outcome.stages["spot"].values
+    row: dict[str, Json] = {
+        "clip": clip.id,
+        "dataset": clip.dataset,
+        "subject": clip.subject,
+        "group": clip.group,
+        "emotion": clip.emotion,
+        "label": labels.label(clip.dataset, clip.emotion) or "",
+        "y": labels.index(clip.dataset, clip.emotion),
+        "fps": prepared.input.timing.fps,
+        "frames": prepared.input.frames.count,
+        "movement": spot["movement"],
+        "au": clip.action_units,
+        "object": outcome.stages["tensor"].digest,
+    }
+    for name in ("onset", "apex", "offset"):
+        position = spot[name]
+        row[name] = position
+        row[f"{name}_number"] = prepared.numbers[position]
+        row[f"{name}_source"] = spot[f"{name}_source"]
+        row[f"{name}_confidence"] = spot[f"{name}_confidence"]
+    return row
+
+
+def pack_key(pack: Pack) -> str:
+    """Return the key of the features.h5 that ``pack`` gives."""
+    return object_key("pack", PACK_VERSION, pack.parts())
+
+
+def pack_bytes(pack: Pack, outcomes: Mapping[str, ClipOutcome], store: Store) -> bytes:
+    """Return the bytes of features.h5, reading every tensor.
+
+    Raises
+    ------
+    DamageError
+        If a tensor's object is gone or damaged.
+    """
+    tensors = []
+    for row in pack.rows:
+        done = outcomes[str(row["clip"])].stages["tensor"]
+        name = ObjectName("tensor", done.key, done.digest)
+        tensors.append(store.read(name).arrays["x"])
+    return encode_pack(pack, np.stack(tensors).astype(np.float32, copy=False))
+
+
+def failures_csv(failures: Iterable[Failure]) -> bytes:
+    """Return failures.csv: clip, stage, error, message, remedy."""
+    return _csv(
+        ("clip", "stage", "error", "message", "remedy"),
+        [(f.clip, f.stage, f.error, f.message, f.remedy) for f in failures],
+    )
+
+
+def notes_csv(notes: Iterable[Note]) -> bytes:
+    """Return notes.csv: clip (empty: the dataset), note."""
+    return _csv(("clip", "note"), [(note.clip or "", note.text) for note in notes])
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,160 @@
+"""From the clips of the datasets to tasks: which frames exist, and which annotation holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mepipe.config.settings import Config, DataSettings
+from mepipe.datasets.annotation import DroppedError, KeyFrame, resolve
+from mepipe.datasets.model import Clip, Dataset, Note, Video
+from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
+from mepipe.frames import FrameReader, Timing
+from mepipe.pipeline.index import DigestIndex
+from mepipe.stages import ClipInput
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip that could not be used, and what the user can do about it."""
+
+    clip: str
+    stage: str
+    error: str
+    message: str
+    remedy: str
+
+    @classmethod
+    def of(cls, clip: str, stage: str, error: MepipeError) -> Failure:
+        """Return the failure that ``error`` is for ``clip``."""
+        return cls(clip, stage, type(error).__name__, error.message, error.remedy)
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """All that a worker needs of a clip: small, picklable, without arrays.
+
+    ``digests`` holds the sha256 of the files (by path) that planning has read.
+    """
+
+    clip: str
+    files: tuple[Path, ...]
+    is_video: bool
+    count: int
+    timing: Timing
+    onset: KeyFrame | None
+    apex: KeyFrame | None
+    offset: KeyFrame | None
+    digests: Mapping[str, str]
+
+    def open(self) -> ClipInput:
+        """Return the clip as the stages see it; digests not known yet are read."""
+        reader = FrameReader(
+            self.files, self.count, self.is_video, lambda path: self.digests.get(str(path))
+        )
+        return ClipInput(reader, self.timing, self.onset, self.apex, self.offset)
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """A clip whose frames are known, with the reader that planning uses."""
+
+    clip: Clip
+    input: ClipInput
+    numbers: Sequence[int]
+    notes: tuple[str, ...]
+
+    def task(self) -> ClipTask:
+        """Return the task of this clip, with the digests read so far."""
+        frames = self.input.frames
+        return ClipTask(
+            self.clip.id,
+            frames.files,
+            frames.is_video,
+            frames.count,
+            self.input.timing,
+            self.input.onset,
+            self.input.apex,
+            self.input.offset,
+            frames.known(),
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The clips that can be tried, those that cannot, and what should be said."""
+
+    clips: tuple[PreparedClip, ...]
+    failures: tuple[Failure, ...]
+    notes: tuple[Note, ...]
+
+
+def prepare(
+    datasets: Sequence[Dataset], indexes: Mapping[str, DigestIndex], config: Config
+) -> Prepared:
+    """Find each clip's frames and hold its annotation against them.
+
+    Parameters
+    ----------
+    datasets
+        What the readers found.
+    indexes
+        The digest index of each dataset, by its name.
+    config
+        ``data`` decides what becomes of errors, and gives the rate where it is unknown.
+    """
+    clips: list[PreparedClip] = []
+    failures: list[Failure] = []
+    notes: list[Note] = []
+    for dataset in datasets:
+        notes += dataset.notes
+        failures += [
+            Failure(reject.clip, "dataset", reject.error, reject.message, reject.remedy)
+            for reject in dataset.rejects
+        ]
+        for clip in dataset.clips:
+            try:
+                prepared = _prepare_clip(clip, indexes[dataset.name], config.data)
+            except (BadDataError, DroppedError, UnreadableInputError) as error:
+                failures.append(Failure.of(clip.id, "dataset", error))
+                continue
+            clips.append(prepared)
+            notes += [Note(clip.id, text) for text in prepared.notes]
+    clips.sort(key=lambda prepared: prepared.clip.id)
+    failures.sort(key=lambda failure: failure.clip)
+    return Prepared(tuple(clips), tuple(failures), tuple(notes))
+
+
+def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> PreparedClip:
+    numbers: Sequence[int]
+    notes: tuple[str, ...] = ()
+    times_ms = None
+    if isinstance(clip.source, Video):
+        files: tuple[Path, ...] = (clip.source.path,)
+        _, facts = index.video(clip.source.path)
+        numbers, fps = range(facts.count), clip.fps or facts.fps or settings.fps
+        times_ms = facts.times_ms if clip.fps is None else None
+        if facts.declared > facts.count:
+            notes += (
+                f"the video's header promises {facts.declared} frames, {facts.count} decode: "
+                "those are used",
+            )
+    else:
+        files = tuple(clip.source.folder / name for name in clip.source.names)
+        numbers, fps = clip.source.numbers, clip.fps or settings.fps
+    resolved = resolve(
+        clip,
+        numbers,
+        repair=settings.repair,
+        missing=settings.missing,
+        max_missing=settings.max_missing,
+    )
+    reader = FrameReader(files, len(numbers), isinstance(clip.source, Video), index.digest)
+    timing = Timing(fps, times_ms)
+    return PreparedClip(
+        clip,
+        ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset),
+        numbers,
+        notes + resolved.notes,
+    )

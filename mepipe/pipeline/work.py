@@ -1,0 +1,246 @@
+"""One clip through its stages: the same walk plans a run and does it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mepipe.cache.keys import Json, object_key
+from mepipe.cache.objects import StoredObject
+from mepipe.cache.store import ObjectName, Store
+from mepipe.config.settings import Config
+from mepipe.errors import BadDataError, DamageError, UnreadableInputError
+from mepipe.pipeline.prepare import ClipTask, Failure
+from mepipe.stages import STAGES, ClipInput, Stage, Upstream
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """One stage of one clip: the object that stands for it.
+
+    ``values`` are its small results; ``failure`` is set instead where the
+    stage found the data bad; ``libraries`` are the versions that made it.
+    """
+
+    key: str
+    parts: Mapping[str, Json]
+    digest: str
+    values: Mapping[str, Any]
+    failure: Mapping[str, Any] | None
+    libraries: Mapping[str, str]
+    computed: bool
+    seconds: float = 0.0
+
+
+@dataclass
+class ClipOutcome:
+    """What became of a clip: its stages so far, and why it ended early if it did."""
+
+    clip: str
+    stages: dict[str, StageOutcome] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    @property
+    def values(self) -> dict[str, Mapping[str, Any]]:
+        """The small results of the stages so far."""
+        return {name: stage.values for name, stage in self.stages.items()}
+
+
+def selected(until: str) -> tuple[Stage, ...]:
+    """Return the clip stages up to and with ``until`` (all of them for a later step)."""
+    names = [stage.name for stage in STAGES]
+    return STAGES[: names.index(until) + 1] if until in names else STAGES
+
+
+def keyed(
+    clip: ClipInput, config: Config, outcome: ClipOutcome, stage: Stage
+) -> tuple[str, dict[str, Json]]:
+    """Return the key of ``stage`` for a clip whose earlier stages are in ``outcome``."""
+    parts = stage.parts(clip, config, outcome.values)
+    return object_key(stage.name, stage.version, parts), parts
+
+
+def failure_of(clip: ClipInput, name: str, stage: str, stored: Mapping[str, Any]) -> Failure:
+    """Return a stored failure as it is told of the clip ``name``: with the file at fault."""
+    message, position = stored["message"], stored.get("position")
+    if position is not None:
+        file = clip.frames.files[0 if clip.frames.is_video else position]
+        message = (
+            f"{file}, frame {position}: {message}"
+            if clip.frames.is_video
+            else (f"{file}: {message}")
+        )
+    return Failure(name, stage, stored["error"], message, stored["remedy"])
+
+
+def run_clip(
+    task: ClipTask,
+    config: Config,
+    cache_root: Path,
+    until: str,
+    *,
+    retry_failed: bool = False,
+    strict_versions: bool = False,
+    parent: int = 0,
+) -> ClipOutcome:
+    """Take one clip through every stage that is stale, and store what it gives.
+
+    Parameters
+    ----------
+    task
+        The clip.
+    config
+        The resolved configuration.
+    cache_root
+        The cache; shared with other processes.
+    until
+        The last stage.
+    retry_failed
+        Whether a stored failure is tried again.
+    strict_versions
+        Whether what other library versions made is made again.
+    parent
+        The process that planned; a worker leaves Ctrl-C to it.
+
+    Raises
+    ------
+    SystemProblemError
+        If the cache cannot be written.
+    """
+    import cv2
+
+    if parent and parent != os.getpid():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One thread a worker: the clips are what runs in parallel.
+    cv2.setNumThreads(1)
+    store = Store(cache_root)
+    clip = task.open()
+    outcome = ClipOutcome(task.clip)
+    for stage in selected(until):
+        try:
+            done = _one_stage(
+                store,
+                clip,
+                config,
+                outcome,
+                stage,
+                retry_failed=retry_failed,
+                strict_versions=strict_versions,
+            )
+        except UnreadableInputError as error:
+            outcome.failure = Failure.of(task.clip, stage.name, error)
+            return outcome
+        except Exception as error:
+            # A bug keeps its traceback; the clip is what one needs to look into it.
+            error.add_note(f"(clip {task.clip}, stage {stage.name})")
+            raise
+        outcome.stages[stage.name] = done
+        if done.failure is not None:
+            outcome.failure = failure_of(clip, task.clip, stage.name, done.failure)
+            return outcome
+    return outcome
+
+
+def _one_stage(
+    store: Store,
+    clip: ClipInput,
+    config: Config,
+    outcome: ClipOutcome,
+    stage: Stage,
+    *,
+    retry_failed: bool,
+    strict_versions: bool,
+) -> StageOutcome:
+    started = time.perf_counter()
+    key, parts = keyed(clip, config, outcome, stage)
+    name = store.find(stage.name, key)
+    stored = _read(store, name) if name is not None else None
+    made_by = libraries(stage.libraries)
+    if (
+        name is not None
+        and stored is not None
+        and not (stored.failure and retry_failed)
+        and not (strict_versions and stored.libraries != made_by)
+    ):
+        return StageOutcome(
+            key,
+            parts,
+            name.digest,
+            stored.values,
+            stored.failure,
+            stored.libraries,
+            computed=False,
+        )
+    values: Mapping[str, Any] = {}
+    arrays: Mapping[str, Any] = {}
+    failure: dict[str, Any] | None = None
+    upstream = Upstream(outcome.values, _fetch(store, outcome))
+    try:
+        result = stage.compute(clip, config, upstream)
+        values, arrays = result.values, result.arrays
+    except BadDataError as error:
+        failure = {
+            "error": type(error).__name__,
+            "message": error.message,
+            "remedy": error.remedy,
+            "position": error.position,
+        }
+    written = store.write(
+        StoredObject(
+            stage.name,
+            stage.version,
+            key,
+            parts,
+            values,
+            arrays,
+            failure,
+            made_by,
+        )
+    )
+    return StageOutcome(
+        key,
+        parts,
+        written.digest,
+        values,
+        failure,
+        made_by,
+        computed=True,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _read(store: Store, name: ObjectName) -> StoredObject | None:
+    try:
+        return store.read(name)
+    except DamageError:
+        # It lies in the quarantine now; the stage is computed again.
+        return None
+
+
+def _fetch(store: Store, outcome: ClipOutcome) -> Callable[[str], Mapping[str, Any]]:
+    def arrays(stage: str) -> Mapping[str, Any]:
+        done = outcome.stages[stage]
+        return store.read(ObjectName(stage, done.key, done.digest)).arrays
+
+    return arrays
+
+
+@cache
+def libraries(names: Sequence[str]) -> dict[str, str]:
+    """Return the installed version of each distribution in ``names``."""
+    return dict(_versions(names))
+
+
+def _versions(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            yield name, "unknown"

@@ -1,0 +1,90 @@
+"""The confusion matrix as a picture."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def confusion_png(
+    matrix: NDArray[np.int64],
+    classes: Sequence[str],
+    *,
+    uf1: float | None,
+    uar: float | None,
+    name: str = "",
+    runs: int = 1,
+) -> bytes:
+    """Return a PNG of a confusion matrix: counts, and the share of each true class in per cent.
+
+    The same input gives the same bytes (same versions of matplotlib and its fonts).
+
+    Parameters
+    ----------
+    matrix
+        (K, K), rows truth, columns prediction, summed over ``runs`` seeds.
+    classes
+        K names.
+    uf1, uar
+        For the title, 0 to 1; None where undefined.
+    name
+        What was evaluated, for the title.
+    runs
+        How many seeds the counts are summed over.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    matrix = np.asarray(matrix)
+    truth = matrix.sum(axis=1, keepdims=True)
+    share = np.where(truth > 0, matrix / np.maximum(truth, 1), 0.0)
+    side = max(4.2, 1.6 + 0.95 * len(classes))
+    figure = Figure(figsize=(side + 0.9, side), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    image = axes.imshow(100 * share, cmap="Blues", vmin=0, vmax=100)
+    for row in range(len(classes)):
+        for column in range(len(classes)):
+            axes.text(
+                column,
+                row,
+                f"{matrix[row, column]}\n{100 * share[row, column]:.0f} %"
+                if truth[row, 0]
+                else "0",
+                ha="center",
+                va="center",
+                color="white" if share[row, column] > 0.55 else "#1a1a1a",
+                fontsize=11,
+            )
+    ticks = np.arange(len(classes))
+    # Names are the user's own: "$" in them is a dollar, not the start of a formula.
+    plain = [label.replace("$", r"\$") for label in classes]
+    slanted = len(classes) > 4 or max(map(len, classes)) > 9
+    axes.set_xticks(
+        ticks, plain, rotation=35 if slanted else 0, ha="right" if slanted else "center"
+    )
+    axes.set_yticks(
+        ticks, [f"{label}\n({total})" for label, total in zip(plain, truth[:, 0], strict=True)]
+    )
+    axes.set_xlabel("predicted")
+    axes.set_ylabel(f"true (clips{f' × {runs} seeds' if runs > 1 else ''})")
+    figures = [
+        f"{label} {value:.3f}" for label, value in (("UF1", uf1), ("UAR", uar)) if value is not None
+    ]
+    title = [part for part in (name.replace("$", r"\$"), ", ".join(figures)) if part]
+    axes.set_title("\n".join(title), fontsize=12)
+    axes.tick_params(length=0)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 25, 50, 75, 100])
+    bar.set_label("% of the true class")
+    bar.outline.set_visible(False)
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        # A script that the font lacks is drawn as boxes; the counts still read.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        # Without this the file names matplotlib's version.
+        figure.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()

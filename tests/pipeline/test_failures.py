@@ -1,0 +1,191 @@
+"""Bad input: one line that names file and remedy, the other clips go on."""
+
+import csv
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from mepipe.errors import UsageError
+from mepipe.pipeline.run import Run
+
+CLIPS = 4
+
+
+def frames(sample, subject="s01", clip="c01"):
+    return sorted((sample / subject / clip).iterdir())
+
+
+def rows(sample):
+    with (sample / "labels.csv").open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def relabel(sample, **change):
+    content = rows(sample)
+    content[0].update(change)
+    with (sample / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, content[0].keys())
+        writer.writeheader()
+        writer.writerows(content)
+
+
+def named(sample, number):
+    return next(p for p in frames(sample) if int(p.stem) == int(number))
+
+
+def only_failure(report):
+    assert report.usable == CLIPS - 1
+    (failure,) = report.failed
+    assert failure.clip == "sample/s01/c01"
+    assert failure.remedy
+    return failure
+
+
+def test_a_clip_without_a_face(run, sample):
+    for path in frames(sample):
+        cv2.imwrite(str(path), np.full((120, 160, 3), 90, np.uint8))
+    failure = only_failure(run(sample))
+    assert failure.stage == "face"
+    assert "no face" in failure.message
+    again = run(sample)
+    assert again.computed["face"] == 0, "a failure is a result and is reused"
+    assert only_failure(again).message == failure.message
+    retried = run(sample, retry_failed=True)
+    assert retried.computed["face"] == 1
+    assert only_failure(retried) == failure
+
+
+@pytest.mark.parametrize("size", [0, 3000])
+@pytest.mark.parametrize("field", ["onset", "apex"])
+def test_a_zero_byte_or_truncated_frame(run, sample, size, field):
+    path = named(sample, rows(sample)[0][field])
+    path.write_bytes(path.read_bytes()[:size])
+    failure = only_failure(run(sample))
+    assert path.name in failure.message
+    assert "empty" in failure.message if size == 0 else "truncated" in failure.message
+    assert failure.stage == ("face" if field == "onset" else "flow")
+
+
+def test_a_damaged_frame_is_named_in_the_dataset_that_has_it(run, sample, tmp_path):
+    path = named(sample, rows(sample)[0]["apex"])
+    path.write_bytes(b"")
+    run(sample)
+    moved = shutil.move(sample, tmp_path / "moved")
+    (failure,) = run(f"sample={moved}").failed
+    assert "moved" in failure.message
+
+
+def test_onset_equal_to_apex_is_spotted_and_said(run, sample):
+    relabel(sample, apex=rows(sample)[0]["onset"])
+    report = run(sample)
+    assert report.usable == CLIPS
+    assert any(note.clip == "sample/s01/c01" and "apex" in note.text for note in report.notes)
+
+
+def test_onset_equal_to_apex_with_repair_error(run, sample):
+    relabel(sample, apex=rows(sample)[0]["onset"])
+    failure = only_failure(run(sample, settings=["data.repair=error"]))
+    assert "apex" in failure.message
+    assert "data.repair" in failure.remedy
+
+
+def test_an_apex_outside_the_clip(run, sample):
+    relabel(sample, apex="9999")
+    report = run(sample, settings=["data.repair=midpoint"])
+    assert report.usable == CLIPS
+    assert any("9999" in note.text for note in report.notes)
+    assert "9999" in only_failure(run(sample, settings=["data.repair=error"])).message
+
+
+def test_a_named_frame_that_is_missing(run, sample):
+    named(sample, rows(sample)[0]["apex"]).unlink()
+    report = run(sample)
+    assert report.usable == CLIPS
+    assert any("missing" in note.text for note in report.notes)
+    failure = only_failure(run(sample, settings=["data.missing=error"]))
+    assert rows(sample)[0]["apex"] in failure.message
+
+
+def test_a_file_that_vanishes_between_planning_and_work_is_not_stored(make_run, run, sample):
+    from test_run import computed
+
+    from mepipe.pipeline.work import run_clip
+
+    planned = make_run(sample)
+    task = planned.plan().stale[0].task()
+    frames(sample)[int(task.onset.position)].unlink()
+    outcome = run_clip(task, planned.config, planned.options.cache, "tensor")
+    assert outcome.failure.error == "UnreadableInputError"
+    assert outcome.stages == {}
+    assert computed(run(sample))["face"] == CLIPS
+
+
+def test_a_video_that_stops_early(run, sample):
+    images = [cv2.imread(str(path)) for path in frames(sample)]
+    video = sample / "s03" / "v.avi"
+    video.parent.mkdir()
+    writer = cv2.VideoWriter(
+        str(video), cv2.VideoWriter_fourcc(*"MJPG"), 200.0, images[0].shape[1::-1]
+    )
+    for image in images:
+        writer.write(image)
+    writer.release()
+    data = video.read_bytes()
+    video.write_bytes(data[: len(data) * 2 // 3])
+    report = run(sample)
+    assert report.usable == CLIPS + 1
+    assert any(n.clip == "sample/s03/v" and "header promises" in n.text for n in report.notes)
+    video.write_bytes(data[:100])
+    (failure,) = run(sample).failed
+    assert failure.clip == "sample/s03/v"
+    assert "no video" in failure.message
+
+
+def test_an_unknown_frame_rate_is_said_and_not_assumed(run, sample):
+    relabel(sample, fps="", offset="")
+    failure = only_failure(run(sample))
+    assert failure.stage == "spot"
+    assert "data.fps" in failure.remedy
+    assert run(sample, settings=["data.fps=200"]).usable == CLIPS
+
+
+def test_fail_fast_stops_at_the_first_failure(run, sample):
+    for path in frames(sample):
+        path.write_bytes(b"")
+    report = run(sample, fail_fast=True)
+    assert report.stopped_early
+    assert report.computed["tensor"] == 0
+
+
+def test_a_missing_model_file_is_a_usage_error(run, sample, monkeypatch):
+    from mepipe import assets
+
+    assets.verified_model_path.cache_clear()
+    monkeypatch.setattr(assets.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="shape_predictor_68") as caught:
+        run(sample)
+    assert "pip install" in caught.value.remedy
+
+
+def test_a_bug_keeps_its_traceback_and_names_the_clip(run, sample, monkeypatch):
+    from mepipe.stages import tensor
+
+    def broken(*_, **__):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(tensor, "flow_tensor", broken)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(sample)
+    assert any("sample/s01/c01, stage tensor" in note for note in caught.value.__notes__)
+    monkeypatch.undo()
+    report = run(sample)
+    assert report.usable == CLIPS
+    assert report.computed["tensor"] == CLIPS, "a bug is never stored as a result"
+
+
+def test_an_unknown_emotion_scheme_is_a_usage_error(make_run, sample):
+    with pytest.raises(UsageError, match="megc4"):
+        make_run(sample, settings=["labels.classes=megc4"])
+    assert Run.__doc__

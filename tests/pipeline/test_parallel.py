@@ -1,0 +1,49 @@
+import os
+import time
+
+import pytest
+
+from mepipe.pipeline.parallel import WorkerDied, run_tasks
+
+
+def square(number):
+    return number * number
+
+
+def die_at_seven(number):
+    if number == 7:
+        os._exit(9)
+    time.sleep(0.01)
+    return number
+
+
+def fail_at_three(number):
+    if number == 3:
+        raise ValueError("three")
+    return number
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_task_is_answered_once(jobs):
+    answers = dict(run_tasks(square, list(range(20)), jobs))
+    assert answers == {number: number * number for number in range(20)}
+
+
+def test_a_worker_that_dies_takes_only_its_own_task_with_it():
+    answers = dict(run_tasks(die_at_seven, list(range(20)), 2))
+    assert isinstance(answers.pop(7), WorkerDied)
+    assert answers == {number: number for number in range(20) if number != 7}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_exception_ends_the_run_and_keeps_its_kind(jobs):
+    with pytest.raises(ValueError, match="three"):
+        list(run_tasks(fail_at_three, list(range(6)), jobs))
+    # The workers are usable again afterwards.
+    assert dict(run_tasks(square, [1, 2], jobs)) == {1: 1, 2: 4}
+
+
+def test_leaving_early_does_not_hang():
+    answers = run_tasks(square, list(range(200)), 2)
+    next(answers)
+    answers.close()
