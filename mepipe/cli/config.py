@@ -1,0 +1,25 @@
+"""``mepipe config``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mepipe.cli.errors import exit_codes
+
+
+@click.command()
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml.")
+@click.option("--set", "assignments", multiple=True, metavar="STAGE.KEY=VALUE")
+def command(config_file: Path | None, assignments: tuple[str, ...]) -> None:
+    """Print every setting, resolved and commented, as TOML.
+
+    \b
+    Example:
+      mepipe config --set tensor.size=56 > mepipe.toml
+    """
+    with exit_codes():
+        from mepipe.config import load_config, render
+
+        click.echo(render(load_config(config_file, assignments)), nl=False)

@@ -1,0 +1,135 @@
+"""``mepipe doctor``."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from importlib.metadata import distributions, version
+from pathlib import Path
+
+import click
+
+from mepipe.cli.errors import exit_codes
+from mepipe.errors import EXIT_USAGE, UsageError
+
+_LIBRARIES = (
+    "dlib-bin",
+    "face-recognition-models",
+    "opencv-contrib-python-headless",
+    "numpy",
+    "h5py",
+    "joblib",
+    "torch",
+    "pydantic",
+    "pandas",
+    "matplotlib",
+)
+_OPENCVS = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+
+
+@click.command()
+@click.option("--cache", type=click.Path(path_type=Path), help="The cache to look at.")
+def command(cache: Path | None) -> None:
+    """Print versions, conflicts, model files, device and disk; exit 2 if something is wrong.
+
+    \b
+    Example:
+      mepipe doctor
+    """
+    with exit_codes():
+        problems = [*_versions(), *_models()]
+        _device()
+        _disk(cache)
+        for problem in problems:
+            click.echo(f"PROBLEM   {problem}")
+        if not problems:
+            click.echo("No problem found.")
+    sys.exit(EXIT_USAGE if problems else 0)
+
+
+def conflicts(installed: set[str]) -> list[str]:
+    """Say which installed distributions hide each other.
+
+    Parameters
+    ----------
+    installed
+        Names of the distributions, in lower case.
+    """
+    found = []
+    opencvs = [name for name in _OPENCVS if name in installed]
+    if len(opencvs) > 1:
+        found.append(
+            f"{' and '.join(opencvs)} overwrite each other's cv2. Run: pip uninstall "
+            f"{' '.join(opencvs)} && pip install opencv-contrib-python-headless"
+        )
+    elif opencvs and "contrib" not in opencvs[0]:
+        found.append(
+            f"{opencvs[0]} has no TV-L1 (cv2.optflow). Run: pip uninstall {opencvs[0]} && "
+            "pip install opencv-contrib-python-headless"
+        )
+    if {"dlib", "dlib-bin"} <= installed:
+        found.append(
+            "dlib and dlib-bin overwrite each other. Run: pip uninstall dlib dlib-bin && "
+            "pip install dlib-bin"
+        )
+    return found
+
+
+def _versions() -> list[str]:
+    from mepipe import __version__
+
+    click.echo(f"mepipe    {__version__} ({Path(__file__).resolve().parents[1]})")
+    click.echo(f"python    {platform.python_version()}, {platform.system()} {platform.machine()}")
+    installed = {
+        (dist.metadata["Name"] or "").lower().replace("_", "-") for dist in distributions()
+    }
+    for name in _LIBRARIES:
+        click.echo(f"library   {name} {version(name) if name in installed else 'MISSING'}")
+    missing = [name for name in _LIBRARIES if name not in installed]
+    found = [f"{name} is missing. Run: pip install {name}" for name in missing]
+    found += conflicts(installed)
+    import cv2
+
+    if not hasattr(cv2, "optflow") and not found:
+        found.append(
+            "cv2 has no optflow. Run: pip install --force-reinstall opencv-contrib-python-headless"
+        )
+    return found
+
+
+def _models() -> list[str]:
+    from mepipe.assets import landmarks_dir, model_files, verified_model_path
+
+    click.echo(f"face data {landmarks_dir()}")
+    found = []
+    for model in model_files():
+        try:
+            path = verified_model_path(model.name)
+        except UsageError as error:
+            found.append(str(error))
+            continue
+        click.echo(f"model     {path}")
+        click.echo(f"          sha256 {model.sha256}, checked")
+        click.echo(f"          licence: {model.licence}")
+    return found
+
+
+def _device() -> None:
+    from mepipe.evaluation.device import available
+
+    click.echo(f"devices   {', '.join(available())}")
+
+
+def _disk(cache: Path | None) -> None:
+    from mepipe.cache.location import cache_root
+
+    root = cache_root(cache)
+    existing = next(folder for folder in (root, *root.resolve().parents) if folder.is_dir())
+    free = shutil.disk_usage(existing).free / 1e9
+    click.echo(f"cache     {root} ({free:.1f} GB free)")

@@ -1,0 +1,83 @@
+"""How errors leave the program: one line, a remedy, and the exit code of FORMATS."""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from mepipe.errors import (
+    EXIT_ENVIRONMENT,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    MepipeError,
+)
+
+
+class TerminatedError(BaseException):
+    """The process was asked to end (SIGTERM); not to be caught like an error."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise TerminatedError
+
+
+@contextmanager
+def exit_codes(*, as_json: bool = False) -> Iterator[dict[str, Any]]:
+    """Run a command's body; give every way out its exit code.
+
+    Yields a mapping: what the body puts there is printed as the JSON object
+    when it ends early (``schema`` and ``error`` are added).
+    """
+    partial: dict[str, Any] = {}
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield partial
+    except MepipeError as error:
+        say_error(error)
+        if as_json and error.exit_code != EXIT_USAGE:
+            print_json({**partial, "error": {"message": error.message, "remedy": error.remedy}})
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _ended(partial, "interrupted", as_json=as_json)
+        sys.exit(EXIT_INTERRUPTED)
+    except TerminatedError:
+        _ended(partial, "terminated", as_json=as_json)
+        sys.exit(EXIT_TERMINATED)
+    except OSError as error:
+        # Reads of the dataset and writes to the cache have errors of their own; what is
+        # left here is a full temporary folder, or standard output that has gone.
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE}:
+            raise
+        click.echo(f"mepipe: {error}", err=True)
+        sys.exit(EXIT_ENVIRONMENT)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _ended(partial: dict[str, Any], how: str, *, as_json: bool) -> None:
+    click.echo(
+        f"mepipe: {how}. Everything finished is kept; the same command goes on from there.",
+        err=True,
+    )
+    if as_json:
+        print_json({**partial, "error": {"message": how, "remedy": "Run the same command again."}})
+
+
+def say_error(error: MepipeError) -> None:
+    """Print an error and its remedy to standard error."""
+    click.echo(f"mepipe: {error}", err=True)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object with the schema's version to standard output."""
+    click.echo(json.dumps({"schema": 1, **content}, indent=1, ensure_ascii=False))

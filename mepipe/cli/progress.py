@@ -1,0 +1,91 @@
+"""Progress on standard error: a bar on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import rich.progress
+
+    from mepipe.pipeline.model import Progress
+
+
+class PlainProgress:
+    """A line for every tenth, for logs."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Start counting to ``total``."""
+        self._title, self._total, self._done = title, total, 0
+        self._started = time.monotonic()
+
+    def advance(self) -> None:
+        """Count one, and say so if a tenth is full."""
+        self._done += 1
+        if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
+            elapsed = time.monotonic() - self._started
+            click.echo(f"{self._title}: {self._done}/{self._total} ({elapsed:.0f} s)", err=True)
+
+    def end(self) -> None:
+        """Stop counting."""
+
+
+class BarProgress:
+    """A bar with the time left."""
+
+    def __init__(self) -> None:
+        self._bar: rich.progress.Progress | None = None
+        self._task: rich.progress.TaskID | None = None
+
+    def begin(self, title: str, total: int) -> None:
+        """Start counting to ``total``."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeElapsedColumn as Elapsed
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        self._bar = Progress(
+            TextColumn("{task.description:>12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Elapsed(),
+            TextColumn("left"),
+            Remaining(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task(title, total=total)
+        self._bar.start()
+
+    def advance(self) -> None:
+        """Count one."""
+        assert self._bar is not None
+        assert self._task is not None
+        self._bar.advance(self._task)
+
+    def end(self) -> None:
+        """Stop counting and leave the bar on the screen."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class NoProgress:
+    """Says nothing."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Do nothing."""
+
+    def advance(self) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+def make_progress(*, quiet: bool) -> Progress:
+    """Return what fits standard error."""
+    if quiet:
+        return NoProgress()
+    return BarProgress() if sys.stderr.isatty() else PlainProgress()

@@ -1,0 +1,160 @@
+"""``mepipe run``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
+from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.model import RunReport
+    from mepipe.pipeline.plan import Plan
+
+_STEPS = ("face", "spot", "flow", "tensor", "pack", "classify")
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@click.command()
+@click.argument("datasets", metavar="[NAME=]DATASET...", nargs=-1, required=True)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="STAGE.KEY=VALUE",
+    help="Change a setting; may be repeated. `mepipe config` lists them.",
+)
+@click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("mepipe-out"),
+    show_default=True,
+    help="Where features.h5 and the results go.",
+)
+@click.option("--until", type=click.Choice(_STEPS), default="classify", help="The last step.")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default one per core.")
+@click.option("--device", type=click.Choice(_DEVICES), default="auto", help="For training.")
+@click.option("--retry-failed", is_flag=True, help="Try clips again that failed before.")
+@click.option(
+    "--strict-versions", is_flag=True, help="Compute anew what other library versions made."
+)
+@click.option("--rehash", is_flag=True, help="Read every input file, whatever its time stamp.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first clip that fails.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be computed and why; compute nothing."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    datasets: tuple[str, ...],
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    cache: Path | None,
+    out: Path,
+    until: str,
+    jobs: int | None,
+    device: str,
+    *,
+    retry_failed: bool,
+    strict_versions: bool,
+    rehash: bool,
+    fail_fast: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Take dataset folders to cached features and leave-one-subject-out results.
+
+    DATASET is a CASME II tree, a folder of videos or of image folders, or one
+    video file. Several make a composite. Only what is stale is computed.
+
+    \b
+    Examples:
+      mepipe run CASME2/
+      mepipe run videos/ --until tensor
+      mepipe run lab=videos/ CASME2/ --set tensor.size=56 --out results
+    """
+    started = time.monotonic()
+    with exit_codes(as_json=as_json) as ended_early:
+        from mepipe.cache.location import cache_root
+        from mepipe.config import load_config
+        from mepipe.datasets.registry import open_datasets
+        from mepipe.pipeline.model import RunOptions, RunReport
+        from mepipe.pipeline.run import Run
+
+        config = load_config(config_file, assignments)
+        options = RunOptions(
+            cache=cache_root(cache),
+            out=out,
+            until=until,
+            jobs=jobs or os.cpu_count() or 1,
+            device=device,
+            retry_failed=retry_failed,
+            strict_versions=strict_versions,
+            rehash=rehash,
+            fail_fast=fail_fast,
+        )
+        run = Run(open_datasets(datasets), config, options)
+        if dry_run:
+            plan = run.plan()
+            elapsed = time.monotonic() - started
+            if as_json:
+                print_json({**_json(run.preview(plan), elapsed), "plan": _plan_json(plan)})
+            else:
+                from mepipe.cli.summary import print_plan
+
+                print_plan(plan)
+            return
+        report = RunReport()
+        try:
+            run.execute(make_progress(quiet=as_json), report)
+        finally:
+            elapsed = time.monotonic() - started
+            ended_early.update(_json(report, elapsed))
+        if as_json:
+            print_json(_json(report, elapsed))
+        else:
+            from mepipe.cli.summary import print_report
+
+            print_report(report, options, elapsed)
+        code = EXIT_DONE
+        if report.failed:
+            code = EXIT_SOME_FAILED
+        if report.usable == 0 and not report.stopped_early:
+            code = EXIT_NOTHING_USABLE
+    sys.exit(code)
+
+
+def _json(report: RunReport, elapsed: float) -> dict[str, Any]:
+    return {
+        "clips": report.clips,
+        "usable": report.usable,
+        "computed": {step: report.computed[step] for step in _STEPS},
+        "reused": {step: report.reused[step] for step in _STEPS},
+        "failed": [asdict(failure) for failure in report.failed],
+        "features": str(report.features) if report.features else None,
+        "results": report.results,
+        "seconds": {step: round(report.seconds[step], 3) for step in _STEPS},
+        "elapsed_s": round(elapsed, 3),
+    }
+
+
+def _plan_json(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "stage": count.stage,
+            "compute": count.compute,
+            "at_most": count.at_most,
+            "reuse": count.reuse,
+            "reasons": dict(count.reasons),
+        }
+        for count in plan.counts
+    ]

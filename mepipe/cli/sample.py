@@ -1,0 +1,61 @@
+"""``mepipe sample``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mepipe.cli.errors import exit_codes
+from mepipe.cli.progress import make_progress
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--layout",
+    type=click.Choice(["folder", "casme2"]),
+    default="folder",
+    show_default=True,
+    help="The tree and the annotations: a generic folder, or those of CASME II.",
+)
+@click.option("--subjects", type=click.IntRange(1, 99), default=12, show_default=True)
+@click.option(
+    "--clips", type=click.IntRange(1, 99), default=3, show_default=True, help="Per subject."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Photographs with a frontal face, instead of scikit-image's astronaut.",
+)
+def command(
+    out: Path, layout: str, subjects: int, clips: int, seed: int, photos: Path | None
+) -> None:
+    """Write a synthetic dataset with known truth (truth.csv) to OUT.
+
+    It is made from a photograph, is good for trying mepipe out, and is no
+    ground for science.
+
+    \b
+    Example:
+      mepipe sample demo-data --layout casme2
+    """
+    with exit_codes():
+        from mepipe.sample import write
+
+        progress = make_progress(quiet=False)
+        progress.begin("sample clips", subjects * clips)
+        try:
+            summary = write(
+                out,
+                layout="casme2" if layout == "casme2" else "folder",
+                subjects=subjects,
+                clips=clips,
+                seed=seed,
+                photos=photos,
+                progress=lambda done, total: progress.advance(),
+            )
+        finally:
+            progress.end()
+        click.echo(str(summary))

@@ -1,0 +1,105 @@
+"""What a run says at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.model import RunOptions, RunReport
+    from mepipe.pipeline.plan import Plan
+
+_SHOWN = 10
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what would be computed and why."""
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("stage", "compute", "reuse", "why")
+    for count in plan.counts:
+        compute = str(count.compute)
+        if count.at_most > count.compute:
+            compute += f" (at most {count.at_most})"
+        reasons = (f"{number} × {escape(why)}" for why, number in count.reasons.most_common())
+        table.add_row(count.stage, compute, str(count.reuse), "\n".join(reasons))
+    console.print(table)
+    for what, number in sorted(plan.other_versions.items()):
+        console.print(
+            f"{number} result(s) to reuse were made by other versions: {escape(what)}. "
+            "--strict-versions computes them anew."
+        )
+    if not plan.stale:
+        console.print("Nothing to compute: everything is in the cache.")
+
+
+def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None:
+    """Print failures first, then notes, what was done, results, and the files written."""
+    console = Console(highlight=False, soft_wrap=True)
+    _print_failures(console, report)
+    _print_notes(console, report)
+    steps = ("face", "spot", "flow", "tensor", "pack", "classify")
+    done = ", ".join(f"{step} {report.computed[step]}" for step in steps if report.computed[step])
+    reused = sum(report.reused[step] for step in steps)
+    if not done:
+        console.print("Nothing to compute: everything is in the cache.")
+    console.print(
+        f"{report.usable} of {report.clips} clips usable in {elapsed:.1f} s"
+        + (f"; computed: {done}" if done else "")
+        + (f"; reused: {reused} results" if reused else "")
+    )
+    if report.results is not None:
+        from mepipe.evaluation.results import screen_table
+
+        content = screen_table(report.results)
+        table = Table(*content.header)
+        for row in content.rows:
+            table.add_row(*(escape(cell) for cell in row))
+        console.print(table)
+        for note in content.notes:
+            console.print(escape(note))
+        console.print(
+            f"{escape(str(report.results['model']))}, leave one subject out "
+            f"({report.results['subjects']} subjects), means over "
+            f"{len(report.results['per_seed'])} seeds, figures from counts pooled over folds; "
+            "(largest class): always answering it; [95 %]: over resampled subjects."
+        )
+    elif report.no_results:
+        console.print(f"No classifier results: {escape(report.no_results)}")
+    if report.features is not None:
+        console.print(f"features    {escape(str(report.features))}")
+    if report.results is not None:
+        for label, file in (
+            ("results", "results.json"),
+            ("predictions", "predictions.csv"),
+            ("picture", "confusion.png"),
+        ):
+            console.print(f"{label:<11} {escape(str(options.out / file))}")
+    console.print(f"cache       {escape(str(options.cache))}", soft_wrap=True)
+
+
+def _print_failures(console: Console, report: RunReport) -> None:
+    if not report.failed:
+        return
+    console.print(f"{len(report.failed)} clip(s) failed:")
+    for failure in report.failed[:_SHOWN]:
+        console.print(
+            f"  {escape(failure.clip)} ({failure.stage}): "
+            f"{escape(failure.message)}. {escape(failure.remedy)}",
+            soft_wrap=True,
+        )
+    if len(report.failed) > _SHOWN:
+        console.print(f"  ... and {len(report.failed) - _SHOWN} more: see failures.csv")
+
+
+def _print_notes(console: Console, report: RunReport) -> None:
+    if not report.notes:
+        return
+    console.print(f"{len(report.notes)} note(s):")
+    for note in report.notes[:_SHOWN]:
+        where = f"{note.clip}: " if note.clip else ""
+        console.print(f"  {escape(where + note.text)}", soft_wrap=True)
+    if len(report.notes) > _SHOWN:
+        console.print(f"  ... and {len(report.notes) - _SHOWN} more: see notes.csv")
