@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Text = NDArray[np.str_]
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of every HDF5 file
+
 
 class Features:
     """The content of a features.h5.
@@ -130,11 +132,18 @@ def load(path: str | Path) -> Features:
 
 
 def _open(path: Path) -> h5py.File:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", f"Give the file: {path / 'features.h5'}")
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "`mepipe run DATASET` writes features.h5.")
     try:
         file = h5py.File(path, "r")
     except OSError as error:
+        with path.open("rb") as raw:
+            if raw.read(8) not in {_HDF5, b""}:
+                raise UsageError(
+                    f"{path} is no features file of mepipe", "Give a features.h5."
+                ) from error
         raise DamageError(
             f"{path} cannot be opened as HDF5: {error}", "Run `mepipe run` again to write it anew."
         ) from error

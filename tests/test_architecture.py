@@ -26,7 +26,7 @@ ALLOWED = {
     "evaluation": {"networks"},
     "report": set(),
     "features": {"cache", "evaluation"},
-    "sample": {"assets", "face"},
+    "sample": {"assets", "datasets", "face"},
     "pipeline": {
         "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "report",
         "features",

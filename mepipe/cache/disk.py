@@ -27,6 +27,9 @@ _REMEDIES = {
     "--cache and --out.",
     errno.EROFS: "The file system is read-only: choose another folder with --cache and --out.",
 }
+_NO_FOLDER = "A file stands where a folder is needed: choose another place with --cache or --out."
+_REMEDIES |= dict.fromkeys((errno.ENOTDIR, errno.EEXIST), _NO_FOLDER)
+_REMEDIES[errno.EISDIR] = "A folder stands where a file is to be written: move it away."
 _ANY_REMEDY = (
     "Check the disk, or choose other folders with --cache and --out; finished work is kept."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -45,7 +46,7 @@ def command(cache: Path | None) -> None:
     with exit_codes():
         problems = [*_versions(), *_models()]
         _device()
-        _disk(cache)
+        problems += _disk(cache)
         for problem in problems:
             click.echo(f"PROBLEM   {problem}")
         if not problems:
@@ -126,10 +127,15 @@ def _device() -> None:
     click.echo(f"devices   {', '.join(available())}")
 
 
-def _disk(cache: Path | None) -> None:
+def _disk(cache: Path | None) -> list[str]:
     from mepipe.cache.location import cache_root
 
     root = cache_root(cache)
-    existing = next(folder for folder in (root, *root.resolve().parents) if folder.is_dir())
+    existing = next(path for path in (root, *root.resolve().parents) if path.exists())
     free = shutil.disk_usage(existing).free / 1e9
     click.echo(f"cache     {root} ({free:.1f} GB free)")
+    if not existing.is_dir():
+        return [f"the cache {root} cannot be: {existing} is a file. Choose another with --cache"]
+    if not os.access(existing, os.W_OK):
+        return [f"{existing} cannot be written. Choose another cache with --cache"]
+    return []

@@ -21,6 +21,19 @@ from mepipe.errors import (
     MepipeError,
 )
 
+_ENVIRONMENT = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EPIPE,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+}
+
 
 class TerminatedError(BaseException):
     """The process was asked to end (SIGTERM); not to be caught like an error."""
@@ -32,11 +45,16 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def exit_codes(*, as_json: bool = False) -> Iterator[dict[str, Any]]:
+def exit_codes(
+    *,
+    as_json: bool = False,
+    resume: str = "Everything finished is kept; the same command goes on from there.",
+) -> Iterator[dict[str, Any]]:
     """Run a command's body; give every way out its exit code.
 
-    Yields a mapping: what the body puts there is printed as the JSON object
-    when it ends early (``schema`` and ``error`` are added).
+    ``resume`` says what becomes of interrupted work. Yields a mapping: what the
+    body puts there is printed as the JSON object when it ends early (``schema``
+    and ``error`` are added).
     """
     partial: dict[str, Any] = {}
     previous = signal.signal(signal.SIGTERM, _terminate)
@@ -48,29 +66,28 @@ def exit_codes(*, as_json: bool = False) -> Iterator[dict[str, Any]]:
             print_json({**partial, "error": {"message": error.message, "remedy": error.remedy}})
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _ended(partial, "interrupted", as_json=as_json)
+        _ended(partial, "interrupted", resume, as_json=as_json)
         sys.exit(EXIT_INTERRUPTED)
     except TerminatedError:
-        _ended(partial, "terminated", as_json=as_json)
+        _ended(partial, "terminated", resume, as_json=as_json)
         sys.exit(EXIT_TERMINATED)
     except OSError as error:
         # Reads of the dataset and writes to the cache have errors of their own; what is
-        # left here is a full temporary folder, or standard output that has gone.
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE}:
+        # left here is a full temporary folder, standard output that has gone, or the
+        # folder that a sample is written to.
+        if error.errno not in _ENVIRONMENT:
             raise
-        click.echo(f"mepipe: {error}", err=True)
+        where = f" {error.filename}:" if error.filename else ""
+        click.echo(f"mepipe:{where} {error.strerror}. Choose another place.", err=True)
         sys.exit(EXIT_ENVIRONMENT)
     finally:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _ended(partial: dict[str, Any], how: str, *, as_json: bool) -> None:
-    click.echo(
-        f"mepipe: {how}. Everything finished is kept; the same command goes on from there.",
-        err=True,
-    )
+def _ended(partial: dict[str, Any], how: str, resume: str, *, as_json: bool) -> None:
+    click.echo(f"mepipe: {how}. {resume}", err=True)
     if as_json:
-        print_json({**partial, "error": {"message": how, "remedy": "Run the same command again."}})
+        print_json({**partial, "error": {"message": how, "remedy": resume}})
 
 
 def say_error(error: MepipeError) -> None:

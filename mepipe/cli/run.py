@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
     from mepipe.pipeline.model import RunReport
-    from mepipe.pipeline.plan import Plan
+    from mepipe.pipeline.plan import StageCount
 
 _STEPS = ("face", "spot", "flow", "tensor", "pack", "classify")
 _DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -105,13 +106,14 @@ def command(
         run = Run(open_datasets(datasets), config, options)
         if dry_run:
             plan = run.plan()
+            counts = (*plan.counts, *run.plan_outputs(plan))
             elapsed = time.monotonic() - started
             if as_json:
-                print_json({**_json(run.preview(plan), elapsed), "plan": _plan_json(plan)})
+                print_json({**_json(run.preview(plan), elapsed), "plan": _plan_json(counts)})
             else:
                 from mepipe.cli.summary import print_plan
 
-                print_plan(plan)
+                print_plan(counts, plan.other_versions)
             return
         report = RunReport()
         try:
@@ -147,7 +149,7 @@ def _json(report: RunReport, elapsed: float) -> dict[str, Any]:
     }
 
 
-def _plan_json(plan: Plan) -> list[dict[str, Any]]:
+def _plan_json(counts: Sequence[StageCount]) -> list[dict[str, Any]]:
     return [
         {
             "stage": count.stage,
@@ -156,5 +158,5 @@ def _plan_json(plan: Plan) -> list[dict[str, Any]]:
             "reuse": count.reuse,
             "reasons": dict(count.reasons),
         }
-        for count in plan.counts
+        for count in counts
     ]

@@ -41,7 +41,7 @@ def command(
     Example:
       mepipe sample demo-data --layout casme2
     """
-    with exit_codes():
+    with exit_codes(resume="The same command writes the whole sample."):
         from mepipe.sample import write
 
         progress = make_progress(quiet=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,28 +11,28 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from mepipe.pipeline.model import RunOptions, RunReport
-    from mepipe.pipeline.plan import Plan
+    from mepipe.pipeline.plan import StageCount
 
 _SHOWN = 10
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) -> None:
     """Print what would be computed and why."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table("stage", "compute", "reuse", "why")
-    for count in plan.counts:
+    for count in counts:
         compute = str(count.compute)
         if count.at_most > count.compute:
             compute += f" (at most {count.at_most})"
         reasons = (f"{number} × {escape(why)}" for why, number in count.reasons.most_common())
         table.add_row(count.stage, compute, str(count.reuse), "\n".join(reasons))
     console.print(table)
-    for what, number in sorted(plan.other_versions.items()):
+    for what, number in sorted(other_versions.items()):
         console.print(
             f"{number} result(s) to reuse were made by other versions: {escape(what)}. "
             "--strict-versions computes them anew."
         )
-    if not plan.stale:
+    if not any(count.at_most for count in counts):
         console.print("Nothing to compute: everything is in the cache.")
 
 
@@ -60,6 +61,10 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
         console.print(table)
         for note in content.notes:
             console.print(escape(note))
+        counts = ", ".join(
+            f"{name} {one['clips']}" for name, one in report.results["per_class"].items()
+        )
+        console.print(f"classes: {escape(counts)}")
         console.print(
             f"{escape(str(report.results['model']))}, leave one subject out "
             f"({report.results['subjects']} subjects), means over "
@@ -68,6 +73,8 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
         )
     elif report.no_results:
         console.print(f"No classifier results: {escape(report.no_results)}")
+    if report.stopped_early:
+        console.print("Stopped at the first failure (--fail-fast): no files were written.")
     if report.features is not None:
         console.print(f"features    {escape(str(report.features))}")
     if report.results is not None:
@@ -77,6 +84,10 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
             ("picture", "confusion.png"),
         ):
             console.print(f"{label:<11} {escape(str(options.out / file))}")
+    if not report.stopped_early:
+        for label, some in (("failures", report.failed), ("notes", report.notes)):
+            if some:
+                console.print(f"{label:<11} {escape(str(options.out / label))}.csv")
     console.print(f"cache       {escape(str(options.cache))}", soft_wrap=True)
 
 
@@ -98,8 +109,14 @@ def _print_notes(console: Console, report: RunReport) -> None:
     if not report.notes:
         return
     console.print(f"{len(report.notes)} note(s):")
-    for note in report.notes[:_SHOWN]:
-        where = f"{note.clip}: " if note.clip else ""
-        console.print(f"  {escape(where + note.text)}", soft_wrap=True)
-    if len(report.notes) > _SHOWN:
-        console.print(f"  ... and {len(report.notes) - _SHOWN} more: see notes.csv")
+    # What is said of many clips is said once.
+    clips: dict[str, list[str]] = {}
+    for note in report.notes:
+        clips.setdefault(note.text, []).append(note.clip or "")
+    for text, named in list(clips.items())[:_SHOWN]:
+        where = f"{named[0]}: " if named[0] else ""
+        if len(named) > 1:
+            where = f"{len(named)} clips ({named[0]}, {named[1]}{', ...' * (len(named) > 2)}): "
+        console.print(f"  {escape(where + text)}", soft_wrap=True)
+    if len(clips) > _SHOWN:
+        console.print(f"  ... and {len(clips) - _SHOWN} more: see notes.csv")

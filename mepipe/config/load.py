@@ -73,10 +73,11 @@ def _parse_assignment(assignment: str) -> tuple[str, str, Any]:
     name, equals, text = assignment.partition("=")
     section, dot, key = name.strip().partition(".")
     if not equals or not dot:
-        raise UsageError(
-            f"--set {assignment}: not an assignment",
-            "Write stage.key=value, for example: --set tensor.size=56",
-        )
+        owners = [stage for stage in Config.model_fields if name.strip() in _keys(stage, "--set")]
+        hint = "Write for example: --set tensor.size=56"
+        if owners:
+            hint = f"Did you mean {' or '.join(f'{stage}.{name.strip()}' for stage in owners)}?"
+        raise UsageError(f"--set {assignment}: not of the form stage.key=value", hint)
     _section(section, "--set")
     _check_key(section, key, "--set")
     try:
@@ -126,6 +127,8 @@ def _unknown(
 
 def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
     first = error.errors()[0]
+    if not first["loc"]:  # of the whole: settings that do not fit each other
+        return f"{origin}: {first['ctx']['error']}", "Change one of them."
     name = ".".join(str(part) for part in first["loc"][:2])
     message = f"{origin}: {name} = {first['input']!r}: {first['msg'].lower()}"
     return message, "`mepipe config` prints every setting with what it may be."

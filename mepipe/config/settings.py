@@ -7,9 +7,9 @@ description says.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -109,7 +109,9 @@ class FlowSettings(Settings):
 class TensorSettings(Settings):
     """The tensor stage: u, v and optical strain at the network's size."""
 
-    size: int = Field(28, ge=4, description="side of the tensor, in cells")
+    size: int = Field(
+        28, ge=4, le=1024, description="side of the tensor, in cells; at most flow.size"
+    )
     scale: Literal["fixed", "clip", "minmax", "none"] = Field(
         "fixed",
         description="fixed: by the distance between the eyes, the same for every clip; "
@@ -166,3 +168,11 @@ class Config(Settings):
     tensor: TensorSettings = TensorSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        if self.tensor.size > self.flow.size:
+            raise ValueError(
+                f"tensor.size = {self.tensor.size} is larger than flow.size = {self.flow.size}"
+            )
+        return self

@@ -151,11 +151,12 @@ def resolve(
     if repair == "midpoint" and "apex" in broken and {"onset", "offset"} <= frames.keys():
         middle = (frames["onset"].position + frames["offset"].position + 1) // 2
         frames["apex"] = KeyFrame(middle, numbers[middle], "middle")
-    notes.extend(
-        f"{reason}; the {field} is "
-        + ("the middle of onset and offset" if field in frames else "left to spotting")
-        for field, reason in broken.items()
-    )
+    for reason in dict.fromkeys(broken.values()):
+        fields = [field for field in broken if broken[field] == reason]
+        verb = "is" if len(fields) == 1 else "are"
+        middle_taken = all(field in frames for field in fields)
+        what = "the middle of onset and offset" if middle_taken else "left to spotting"
+        notes.append(f"{reason}; the {' and '.join(fields)} {verb} {what}")
     apex, offset = frames.get("apex"), frames.get("offset")
     if apex and offset and apex.position == offset.position and apex.origin != "middle":
         notes.append(f"the apex frame {apex.number} is also the offset: kept, but suspicious")

@@ -79,7 +79,10 @@ def read(root: Path, name: str | None) -> Dataset:
         for subject in listing.folders:
             _list_subject(root / subject, disk)
         if not _anything(disk):
-            raise NotRecognisedError(_LOOKED_FOR)
+            alone = (
+                ". This folder holds images: it is one clip. Give the folder above its subject's"
+            )
+            raise NotRecognisedError(_LOOKED_FOR + (alone if has_images(listing) else ""))
         table = find_labels(root, listing.files)
     return _dataset(root, name, disk, read_labels(table, list(disk.sources)) if table else None)
 
@@ -97,6 +100,7 @@ def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Datase
     if table:
         notes += [Note(None, text) for text in table.notes]
     words = {clip.emotion for clip in clips if clip.emotion}
+    notes += _near_words(words)
     return Dataset(
         name=name,
         reader="folder",
@@ -106,6 +110,23 @@ def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Datase
         notes=tuple(notes),
         own_words=not words <= labels.VOCABULARY,
     )
+
+
+def _near_words(words: set[str]) -> list[Note]:
+    """Warn of words that look like misspelt ones of the field's vocabulary.
+
+    One of them makes all words the user's own classes, which is hardly meant.
+    """
+    if not words & labels.VOCABULARY:
+        return []
+    return [
+        Note(
+            None,
+            f"labels.csv: {labels.unknown_word(word)}: with it, the words themselves are the "
+            "classes. Correct it, or name the classes with --set labels.classes=FILE.toml",
+        )
+        for word in sorted(words - labels.VOCABULARY)
+    ]
 
 
 def _clip(
@@ -193,7 +214,9 @@ def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Disk) -> N
         if suffix in VIDEO_SUFFIXES:
             disk.sources[subject, path.stem].append((path, Video(path)))
         elif suffix in _UNREAD_VIDEOS:
-            disk.notes.append(Note(None, f"{path}: {suffix} videos are not read"))
+            disk.notes.append(
+                Note(None, f"{path}: {suffix} videos are not read. Convert it to mkv or mp4")
+            )
     disk.notes += _unnameable(folder, listing.unnameable)
 
 
@@ -208,7 +231,8 @@ def _list_subject(folder: Path, disk: _Disk) -> None:
         disk.notes.append(
             Note(
                 None,
-                f"{folder} holds images directly: not used; image sequences are subject/clip/*.jpg",
+                f"{folder} holds images directly: not used; image sequences are "
+                "subject/clip/*.jpg, below the folder to give",
             )
         )
     for clip in listing.folders:
@@ -216,6 +240,11 @@ def _list_subject(folder: Path, disk: _Disk) -> None:
         source: Images | MepipeError
         try:
             inside = list_folder(path)
+            if not has_images(inside) and _has_videos(inside):
+                raise BadDataError(
+                    f"the folder {path} holds videos: it lies one folder too deep",
+                    f"Give the folder above the subjects, for example: mepipe run {folder}",
+                )
             if inside.folders and not has_images(inside):
                 disk.notes.append(Note(None, f"{path} holds folders, no frames: not used"))
                 continue
@@ -228,6 +257,10 @@ def _list_subject(folder: Path, disk: _Disk) -> None:
         except (BadDataError, UnreadableInputError) as error:
             source = error
         disk.sources[folder.name, clip].append((path, source))
+
+
+def _has_videos(listing: Listing) -> bool:
+    return any(Path(name).suffix.lower() in VIDEO_SUFFIXES for name in listing.files)
 
 
 def _unnameable(folder: Path, names: Iterable[str]) -> list[Note]:

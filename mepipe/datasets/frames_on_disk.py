@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from mepipe.datasets.model import Images
@@ -137,6 +139,18 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
     numbers = tuple(sorted(frames))
     names = tuple(frames[number] for number in numbers)
     return FrameList(Images(folder, names, numbers), tuple(unnumbered))
+
+
+def missing_runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the runs (first, last) of frame numbers that are absent between the first and last.
+
+    A clip is only held to have gaps where most of its numbers follow on each
+    other: one that was kept every second frame has none.
+    """
+    steps = [b - a for a, b in pairwise(numbers)]
+    if sum(step == 1 for step in steps) * 2 <= len(steps):
+        return []
+    return [(a + 1, b - 1) for a, b in pairwise(numbers) if b - a > 1]
 
 
 def has_images(listing: Listing) -> bool:

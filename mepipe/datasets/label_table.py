@@ -12,6 +12,7 @@ column the clip's name alone must be unique.
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -98,13 +99,25 @@ def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
                 "column 'subject' would tell them apart"
             )
         else:
-            notes.append(f"{path.name}: line {row.number} ({what}) has no clip: not used")
+            notes.append(
+                f"{path.name}: line {row.number} ({what}) has no clip: not used{_hint(row, clips)}"
+            )
     notes += [
         f"{path.name}: lines {' and '.join(str(row.number) for row in some)} name one clip"
         for some in rows.values()
         if len(some) > 1
     ]
     return Labels(path, rows, tuple(notes))
+
+
+def _hint(row: Row, clips: Sequence[_Key]) -> str:
+    """Say what a row that fits no clip may have meant."""
+    if "/" in row["clip"]:
+        return "; write the subject and the clip in columns of their own"
+    known = ["/".join(part for part in key if part) for key in clips]
+    what = "/".join(part for part in (row["subject"], row["clip"]) if part)
+    close = difflib.get_close_matches(what, known, n=1, cutoff=0.8)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _as_written(text: str) -> str:

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from mepipe.datasets.model import Dataset, NotRecognisedError
+from mepipe.datasets.model import Dataset, Note, NotRecognisedError
 from mepipe.errors import UsageError
 
 GROUP = "mepipe.datasets"
 GENERIC = "folder"
+SYNTHETIC_MARKER = ".mepipe-sample.json"
+"""The file that `mepipe sample` leaves in what it writes."""
 # Also here, because a checkout on PYTHONPATH has no metadata.
 BUILTIN = {
     "casme2": "mepipe.datasets.casme2:read",
@@ -83,11 +86,19 @@ def open_dataset(spec: str) -> Dataset:
         except NotRecognisedError as error:
             looked_for.append(error.message)
         else:
-            return dataset
+            return _marked(dataset)
     raise UsageError(
         f"no dataset was recognised in {root}. Looked for {'; or for '.join(looked_for)}",
         "Give the folder that holds one of these.",
     )
+
+
+def _marked(dataset: Dataset) -> Dataset:
+    if not (dataset.root / SYNTHETIC_MARKER).is_file():
+        return dataset
+    note = Note(None, f"{dataset.name} is a synthetic sample: no figure on it says anything "
+                "about people")  # fmt: skip
+    return replace(dataset, notes=(note, *dataset.notes))
 
 
 def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:

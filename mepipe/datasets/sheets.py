@@ -119,8 +119,9 @@ def read_table(path: Path, *, key: str, required: Columns, optional: Columns) ->
     grid, top, columns = max(found, key=lambda item: len(item[2]))
     if key not in columns:
         raise UsageError(
-            f"{path} has no header row: no cell reads {_or(required[key])}",
-            "Restore the row of column headings.",
+            f"{path} has no header row: no cell reads {_or(required[key])}"
+            + (f"; the first row reads {', '.join(filter(None, grid[0][1]))[:80]}" if grid else ""),
+            f"Write {_or(required[key])} over the column that names the clips.",
         )
     headings = grid[top][1]
     missing = [name for name in required if name not in columns]
@@ -182,7 +183,7 @@ def _grids(path: Path) -> tuple[bool, list[_Grid]]:
             f"{path} cannot be read: {error.strerror}", "Check its permissions."
         ) from error
     if not data.strip():
-        raise UsageError(f"{path} is empty", "Copy the file again.")
+        raise UsageError(f"{path} is empty", "Restore it, or delete it.")
     if path.suffix.lower() == ".csv":
         return False, _csv_grids(path, data)
     return True, _excel_grids(path, data, values=True)

@@ -201,7 +201,7 @@ def screen_table(content: Mapping[str, Any]) -> Table:
         if one["absent_classes"]
     ]
     reasons = {
-        "unlabelled": "outside the classes",
+        "unlabelled": "without a class (unlabelled, or outside the classes)",
         "unknown_person": "of an unknown person",
     }
     notes += [

@@ -151,6 +151,11 @@ def leave_one_subject_out(clips: LabelledClips) -> tuple[Fold, ...]:
         If there are fewer than two persons or two classes.
     """
     groups = sorted(set(clips.group))
+    if not groups:
+        raise UsageError(
+            "no clip has both a class and a known subject",
+            "For results, give emotions and subjects (in a generic folder: labels.csv).",
+        )
     if len(groups) < 2:
         raise UsageError(
             "leave-one-subject-out needs labelled clips of at least two subjects, "

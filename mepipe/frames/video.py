@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,8 +61,11 @@ class VideoFacts:
 @contextmanager
 def _opened(data: bytes) -> Iterator[Any]:
     """Open a video in memory; the body gets OpenCV's capture."""
+    # A broken file is told by our own error; FFmpeg would say its piece on standard error too.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     # OpenCV's capture does not keep its stream alive, and crashes without it.
     stream = io.BytesIO(data)
     parameters = [cv2.CAP_PROP_N_THREADS, 1]
@@ -76,6 +80,7 @@ def _opened(data: bytes) -> Iterator[Any]:
     finally:
         capture.release()
         del capture, stream
+        cv2.utils.logging.setLogLevel(level)
 
 
 def probe_video(data: bytes) -> VideoFacts:

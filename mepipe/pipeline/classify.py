@@ -22,14 +22,13 @@ from mepipe.evaluation.loso import FoldJob, FoldPrediction, fold_jobs
 from mepipe.evaluation.splits import LabelledClips, LeftOut
 from mepipe.features import Features
 from mepipe.pipeline.model import Progress, RunOptions, RunReport
-from mepipe.pipeline.outputs import Manifest
+from mepipe.pipeline.outputs import FEATURES, RESULTS, Manifest
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.work import libraries
 
 STAGE = "classify"
 VERSION = 1
 PROTOCOL = "loso"
-FILES = ("results.json", "predictions.csv", "confusion.png")
 _LIBRARIES = ("numpy", "torch")
 
 
@@ -57,34 +56,22 @@ def classify_features(
     says so and earlier result files are removed: they would be of other features.
     """
     out = options.out
-    digest = manifest.digest("features.h5")
-    parts: dict[str, Json] = {
-        "features": digest,
-        "model": config.model.model_dump(mode="json"),
-        "train": config.train.model_dump(mode="json"),
-        "device": options.device,
-    }
-    key = object_key("results", VERSION, parts)
-    if all(manifest.is_current(file, key) for file in FILES):
+    digest = manifest.digest(FEATURES)
+    key = _results_key(config, options, digest)
+    if all(manifest.is_current(file, key) for file in RESULTS):
         data = disk.read_bytes(out / "results.json")
         report.results = json.loads(data or b"null")
         # One fold per person and seed: as many as the first run counted.
         report.reused[STAGE] += report.results["folds"] if report.results else 0
         return
-    features = Features(out / "features.h5")
-    clips = LabelledClips(
-        tuple(features.clip.tolist()),
-        tuple(features.dataset.tolist()),
-        tuple(features.group.tolist()),
-        features.y,
-        features.classes,
-    )
+    features = Features(out / FEATURES)
+    clips = LabelledClips.of(features)
     try:
         # Whether there can be folds, before torch is imported to find the device.
         _jobs(config, clips, "cpu")
     except UsageError as error:
         report.no_results = str(error)
-        for file in FILES:
+        for file in RESULTS:
             manifest.drop(file)
         return
     from mepipe.evaluation.device import resolve
@@ -118,6 +105,34 @@ def classify_features(
     manifest.write("predictions.csv", key, tables.predictions_csv(joined).encode())
     manifest.write("confusion.png", key, picture)
     manifest.write("results.json", key, json.dumps(content, indent=1).encode())
+
+
+def count_folds(
+    config: Config, options: RunOptions, store: Store, manifest: Manifest
+) -> tuple[int, int]:
+    """Return how many folds of the current features.h5 are to be trained, and how many are kept."""
+    digest = manifest.digest(FEATURES)
+    clips = LabelledClips.of(Features(options.out / FEATURES))
+    try:
+        _jobs(config, clips, "cpu")
+    except UsageError:
+        return 0, 0
+    from mepipe.evaluation.device import resolve
+
+    jobs, _, _ = _jobs(config, clips, resolve(options.device))
+    listing = store.listing(STAGE)
+    kept = sum(object_key(STAGE, VERSION, fold_parts(job, digest)) in listing for job in jobs)
+    return len(jobs) - kept, kept
+
+
+def _results_key(config: Config, options: RunOptions, digest: str) -> str:
+    parts: dict[str, Json] = {
+        "features": digest,
+        "model": config.model.model_dump(mode="json"),
+        "train": config.train.model_dump(mode="json"),
+        "device": options.device,
+    }
+    return object_key("results", VERSION, parts)
 
 
 def _jobs(
@@ -157,7 +172,7 @@ def _predictions(
         if known is not None:
             found.append(known)
         else:
-            missing.append(FoldTask(job, key, options.out / "features.h5", options.cache))
+            missing.append(FoldTask(job, key, options.out / FEATURES, options.cache))
     report.reused[STAGE] += len(found)
     report.computed[STAGE] += len(missing)
     # A GPU takes the folds one after the other: they would only share it.

@@ -25,6 +25,8 @@ from mepipe.pipeline.work import ClipOutcome, libraries
 from mepipe.stages import STAGES
 
 PACK_VERSION = 1
+FEATURES = "features.h5"
+RESULTS = ("results.json", "predictions.csv", "confusion.png")
 _MANIFEST = "manifest.json"
 
 
@@ -54,6 +56,15 @@ class Manifest:
         except OSError:
             return False
         return [stat.st_size, stat.st_mtime_ns] == entry.get("stat")
+
+    def why_stale(self, file: str, key: str) -> str:
+        """Say why ``file`` is not current for ``key``, in a plan's words; empty if it is."""
+        if self.is_current(file, key):
+            return ""
+        entry = self._entries.get(file)
+        if entry is None:
+            return "new"
+        return f"{file} is gone or was changed" if entry.get("key") == key else "input changed"
 
     def digest(self, file: str) -> str:
         """Return the sha256 of ``file`` as it was written."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.annotation import DroppedError, KeyFrame, resolve
+from mepipe.datasets.frames_on_disk import missing_runs
 from mepipe.datasets.model import Clip, Dataset, Note, Video
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
 from mepipe.frames import FrameReader, Timing
@@ -132,7 +133,10 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
     times_ms = None
     if isinstance(clip.source, Video):
         files: tuple[Path, ...] = (clip.source.path,)
-        _, facts = index.video(clip.source.path)
+        try:
+            _, facts = index.video(clip.source.path)
+        except BadDataError as error:
+            raise BadDataError(f"{clip.source.path}: {error.message}", error.remedy) from error
         numbers, fps = range(facts.count), clip.fps or facts.fps or settings.fps
         times_ms = facts.times_ms if clip.fps is None else None
         if facts.declared > facts.count:
@@ -143,6 +147,12 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
     else:
         files = tuple(clip.source.folder / name for name in clip.source.names)
         numbers, fps = clip.source.numbers, clip.fps or settings.fps
+        missing = missing_runs(numbers)
+        if missing:
+            notes += (_missing_text(missing),)
+            if fps is not None:
+                # The frames that are there were taken when their numbers say.
+                times_ms = tuple((n - numbers[0]) * 1000.0 / fps for n in numbers)
     resolved = resolve(
         clip,
         numbers,
@@ -157,4 +167,14 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
         ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset),
         numbers,
         notes + resolved.notes,
+    )
+
+
+def _missing_text(runs: Sequence[tuple[int, int]]) -> str:
+    shown = [f"{a} to {b}" if a < b else str(a) for a, b in runs[:3]]
+    more = ", ..." if len(runs) > len(shown) else ""
+    total = sum(b - a + 1 for a, b in runs)
+    return (
+        f"{total} frame(s) missing within the clip ({', '.join(shown)}{more}): "
+        "times follow the frame numbers"
     )

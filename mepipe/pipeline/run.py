@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from mepipe import __version__
+from mepipe.cache import disk
 from mepipe.cache.records import new_run_id, write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
@@ -19,6 +20,8 @@ from mepipe.errors import DamageError
 from mepipe.pipeline.index import DigestIndex
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import (
+    FEATURES,
+    RESULTS,
     Manifest,
     build_pack,
     failures_csv,
@@ -27,7 +30,7 @@ from mepipe.pipeline.outputs import (
     pack_key,
 )
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
-from mepipe.pipeline.plan import Plan, make_plan
+from mepipe.pipeline.plan import Plan, StageCount, make_plan
 from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, PreparedClip, prepare
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
@@ -76,6 +79,43 @@ class Run:
         self.save_indexes()
         return plan
 
+    def plan_outputs(self, plan: Plan) -> tuple[StageCount, ...]:
+        """Return what is to be done behind the clips: the pack, and the classifier's folds."""
+        if STEPS.index(self.options.until) < STEPS.index("pack"):
+            return ()
+        pack, folds = StageCount("pack"), StageCount("classify")
+        counts = (pack, folds) if self.options.until == "classify" else (pack,)
+        waits = next((count.stage for count in plan.counts if count.compute), "")
+        rows = build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config)
+        manifest = Manifest(self.options.out)
+        if waits:
+            pack.at_most, pack.reasons[f"waits for {waits}"] = 1, 1
+        elif rows.rows and (why := manifest.why_stale(FEATURES, pack_key(rows))):
+            waits, pack.compute, pack.at_most, pack.reasons[why] = "pack", 1, 1, 1
+        elif rows.rows:
+            pack.reuse = 1
+        if waits:
+            folds.at_most = self._most_folds()
+            folds.reasons[f"waits for {waits}"] = folds.at_most
+        elif rows.rows and self.options.until == "classify":
+            from mepipe.pipeline.classify import count_folds
+
+            folds.compute, folds.reuse = count_folds(
+                self.config, self.options, self.store, manifest
+            )
+            folds.at_most = folds.compute
+            if folds.compute:
+                folds.reasons["new, or settings changed"] = folds.compute
+        return counts
+
+    def _most_folds(self) -> int:
+        """Return the number of folds if every labelled clip turns out usable."""
+        clips = [prepared.clip for prepared in self.prepared.clips]
+        labelled = [c for c in clips if c.group and self.labels.index(c.dataset, c.emotion) >= 0]
+        people = {clip.group for clip in labelled}
+        present = {self.labels.index(clip.dataset, clip.emotion) for clip in labelled}
+        return len(people) * self.config.train.seeds if min(len(people), len(present)) > 1 else 0
+
     def save_indexes(self) -> None:
         """Keep what was learnt of the datasets' files."""
         for index in self.indexes.values():
@@ -90,6 +130,8 @@ class Run:
         run that ends with an error.
         """
         report = report if report is not None else RunReport()
+        # An output folder that cannot be is better known before hours of work.
+        disk.make_folder(self.options.out)
         plan = self.plan()
         run_id, started = new_run_id(), datetime.now(UTC).isoformat(timespec="seconds")
         record = partial(self._write_record, run_id, started, plan.outcomes)
@@ -185,8 +227,8 @@ class Run:
         for last_try in (False, True):
             pack = build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config)
             key = pack_key(pack)
-            report.features = self.options.out / "features.h5"
-            if manifest.is_current("features.h5", key):
+            report.features = self.options.out / FEATURES
+            if manifest.is_current(FEATURES, key):
                 report.reused["pack"] += 1
                 return
             try:
@@ -199,7 +241,10 @@ class Run:
                 plan.outcomes.update(fresh.outcomes)
                 self._sum_up(plan, report)
                 continue
-            manifest.write("features.h5", key, data)
+            # Results of other features must not stand beside these, whatever comes next.
+            for file in RESULTS:
+                manifest.drop(file)
+            manifest.write(FEATURES, key, data)
             report.computed["pack"] += 1
             report.seconds["pack"] += time.perf_counter() - started
             return

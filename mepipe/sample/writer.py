@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mepipe.datasets.registry import SYNTHETIC_MARKER
 from mepipe.errors import UsageError
 from mepipe.sample.layout import (
     PLACEMENTS,
@@ -22,7 +23,6 @@ from mepipe.sample.layout import (
 
 VERSION = 1  # of what the sample's bytes are; a new one makes old folders differ
 JPEG_QUALITY = 95
-MARKER = ".mepipe-sample.json"
 SHEET = "CASME2-coding-20190701.xlsx"
 
 README = """\
@@ -190,7 +190,7 @@ def _standing(out: Path, wanted: dict[str, Any]) -> dict[str, int] | None:
         raise UsageError(f"{out} is a file", "Choose another folder.")
     if not out.is_dir() or not any(out.iterdir()):
         return None
-    marker = out / MARKER
+    marker = out / SYNTHETIC_MARKER
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -210,7 +210,7 @@ def _standing(out: Path, wanted: dict[str, Any]) -> dict[str, int] | None:
 
 
 def _mark(out: Path, content: dict[str, Any]) -> None:
-    (out / MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (out / SYNTHETIC_MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_clip(out: Path, place: Place, scene: Any) -> tuple[ClipTruth, list[float]]:

@@ -178,14 +178,39 @@ def test_a_cache_that_cannot_be_written_exits_with_6(mepipe, cli_sample, tmp_pat
 
 
 def test_a_run_that_ends_early_says_in_json_what_was_done(mepipe, cli_sample, tmp_path):
-    (tmp_path / "out").write_text("a file where the output folder should be")
+    (tmp_path / "out" / "features.h5").mkdir(parents=True)
     answer = mepipe("run", cli_sample, "--out", tmp_path / "out", "--json", *QUICK)
     assert answer.returncode == 6, answer.stderr
     assert "Traceback" not in answer.stderr
     report = json.loads(answer.stdout)
     assert set(report) == RUN_KEYS | {"error"}
     assert report["usable"] == report["computed"]["tensor"] == 9
-    assert "out" in report["error"]["message"]
+    assert "features.h5" in report["error"]["message"]
+    assert "move it away" in report["error"]["remedy"]
+
+
+def test_a_sample_under_a_file_exits_with_6(mepipe, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = mepipe("sample", "file/sample")
+    assert answer.returncode == 6
+    assert "Traceback" not in answer.stderr
+    assert "file/sample" in answer.stderr
+
+
+def test_broken_videos_make_no_noise_of_their_own(mepipe, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "v.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(300))
+    answer = mepipe("run", "data")
+    assert answer.returncode == 4
+    assert "v.mp4" in answer.stdout
+    assert answer.stderr == ""
+
+
+def test_doctor_names_a_cache_that_cannot_be(mepipe, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = mepipe("doctor", "--cache", "file/cache")
+    assert answer.returncode == 2
+    assert "file is a file" in answer.stdout
 
 
 def test_labels_of_one_class_end_at_the_features(mepipe, cli_sample, tmp_path):

@@ -14,7 +14,7 @@ def test_the_defaults_render_to_toml_that_gives_them_back():
 
 
 @given(
-    st.integers(4, 500),
+    st.integers(4, 224),
     st.floats(1e-6, 1e6),
     st.sampled_from(["similarity", "translation", "none"]),
     st.lists(st.integers(1, 9), min_size=1, max_size=6),
@@ -68,8 +68,8 @@ def test_values_are_read_as_toml_and_else_as_text(assignment, section, key, valu
         ("tensr.size=56", "Did you mean tensor?"),
         ("spot.stabilise=none", "Did you mean flow.stabilise?"),
         ("tensor.qqqqqq=1", "Known are: tensor.size"),
-        ("tensor.size", "stage.key=value"),
-        ("size=3", "stage.key=value"),
+        ("tensor.size", "Write for example"),
+        ("size=3", "spot.size or flow.size"),
         ("tensor.size=none", "mepipe config"),
         ("tensor.size=-3", "mepipe config"),
         ("flow.median=4", "mepipe config"),
@@ -110,3 +110,16 @@ def test_a_missing_file_is_named(tmp_path):
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Config().tensor.size = 3
+
+
+def test_sizes_that_do_not_fit_each_other_are_refused():
+    with pytest.raises(UsageError, match=r"tensor.size = 300 is larger than flow.size = 224"):
+        load_config(None, ["tensor.size=300"])
+    assert load_config(None, ["tensor.size=300", "flow.size=320"]).tensor.size == 300
+
+
+def test_a_setting_without_its_stage_names_the_stages_that_have_it():
+    with pytest.raises(UsageError, match=r"Did you mean spot\.size or flow\.size or tensor\.size"):
+        load_config(None, ["size=56"])
+    with pytest.raises(UsageError, match="for example"):
+        load_config(None, ["nonsense"])

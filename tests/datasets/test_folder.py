@@ -234,3 +234,45 @@ def test_nothing_to_read(tmp_path):
     (tmp_path / "labels.csv").write_text("subject,clip\n")
     with pytest.raises(NotRecognisedError, match=r"subject/clip.mp4"):
         read(tmp_path, None)
+
+
+def test_a_misspelt_emotion_is_pointed_out(tmp_path):
+    for clip in ("a", "b"):
+        video(tmp_path / "s" / f"{clip}.mp4")
+    rows = [["subject", "clip", "emotion"], ["s", "a", "happiness"], ["s", "b", "happyness"]]
+    write_csv(tmp_path / "labels.csv", rows)
+    dataset = read(tmp_path, "d")
+    assert dataset.own_words
+    (text,) = texts(dataset)
+    assert "'happyness' (did you mean 'happiness'?)" in text
+    assert "labels.classes" in text
+
+
+def test_own_words_altogether_need_no_remark(tmp_path):
+    video(tmp_path / "s" / "a.mp4")
+    rows = [["subject", "clip", "emotion"], ["s", "a", "schadenfreude"]]
+    write_csv(tmp_path / "labels.csv", rows)
+    dataset = read(tmp_path, "d")
+    assert dataset.own_words
+    assert texts(dataset) == []
+
+
+def test_a_folder_given_too_high_or_too_low_says_which_to_give(tmp_path):
+    write_frames(tmp_path / "data" / "s1" / "c1", range(3))
+    with pytest.raises(NotRecognisedError, match="it is one clip"):
+        read(tmp_path / "data" / "s1" / "c1", None)
+    video(tmp_path / "deep" / "session" / "anna" / "a.mp4")
+    video(tmp_path / "deep" / "loose.mp4")
+    (reject,) = read(tmp_path / "deep", None).rejects
+    assert "one folder too deep" in reject.message
+    assert str(tmp_path / "deep" / "session") in reject.remedy
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [(["", "anna/smile"], "columns of their own"), (["ana", "smile"], "did you mean anna/smile?")],
+)
+def test_a_row_that_fits_no_clip_says_what_it_may_have_meant(tmp_path, row, words):
+    video(tmp_path / "anna" / "smile.mp4")
+    write_csv(tmp_path / "labels.csv", [["subject", "clip"], row])
+    assert any(words in text for text in texts(read(tmp_path, "d")))

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lookalikes import write_frames
 
-from mepipe.datasets.frames_on_disk import frame_number, list_folder, list_frames
+from mepipe.datasets.frames_on_disk import (
+    frame_number,
+    list_folder,
+    list_frames,
+    missing_runs,
+)
 from mepipe.errors import BadDataError, UnreadableInputError
 
 
@@ -104,3 +109,17 @@ def test_names_that_are_no_utf8_are_reported(tmp_path):
 def test_a_folder_that_cannot_be_listed(tmp_path):
     with pytest.raises(UnreadableInputError, match="cannot be read: No such file"):
         list_folder(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "runs"),
+    [
+        ([], []),
+        ([7], []),
+        ([1, 2, 3, 4], []),
+        ([1, 2, 5, 6, 7, 9, 10], [(3, 4), (8, 8)]),
+        ([0, 2, 4, 6], []),  # every second frame was kept: no gap
+    ],
+)
+def test_missing_runs_of_frame_numbers(numbers, runs):
+    assert missing_runs(numbers) == runs

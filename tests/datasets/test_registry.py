@@ -132,3 +132,12 @@ def test_reading_a_folder_imports_nothing_heavy(tmp_path):
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_made_sample_is_called_synthetic(tmp_path):
+    from mepipe.datasets.registry import SYNTHETIC_MARKER, open_dataset
+
+    write_folder(tmp_path / "mine")
+    assert not any("synthetic" in n.text for n in open_dataset(str(tmp_path / "mine")).notes)
+    (tmp_path / "mine" / SYNTHETIC_MARKER).write_text("{}")
+    assert "synthetic" in open_dataset(str(tmp_path / "mine")).notes[0].text

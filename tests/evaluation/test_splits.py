@@ -50,7 +50,7 @@ def test_clips_without_class_or_person_are_left_out_and_reported():
         ([("a/1", "a", 0), ("a/1", "b", 1)], "a/1 occurs twice"),
         ([("a/1", "a", 0), ("b/1", "b", 3)], r"b/1 has y = 3, but the classes are 0 to 2"),
         ([("a/1", "a", -2), ("b/1", "b", 1)], "a/1 has y = -2"),
-        ([("a/1", "", 0)], "two subjects, not 0"),
+        ([("a/1", "", 0)], "a class and a known subject"),
     ],
 )
 def test_what_cannot_be_split_is_an_error_with_a_remedy(rows, words):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mepipe.errors import UsageError
+from mepipe.errors import SystemProblemError, UsageError
 from mepipe.pipeline.run import Run
 
 CLIPS = 4
@@ -189,3 +189,38 @@ def test_an_unknown_emotion_scheme_is_a_usage_error(make_run, sample):
     with pytest.raises(UsageError, match="megc4"):
         make_run(sample, settings=["labels.classes=megc4"])
     assert Run.__doc__
+
+
+def test_missing_frames_are_said_and_times_follow_the_numbers(make_run, run, sample):
+    for path in frames(sample)[5:9]:
+        path.unlink()
+    planned = make_run(sample)
+    prepared = planned.prepared.clips[0]
+    times = prepared.input.timing.times(prepared.input.frames.count)
+    # 200 frames per second, 5 ms each: four are missing between positions 4 and 5.
+    assert times[5] - times[4] == pytest.approx(25)
+    assert times[4] - times[3] == pytest.approx(5)
+    assert any("4 frame(s) missing within the clip (6 to 9)" in n.text for n in run(sample).notes)
+
+
+def test_a_corrupt_video_is_named_with_its_path(run, sample):
+    (sample / "s01" / "v.mp4").write_bytes(b"no video")
+    (failure,) = run(sample).failed
+    assert str(sample / "s01" / "v.mp4") in failure.message
+
+
+def test_an_output_folder_that_cannot_be_is_told_before_any_work(make_run, sample, tmp_path):
+    (tmp_path / "file").write_text("")
+    from conftest import Quiet
+
+    with pytest.raises(SystemProblemError, match="file/out") as caught:
+        make_run(sample, out=tmp_path / "file" / "out").execute(Quiet())
+    assert "--out" in caught.value.remedy
+    assert not list((tmp_path / "cache").rglob("*.h5"))
+
+
+def test_clips_without_any_label_end_at_the_features(run, sample):
+    (sample / "labels.csv").unlink()
+    report = run(sample, settings=["data.fps=200"], until="classify")
+    assert report.features is not None
+    assert "class and a known subject" in report.no_results

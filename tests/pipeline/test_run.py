@@ -283,6 +283,39 @@ def test_a_tensor_damaged_behind_a_record_is_made_again_and_counted(done, run, s
     assert features(tmp_path) == before
 
 
+def test_results_of_other_features_do_not_stay(done, run, sample, tmp_path):
+    for name in ("results.json", "predictions.csv", "confusion.png"):
+        (tmp_path / "out" / name).write_text("of an earlier run")
+    run(sample)
+    assert (tmp_path / "out" / "results.json").exists(), "the features are the same"
+    edit_labels(sample, lambda rows: rows[0].update(emotion="surprise"))
+    assert computed(run(sample)) == {"pack": 1}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "features.h5", "failures.csv", "notes.csv", "manifest.json",
+    }  # fmt: skip
+
+
+def test_a_plan_goes_on_behind_the_clips(make_run, run, sample):
+    def outputs(**options):
+        planned = make_run(sample, until="classify", **options)
+        return [
+            (count.stage, count.compute, count.at_most, count.reuse)
+            for count in planned.plan_outputs(planned.plan())
+        ]
+
+    few = {"settings": ["train.epochs=1", "train.seeds=1"]}
+    assert outputs(**few) == [("pack", 0, 1, 0), ("classify", 0, 2, 0)]
+    run(sample, until="classify", **few)
+    assert outputs(**few) == [("pack", 0, 0, 1), ("classify", 0, 0, 2)]
+    assert outputs(settings=["train.epochs=2", "train.seeds=2"]) == [
+        ("pack", 0, 0, 1), ("classify", 4, 4, 0),
+    ]  # fmt: skip
+    edit_labels(sample, lambda rows: rows[0].update(emotion="surprise"))
+    assert outputs(**few) == [("pack", 1, 1, 0), ("classify", 0, 2, 0)]
+    planned = make_run(sample, until="tensor")
+    assert planned.plan_outputs(planned.plan()) == ()
+
+
 def test_records_say_whether_the_run_came_to_its_end(run, sample, tmp_path, monkeypatch):
     from mepipe.cache.records import read_records
     from mepipe.stages import tensor
