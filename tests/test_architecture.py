@@ -28,8 +28,8 @@ ALLOWED = {
     "features": {"cache", "evaluation"},
     "sample": {"assets", "datasets", "face"},
     "pipeline": {
-        "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "report",
-        "features",
+        "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "networks",
+        "report", "features",
     },
     "cli": {
         "assets", "cache", "config", "datasets", "evaluation", "pipeline", "report", "sample",

@@ -10,19 +10,35 @@ from __future__ import annotations
 import gzip
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mepipe.cache import disk
+from mepipe.cache.keys import Json, canonical, sha256_text
 
 FORMAT_VERSION = 1
+_LONGEST_LIST = 16
 
 
 def new_run_id() -> str:
     """Return an id that sorts by time: UTC to the second, and four random bytes."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def compact(parts: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the parts of a key with long lists as their digests.
+
+    A spotted clip names every frame; ten thousand of them would make records of
+    hundreds of megabytes, when all that is asked is whether the list is the same.
+    """
+    return {
+        name: {"items": len(value), "sha256": sha256_text(canonical(value))}
+        if isinstance(value, list | tuple) and len(value) > _LONGEST_LIST
+        else value
+        for name, value in parts.items()
+    }
 
 
 def write_record(cache_root: Path, run_id: str, record: dict[str, Any]) -> None:

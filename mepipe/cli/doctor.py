@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import shutil
@@ -44,9 +45,7 @@ def command(cache: Path | None) -> None:
       mepipe doctor
     """
     with exit_codes():
-        problems = [*_versions(), *_models()]
-        _device()
-        problems += _disk(cache)
+        problems = [*_versions(), *_models(), *_device(), *_disk(cache)]
         for problem in problems:
             click.echo(f"PROBLEM   {problem}")
         if not problems:
@@ -95,12 +94,15 @@ def _versions() -> list[str]:
     missing = [name for name in _LIBRARIES if name not in installed]
     found = [f"{name} is missing. Run: pip install {name}" for name in missing]
     found += conflicts(installed)
-    import cv2
-
-    if not hasattr(cv2, "optflow") and not found:
-        found.append(
-            "cv2 has no optflow. Run: pip install --force-reinstall opencv-contrib-python-headless"
-        )
+    mend = "Run: pip install --force-reinstall"
+    for module, distribution in (("cv2", "opencv-contrib-python-headless"), ("dlib", "dlib-bin")):
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            found.append(f"{module} cannot be imported ({error}). {mend} {distribution}")
+    cv2 = sys.modules.get("cv2")
+    if cv2 is not None and not hasattr(cv2, "optflow") and not conflicts(installed):
+        found.append(f"cv2 has no optflow. {mend} opencv-contrib-python-headless")
     return found
 
 
@@ -121,10 +123,14 @@ def _models() -> list[str]:
     return found
 
 
-def _device() -> None:
+def _device() -> list[str]:
     from mepipe.evaluation.device import available
 
-    click.echo(f"devices   {', '.join(available())}")
+    try:
+        click.echo(f"devices   {', '.join(available())}")
+    except ImportError as error:
+        return [f"torch cannot be imported ({error}). Run: pip install --force-reinstall torch"]
+    return []
 
 
 def _disk(cache: Path | None) -> list[str]:

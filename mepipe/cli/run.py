@@ -91,6 +91,7 @@ def command(
         from mepipe.pipeline.model import RunOptions, RunReport
         from mepipe.pipeline.run import Run
 
+        ended_early.update(_json(RunReport(), 0.0))
         config = load_config(config_file, assignments)
         options = RunOptions(
             cache=cache_root(cache),
@@ -103,7 +104,7 @@ def command(
             rehash=rehash,
             fail_fast=fail_fast,
         )
-        run = Run(open_datasets(datasets), config, options)
+        run = Run(open_datasets(datasets), config, options, make_progress(quiet=as_json))
         if dry_run:
             plan = run.plan()
             counts = (*plan.counts, *run.plan_outputs(plan))
@@ -117,7 +118,7 @@ def command(
             return
         report = RunReport()
         try:
-            run.execute(make_progress(quiet=as_json), report)
+            run.execute(report)
         finally:
             elapsed = time.monotonic() - started
             ended_early.update(_json(report, elapsed))

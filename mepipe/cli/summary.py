@@ -71,6 +71,7 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
             f"{len(report.results['per_seed'])} seeds, figures from counts pooled over folds; "
             "(largest class): always answering it; [95 %]: over resampled subjects."
         )
+        console.print(escape(report.network))
     elif report.no_results:
         console.print(f"No classifier results: {escape(report.no_results)}")
     if report.stopped_early:

@@ -56,7 +56,7 @@ def list_folder(folder: Path) -> Listing:
                 name = entry.name
                 if name.startswith(".") or name == "__MACOSX":
                     continue
-                if not _is_utf8(name):
+                if not is_utf8(name):
                     unnameable.append(name.encode(errors="backslashreplace").decode())
                 elif entry.is_dir():
                     folders.append(name)
@@ -171,7 +171,8 @@ def _instead(listing: Listing, unnumbered: list[str]) -> str:
     return f": it holds {count} {suffix} file{'s' * (count > 1)}"
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Say whether a name can stand in identifiers and reports."""
     if name.isascii():
         return True
     try:

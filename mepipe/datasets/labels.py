@@ -85,11 +85,12 @@ class LabelScheme:
     """The classes of a run and the class of every word that occurs in it.
 
     ``of`` maps (dataset name, emotion word) to a class, or to None where the
-    word is outside the classes.
+    word is outside the classes. ``classes_file`` says that the user's file decided.
     """
 
     classes: tuple[str, ...]
     of: Mapping[tuple[str, str], str | None]
+    classes_file: bool = False
 
     def label(self, dataset: str, word: str) -> str | None:
         """Return the class of a clip's emotion word; None without one."""
@@ -151,7 +152,7 @@ def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
     own = sorted({w for d in datasets if d.own_words and chosen.own_words for w in words[d.name]})
     only_own = chosen.own_words and bool(own) and all(d.own_words for d in datasets)
     classes = () if only_own else chosen.classes
-    return LabelScheme(tuple(dict.fromkeys((*classes, *own))), of)
+    return LabelScheme(tuple(dict.fromkeys((*classes, *own))), of, scheme not in SCHEMES)
 
 
 def _check_vocabulary(dataset: Dataset) -> None:

@@ -13,11 +13,12 @@ first that recognises the tree reads it.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from mepipe.datasets.frames_on_disk import is_utf8
 from mepipe.datasets.model import Dataset, Note, NotRecognisedError
 from mepipe.errors import UsageError
 
@@ -59,6 +60,8 @@ def parse_spec(spec: str) -> tuple[str | None, Path]:
     UsageError
         If nothing lies at the path, or the name is empty.
     """
+    if not is_utf8(spec):
+        raise UsageError(f"{spec!a} is no UTF-8 path", "Rename the folder.")
     name, equals, path = spec.partition("=")
     if not _exists(spec) and equals and not set(name) & set("/\\"):
         if not name.strip() or name in {".", ".."} or not name.isprintable():
@@ -93,6 +96,18 @@ def open_dataset(spec: str) -> Dataset:
     )
 
 
+def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:
+    """Refuse a folder within another: its people would stand on both sides of a split."""
+    root = dataset.root.resolve()
+    for other in others:
+        known = other.root.resolve()
+        if root == known or root in known.parents or known in root.parents:
+            raise UsageError(
+                f"{dataset.root} and {other.root} are one folder, or one within the other",
+                "Give each clip once.",
+            )
+
+
 def _marked(dataset: Dataset) -> Dataset:
     if not (dataset.root / SYNTHETIC_MARKER).is_file():
         return dataset
@@ -120,6 +135,7 @@ def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
                 "Give one another name, as NAME=PATH; the two trees of one set cannot be used "
                 "together.",
             )
+        _refuse_overlap(dataset, datasets.values())
         datasets[dataset.name] = dataset
         for clip in dataset.clips:
             if clip.id in owners:

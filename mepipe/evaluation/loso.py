@@ -119,7 +119,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
     BadDataError
         If a clip has features that are not finite; the message names it.
     UsageError
-        If the job names a clip that the features do not have.
+        If the job names a clip that the features do not have, or training diverges.
     """
     from mepipe.evaluation.training import fit
 
@@ -134,9 +134,14 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         seed=training_seed(job.seed, job.fold),
         device=job.device,
     )
-    return FoldPrediction(
-        job.fold, job.seed, job.test, trained.predict(selected(features, job.test))
-    )
+    probabilities = trained.predict(selected(features, job.test))
+    if not np.isfinite(probabilities).all():
+        raise UsageError(
+            f"the training without {job.fold} (seed {job.seed}) diverged: its predictions are "
+            "no numbers",
+            "Lower train.learning_rate.",
+        )
+    return FoldPrediction(job.fold, job.seed, job.test, probabilities)
 
 
 def training_seed(seed: int, fold: str) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from mepipe.frames.images import decode_image
-from mepipe.frames.reader import FrameReader, Timing
+from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable
 from mepipe.frames.video import VideoFacts, probe_video, video_frames
 
 __all__ = [
+    "FileFacts",
     "FrameReader",
     "Timing",
     "VideoFacts",
     "decode_image",
     "probe_video",
+    "readable",
     "video_frames",
 ]

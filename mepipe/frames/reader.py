@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,9 @@ from mepipe.frames.images import decode_image
 from mepipe.frames.video import video_frames
 
 Image = NDArray[np.uint8]
+
+# File systems keep time stamps to 2 s at worst.
+_SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,11 @@ class Timing:
 
     fps: float | None
     times_ms: tuple[float, ...] | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the frames' times are known."""
+        return self.fps is not None or self.times_ms is not None
 
     def times(self, count: int) -> NDArray[np.float64] | None:
         """Return the time of each of ``count`` frames in ms, or None where unknown."""
@@ -52,12 +64,18 @@ class FrameReader:
     known_digest
         Gives the sha256 of a file without reading it where that is known, else
         None (`DigestIndex.digest` while planning; the planned digests in a worker).
+
+    Attributes
+    ----------
+    learnt
+        What was found of the files that had to be hashed here.
     """
 
     files: tuple[Path, ...]
     count: int
     is_video: bool
     known_digest: Callable[[Path], str | None]
+    learnt: dict[Path, FileFacts] = field(default_factory=dict, init=False)
     _digests: dict[Path, str] = field(default_factory=dict, init=False)
 
     def digest(self, position: int) -> str:
@@ -72,7 +90,7 @@ class FrameReader:
         if path not in self._digests:
             known = self.known_digest(path)
             if known is None:
-                known = hashlib.sha256(_read(path)).hexdigest()
+                known = self._learn(path).sha256
             self._digests[path] = known
         digest = self._digests[path]
         return f"{digest}:{position}" if self.is_video else digest
@@ -95,7 +113,8 @@ class FrameReader:
         """
         wanted = range(self.count) if positions is None else sorted(set(positions))
         if self.is_video:
-            yield from video_frames(self._bytes(0), frozenset(wanted))
+            with self._opened(self._path(0)) as file:
+                yield from video_frames(file, frozenset(wanted))
             return
         for position in wanted:
             yield position, decode_image(self._bytes(position), position)
@@ -107,23 +126,84 @@ class FrameReader:
     def _path(self, position: int) -> Path:
         return self.files[0 if self.is_video else position]
 
+    def _learn(self, path: Path) -> FileFacts:
+        with readable(path) as file:
+            facts = FileFacts.of(file)
+        self.learnt[path] = facts
+        return facts
+
     def _bytes(self, position: int) -> bytes:
         path = self._path(position)
-        data = _read(path)
-        found = hashlib.sha256(data).hexdigest()
-        if self._digests.setdefault(path, found) != found:
-            raise UnreadableInputError(
-                f"{path} changed while mepipe was reading it",
-                "Run again when the dataset is no longer being written.",
-            )
+        with readable(path) as file:
+            data = file.read()
+        self._check(path, hashlib.sha256(data).hexdigest())
         return data
 
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[BufferedReader]:
+        """Open a large file and check that what the body reads is what was hashed."""
+        with readable(path) as file:
+            before = FileFacts.of(file)
+            self._check(path, before.sha256)
+            yield file
+            if not before.still_of(file):
+                raise _changed(path)
 
-def _read(path: Path) -> bytes:
+    def _check(self, path: Path, found: str) -> None:
+        if self._digests.setdefault(path, found) != found:
+            raise _changed(path)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """The digest of a file, with what tells whether it is still the same file.
+
+    ``settled`` is false where the time stamp was so young that a later write
+    could bear the same one.
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: str
+    settled: bool
+
+    @classmethod
+    def of(cls, file: BufferedReader) -> FileFacts:
+        """Return the facts of an open file, read in pieces."""
+        now = time.time_ns()
+        stat = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        whole = file.tell() == stat.st_size
+        settled = whole and now - stat.st_mtime_ns > _SETTLED_NS
+        return cls(stat.st_size, stat.st_mtime_ns, digest, settled)
+
+    def still_of(self, file: BufferedReader) -> bool:
+        """Say whether an open file has the size and time stamp it had."""
+        stat = os.fstat(file.fileno())
+        return (stat.st_size, stat.st_mtime_ns) == (self.size, self.mtime_ns)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[BufferedReader]:
+    """Open a file of the dataset for reading.
+
+    Raises
+    ------
+    UnreadableInputError
+        If it cannot be opened, or reading it fails.
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise UnreadableInputError(
             f"cannot read {path}: {error.strerror}",
             "Restore the file, or give yourself permission to read it.",
         ) from error
+
+
+def _changed(path: Path) -> UnreadableInputError:
+    return UnreadableInputError(
+        f"{path} changed while mepipe was reading it",
+        "Run again when the dataset is no longer being written.",
+    )

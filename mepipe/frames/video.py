@@ -1,20 +1,18 @@
-"""Frames of a video file, decoded in sequence from its bytes in memory.
+"""Frames of a video, decoded in sequence from an open file.
 
-Decoding the very bytes that were hashed, rather than the path again, makes it
-impossible that a key names one video and the object shows another. Frames are
-never reached by seeking: a header's frame count and key-frame table are often
-wrong.
+The file is one that the caller hashed and holds open, so that a key cannot name
+one video and the object show another; it is never held in memory. Frames are not
+reached by seeking: a header's frame count and key-frame table are often wrong.
 """
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,37 +57,38 @@ class VideoFacts:
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Any]:
-    """Open a video in memory; the body gets OpenCV's capture."""
+def _opened(stream: BinaryIO) -> Iterator[Any]:
+    """Decode from an open file; the body gets OpenCV's capture."""
     # A broken file is told by our own error; FFmpeg would say its piece on standard error too.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    stream.seek(0)
+    empty = not stream.read(1)
+    stream.seek(0)
     # OpenCV's capture does not keep its stream alive, and crashes without it.
-    stream = io.BytesIO(data)
     parameters = [cv2.CAP_PROP_N_THREADS, 1]
     capture = cv2.VideoCapture(stream, cv2.CAP_FFMPEG, parameters)  # type: ignore[call-overload]
     try:
-        if not data or not capture.isOpened():
-            raise BadDataError(
-                "the file is empty" if not data else "the file is no video that can be decoded",
-                _CONVERT,
-            )
+        if empty:
+            raise BadDataError("the file is empty", "Restore it from the original.")
+        if not capture.isOpened():
+            raise BadDataError("the file is no video that can be decoded", _CONVERT)
         yield capture
     finally:
         capture.release()
-        del capture, stream
+        del capture
         cv2.utils.logging.setLogLevel(level)
 
 
-def probe_video(data: bytes) -> VideoFacts:
+def probe_video(stream: BinaryIO) -> VideoFacts:
     """Decode a video once, without keeping a frame, and say what is in it.
 
     Parameters
     ----------
-    data
-        The bytes of the file.
+    stream
+        The file, open for reading bytes.
 
     Raises
     ------
@@ -98,7 +97,7 @@ def probe_video(data: bytes) -> VideoFacts:
     """
     import cv2
 
-    with _opened(data) as capture:
+    with _opened(stream) as capture:
         times = []
         while capture.grab():
             times.append(float(capture.get(cv2.CAP_PROP_POS_MSEC)))
@@ -122,14 +121,14 @@ def _varying_times(times: list[float]) -> tuple[float, ...] | None:
 
 
 def video_frames(
-    data: bytes, wanted: Collection[int] | None = None
+    stream: BinaryIO, wanted: Collection[int] | None = None
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield (position, (H, W, 3) uint8 BGR) of a video's frames, in order.
 
     Parameters
     ----------
-    data
-        The bytes of the file.
+    stream
+        The file, open for reading bytes.
     wanted
         The positions to yield; the others are passed over without being
         converted. None: all.
@@ -140,7 +139,7 @@ def video_frames(
         If it is no video, or ends before a wanted position.
     """
     last = max(wanted) if wanted else -1
-    with _opened(data) as capture:
+    with _opened(stream) as capture:
         for position in itertools.count():
             if wanted is not None and position > last:
                 return

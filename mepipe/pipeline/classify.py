@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,6 +66,7 @@ def classify_features(
     features = Features(out / FEATURES)
     clips = LabelledClips.of(features)
     try:
+        _refuse_twins(features)
         # Whether there can be folds, before torch is imported to find the device.
         _jobs(config, clips, "cpu")
     except UsageError as error:
@@ -112,8 +112,13 @@ def count_folds(
 ) -> tuple[int, int]:
     """Return how many folds of the current features.h5 are to be trained, and how many are kept."""
     digest = manifest.digest(FEATURES)
-    clips = LabelledClips.of(Features(options.out / FEATURES))
+    key = _results_key(config, options, digest)
+    if all(manifest.is_current(file, key) for file in RESULTS):
+        return 0, int(json.loads(disk.read_bytes(options.out / "results.json") or b"")["folds"])
+    features = Features(options.out / FEATURES)
+    clips = LabelledClips.of(features)
     try:
+        _refuse_twins(features)
         _jobs(config, clips, "cpu")
     except UsageError:
         return 0, 0
@@ -123,6 +128,20 @@ def count_folds(
     listing = store.listing(STAGE)
     kept = sum(object_key(STAGE, VERSION, fold_parts(job, digest)) in listing for job in jobs)
     return len(jobs) - kept, kept
+
+
+def _refuse_twins(features: Features) -> None:
+    """Refuse one recording under two persons: it would be learnt before it is tested."""
+    seen: dict[str, int] = {}
+    columns = features.columns
+    for row, digest in enumerate(columns["object"].tolist()):
+        first = seen.setdefault(digest, row)
+        if columns["group"][first] != columns["group"][row]:
+            raise UsageError(
+                f"{columns['clip'][first]} and {columns['clip'][row]} are one recording under "
+                "two persons, so no subject can be left out",
+                "Give each recording once.",
+            )
 
 
 def _results_key(config: Config, options: RunOptions, digest: str) -> str:
@@ -168,7 +187,7 @@ def _predictions(
     missing: list[FoldTask] = []
     for job in jobs:
         key = object_key(STAGE, VERSION, fold_parts(job, digest))
-        known = _stored(store, job, listing.get(key))
+        known = _stored(options, store, job, listing.get(key))
         if known is not None:
             found.append(known)
         else:
@@ -199,14 +218,18 @@ def fold_parts(job: FoldJob, features_digest: str) -> dict[str, Any]:
     return {"features": features_digest, "job": job.identity()}
 
 
-def _stored(store: Store, job: FoldJob, name: ObjectName | None) -> FoldPrediction | None:
+def _stored(
+    options: RunOptions, store: Store, job: FoldJob, name: ObjectName | None
+) -> FoldPrediction | None:
     if name is None:
         return None
     try:
-        arrays: Mapping[str, Any] = store.read(name).arrays
+        stored = store.read(name)
     except DamageError:
         return None
-    return FoldPrediction(job.fold, job.seed, job.test, arrays["probabilities"])
+    if options.strict_versions and stored.libraries != libraries(_LIBRARIES):
+        return None
+    return FoldPrediction(job.fold, job.seed, job.test, stored.arrays["probabilities"])
 
 
 def _train(task: FoldTask, digest: str) -> FoldPrediction:

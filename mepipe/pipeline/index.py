@@ -9,9 +9,8 @@ twice within its time stamp's resolution would otherwise look unchanged).
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,38 @@ from typing import Any
 from mepipe.cache import disk
 from mepipe.cache.keys import sha256_text
 from mepipe.errors import UnreadableInputError
-from mepipe.frames import VideoFacts, probe_video
+from mepipe.frames import FileFacts, VideoFacts, probe_video, readable
 
 _FORMAT = 1
-_SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class _Entry:
-    size: int
-    mtime_ns: int
-    sha256: str
-    video: VideoFacts | None
+class Entry:
+    """What is known of one file; ``video`` where it was looked at as a video."""
+
+    file: FileFacts
+    video: VideoFacts | None = None
+
+
+def look_into_video(path: Path) -> Entry:
+    """Hash a video file and decode it once.
+
+    Raises
+    ------
+    UnreadableInputError
+        If the file cannot be read.
+    BadDataError
+        If it is no video, or has no frame that can be decoded.
+    """
+    with readable(path) as file:
+        facts = FileFacts.of(file)
+        video = probe_video(file)
+        if not facts.still_of(file):
+            raise UnreadableInputError(
+                f"{path} changed while mepipe was reading it",
+                "Run again when the dataset is no longer being written.",
+            )
+    return Entry(facts, video)
 
 
 class DigestIndex:
@@ -40,7 +59,9 @@ class DigestIndex:
         resolved = dataset_root.resolve()
         self._root = resolved if resolved.is_dir() else resolved.parent
         self._file = cache_root / "index" / f"{sha256_text(str(self._root))[:32]}.json.gz"
-        self._entries: dict[str, _Entry] = {} if rehash else _load(self._file)
+        self._entries: dict[str, Entry] = {} if rehash else _load(self._file)
+        # Found in this run: good for it even where the time stamp is too young to be kept.
+        self._fresh: dict[str, Entry] = {}
         self._changed = False
 
     def digest(self, path: Path) -> str:
@@ -51,59 +72,73 @@ class DigestIndex:
         UnreadableInputError
             If the file cannot be read.
         """
-        return self._entry(path, video=False).sha256
+        entry = self.known(path)
+        if entry is None:
+            with readable(path) as file:
+                entry = Entry(FileFacts.of(file))
+            self.learn(path, entry)
+        return entry.file.sha256
 
-    def video(self, path: Path) -> tuple[str, VideoFacts]:
-        """Return the sha256 of the video file ``path``, and its frames and times.
+    def video(self, path: Path) -> VideoFacts:
+        """Return the frames and times of a video file; errors as `look_into_video`."""
+        entry = self.known(path)
+        if entry is None or entry.video is None:
+            entry = look_into_video(path)
+            self.learn(path, entry)
+        assert entry.video is not None
+        return entry.video
+
+    def knows_video(self, path: Path) -> bool:
+        """Say whether `video` would answer without reading the file."""
+        try:
+            entry = self.known(path)
+        except UnreadableInputError:
+            return False
+        return entry is not None and entry.video is not None
+
+    def known(self, path: Path) -> Entry | None:
+        """Return what is known of ``path``, if that still holds.
 
         Raises
         ------
         UnreadableInputError
-            If the file cannot be read.
-        BadDataError
-            If it is no video, or has no frame that can be decoded.
+            If the file is gone.
         """
-        entry = self._entry(path, video=True)
-        assert entry.video is not None
-        return entry.sha256, entry.video
-
-    def _entry(self, path: Path, *, video: bool) -> _Entry:
         # Paths of one root share its prefix; resolving each would cost a call per folder.
-        name = str(path)
+        entry = self._fresh.get(str(path)) or self._entries.get(str(path))
         try:
             stat = path.stat()
-            known = self._entries.get(name)
-            if (
-                known is not None
-                and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
-                and (known.video is not None or not video)
-            ):
-                return known
-            hashed_at = time.time_ns()
-            data = path.read_bytes()
         except OSError as error:
             raise UnreadableInputError(
                 f"cannot read {path}: {error.strerror}",
                 "Restore the file, or give yourself permission to read it.",
             ) from error
-        entry = _Entry(
-            stat.st_size,
-            stat.st_mtime_ns,
-            hashlib.sha256(data).hexdigest(),
-            probe_video(data) if video else None,
-        )
-        if hashed_at - stat.st_mtime_ns > _SETTLED_NS and len(data) == stat.st_size:
-            self._entries[name] = entry
+        if entry and (entry.file.size, entry.file.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+            return entry
+        return None
+
+    def learn(self, path: Path, entry: Entry) -> None:
+        """Take over what was found of ``path``, here or by a worker."""
+        earlier = self._fresh.get(str(path)) or self._entries.get(str(path))
+        if entry.video is None and earlier and earlier.file.sha256 == entry.file.sha256:
+            entry = Entry(entry.file, earlier.video)
+        self._fresh[str(path)] = entry
+        if entry.file.settled:
+            self._entries[str(path)] = entry
             self._changed = True
-        return entry
 
     def save(self) -> None:
         """Write the index, if anything in it is new."""
         if not self._changed:
             return
         entries: dict[str, list[Any]] = {
-            name: [e.size, e.mtime_ns, e.sha256, e.video.to_json() if e.video else None]
-            for name, e in self._entries.items()
+            name: [
+                entry.file.size,
+                entry.file.mtime_ns,
+                entry.file.sha256,
+                entry.video.to_json() if entry.video else None,
+            ]
+            for name, entry in self._entries.items()
         }
         text = json.dumps({"format": _FORMAT, "root": str(self._root), "files": entries})
         disk.make_folder(self._file.parent)
@@ -111,7 +146,7 @@ class DigestIndex:
         self._changed = False
 
 
-def _load(file: Path) -> dict[str, _Entry]:
+def _load(file: Path) -> dict[str, Entry]:
     data = disk.read_bytes(file)
     if data is None:
         return {}
@@ -119,9 +154,13 @@ def _load(file: Path) -> dict[str, _Entry]:
         content = json.loads(gzip.decompress(data))
         if content["format"] != _FORMAT:
             return {}
+        files: Mapping[str, Any] = content["files"]
         return {
-            name: _Entry(size, mtime_ns, sha256, VideoFacts.from_json(video) if video else None)
-            for name, (size, mtime_ns, sha256, video) in content["files"].items()
+            name: Entry(
+                FileFacts(size, mtime_ns, sha256, settled=True),
+                VideoFacts.from_json(video) if video else None,
+            )
+            for name, (size, mtime_ns, sha256, video) in files.items()
         }
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         # A damaged index is no index: everything is hashed again.

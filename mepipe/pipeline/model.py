@@ -52,7 +52,7 @@ class RunReport:
 
     ``computed``, ``reused`` and ``seconds`` are by step; ``seconds`` sums over
     workers. ``results`` is None where the classifier did not run, and
-    ``no_results`` says why.
+    ``no_results`` says why. ``network`` tells the cells of its pyramid.
     """
 
     clips: int = 0
@@ -64,5 +64,6 @@ class RunReport:
     notes: list[Note] = field(default_factory=list)
     features: Path | None = None
     results: Mapping[str, Any] | None = None
+    network: str = ""
     no_results: str = ""
     stopped_early: bool = False

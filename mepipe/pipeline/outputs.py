@@ -20,6 +20,7 @@ from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme
 from mepipe.datasets.model import Note
+from mepipe.errors import DamageError
 from mepipe.pipeline.prepare import Failure, PreparedClip
 from mepipe.pipeline.work import ClipOutcome, libraries
 from mepipe.stages import STAGES
@@ -111,6 +112,11 @@ def build_pack(
     settings = config.model_dump(
         mode="json", by_alias=True, include={"data", "labels", "face", "spot", "flow", "tensor"}
     )
+    if labels.classes_file:
+        # What the file says decides, and where it lies is nobody's business.
+        settings["labels"] = {
+            "classes": {f"{dataset}: {word}": label for (dataset, word), label in labels.of.items()}
+        }
     return Pack(rows, labels.classes, settings, {"mepipe": __version__, **libraries(names)})
 
 
@@ -133,7 +139,7 @@ def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> d
     for name in ("onset", "apex", "offset"):
         position = spot[name]
         row[name] = position
-        row[f"{name}_number"] = prepared.numbers[position]
+        row[f"{name}_number"] = None if position is None else prepared.numbers[position]
         row[f"{name}_source"] = spot[f"{name}_source"]
         row[f"{name}_confidence"] = spot[f"{name}_confidence"]
     return row
@@ -152,12 +158,39 @@ def pack_bytes(pack: Pack, outcomes: Mapping[str, ClipOutcome], store: Store) ->
     DamageError
         If a tensor's object is gone or damaged.
     """
-    tensors = []
+    tensors, damaged = [], []
     for row in pack.rows:
         done = outcomes[str(row["clip"])].stages["tensor"]
-        name = ObjectName("tensor", done.key, done.digest)
-        tensors.append(store.read(name).arrays["x"])
+        try:
+            stored = store.read(ObjectName("tensor", done.key, done.digest))
+        except DamageError as error:
+            # All of them are set aside before one is told: they are made anew together.
+            damaged.append(error)
+        else:
+            tensors.append(stored.arrays["x"])
+    if damaged:
+        raise damaged[0]
     return encode_pack(pack, np.stack(tensors).astype(np.float32, copy=False))
+
+
+def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:
+    """Return what should be known of clips that were used: other faces, where the face is seen."""
+    frames = {prepared.clip.id: prepared.input.frames.count for prepared in clips}
+    notes = []
+    for clip, outcome in sorted(outcomes.items()):
+        face, spot = outcome.values.get("face"), outcome.values.get("spot")
+        if face and face["faces"] > 1:
+            notes.append(
+                Note(clip, f"{face['faces']} faces: the larger and more central one is used")
+            )
+        if spot and "visible" in spot and spot["visible"] != [0, frames[clip]]:
+            first, stop = spot["visible"]
+            notes.append(
+                Note(clip, f"the face is seen in frames {first} to {stop - 1} only: those are used")
+            )
+        if spot and not spot["movement"]:
+            notes.append(Note(clip, "no movement above the noise: the best candidate is used"))
+    return notes
 
 
 def failures_csv(failures: Iterable[Failure]) -> bytes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from mepipe.cache.records import read_records
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
 from mepipe.errors import DamageError, UnreadableInputError
+from mepipe.pipeline.history import History, Known
 from mepipe.pipeline.prepare import Failure, PreparedClip
 from mepipe.pipeline.reasons import reason_for, versions_differ
 from mepipe.pipeline.work import (
@@ -51,38 +51,6 @@ class Plan:
     stale: tuple[PreparedClip, ...]
     counts: tuple[StageCount, ...]
     other_versions: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What planning has to know of an object."""
-
-    values: Any
-    failure: Any
-    libraries: Mapping[str, str]
-
-
-class History:
-    """What earlier runs say of clips and objects."""
-
-    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
-        self._known: dict[tuple[str, str, str], Known] = {}
-        self._stages: dict[tuple[str, str], Mapping[str, Any]] = {}
-        for record in records:
-            for clip, entry in record["clips"].items():
-                for stage, state in entry["stages"].items():
-                    self._stages.setdefault((clip, stage), state)
-                    self._known[stage, state["key"], state["object"]] = Known(
-                        state["values"], state["failure"], state["libraries"]
-                    )
-
-    def known(self, name: ObjectName) -> Known | None:
-        """Return what a record holds of the object ``name``, if one does."""
-        return self._known.get((name.stage, name.key, name.digest))
-
-    def last(self, clip: str, stage: str) -> Mapping[str, Any] | None:
-        """Return what the newest record says of this stage of the clip."""
-        return self._stages.get((clip, stage))
 
 
 def make_plan(
@@ -159,7 +127,7 @@ def make_plan(
                 )
                 if known.failure is not None:
                     outcome.failure = failure_of(
-                        prepared.input, prepared.clip.id, stage.name, known.failure
+                        prepared.input, config, outcome, stage, known.failure
                     )
                     break
                 continue

@@ -134,7 +134,7 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
     if isinstance(clip.source, Video):
         files: tuple[Path, ...] = (clip.source.path,)
         try:
-            _, facts = index.video(clip.source.path)
+            facts = index.video(clip.source.path)
         except BadDataError as error:
             raise BadDataError(f"{clip.source.path}: {error.message}", error.remedy) from error
         numbers, fps = range(facts.count), clip.fps or facts.fps or settings.fps

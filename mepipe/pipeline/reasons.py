@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mepipe.cache.keys import canonical
+from mepipe.cache.records import compact
 from mepipe.stages import Stage
 
 _INPUT_NAMES = {
@@ -14,7 +15,7 @@ _INPUT_NAMES = {
     "timing": "frames per second changed",
     "count": "number of frames changed",
     "marks": "annotation changed",
-    "method": "annotation or spotting method changed",
+    "reference": "annotation changed",
     "transforms": "face found elsewhere",
     "uv": "flow changed",
     "inter_ocular": "flow changed",
@@ -51,11 +52,13 @@ def reason_for(
     if last["version"] != stage.version:
         return f"stage version from {last['version']} to {stage.version}"
     # Compared as JSON: what a record gives back has lists for tuples.
-    before, after = last["parts"], json.loads(canonical(parts))
+    before, after = last["parts"], json.loads(canonical(compact(parts)))
     for name in sorted({*before, *after}, key=_order):
         old, new = before.get(name), after.get(name)
         if old == new:
             continue
+        if name == "method":
+            return f"key frames by {new} instead of {old}"
         if name == "settings":
             return _setting(stage.name, old or {}, new or {})
         if name == "assets":
@@ -76,9 +79,9 @@ def versions_differ(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     )
 
 
-def _order(name: str) -> tuple[bool, str]:
-    # A setting explains more than the inputs that it brought along.
-    return (name != "settings", name)
+def _order(name: str) -> tuple[int, str]:
+    # The method, then a setting, explain more than the inputs that they bring along.
+    return ({"method": 0, "settings": 1}.get(name, 2), name)
 
 
 def _setting(stage: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

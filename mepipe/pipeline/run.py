@@ -8,22 +8,25 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
-from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.cache.records import new_run_id, write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
-from mepipe.datasets.model import Dataset, Note
-from mepipe.errors import DamageError
-from mepipe.pipeline.index import DigestIndex
+from mepipe.datasets.model import Dataset, Note, Video
+from mepipe.errors import BadDataError, DamageError, UnreadableInputError
+from mepipe.networks.pyramid import plan as plan_pyramid
+from mepipe.pipeline.history import record_content
+from mepipe.pipeline.index import DigestIndex, Entry, look_into_video
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import (
     FEATURES,
     RESULTS,
     Manifest,
     build_pack,
+    clip_notes,
     failures_csv,
     notes_csv,
     pack_bytes,
@@ -31,7 +34,7 @@ from mepipe.pipeline.outputs import (
 )
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan
-from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, PreparedClip, prepare
+from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, prepare
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
 
@@ -47,9 +50,18 @@ class Run:
         The resolved configuration.
     options
         How the run is done.
+    progress
+        Where it says how far it is.
     """
 
-    def __init__(self, datasets: Sequence[Dataset], config: Config, options: RunOptions) -> None:
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        config: Config,
+        options: RunOptions,
+        progress: Progress,
+    ) -> None:
+        self.progress = progress
         self.datasets = datasets
         self.config = config
         self.options = options
@@ -64,7 +76,33 @@ class Run:
             dataset.name: DigestIndex(options.cache, dataset.root, rehash=options.rehash)
             for dataset in datasets
         }
+        self._look_into_videos()
         self.prepared: Prepared = prepare(datasets, self.indexes, config)
+        self.network = ""
+        if options.until == "classify" and self._most_folds():
+            # Kernels that cannot fit are told before hours of work, too.
+            pyramid = plan_pyramid(config.tensor.size, config.model.kernels, config.model.position)
+            self.network = pyramid.describe()
+
+    def _look_into_videos(self) -> None:
+        """Hash and count the videos that are not known yet, several at a time."""
+        owners: dict[Path, DigestIndex] = {}
+        for dataset in self.datasets:
+            index = self.indexes[dataset.name]
+            for clip in dataset.clips:
+                if isinstance(clip.source, Video) and not index.knows_video(clip.source.path):
+                    owners[clip.source.path] = index
+        if not owners:
+            return
+        self.progress.begin("videos", len(owners))
+        try:
+            for path, answer in run_tasks(_video_or_none, list(owners), self.options.jobs):
+                if isinstance(answer, Entry):
+                    owners[path].learn(path, answer)
+                self.progress.advance()
+        finally:
+            self.progress.end()
+            self.save_indexes()
 
     def plan(self) -> Plan:
         """Return what is stale and why. Computes nothing."""
@@ -121,7 +159,7 @@ class Run:
         for index in self.indexes.values():
             index.save()
 
-    def execute(self, progress: Progress, report: RunReport | None = None) -> RunReport:
+    def execute(self, report: RunReport | None = None) -> RunReport:
         """Compute what is stale, pack it, and classify it.
 
         Everything finished stays in the cache whatever happens; an interrupted
@@ -134,11 +172,17 @@ class Run:
         disk.make_folder(self.options.out)
         plan = self.plan()
         run_id, started = new_run_id(), datetime.now(UTC).isoformat(timespec="seconds")
-        record = partial(self._write_record, run_id, started, plan.outcomes)
+
+        def record(*, finished: bool) -> None:
+            clips = [prepared.clip for prepared in self.prepared.clips]
+            content = record_content(self.datasets, self.config, clips, plan.outcomes)
+            state = {"started": started, "finished": finished}
+            write_record(self.options.cache, run_id, {**state, **content})
+
         if plan.stale:
             record(finished=False)
         try:
-            self._compute(plan, report, progress)
+            self._compute(plan, report)
         except BaseException:
             self._sum_up(plan, report)
             record(finished=False)
@@ -146,7 +190,7 @@ class Run:
         self._sum_up(plan, report)
         record(finished=True)
         if not report.stopped_early:
-            self._finish(plan, report, progress)
+            self._finish(plan, report)
         return report
 
     def preview(self, plan: Plan) -> RunReport:
@@ -155,7 +199,7 @@ class Run:
         self._sum_up(plan, report)
         return report
 
-    def _compute(self, plan: Plan, report: RunReport, progress: Progress) -> None:
+    def _compute(self, plan: Plan, report: RunReport) -> None:
         tasks = [prepared.task() for prepared in plan.stale]
         if not tasks:
             return
@@ -170,22 +214,27 @@ class Run:
         )
         if any("face" not in plan.outcomes[task.clip].stages for task in tasks):
             _check_models()
-        progress.begin("clips", len(tasks))
+        owners = {p.clip.id: self.indexes[p.clip.dataset] for p in plan.stale}
+        self.progress.begin("clips", len(tasks))
         try:
             for task, answer in run_tasks(work, tasks, self.options.jobs):
                 outcome = answer if isinstance(answer, ClipOutcome) else _died(task, answer)
                 plan.outcomes[task.clip] = outcome
-                progress.advance()
+                for path, facts in outcome.learnt.items():
+                    owners[task.clip].learn(path, Entry(facts))
+                self.progress.advance()
                 if outcome.failure is not None and self.options.fail_fast:
                     report.stopped_early = True
                     break
         finally:
-            progress.end()
+            self.progress.end()
+            self.save_indexes()
 
     def _sum_up(self, plan: Plan, report: RunReport) -> None:
         """Bring the report up to date with the clips' outcomes."""
         outcomes = plan.outcomes.values()
         report.clips = len(self.prepared.clips) + len(self.prepared.failures)
+        report.network = self.network
         for name in (stage.name for stage in STAGES):
             done = [outcome.stages[name] for outcome in outcomes if name in outcome.stages]
             report.computed[name] = sum(stage.computed for stage in done)
@@ -200,29 +249,35 @@ class Run:
         )
         report.notes = [
             *self.prepared.notes,
-            *_face_notes(self.prepared.clips, plan.outcomes),
+            *clip_notes(self.prepared.clips, plan.outcomes),
             *(
                 Note(None, f"{count} result(s) reused that other versions made: {what}")
                 for what, count in sorted(plan.other_versions.items())
             ),
         ]
 
-    def _finish(self, plan: Plan, report: RunReport, progress: Progress) -> None:
+    def _finish(self, plan: Plan, report: RunReport) -> None:
         manifest = Manifest(self.options.out)
         for file, data in (
             ("failures.csv", failures_csv(report.failed)),
             ("notes.csv", notes_csv(report.notes)),
         ):
             manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
-        if STEPS.index(self.options.until) < STEPS.index("pack") or report.usable == 0:
+        if STEPS.index(self.options.until) < STEPS.index("pack"):
             return
-        self._pack(plan, report, manifest, progress)
+        if report.usable == 0:
+            for file in (FEATURES, *RESULTS):
+                manifest.drop(file)
+            return
+        self._pack(plan, report, manifest)
         if self.options.until == "classify":
             from mepipe.pipeline.classify import classify_features
 
-            classify_features(self.config, self.options, self.store, manifest, report, progress)
+            classify_features(
+                self.config, self.options, self.store, manifest, report, self.progress
+            )
 
-    def _pack(self, plan: Plan, report: RunReport, manifest: Manifest, progress: Progress) -> None:
+    def _pack(self, plan: Plan, report: RunReport, manifest: Manifest) -> None:
         started = time.perf_counter()
         for last_try in (False, True):
             pack = build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config)
@@ -237,7 +292,7 @@ class Run:
                 # The damaged object is in the quarantine now: compute it anew, once.
                 if last_try:
                     raise
-                self._compute(fresh := self.plan(), report, progress)
+                self._compute(fresh := self.plan(), report)
                 plan.outcomes.update(fresh.outcomes)
                 self._sum_up(plan, report)
                 continue
@@ -249,42 +304,13 @@ class Run:
             report.seconds["pack"] += time.perf_counter() - started
             return
 
-    def _write_record(
-        self, run_id: str, started: str, outcomes: Mapping[str, ClipOutcome], *, finished: bool
-    ) -> None:
-        versions = {stage.name: stage.version for stage in STAGES}
-        clips = {prepared.clip.id: prepared.clip for prepared in self.prepared.clips}
-        write_record(
-            self.options.cache,
-            run_id,
-            {
-                "started": started,
-                "finished": finished,
-                "mepipe": __version__,
-                "roots": {dataset.name: str(dataset.root) for dataset in self.datasets},
-                "config": self.config.model_dump(mode="json", by_alias=True),
-                "clips": {
-                    clip: {
-                        "dataset": clips[clip].dataset,
-                        "subject": clips[clip].subject,
-                        "emotion": clips[clip].emotion,
-                        "stages": {
-                            name: {
-                                "version": versions[name],
-                                "key": stage.key,
-                                "object": stage.digest,
-                                "parts": stage.parts,
-                                "values": stage.values,
-                                "failure": stage.failure,
-                                "libraries": stage.libraries,
-                            }
-                            for name, stage in outcome.stages.items()
-                        },
-                    }
-                    for clip, outcome in outcomes.items()
-                },
-            },
-        )
+
+def _video_or_none(path: Path) -> Entry | None:
+    """Look into a video; what is wrong with a bad one is told when its clip is prepared."""
+    try:
+        return look_into_video(path)
+    except (BadDataError, UnreadableInputError):
+        return None
 
 
 def _check_models() -> None:
@@ -311,22 +337,3 @@ def _died(task: ClipTask, answer: object) -> ClipOutcome:
 
 def _failures(outcomes: Mapping[str, ClipOutcome]) -> list[Failure]:
     return [outcome.failure for outcome in outcomes.values() if outcome.failure is not None]
-
-
-def _face_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:
-    frames = {prepared.clip.id: prepared.input.frames.count for prepared in clips}
-    notes = []
-    for clip, outcome in sorted(outcomes.items()):
-        face, spot = outcome.values.get("face"), outcome.values.get("spot")
-        if face and face["faces"] > 1:
-            notes.append(
-                Note(clip, f"{face['faces']} faces: the larger and more central one is used")
-            )
-        if spot and "visible" in spot and spot["visible"] != [0, frames[clip]]:
-            first, stop = spot["visible"]
-            notes.append(
-                Note(clip, f"the face is seen in frames {first} to {stop - 1} only: those are used")
-            )
-        if spot and not spot["movement"]:
-            notes.append(Note(clip, "no movement above the noise: the best candidate is used"))
-    return notes

@@ -17,6 +17,7 @@ from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError, DamageError, UnreadableInputError
+from mepipe.frames import FileFacts
 from mepipe.pipeline.prepare import ClipTask, Failure
 from mepipe.stages import STAGES, ClipInput, Stage, Upstream
 
@@ -41,11 +42,15 @@ class StageOutcome:
 
 @dataclass
 class ClipOutcome:
-    """What became of a clip: its stages so far, and why it ended early if it did."""
+    """What became of a clip: its stages so far, and why it ended early if it did.
+
+    ``learnt`` is what was found of files whose digests planning did not need.
+    """
 
     clip: str
     stages: dict[str, StageOutcome] = field(default_factory=dict)
     failure: Failure | None = None
+    learnt: Mapping[Path, FileFacts] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Mapping[str, Any]]:
@@ -67,17 +72,20 @@ def keyed(
     return object_key(stage.name, stage.version, parts), parts
 
 
-def failure_of(clip: ClipInput, name: str, stage: str, stored: Mapping[str, Any]) -> Failure:
-    """Return a stored failure as it is told of the clip ``name``: with the file at fault."""
-    message, position = stored["message"], stored.get("position")
-    if position is not None:
+def failure_of(
+    clip: ClipInput, config: Config, outcome: ClipOutcome, stage: Stage, stored: Mapping[str, Any]
+) -> Failure:
+    """Return a stored failure as it is told of this clip: with the file at fault."""
+    message, place = stored["message"], stored.get("frame")
+    if place is not None:
+        position = stage.frames(clip, config, outcome.values)[place]
         file = clip.frames.files[0 if clip.frames.is_video else position]
         message = (
             f"{file}, frame {position}: {message}"
             if clip.frames.is_video
             else (f"{file}: {message}")
         )
-    return Failure(name, stage, stored["error"], message, stored["remedy"])
+    return Failure(outcome.clip, stage.name, stored["error"], message, stored["remedy"])
 
 
 def run_clip(
@@ -122,7 +130,7 @@ def run_clip(
     cv2.setNumThreads(1)
     store = Store(cache_root)
     clip = task.open()
-    outcome = ClipOutcome(task.clip)
+    outcome = ClipOutcome(task.clip, learnt=clip.frames.learnt)
     for stage in selected(until):
         try:
             done = _one_stage(
@@ -143,7 +151,7 @@ def run_clip(
             raise
         outcome.stages[stage.name] = done
         if done.failure is not None:
-            outcome.failure = failure_of(clip, task.clip, stage.name, done.failure)
+            outcome.failure = failure_of(clip, config, outcome, stage, done.failure)
             return outcome
     return outcome
 
@@ -190,8 +198,9 @@ def _one_stage(
             "error": type(error).__name__,
             "message": error.message,
             "remedy": error.remedy,
-            "position": error.position,
         }
+        if error.position is not None:
+            failure["frame"] = stage.frames(clip, config, outcome.values).index(error.position)
     written = store.write(
         StoredObject(
             stage.name,

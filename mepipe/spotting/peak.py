@@ -149,6 +149,8 @@ def _around(
     low = 0 if onset is None else onset
     high = len(curve) - 1 if offset is None else offset
     begin, end = _run(curve, peak, EDGE * height, low, high)
+    # A movement that rises or falls within one frame still begins before its peak.
+    begin, end = max(low, min(begin, peak - 1)), min(high, max(end, peak + 1))
     ratio = height / noise
     clear = ratio**2 / (ratio**2 + threshold**2)
 

@@ -32,19 +32,22 @@ def candidates(count: int, reference: int, spread: int) -> list[int]:
 
 def found_at(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
     """Return the position of the frame in which the face was found."""
-    return _searched(clip, config)[values["face"]["searched"]]
+    return _frames(clip, config, values)[values["face"]["searched"]]
 
 
-def _searched(clip: ClipInput, config: Config) -> list[int]:
+def _reference(clip: ClipInput) -> int:
+    return clip.onset.position if clip.onset else 0
+
+
+def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
     """Return the positions that the stage reads; its result names one by its place here."""
+    del values
     if config.face.align == "per-frame":
         return list(range(clip.frames.count))
-    reference = clip.onset.position if clip.onset else 0
-    return candidates(clip.frames.count, reference, config.face.spread)
+    return candidates(clip.frames.count, _reference(clip), config.face.spread)
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
-    del values
     settings: dict[str, Json] = {
         "align": config.face.align,
         "search_size": config.face.search_size,
@@ -55,19 +58,20 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
             "template": asset_digest("template.json"),
             **{model.name: model.sha256 for model in model_files()},
         },
-        "frames": [clip.frames.digest(position) for position in _searched(clip, config)],
+        "frames": [clip.frames.digest(position) for position in _frames(clip, config, values)],
     }
     if config.face.align == "per-frame":
+        # Every frame is read whatever the onset; it decides which one's face is kept.
+        parts["reference"] = _reference(clip)
         settings["steady_ms"] = config.face.steady_ms
         parts["timing"] = timing_json(clip.timing)
     return parts
 
 
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
-    del upstream
     if config.face.align == "per-frame":
         return _per_frame(clip, config)
-    wanted = _searched(clip, config)
+    wanted = _frames(clip, config, upstream.values)
     # The reference nearly always has a face; only without one are the others
     # read, in one pass because a video can only be decoded in order.
     for positions in (wanted[:1], wanted[1:]):
@@ -111,8 +115,7 @@ def _per_frame(clip: ClipInput, config: Config) -> Result:
     edges = [(a + b) / 2 for a, b in pairwise(seen)]
     nearest = np.searchsorted(edges, np.arange(clip.frames.count))
     steadied = steady(transforms[nearest], times, config.face.steady_ms)
-    reference = clip.onset.position if clip.onset else 0
-    chosen = min(seen, key=lambda position: abs(position - reference))
+    chosen = min(seen, key=lambda position: abs(position - _reference(clip)))
     face, points, count = found[chosen]
     return _result(face, points, count, list(steadied), chosen)
 
@@ -147,6 +150,7 @@ STAGE = Stage(
     version=1,
     libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
+    frames=_frames,
     compute=_compute,
     arrays={"box": ("f8", 1), "landmarks": ("f8", 2)},
 )

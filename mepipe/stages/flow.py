@@ -21,8 +21,13 @@ _LARGEST_SHARE = 0.25
 _NOT_TVL1 = {"size", "stabilise", "keep_faces"}
 
 
+def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
+    del clip, config
+    return [values["spot"]["onset"], values["spot"]["apex"]]
+
+
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
-    pair = (values["spot"]["onset"], values["spot"]["apex"])
+    pair = _frames(clip, config, values)
     parts: dict[str, Json] = {
         "settings": config.flow.model_dump(by_alias=True),
         "frames": [clip.frames.digest(position) for position in pair],
@@ -50,11 +55,12 @@ def rigid_mask(size: int) -> NDArray[np.bool_]:
 
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     settings = config.flow
-    onset, apex = upstream.values["spot"]["onset"], upstream.values["spot"]["apex"]
+    onset, apex = _frames(clip, config, upstream.values)
     if clip.frames.digest(onset) == clip.frames.digest(apex):
         raise BadDataError(
             "the onset and the apex frame are the same image: there is no motion between them",
-            "Correct the annotation, or let mepipe find the frames: --set spot.method=flow-peak.",
+            "Correct the annotation, or let mepipe find the frames (--set spot.method=flow-peak); "
+            "where it did, the clip shows no movement to find.",
         )
     images = dict(clip.frames.images([onset, apex]))
     to_onset = transform_at(upstream.values, onset)
@@ -90,6 +96,7 @@ STAGE = Stage(
     version=1,
     libraries=("numpy", "opencv-contrib-python-headless"),
     parts=_parts,
+    frames=_frames,
     compute=_compute,
     arrays={"uv": ("f4", 3), "motion": ("f8", 2), "faces": ("u1", 3)},
 )

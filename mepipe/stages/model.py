@@ -68,6 +68,10 @@ class Stage:
     parts
         (clip, config, values of earlier stages) -> all that decides the
         object's bytes, and nothing else.
+    frames
+        (clip, config, values of earlier stages) -> the positions of the frames
+        that it reads, in the order of ``parts["frames"]``. A stored failure
+        names a frame by its place here, for positions are not in the key.
     compute
         (clip, config, upstream) -> the result; raises `BadDataError` where the
         data cannot give one.
@@ -79,6 +83,7 @@ class Stage:
     version: int
     libraries: tuple[str, ...]
     parts: Callable[[ClipInput, Config, Mapping[str, Values]], dict[str, Json]]
+    frames: Callable[[ClipInput, Config, Mapping[str, Values]], list[int]]
     compute: Callable[[ClipInput, Config, Upstream], Result]
     arrays: Mapping[str, tuple[str, int]]
 

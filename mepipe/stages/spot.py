@@ -40,7 +40,22 @@ def _marks(clip: ClipInput, config: Config) -> dict[str, KeyFrame]:
 def _method(clip: ClipInput, config: Config) -> Literal["annotation", "flow-peak", "middle"]:
     if config.spot.method != "auto":
         return config.spot.method
-    return "annotation" if len(_marks(clip, config)) == len(_FIELDS) else config.spot.fallback
+    marks = _marks(clip, config)
+    if len(marks) == len(_FIELDS):
+        return "annotation"
+    # Flow needs no offset: where only that is missing, and no rate is known to look for
+    # it with, it stays unknown.
+    searchable = config.spot.fallback == "middle" or clip.timing.known
+    return (
+        config.spot.fallback
+        if searchable or not {"onset", "apex"} <= marks.keys()
+        else ("annotation")
+    )
+
+
+def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
+    del values
+    return list(range(clip.frames.count)) if _method(clip, config) == "flow-peak" else []
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
@@ -68,7 +83,7 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         parts["timing"] = timing_json(clip.timing)
         parts["transforms"] = values["face"]["transforms"]
         parts["reference"] = found_at(clip, config, values)
-        parts["frames"] = [clip.frames.digest(i) for i in range(clip.frames.count)]
+        parts["frames"] = [clip.frames.digest(i) for i in _frames(clip, config, values)]
     return parts
 
 
@@ -77,7 +92,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     positions = {name: mark.position for name, mark in marks.items()}
     method = _method(clip, config)
     if method == "annotation":
-        return _result(_annotated(**positions), marks, method)
+        return _annotated(marks)
     if method == "middle":
         return _result(middle(clip.frames.count, **positions), marks, method)
     times = clip.timing.times(clip.frames.count)
@@ -105,7 +120,11 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
         threshold=config.spot.threshold,
         **{name: position - first for name, position in positions.items()},
     )
-    if not spotted.movement and config.spot.no_movement == "fail":
+    if (
+        not spotted.movement
+        and not {"onset", "apex"} <= marks.keys()
+        and (config.spot.no_movement == "fail")
+    ):
         raise BadDataError(
             "no movement was found above the noise",
             "Use --set spot.no_movement=keep to take the best candidate, or annotate the clip.",
@@ -115,9 +134,15 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     return result
 
 
-def _annotated(onset: int, apex: int, offset: int) -> Spotted:
-    no_curve = np.empty(0, dtype=np.float32)
-    return Spotted(onset, apex, offset, 1.0, 1.0, 1.0, movement=True, curve=no_curve)
+def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
+    """Return the marks as they are; one that is not annotated stays unknown."""
+    values: dict[str, Json] = {"movement": True}
+    for name in _FIELDS:
+        mark = marks.get(name)
+        values[name] = mark.position if mark else None
+        values[f"{name}_source"] = mark.origin if mark else ""
+        values[f"{name}_confidence"] = 1.0 if mark else None
+    return Result(values=values, arrays={"curve": np.empty(0, dtype=np.float32)})
 
 
 def _crops(clip: ClipInput, upstream: Upstream, size: int) -> NDArray[np.uint8]:
@@ -146,6 +171,7 @@ STAGE = Stage(
     version=1,
     libraries=("numpy", "opencv-contrib-python-headless"),
     parts=_parts,
+    frames=_frames,
     compute=_compute,
     arrays={"curve": ("f4", 1)},
 )

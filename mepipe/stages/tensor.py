@@ -21,6 +21,11 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     return parts
 
 
+def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
+    del clip, config, values
+    return []
+
+
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     del clip
     x = flow_tensor(
@@ -39,6 +44,7 @@ STAGE = Stage(
     version=1,
     libraries=("numpy", "opencv-contrib-python-headless"),
     parts=_parts,
+    frames=_frames,
     compute=_compute,
     arrays={"x": ("f4", 3)},
 )

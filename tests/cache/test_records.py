@@ -26,3 +26,15 @@ def test_without_a_cache_there_are_none(tmp_path):
 
 def test_ids_differ():
     assert len({new_run_id() for _ in range(50)}) == 50
+
+
+def test_long_lists_are_kept_as_digests():
+    from mepipe.cache.records import compact
+
+    frames = [f"{number:064d}" for number in range(300)]
+    short = compact({"frames": frames, "marks": {"onset": 3}, "pair": ["a", "b"]})
+    assert short["marks"] == {"onset": 3}
+    assert short["pair"] == ["a", "b"]
+    assert short["frames"]["items"] == 300
+    assert short["frames"] == compact({"frames": tuple(frames)})["frames"]
+    assert short["frames"] != compact({"frames": [*frames[:-1], "x"]})["frames"]

@@ -63,3 +63,33 @@ def test_a_frame_of_a_video_is_its_file_and_its_position(tmp_path):
     frames = FrameReader((path,), 5, True, lambda _: None)
     digest = hashlib.sha256(b"anything").hexdigest()
     assert [frames.digest(i) for i in (0, 4)] == [f"{digest}:0", f"{digest}:4"]
+
+
+def test_a_video_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    from mepipe.frames import reader as module
+
+    path = tmp_path / "v.avi"
+    path.write_bytes(b"first")
+    frames = FrameReader((path,), 3, True, lambda _: None)
+
+    def meanwhile(stream, wanted):
+        yield 0, np.zeros((2, 2, 3), np.uint8)
+        path.write_bytes(b"second, longer")
+
+    monkeypatch.setattr(module, "video_frames", meanwhile)
+    with pytest.raises(UnreadableInputError, match="changed while"):
+        list(frames.images())
+    with pytest.raises(UnreadableInputError, match="changed while"):
+        list(frames.images())
+
+
+def test_what_had_to_be_hashed_is_remembered(files):
+    frames = reader(files)
+    frames.digest(1)
+    (facts,) = frames.learnt.values()
+    assert facts.sha256 == hashlib.sha256(files[1].read_bytes()).hexdigest()
+    assert facts.size == files[1].stat().st_size
+    assert not facts.settled, "the file is younger than a time stamp can tell"
+    known = reader(files, lambda path: "known")
+    known.digest(1)
+    assert known.learnt == {}

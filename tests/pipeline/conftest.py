@@ -51,7 +51,8 @@ def make_run(tmp_path):
             }
         )
         config = load_config(None, [*QUICK, *settings])
-        return Run(open_datasets([str(dataset) for dataset in datasets]), config, chosen)
+        found = open_datasets([str(dataset) for dataset in datasets])
+        return Run(found, config, chosen, Quiet())
 
     return make
 
@@ -61,6 +62,6 @@ def run(make_run):
     """Run over the datasets and return the report."""
 
     def execute(*datasets, **options):
-        return make_run(*datasets, **options).execute(Quiet())
+        return make_run(*datasets, **options).execute()
 
     return execute

@@ -144,7 +144,7 @@ def test_a_video_that_stops_early(run, sample):
 
 
 def test_an_unknown_frame_rate_is_said_and_not_assumed(run, sample):
-    relabel(sample, fps="", offset="")
+    relabel(sample, fps="", apex="", offset="")
     failure = only_failure(run(sample))
     assert failure.stage == "spot"
     assert "data.fps" in failure.remedy
@@ -211,10 +211,8 @@ def test_a_corrupt_video_is_named_with_its_path(run, sample):
 
 def test_an_output_folder_that_cannot_be_is_told_before_any_work(make_run, sample, tmp_path):
     (tmp_path / "file").write_text("")
-    from conftest import Quiet
-
     with pytest.raises(SystemProblemError, match="file/out") as caught:
-        make_run(sample, out=tmp_path / "file" / "out").execute(Quiet())
+        make_run(sample, out=tmp_path / "file" / "out").execute()
     assert "--out" in caught.value.remedy
     assert not list((tmp_path / "cache").rglob("*.h5"))
 
@@ -224,3 +222,30 @@ def test_clips_without_any_label_end_at_the_features(run, sample):
     report = run(sample, settings=["data.fps=200"], until="classify")
     assert report.features is not None
     assert "class and a known subject" in report.no_results
+
+
+def test_a_stored_failure_names_the_right_frame_of_a_trimmed_clip(make_run, run, sample):
+    apex = named(sample, rows(sample)[0]["apex"])
+    apex.write_bytes(b"")
+    only_failure(run(sample))
+    onset = int(rows(sample)[0]["onset"])
+    # Frames that neither the face nor the flow reads: the same keys, other positions.
+    spare = [path for path in frames(sample) if int(path.stem) > int(rows(sample)[0]["offset"])]
+    before = [path for path in frames(sample) if int(path.stem) < onset - 2]
+    for path in (*spare[1:], *before[1:]):
+        path.unlink()
+    failure = only_failure(run(sample))
+    assert apex.name in failure.message
+    make_run(sample).plan()
+
+
+def test_an_impossible_kernel_is_told_before_any_work(make_run, sample, tmp_path):
+    with pytest.raises(UsageError, match="does not fit"):
+        make_run(sample, settings=["tensor.size=8"], until="classify")
+    assert not list((tmp_path / "cache").rglob("*.h5"))
+
+
+def test_a_training_that_diverges_says_so(run, sample):
+    with pytest.raises(UsageError, match="diverged") as caught:
+        run(sample, settings=["train.learning_rate=1e30", "train.epochs=8"], until="classify")
+    assert "train.learning_rate" in caught.value.remedy

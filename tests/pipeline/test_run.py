@@ -8,7 +8,7 @@ import time
 import pytest
 
 import mepipe
-from mepipe.errors import SystemProblemError
+from mepipe.errors import SystemProblemError, UsageError
 
 CLIPS = 4
 STAGES = ("face", "spot", "flow", "tensor")
@@ -170,6 +170,55 @@ def test_workers_give_the_same_bytes_as_one_process(run, sample, tmp_path):
     assert objects(tmp_path / "cache2") == objects(tmp_path / "cache")
 
 
+def test_one_folder_under_two_names_is_refused(make_run, sample, tmp_path):
+    (tmp_path / "link").symlink_to(sample)
+    (tmp_path / "loose.mp4").write_bytes(b"makes the folder above a dataset")
+    for other in (sample, tmp_path / "link", tmp_path):
+        with pytest.raises(UsageError, match="one folder"):
+            make_run(f"a={sample}", f"b={other}")
+
+
+def test_one_recording_under_two_persons_has_no_results(run, sample, tmp_path):
+    other = shutil.copytree(sample, tmp_path / "other")
+    report = run(f"a={sample}", f"b={other}", until="classify")
+    assert report.usable == 2 * CLIPS
+    assert report.results is None
+    assert "one recording under two persons" in report.no_results
+
+
+def test_a_label_file_may_move(run, sample, tmp_path):
+    words = '[words]\nhappiness = "joy"\nsurprise = "surprise"\n'
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "my.toml").write_text(words)
+    run(sample, settings=[f"labels.classes={tmp_path}/a/my.toml"])
+    before = features(tmp_path)
+    assert str(tmp_path).encode() not in before
+    assert computed(run(sample, settings=[f"labels.classes={tmp_path}/b/my.toml"])) == {}
+
+
+def test_nothing_usable_leaves_no_features_of_before(done, run, sample, tmp_path):
+    for path in sample.rglob("*.jpg"):
+        path.write_bytes(b"")
+    report = run(sample)
+    assert report.usable == 0
+    assert not (tmp_path / "out" / "features.h5").exists()
+
+
+def test_what_workers_hash_need_not_be_read_again(make_run, run, sample):
+    settle(sample)
+    run(sample, settings=["spot.method=flow-peak"])
+    index = make_run(sample).indexes["sample"]
+    images = list(sample.rglob("*.jpg"))
+    assert all(index.known(path) for path in images)
+
+
+def settle(sample):
+    """Make the files old enough for their time stamps to be trusted."""
+    for path in sample.rglob("*.jpg"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
 def test_two_datasets_make_a_composite(run, sample, tmp_path):
     other = shutil.copytree(sample, tmp_path / "other")
     report = run(f"a={sample}", f"b={other}")
@@ -271,14 +320,14 @@ def test_other_library_versions_are_said_and_recomputed_when_asked(
     assert features(tmp_path) == before
 
 
-def test_a_tensor_damaged_behind_a_record_is_made_again_and_counted(done, run, sample, tmp_path):
+def test_tensors_damaged_behind_a_record_are_made_again_and_counted(done, run, sample, tmp_path):
     before = features(tmp_path)
-    victim = next((tmp_path / "cache" / "objects" / "tensor").rglob("*.h5"))
-    flip_a_bit(victim)
+    for victim in sorted((tmp_path / "cache" / "objects" / "tensor").rglob("*.h5"))[:3]:
+        flip_a_bit(victim)
     (tmp_path / "out" / "features.h5").unlink()
-    # Planning reads names and records; the damage shows when the pack reads the tensor.
+    # Planning reads names and records; the damage shows when the pack reads the tensors.
     report = run(sample)
-    assert report.computed["tensor"] == 1
+    assert report.computed["tensor"] == 3
     assert report.usable == CLIPS
     assert features(tmp_path) == before
 

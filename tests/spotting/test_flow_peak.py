@@ -92,3 +92,11 @@ def test_one_and_two_frames(smile):
 def test_what_does_not_fit_is_refused(frames, times, options, words):
     with pytest.raises(ValueError, match=words):
         flow_peak(frames, times, polygons(), inter_ocular=INTER_OCULAR, **options)
+
+
+@pytest.mark.parametrize("fps", [25.0, 50.0])
+def test_a_movement_that_rises_within_a_frame_still_begins_before_its_peak(texture, fps):
+    shares = np.array([0.0] * 8 + [1.0, 0.9, 0.8, 0.6, 0.4, 0.2] + [0.0] * 6)
+    found = spot(crops(shares, texture), np.arange(20) * 1000.0 / fps)
+    assert found.onset < found.apex < found.offset
+    assert abs(found.apex - 8) <= 1

@@ -1,6 +1,7 @@
 """What every stage must hold."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -112,10 +113,58 @@ def test_keys_hold_no_path_name_or_number_of_the_dataset(frames, tmp_path, name)
 def test_a_setting_is_in_the_keys_that_it_decides(frames, setting, changed):
     before = walk(clip_input(frames), load_config(None, QUICK))
     after = walk(clip_input(frames), load_config(None, [*QUICK, setting]))
+    # What the setting moves further down comes through the values that are handed on.
+    handed_on = [
+        stage.name
+        for place, stage in enumerate(STAGES)
+        if any(
+            canonical(before[earlier.name][2].values) != canonical(after[earlier.name][2].values)
+            for earlier in STAGES[:place]
+        )
+    ]
     different = [stage.name for stage in STAGES if before[stage.name][0] != after[stage.name][0]]
-    assert [name for name in different if name in changed] == changed
-    if setting.startswith(("spot", "train", "labels")):
-        assert different == []
+    assert set(changed) <= set(different)
+    assert set(different) - set(changed) <= set(handed_on)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_same_key_is_the_same_bytes_wherever_the_marks_are(frames, name):
+    config = load_config(None, [*QUICK, *CONFIGS[name]])
+    reader = FrameReader(frames, len(frames), False, lambda _: None)
+    marks = [
+        [KeyFrame(position, position, "annotation") for position in some]
+        for some in ((0, 5, 10), (2, 5, 10), (0, 6, 9))
+    ]
+    walks = [walk(ClipInput(reader, Timing(50.0), *some), config) for some in marks]
+    for one, other in combinations(walks, 2):
+        for stage in STAGES:
+            if one[stage.name][0] == other[stage.name][0]:
+                first, second = one[stage.name][2], other[stage.name][2]
+                assert canonical(first.values) == canonical(second.values), stage.name
+                for array, value in first.arrays.items():
+                    assert value.tobytes() == second.arrays[array].tobytes()
+
+
+def test_the_offset_may_stay_unknown(frames):
+    reader = FrameReader(frames, len(frames), False, lambda _: None)
+    marks = [KeyFrame(0, 0, "annotation"), KeyFrame(5, 5, "annotation")]
+    for settings in ([], ["spot.no_movement=fail"]):
+        result = walk(ClipInput(reader, Timing(None), *marks), load_config(None, QUICK + settings))
+        values = result["spot"][2].values
+        assert (values["offset"], values["offset_source"]) == (None, "")
+        assert (values["onset"], values["apex"], values["movement"]) == (0, 5, True)
+        assert "tensor" in result
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_stage_names_the_frames_in_its_key(frames, name):
+    config = load_config(None, [*QUICK, *CONFIGS[name]])
+    clip = clip_input(frames)
+    values = {}
+    for stage, (_, parts, result) in zip(STAGES, walk(clip, config).values(), strict=True):
+        positions = stage.frames(clip, config, values)
+        assert [clip.frames.digest(i) for i in positions] == parts.get("frames", [])
+        values[stage.name] = json.loads(canonical(result.values))
 
 
 def test_spotting_depends_on_every_frame_and_on_the_rate(frames):
