@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mepipe.datasets.clip_trees import folders_in, plain
 from mepipe.datasets.frames_on_disk import list_folder
 from mepipe.datasets.model import Note, NotRecognisedError
 from mepipe.datasets.sheets import find_sheets
 from mepipe.errors import UnreadableInputError, UsageError
+
+COMPRESSED = "compressed"
 
 _TREES = {
     "casme2rawselected": "RAW_selected",
@@ -18,8 +21,13 @@ _TREES = {
     "casme2cropped": "Cropped",
     "casmeiicropped": "Cropped",
     "cropped": "Cropped",
+    "casme2raw": "RAW",
+    "casmeiiraw": "RAW",
+    "casme2compressed": COMPRESSED,
+    "casmeiicompressed": COMPRESSED,
 }
-_UNREAD_TREES = {"casme2raw", "casmeiiraw", "casme2compressed", "casmeiicompressed"}
+# Used only where no tree of the annotated frames lies beside them.
+_SECOND_CHOICE = ("RAW", COMPRESSED)
 _SUBJECT = re.compile(r"(?:sub)?0*([0-9]{1,4})\Z", re.IGNORECASE)
 _CLIP = re.compile(r"EP[0-9]+_", re.IGNORECASE)
 _DATE = re.compile(r"20[0-9]{6}")
@@ -29,7 +37,8 @@ _DATE = re.compile(r"20[0-9]{6}")
 class Tree:
     """The folder that holds the subjects' folders, and which tree it is.
 
-    ``kind`` is RAW_selected, Cropped, or empty where the folder's name does not say.
+    ``kind`` is RAW_selected, Cropped, RAW, compressed, or empty where the folder's
+    name does not say.
     """
 
     kind: str
@@ -42,19 +51,17 @@ def subject_name(text: str) -> str | None:
     return f"sub{int(match[1]):02d}" if match else None
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[-_ ]", "", name).casefold()
+def _has_clips(tree: Tree) -> bool:
+    """Say whether a tree has the shape subject/EP##_... (compressed: EP##_... .avi)."""
+    subjects = [name for name in list_folder(tree.folder).folders if _SUBJECT.match(name)]
+    return any(_CLIP.match(clip) for s in subjects for clip in _clips_in(tree, s))
 
 
-def _has_clips(folder: Path) -> bool:
-    """Say whether a folder has the shape subject/EP##_..."""
-    subjects = [name for name in list_folder(folder).folders if _SUBJECT.match(name)]
-    return any(_CLIP.match(clip) for s in subjects for clip in _folders_in(folder / s))
-
-
-def _folders_in(folder: Path) -> tuple[str, ...]:
+def _clips_in(tree: Tree, subject: str) -> tuple[str, ...]:
+    if tree.kind != COMPRESSED:
+        return folders_in(tree.folder / subject)
     try:
-        return list_folder(folder).folders
+        return list_folder(tree.folder / subject).files
     except UnreadableInputError:
         return ()  # reported when the clips are read
 
@@ -72,40 +79,42 @@ def find_tree(root: Path) -> tuple[Tree, list[Note]]:
     if not root.is_dir():
         raise NotRecognisedError("CASME II: a folder, not a file")
     listing = list_folder(root)
-    if _plain(root.name) in _TREES:
-        trees = [Tree(_TREES[_plain(root.name)], _innermost(root))]
+    if plain(root.name) in _TREES:
+        trees = [Tree(_TREES[plain(root.name)], _innermost(root))]
     else:
         trees = [
-            Tree(_TREES[_plain(name)], _innermost(root / name))
+            Tree(_TREES[plain(name)], _innermost(root / name))
             for name in listing.folders
-            if _plain(name) in _TREES
+            if plain(name) in _TREES
         ]
-    unread = [name for name in (root.name, *listing.folders) if _plain(name) in _UNREAD_TREES]
-    renamed = not trees and not unread and _has_clips(root)
-    if renamed and (_own_sheets(root) or _own_sheets(root.parent)):
-        trees = [Tree("", root)]
-    notes = [Note(None, f"the tree {name} is not used") for name in unread]
-    full = [tree for tree in trees if _has_clips(tree.folder)]
-    if len(full) > 1:
+    renamed = Tree("", root)
+    if not trees and _has_clips(renamed) and (_own_sheets(root) or _own_sheets(root.parent)):
+        trees = [renamed]
+    full = [tree for tree in trees if _has_clips(tree)]
+    chosen = [tree for tree in full if tree.kind not in _SECOND_CHOICE] or full
+    if len(chosen) > 1:
         raise UsageError(
             f"{root} holds two trees of CASME II: "
-            + " and ".join(tree.folder.name for tree in full),
-            f"Name the one to use, for example {full[0].folder}.",
+            + " and ".join(tree.folder.name for tree in chosen),
+            f"Name the one to use, for example {chosen[0].folder}.",
         )
-    if full:
-        notes += [Note(None, f"{t.folder} holds no clips") for t in trees if t not in full]
-        return full[0], notes
+    if chosen:
+        notes = [Note(None, f"{t.folder} holds no clips") for t in trees if t not in full]
+        notes += [
+            Note(None, f"the tree {t.folder.name} is not used: {chosen[0].folder.name} is read")
+            for t in full
+            if t not in chosen
+        ]
+        return chosen[0], notes
     signs = [
-        *(tree.folder.name for tree in trees if "casme" in _plain(tree.folder.name)),
-        *unread,
+        *(tree.folder.name for tree in trees if "casme" in plain(tree.folder.name)),
         *(sheet.name for sheet in _own_sheets(root)),
     ]
     if signs:
         raise UsageError(
-            f"{root} is CASME II ({', '.join(signs)}), but no folder CASME2_RAW_selected or "
-            "Cropped in it holds clips such as sub01/EP02_01f",
-            "Unpack one of these two trees there; CASME2-RAW and the compressed videos are not "
-            "read.",
+            f"{root} is CASME II ({', '.join(signs)}), but no folder CASME2_RAW_selected, "
+            "Cropped, CASME2-RAW or CASME2_compressed in it holds clips such as sub01/EP02_01f",
+            "Unpack one of these trees there.",
         )
     raise NotRecognisedError(
         "CASME II: a folder CASME2_RAW_selected or Cropped with clips such as "
@@ -114,10 +123,13 @@ def find_tree(root: Path) -> tuple[Tree, list[Note]]:
 
 
 def _innermost(folder: Path) -> Path:
-    """Follow a tree that was unpacked into a folder of its own name."""
-    for name in _folders_in(folder):
-        if _TREES.get(_plain(name)) == _TREES[_plain(folder.name)]:
-            return folder / name
+    """Follow a tree that was unpacked into a folder of its own name, once or twice."""
+    for _ in range(2):
+        kind = _TREES[plain(folder.name)]
+        inner = [name for name in folders_in(folder) if _TREES.get(plain(name)) == kind]
+        if not inner:
+            break
+        folder /= inner[0]
     return folder
 
 
@@ -130,7 +142,7 @@ def _own_sheets(folder: Path) -> list[Path]:
     return [
         path
         for path in find_sheets(folder, files)
-        if _plain(path.stem).startswith(("casme2", "casmeii"))
+        if plain(path.stem).startswith(("casme2", "casmeii"))
     ]
 
 

@@ -30,9 +30,15 @@ class Images:
 
 @dataclass(frozen=True)
 class Video:
-    """Frames of a video file. Their numbers are their 0-based positions."""
+    """Frames of a video file. Their numbers are their 0-based positions.
+
+    ``numbered`` is false where the dataset numbers the frames otherwise and does
+    not say from what number the video begins: key frames can then be used only
+    if the user knows it (``data.first_number``).
+    """
 
     path: Path
+    numbered: bool = True
 
 
 @dataclass(frozen=True)
