@@ -37,6 +37,12 @@ class DataSettings(Settings):
     max_missing: int = Field(
         2, ge=0, description="how many frames away the nearest one may be; beyond, the clip fails"
     )
+    first_number: int | None = Field(
+        None,
+        ge=0,
+        description="the sheet's number of a video's first frame, where the dataset does not say "
+        "it (CASME2_compressed); unset: key frames are found",
+    )
 
 
 class LabelSettings(Settings):

@@ -39,6 +39,7 @@ VOCABULARY: frozenset[str] = frozenset(
         "repression",
         "sadness",
         "surprise",
+        "tense",
     }
 )
 

@@ -28,8 +28,16 @@ SYNTHETIC_MARKER = ".mepipe-sample.json"
 """The file that `mepipe sample` leaves in what it writes."""
 # Also here, because a checkout on PYTHONPATH has no metadata.
 BUILTIN = {
+    "casme": "mepipe.datasets.further_sets:read_casme",
     "casme2": "mepipe.datasets.casme2:read",
+    "casme3": "mepipe.datasets.further_sets:read_casme3",
+    "dfme": "mepipe.datasets.further_sets:read_dfme",
     GENERIC: "mepipe.datasets.folder:read",
+    "mmew": "mepipe.datasets.further_sets:read_mmew",
+    "samm": "mepipe.datasets.samm:read",
+    "samm-long": "mepipe.datasets.samm:read_long",
+    "smic": "mepipe.datasets.smic:read",
+    "smic-e": "mepipe.datasets.smic_e:read",
 }
 
 

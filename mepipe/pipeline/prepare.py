@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mepipe.config.settings import Config, DataSettings
@@ -14,6 +14,12 @@ from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
 from mepipe.frames import FrameReader, Timing
 from mepipe.pipeline.index import DigestIndex
 from mepipe.stages import ClipInput
+
+_UNNUMBERED = (
+    "{}: from which of the sheet's frame numbers its {} videos begin is not known: their "
+    "annotated onsets, apices and offsets are not used, they are found in the frames. If you "
+    "know it, give it with --set data.first_number=N"
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,9 @@ def prepare(
                 continue
             clips.append(prepared)
             notes += [Note(clip.id, text) for text in prepared.notes]
+        unnumbered = sum(_is_unnumbered(clip, config.data) for clip in dataset.clips)
+        if unnumbered:
+            notes.append(Note(None, _UNNUMBERED.format(dataset.name, unnumbered)))
     clips.sort(key=lambda prepared: prepared.clip.id)
     failures.sort(key=lambda failure: failure.clip)
     return Prepared(tuple(clips), tuple(failures), tuple(notes))
@@ -131,13 +140,17 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
     numbers: Sequence[int]
     notes: tuple[str, ...] = ()
     times_ms = None
+    if _is_unnumbered(clip, settings):
+        clip = replace(clip, onset=None, apex=None, offset=None)
     if isinstance(clip.source, Video):
         files: tuple[Path, ...] = (clip.source.path,)
         try:
             facts = index.video(clip.source.path)
         except BadDataError as error:
             raise BadDataError(f"{clip.source.path}: {error.message}", error.remedy) from error
-        numbers, fps = range(facts.count), clip.fps or facts.fps or settings.fps
+        first = 0 if clip.source.numbered else settings.first_number or 0
+        numbers = range(first, first + facts.count)
+        fps = clip.fps or facts.fps or settings.fps
         times_ms = facts.times_ms if clip.fps is None else None
         if facts.declared > facts.count:
             notes += (
@@ -168,6 +181,12 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
         numbers,
         notes + resolved.notes,
     )
+
+
+def _is_unnumbered(clip: Clip, settings: DataSettings) -> bool:
+    """Say whether a clip's key frames are numbers that nothing ties to its frames."""
+    source = clip.source
+    return isinstance(source, Video) and not source.numbered and settings.first_number is None
 
 
 def _missing_text(runs: Sequence[tuple[int, int]]) -> str:

@@ -1,0 +1,127 @@
+"""The readers of SAMM and of SAMM Long Videos.
+
+::
+
+    SAMM/006/006_1_2/006_05562.jpg       with SAMM_Micro_FACS_Codes_v2.xlsx
+    006_1/006_1_0001.jpg                 with the sheet of SAMM Long Videos
+
+Frame numbers are absolute within the take in both. The sheets are told apart by
+their columns: only the long videos' has a ``Type`` (micro or macro). Its rows of
+macro-expressions are no clips; it has no emotions, so its clips are unlabelled.
+Each is an expression within a long video, which is the clip. The people of the
+two sets are the same.
+
+Not known: whether a row of the long videos whose Filename is ``006_1_2`` could
+ever lie elsewhere than in ``006_1``; such a row is a reject.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from mepipe.datasets.clip_trees import Shape, folders_in, list_clips, list_subjects, locate_one
+from mepipe.datasets.clip_trees import nested as nested_shape
+from mepipe.datasets.coding import Coding, Found, dataset
+from mepipe.datasets.coding_sheets import SheetForm, folders_around, one_table
+from mepipe.datasets.frames_on_disk import has_images, list_folder
+from mepipe.datasets.model import Dataset, Note
+from mepipe.datasets.sheets import Table
+from mepipe.errors import UnreadableInputError, UsageError
+
+_SUBJECT = re.compile(r"0*([0-9]{1,3})\Z")
+_LONG_VIDEO = re.compile(r"[0-9]{3}_[0-9]+")
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("Onset Frame", "Onset"),
+    "apex": ("Apex Frame", "Apex"),
+    "offset": ("Offset Frame", "Offset"),
+}
+_ACTION_UNITS = {"action_units": ("Action Units", "AU", "AUs")}
+
+
+def subject_name(text: str) -> str | None:
+    """Return ``006`` for '6', '06' and '006'; None for other text."""
+    match = _SUBJECT.match(text.strip())
+    return f"{int(match[1]):03d}" if match else None
+
+
+def _is_long(folder: Path) -> bool:
+    for name in folders_in(folder):
+        if _LONG_VIDEO.fullmatch(name):
+            try:
+                return has_images(list_folder(folder / name))
+            except UnreadableInputError:
+                continue
+    return False
+
+
+_SHAPE = Shape(
+    "SAMM",
+    "SAMM/006/006_1_2/006_05562.jpg",
+    re.compile(r"samm(?!.*long).*"),
+    nested_shape(re.compile(r"[0-9]{1,3}"), re.compile(r"[0-9]{3}_[0-9]+_[0-9]+")),
+)
+_LONG_SHAPE = Shape(
+    "SAMM Long Videos", "006_1/006_1_0001.jpg", re.compile(r"samm.*long.*|longvideos?"), _is_long
+)
+_CODING = Coding(
+    reader="samm",
+    collection="samm",
+    sheet=SheetForm(
+        "SAMM_Micro_FACS_Codes_v2.xlsx",
+        required={**_COLUMNS, "emotion": ("Estimated Emotion", "Emotion")},
+        optional=_ACTION_UNITS,
+        foreign=("Type",),
+    ),
+    subject=subject_name,
+    fps=200.0,
+)
+_LONG_CODING = Coding(
+    reader="samm-long",
+    collection="samm-long",
+    sheet=SheetForm(
+        "SAMM_LongVideos.xlsx",
+        required={**_COLUMNS, "type": ("Type",)},
+        optional=_ACTION_UNITS,
+    ),
+    subject=subject_name,
+    fps=200.0,
+    persons="samm",
+    folder=lambda subject, clip: clip.rpartition("_")[0],
+)
+
+
+def read(root: Path, name: str | None) -> Dataset:
+    """Read SAMM at ``root``; see `mepipe.datasets.model.Reader`."""
+    tree = locate_one(root, _SHAPE)
+    notes: list[Note] = []
+    table = one_table(_SHAPE.title, folders_around(root, tree), _CODING.sheet, notes)
+    try:
+        clips = list_subjects(tree, subject_name)
+    except UnreadableInputError as error:
+        raise UsageError(error.message, error.remedy) from error
+    return dataset(_CODING, root, name, Found(tree, clips, [table], notes=notes))
+
+
+def read_long(root: Path, name: str | None) -> Dataset:
+    """Read SAMM Long Videos at ``root``; see `mepipe.datasets.model.Reader`."""
+    tree = locate_one(root, _LONG_SHAPE)
+    notes: list[Note] = []
+    table = one_table(_LONG_SHAPE.title, folders_around(root, tree), _LONG_CODING.sheet, notes)
+    try:
+        clips = list_clips(tree)
+    except UnreadableInputError as error:
+        raise UsageError(error.message, error.remedy) from error
+    table = _without_macro(table, notes)
+    return dataset(_LONG_CODING, root, name, Found(tree, clips, [table], notes=notes))
+
+
+def _without_macro(table: Table, notes: list[Note]) -> Table:
+    macro = [row for row in table.rows if row["type"].casefold().startswith("macro")]
+    if macro:
+        text = f"{len(macro)} rows of {table.path.name} are macro-expressions: not used"
+        notes.append(Note(None, text))
+    return replace(table, rows=tuple(row for row in table.rows if row not in macro))
