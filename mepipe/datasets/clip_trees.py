@@ -100,7 +100,7 @@ def locate(root: Path, shape: Shape) -> list[Path]:
                 found.append(folder)
                 continue
             inside = folders_in(folder)
-            if not inside and shape.names.fullmatch(plain(folder.name)) and _is_empty(folder):
+            if not inside and _is_called(folder, shape) and _is_empty(folder):
                 empty.append(folder)
             below += [folder / name for name in inside if shape.names.fullmatch(plain(name))]
         level = below
@@ -126,6 +126,12 @@ def locate_one(root: Path, shape: Shape) -> Path:
             f"Name the one to use, for example {found[0]}.",
         )
     return found[0]
+
+
+def _is_called(folder: Path, shape: Shape) -> bool:
+    """Say whether a folder bears the dataset's own name, not only one like ``HS`` or ``test``."""
+    name = plain(folder.name)
+    return bool(shape.names.fullmatch(name)) and name.startswith(plain(shape.title))
 
 
 def _is_empty(folder: Path) -> bool:

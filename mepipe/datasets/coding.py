@@ -273,7 +273,7 @@ def _without_row(coding: Coding, found: Found, used: set[str]) -> list[Note]:
     notes = []
     for key, paths in sorted(found.clips.paths.items()):
         for path in paths if key not in used else ():
-            subject, _, _ = key.rpartition("/")
+            subject = coding.subject(path.parent.name) if "/" in key else None
             known = errata.UNLISTED.get((coding.collection, key))
             why = f". {known}" if known else ""
             clip_id = "/".join(filter(None, (coding.collection, subject, _name(coding, path))))

@@ -67,13 +67,15 @@ def _left(counts, known, column):
 
 
 def casme2_rows():
-    known = [(s, c, None, on, ap, off, None, 4, word, 1) for s, c, on, ap, off, word in CASME2_KNOWN]
+    known = [
+        (s, c, None, on, ap, off, None, 4, word, 1) for s, c, on, ap, off, word in CASME2_KNOWN
+    ]
     rows = list(known)
     for i, word in enumerate(_left(CASME2_COUNTS, known, 8)):
         subject = i % 26 + 1
         name = f"EP{30 + i // 26}_{i % 9:02d}{'f' if i % 3 else ''}"
         cell = f"{subject:02d}" if i % 2 else subject
-        rows.append((cell, name, None, i + 1, i + 5, i + 9, None, MESSY_UNITS[i % 6], word, 2))
+        rows.append((cell, name, None, i + 4, i + 8, i + 12, None, MESSY_UNITS[i % 6], word, 2))
     return rows
 
 
@@ -106,9 +108,7 @@ def _without(subject):
     return [s for s in SAMM_SUBJECTS if s != subject]
 
 
-def write_samm(
-    root, rows=None, *, preamble=13, tree="SAMM", sheet="SAMM_Micro_FACS_Codes_v2.xlsx"
-):
+def write_samm(root, rows=None, *, preamble=13, tree="SAMM", sheet="SAMM_Micro_FACS_Codes_v2.xlsx"):
     rows = samm_rows() if rows is None else rows
     for i, row in enumerate(rows):
         folder = root / tree / f"{int(row[0]):03d}" / row[1]
@@ -140,7 +140,9 @@ def write_smic(root, camera="HS", *, cropped=False, names=None, frames=7):
         subject, code, _ = name.split("_")
         lacking = SMIC_GAPS.get(name, 0) if cropped and camera == "HS" else 0
         first = 10 ** (4 + i % 4)
-        numbers = [n for n in range(first, first + frames + 1) if n - first not in range(3, 3 + lacking)]
+        numbers = [
+            n for n in range(first, first + frames + 1) if n - first not in range(3, 3 + lacking)
+        ]
         folder = tree / subject / "micro" / SMIC_WORDS[code] / name
         pattern = "reg_image{}.bmp" if cropped else "image{:05d}.bmp"
         write_frames(folder, numbers if lacking < 99 else (), pattern)

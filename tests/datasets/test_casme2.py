@@ -1,6 +1,9 @@
 import shutil
+import time
+from collections import Counter
 
 import pytest
+from lookalike_sets import CASME2_COUNTS, casme2_rows, write_whole_casme2
 from lookalikes import (
     CASME2_HEADER,
     CASME2_ROWS,
@@ -59,6 +62,9 @@ def test_raw_selected(tmp_path):
         ("CASME2_RAW_selected/CASME2_RAW_selected", "img{}.jpg"),
         ("CASME2-RAW_selected", "img{}.jpg"),
         ("Cropped/Cropped", "reg_img{}.jpg"),
+        ("CASME2_RAW_selected/CASME2_RAW_selected/CASME2_RAW_selected", "img{}.jpg"),
+        ("CASME2-RAW", "img{:03d}.jpg"),
+        ("CASME2-RAW/CASME2-RAW", "img{:03d}.jpg"),
     ],
 )
 def test_trees(tmp_path, tree, pattern):
@@ -224,11 +230,9 @@ def test_named_like_the_set_but_without_a_sheet_or_clips(tmp_path):
     (tmp_path / "b/CASME2_RAW_selected").mkdir(parents=True)
     with pytest.raises(UsageError, match="holds clips such as"):
         read(tmp_path / "b", None)
-    write_casme2(tmp_path / "c", tree="CASME2-RAW")
-    with pytest.raises(UsageError, match="CASME2-RAW"):
+    write_frames(tmp_path / "c/CASME2_compressed/sub01/EP02_01f", range(3))
+    with pytest.raises(UsageError, match="CASME2_compressed"):
         read(tmp_path / "c", None)
-    with pytest.raises(UsageError, match="CASME2-RAW"):
-        read(tmp_path / "c/CASME2-RAW", None)
 
 
 def test_damaged_sheet(tmp_path):
@@ -244,3 +248,80 @@ def test_other_folders_are_not_recognised(tmp_path):
     write_frames(tmp_path / "sub01/EP01_1", range(3))
     with pytest.raises(NotRecognisedError, match="CASME2_RAW_selected or Cropped"):
         read(tmp_path, None)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    root = write_whole_casme2(tmp_path_factory.mktemp("casme2"))
+    write_frames(root / "CASME2_RAW_selected/sub24/EP02_07", range(60, 107))
+    return root, read(root, None)
+
+
+def test_all_255_rows_are_read_exactly(whole):
+    _, dataset = whole
+    assert (len(dataset.clips), dataset.rejects) == (255, ())
+    assert len({clip.group for clip in dataset.clips}) == 26
+    assert Counter(clip.emotion for clip in dataset.clips) == CASME2_COUNTS
+    rows = {(f"sub{int(r[0]):02d}", r[1]): r for r in casme2_rows()}
+    for clip in dataset.clips:
+        row = rows[clip.subject, clip.id.split("/")[2]]
+        assert (clip.onset, clip.offset) == (Mark(row[3]), Mark(row[5]))
+        assert clip.apex == (Mark(300, "erratum") if row[4] == "/" else Mark(row[4]))
+        assert clip.action_units == str(row[7] or "")
+
+
+def test_each_known_erratum_is_said_once(whole):
+    _, dataset = whole
+    said = [note.clip for note in dataset.notes if "known erratum" in note.text]
+    assert sorted(said) == [
+        f"casme2/{clip}"
+        for clip in (
+            "sub04/EP12_01f", "sub05/EP09_05f", "sub05/EP16_04f", "sub12/EP09_06",
+            "sub20/EP16_01", "sub24/EP07_01", "sub24/EP07_04f", "sub24/EP10_03",
+            "sub25/EP18_04f",
+        )
+    ]  # fmt: skip
+    (text,) = texts(dataset, "casme2/sub24/EP02_07")
+    assert "has no row in" in text
+    assert "61/91/106, disgust" in text
+    assert len(dataset.notes) == len(said) + 1
+
+
+def test_the_erratum_of_cropped_alone(tmp_path):
+    root = write_whole_casme2(tmp_path, tree="Cropped", pattern="reg_img{}.jpg")
+    dataset = read(root, None)
+    (text,) = texts(dataset, "casme2/sub16/EP01_08")
+    assert "offset 110 (the frames of Cropped end at 96)" in text
+
+
+def test_compressed_videos(tmp_path):
+    write_casme2(tmp_path)
+    shutil.rmtree(tmp_path / "CASME2_RAW_selected")
+    for row in CASME2_ROWS[:3]:
+        path = tmp_path / "CASME2_compressed" / f"sub{int(row[0]):02d}" / f"{row[1]}.avi"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for root in (tmp_path, tmp_path / "CASME2_compressed"):
+        dataset = read(root, None)
+        assert ids(dataset) == IDS[:3]
+        assert not any(clip.source.numbered for clip in dataset.clips)
+        assert dataset.clips[0].source.path.name == "EP02_01f.avi"
+        assert dataset.clips[0].onset == Mark(46)
+        assert [reject.clip for reject in dataset.rejects] == [IDS[3]]
+
+
+def test_the_annotated_frames_are_preferred_to_the_longer_clips(tmp_path):
+    write_casme2(tmp_path)
+    write_casme2(tmp_path, tree="CASME2-RAW", sheet=None, pattern="img{:03d}.jpg")
+    dataset = read(tmp_path, None)
+    assert dataset.clips[0].source.names[0] == "img44.jpg"
+    assert texts(dataset, None) == ["the tree CASME2-RAW is not used: CASME2_RAW_selected is read"]
+
+
+def test_listing_255_clips_of_70_frames_takes_well_under_a_second(tmp_path):
+    rows = [(i % 26 + 1, f"EP{i:03d}_1", None, 3, 30, 67, None, 4, "fear", 1) for i in range(255)]
+    write_casme2(tmp_path, rows)
+    read(tmp_path, None)
+    start = time.perf_counter()
+    assert len(read(tmp_path, None).clips) == 255
+    assert time.perf_counter() - start < 1

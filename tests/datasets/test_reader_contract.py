@@ -1,11 +1,26 @@
 """What every reader must hold, whichever dataset it reads."""
 
+import shutil
+
 import pytest
+from lookalike_sets import (
+    samm_rows,
+    smic_e_rows,
+    write_casme,
+    write_casme3,
+    write_dfme,
+    write_mmew,
+    write_samm,
+    write_samm_long,
+    write_smic,
+    write_smic_e,
+    write_whole_casme2,
+)
 from lookalikes import CASME2_ROWS, write_casme2, write_folder, write_frames
 
 from mepipe.datasets.labels import normalise
 from mepipe.datasets.model import Images, NotRecognisedError
-from mepipe.datasets.registry import BUILTIN, readers
+from mepipe.datasets.registry import BUILTIN, GENERIC, open_dataset, readers
 
 
 def plain_casme2(root):
@@ -27,10 +42,55 @@ def odd_names_folder(root):
     (root / "loose 'one'.mp4").touch()
 
 
+def compressed_casme2(root):
+    write_casme2(root)
+    shutil.rmtree(root / "CASME2_RAW_selected")
+    for row in CASME2_ROWS:
+        path = root / "CASME2_compressed" / f"sub{int(row[0]):02d}" / f"{row[1]}.avi"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def plain_samm(root):
+    write_samm(root, samm_rows()[:9])
+
+
+def odd_names_samm(root):
+    row = samm_rows()[5]
+    write_samm(root, [row, (*row[:1], "006 é 中", *row[2:])], tree="")
+
+
+def three_smic(root):
+    for camera in ("HS", "VIS", "NIR"):
+        write_smic(root, camera, names=["s11_ne_01", "s11_po_02", "s12_sur_01"])
+
+
+def odd_names_smic(root):
+    write_smic(root, cropped=True, names=["s1_ne_01"])
+    write_frames(root / "SMIC_all_cropped/HS/s1/micro/positive/é 中", (3, 4), "reg {}.BMP")
+
+
+def plain_smic_e(root):
+    write_smic_e(root, smic_e_rows()[:4])
+
+
 TREES = {
-    "casme2": (plain_casme2, odd_names_casme2),
+    "casme": (write_casme,),
+    "casme2": (plain_casme2, odd_names_casme2, compressed_casme2, write_whole_casme2),
+    "casme3": (write_casme3,),
+    "dfme": (write_dfme,),
     "folder": (plain_folder, odd_names_folder),
+    "mmew": (write_mmew,),
+    "samm": (plain_samm, odd_names_samm),
+    "samm-long": (write_samm_long,),
+    "smic": (three_smic, odd_names_smic),
+    "smic-e": (plain_smic_e,),
 }
+# People who are the same in several sets are one group there.
+PERSONS = {
+    "smic-hs": "smic", "smic-vis": "smic", "smic-nir": "smic", "smic-e": "smic",
+    "samm-long": "samm",
+}  # fmt: skip
 
 
 def reader(name):
@@ -60,7 +120,10 @@ def test_ids_groups_and_numbers(case):
     assert ids == sorted(set(ids))
     for clip in dataset.clips:
         assert clip.dataset == dataset.name
-        assert clip.id.startswith(f"{clip.group}/" if clip.group else f"{dataset.name}/")
+        collection = clip.id.split("/")[0]
+        if clip.group:
+            assert clip.id.startswith(f"{collection}/{clip.subject}/")
+            assert clip.group == f"{PERSONS.get(collection, collection)}/{clip.subject}"
         assert bool(clip.group) == bool(clip.subject)
         assert clip.emotion == normalise(clip.emotion)
         assert clip.fps is None or clip.fps > 0
@@ -92,6 +155,26 @@ def test_moving_the_dataset_changes_paths_only(case):
     before = [clip.id for clip in read(root, "n").clips]
     moved = root.rename(root.with_name("moved"))
     assert [clip.id for clip in read(moved, "n").clips] == before
+
+
+def test_it_is_recognised_by_its_own_reader_alone(case):
+    read, root = case
+    own = read(root, None).reader
+    assert open_dataset(str(root)).reader == own
+    for name in BUILTIN.keys() - {own, GENERIC}:
+        with pytest.raises(NotRecognisedError):
+            reader(name)(root, None)
+
+
+@pytest.mark.parametrize("name", sorted(set(BUILTIN) - {GENERIC}))
+def test_what_lies_beside_a_tree_does_not_hide_it(name, tmp_path):
+    TREES[name][0](tmp_path)
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "~$sheet.xlsx").write_bytes(b"lock")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "old.xlsx").write_bytes(b"PK cut off")
+    (tmp_path / "gt.csv").write_text("casme2,sub01,EP02_01f,1\n")
+    assert reader(name)(tmp_path, None).clips
 
 
 @pytest.mark.parametrize("name", sorted(BUILTIN))

@@ -1,0 +1,87 @@
+from lookalike_sets import write_casme, write_casme3, write_dfme, write_mmew
+from lookalikes import write_csv, write_frames
+
+from mepipe.datasets.further_sets import read_casme, read_casme3, read_dfme, read_mmew
+from mepipe.datasets.model import Mark
+
+
+def texts(dataset, clip=None):
+    return [note.text for note in dataset.notes if note.clip == clip]
+
+
+def contents(dataset):
+    return [
+        (clip.id, clip.emotion, clip.onset.number, clip.apex.number, clip.offset.number)
+        for clip in dataset.clips
+    ]
+
+
+def test_casme(tmp_path):
+    dataset = read_casme(write_casme(tmp_path), None)
+    assert (dataset.name, dataset.reader, dataset.rejects) == ("casme", "casme", ())
+    assert contents(dataset) == [
+        ("casme/sub01/EP01_5", "tense", 4, 8, 12),
+        ("casme/sub01/EP03_1", "happiness", 4, 7, 12),
+        ("casme/sub02/EP01_5", "surprise", 4, 8, 12),
+    ]
+    assert {clip.fps for clip in dataset.clips} == {60.0}
+    assert [clip.action_units for clip in dataset.clips] == ["4", "R12", "1"]
+    assert texts(dataset) == ["1 rows of casme.xlsx have a second apex: the first is used"]
+
+
+def test_casme_in_a_renamed_folder_is_told_by_its_sheet(tmp_path):
+    write_casme(tmp_path, tree="frames")
+    assert len(read_casme(tmp_path / "frames", None).clips) == 3
+
+
+def test_casme3(tmp_path):
+    dataset = read_casme3(write_casme3(tmp_path), None)
+    assert contents(dataset) == [
+        ("casme3/spNO.1/a#1", "others", 160, 163, 166),
+        ("casme3/spNO.1/a#2", "happiness", 170, 172, 175),
+        ("casme3/spNO.2/a", "others", 160, 163, 166),
+        ("casme3/spNO.2/b", "surprise", 160, 163, 166),
+    ]
+    clip = dataset.clips[0]
+    assert (clip.group, clip.fps) == ("casme3/spNO.1", 30.0)
+    assert clip.source.folder == tmp_path / "part_A/spNO.1/a/color"
+    assert clip.source.names[0] == "150.jpg"
+    assert 178 not in clip.source.numbers
+    assert clip.onset == Mark(160)
+    assert (dataset.rejects, dataset.notes) == ((), ())
+    write_frames(tmp_path / "part_A/spNO.3/z/color", (1,))
+    (text,) = texts(read_casme3(tmp_path, None), "casme3/spNO.3/z")
+    assert "no row" in text
+
+
+def test_mmew(tmp_path):
+    dataset = read_mmew(write_mmew(tmp_path), None)
+    assert contents(dataset) == [
+        ("mmew/s01/S01-01-001", "happiness", 2, 5, 9),
+        ("mmew/s01/S01-01-002", "anger", 2, 5, 9),
+        ("mmew/s02/S02-01-001", "others", 2, 5, 9),
+    ]
+    assert {clip.fps for clip in dataset.clips} == {90.0}
+    (text,) = texts(dataset, "mmew/s01/S01-01-002")
+    assert "says anger, its folder disgust: the sheet is followed" in text
+    assert len(dataset.notes) == 1
+
+
+def test_dfme(tmp_path):
+    dataset = read_dfme(write_dfme(tmp_path), None)
+    assert contents(dataset) == [
+        ("dfme/sub0003/A_3_1", "happiness", 22, 30, 41),
+        ("dfme/sub0003/A_3_2", "fear", 22, 30, 41),
+        ("dfme/sub0104/B_104_1", "contempt", 22, 30, 41),
+    ]
+    assert [clip.fps for clip in dataset.clips] == [500.0, 200.0, 300.0]
+    assert (dataset.rejects, dataset.notes) == ((), ())
+
+
+def test_dfme_rates_that_are_none_are_rejected(tmp_path):
+    write_dfme(tmp_path)
+    header = (tmp_path / "part_B.csv").read_text().splitlines()[0].split(",")
+    write_csv(tmp_path / "part_B.csv", [header, (104, "B_104_1", 22, 30, 41, "fear", 1, "?", 4)])
+    (reject,) = read_dfme(tmp_path, None).rejects
+    assert reject.clip == "dfme/sub0104/B_104_1"
+    assert "'?', not a number" in reject.message
