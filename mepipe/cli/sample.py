@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
 
+if TYPE_CHECKING:
+    from mepipe.sample.layout import LayoutName
+
+LAYOUTS = ("folder", "casme2", "samm", "smic")  # mepipe.sample.layout, which imports NumPy
+
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--layout",
-    type=click.Choice(["folder", "casme2"]),
+    type=click.Choice(LAYOUTS),
     default="folder",
     show_default=True,
-    help="The tree and the annotations: a generic folder, or those of CASME II.",
+    help="The tree and the annotations: a generic folder, or those of CASME II, SAMM or SMIC "
+    "(whose .bmp files take about 30 MB a clip).",
 )
 @click.option("--subjects", type=click.IntRange(1, 99), default=12, show_default=True)
 @click.option(
@@ -49,7 +56,7 @@ def command(
         try:
             summary = write(
                 out,
-                layout="casme2" if layout == "casme2" else "folder",
+                layout=cast("LayoutName", layout),
                 subjects=subjects,
                 clips=clips,
                 seed=seed,

@@ -1,36 +1,18 @@
-"""The two layouts of the sample on disk, with the annotations that belong to them."""
+"""The layouts of the sample on disk: where its clips go, and what is written of them."""
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from mepipe.sample.movement import Expression
+from mepipe.sample.annotations import ClipTruth, coding_sheet, labels_csv, samm_sheet
+from mepipe.sample.movement import Course
 
-
-@dataclass(frozen=True)
-class ClipTruth:
-    """A clip as it was written, and what is true of it. Positions are 0-based."""
-
-    folder: str
-    id: str
-    subject: str
-    name: str
-    first_number: int
-    frames: int
-    expression: Expression
-    onset: int
-    apex: int
-    offset: int
-    amplitude: float
-    eye_distance: float
-    fps: float
+LayoutName = Literal["folder", "casme2", "samm", "smic"]
 
 
 @dataclass(frozen=True)
@@ -48,147 +30,124 @@ class Place:
     first_number: int
 
 
-Placement = Callable[[Path, int, int, int], Place]
+@dataclass(frozen=True)
+class Layout:
+    """A dataset's form.
+
+    Parameters
+    ----------
+    place
+        The place of a clip: of the sample's folder, the subject's and the
+        clip's number (from 0), the seed and the clip's class.
+    annotations
+        What a reader takes the annotations from, below the sample's folder.
+    about
+        The lines on it in the README.
+    write
+        Makes the annotations' file; None: names of folders say all.
+    words
+        The dataset's words for emotions that it calls otherwise.
+    kept
+        Which of the drawn frames are written; at the rate of the drawn ones
+        over the step.
+    grey
+        Frames have one channel.
+    """
+
+    place: Callable[[Path, int, int, int, str], Place]
+    annotations: str
+    about: str
+    write: Callable[[Sequence[ClipTruth]], bytes] | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    kept: Callable[[Course], range] = lambda course: range(len(course.share))
+    grey: bool = False
 
 
-def place_folder(out: Path, subject: int, clip: int, seed: int) -> Place:
+def place_folder(out: Path, subject: int, clip: int, seed: int, label: str) -> Place:
     """Return the place of a clip in the generic layout: ``s01/c01/0001.jpg``."""
     name, folder = f"c{clip + 1:02d}", f"s{subject + 1:02d}"
     return Place(out.name, folder, name, f"{folder}/{name}", "{:04d}.jpg", 1)
 
 
-def place_casme2(out: Path, subject: int, clip: int, seed: int) -> Place:
+def place_casme2(out: Path, subject: int, clip: int, seed: int, label: str) -> Place:
     """Return the place of a clip as CASME II has it: ``sub01/EP02_01f/img46.jpg``.
 
     Numbers are not padded and begin anywhere, as in CASME2_RAW_selected.
     """
-    rng = np.random.default_rng([seed, subject, clip, 2])
+    rng = _rng(subject, clip, seed)
     name = f"EP{int(rng.integers(1, 20)):02d}_{clip + 1:02d}{'f' if rng.random() < 0.5 else ''}"
     person = f"sub{subject + 1:02d}"
     folder = f"CASME2_RAW_selected/{person}/{name}"
     return Place("casme2", person, name, folder, "img{}.jpg", int(rng.integers(1, 300)))
 
 
-PLACEMENTS: dict[str, Placement] = {"folder": place_folder, "casme2": place_casme2}
+def place_samm(out: Path, subject: int, clip: int, seed: int, label: str) -> Place:
+    """Return the place of a clip as SAMM has it: ``SAMM/006/006_1_2/006_05562.jpg``.
 
-
-# fmt: off
-TRUTH_COLUMNS = (
-    "clip", "subject", "emotion", "label", "action_units", "onset", "apex", "offset",
-    "amplitude_px", "inter_ocular_px", "fps", "frames", "first_number",
-)
-SHEET_COLUMNS = (
-    "Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None,
-    "Action Units", "Estimated Emotion", "Objective Classes",
-)
-# fmt: on
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def labels_csv(clips: Sequence[ClipTruth]) -> bytes:
-    """Return the generic layout's labels.csv: frames by the numbers in their file names."""
-    return _csv(
-        ("subject", "clip", "emotion", "onset", "apex", "offset", "fps"),
-        (
-            (
-                c.subject,
-                c.name,
-                c.expression.emotion,
-                *(c.first_number + position for position in (c.onset, c.apex, c.offset)),
-                f"{c.fps:g}",
-            )
-            for c in clips
-        ),
-    )
-
-
-def truth_csv(clips: Sequence[ClipTruth]) -> bytes:
-    """Return truth.csv: what is true of each clip, in 0-based positions."""
-    return _csv(
-        TRUTH_COLUMNS,
-        (
-            (
-                c.id,
-                c.subject,
-                c.expression.emotion,
-                c.expression.label,
-                c.expression.action_units,
-                c.onset,
-                c.apex,
-                c.offset,
-                f"{c.amplitude:.4f}",
-                f"{c.eye_distance:.2f}",
-                f"{c.fps:g}",
-                c.frames,
-                c.first_number,
-            )
-            for c in clips
-        ),
-    )
-
-
-def motion_csv(clips: Sequence[ClipTruth], shares: Sequence[Sequence[float]]) -> bytes:
-    """Return truth_motion.csv: the share of the peak motion that each frame shows."""
-    return _csv(
-        ("clip", "position", "share"),
-        (
-            (clip.id, position, f"{share:.4f}")
-            for clip, course in zip(clips, shares, strict=True)
-            for position, share in enumerate(course)
-        ),
-    )
-
-
-def coding_sheet(clips: Sequence[ClipTruth]) -> bytes:
-    """Return the workbook ``CASME2-coding-20190701.xlsx`` for these clips.
-
-    Its columns, blanks, empty second and third sheets, and kinds of cells
-    (subjects as text, a single action unit as a number) are the original's.
+    Numbers are absolute within a take of several minutes.
     """
-    import openpyxl
-
-    book = openpyxl.Workbook()
-    sheet = book.active
-    if sheet is None:
-        raise RuntimeError("a new workbook has no sheet")
-    sheet.title = "Sheet1"
-    sheet.append(SHEET_COLUMNS)
-    for c in clips:
-        units = c.expression.action_units
-        numbers = [c.first_number + position for position in (c.onset, c.apex, c.offset)]
-        cell = int(units) if units.isdigit() else units
-        person, words = c.subject.removeprefix("sub"), c.expression
-        sheet.append(
-            [person, c.name, None, *numbers, None, cell, words.emotion, words.objective_class]
-        )
-    book.create_sheet("Sheet2")
-    book.create_sheet("Sheet3")
-    raw = io.BytesIO()
-    book.save(raw)
-    return _without_times(raw.getvalue())
+    rng = _rng(subject, clip, seed)
+    person = f"{subject + 1:03d}"
+    name = f"{person}_{int(rng.integers(1, 8))}_{clip + 1}"
+    pattern = f"{person}_{{:05d}}.jpg"
+    first = int(rng.integers(100, 20_000))
+    return Place("samm", person, name, f"SAMM/{person}/{name}", pattern, first)
 
 
-def _without_times(workbook: bytes) -> bytes:
-    """Return the same workbook without the time of its making, so that bytes repeat."""
-    result = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(workbook)) as old,
-        zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as new,
-    ):
-        for item in old.infolist():
-            content = old.read(item)
-            if item.filename == "docProps/core.xml":
-                # The document's properties hold nothing but its maker and times.
-                content = (
-                    b'<?xml version="1.0" encoding="UTF-8"?><cp:coreProperties xmlns:cp='
-                    b'"http://schemas.openxmlformats.org/package/2006/metadata/core-properties"/>'
-                )
-            new.writestr(zipfile.ZipInfo(item.filename, (1980, 1, 1, 0, 0, 0)), content)
-    return result.getvalue()
+def place_smic(out: Path, subject: int, clip: int, seed: int, label: str) -> Place:
+    """Return the place of a clip as SMIC has it: ``s1/micro/negative/s1_ne_01/image559740.bmp``.
+
+    Folders are not padded, the published names are; numbers have 5 to 8 digits.
+    """
+    rng = _rng(subject, clip, seed)
+    code = {"negative": "ne", "positive": "po", "surprise": "sur"}[label]
+    person, ending = f"s{subject + 1}", f"_{code}_{clip + 1:02d}"
+    folder = f"SMIC_all_raw/HS/{person}/micro/{label}/{person}{ending}"
+    padded = f"s{subject + 1:02d}"
+    first = int(10 ** rng.uniform(4, 7.9))
+    return Place("smic-hs", padded, padded + ending, folder, "image{}.bmp", first)
+
+
+def _rng(subject: int, clip: int, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, subject, clip, 2])
+
+
+def _onset_to_offset(course: Course) -> range:
+    """Keep every second frame from the onset to the offset, the apex among them."""
+    return range(course.onset + (course.apex - course.onset) % 2, course.offset + 1, 2)
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "folder": Layout(
+        place_folder,
+        "labels.csv",
+        "labels.csv          onset, apex and offset as the numbers in the file names",
+        labels_csv,
+    ),
+    "casme2": Layout(
+        place_casme2,
+        "CASME2-coding-20190701.xlsx",
+        "CASME2-coding-20190701.xlsx\n                    the coding sheet, as CASME II has it",
+        coding_sheet,
+    ),
+    "samm": Layout(
+        place_samm,
+        "SAMM_Micro_FACS_Codes_v2.xlsx",
+        "SAMM_Micro_FACS_Codes_v2.xlsx\n                    the coding sheet, as SAMM has it",
+        samm_sheet,
+        words={"repression": "contempt"},  # SAMM has no repression; both are negative
+        grey=True,
+    ),
+    "smic": Layout(
+        place_smic,
+        "SMIC_all_raw",
+        "SMIC_all_raw        the class is in the names of the folders, as in SMIC; a clip\n"
+        "                    begins with its onset and ends with its offset",
+        words={
+            "disgust": "negative",
+            "repression": "negative",
+            "happiness": "positive",
+        },
+        kept=_onset_to_offset,
+    ),
+}

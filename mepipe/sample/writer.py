@@ -7,23 +7,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mepipe.datasets.registry import SYNTHETIC_MARKER
 from mepipe.errors import UsageError
-from mepipe.sample.layout import (
-    PLACEMENTS,
-    ClipTruth,
-    Place,
-    coding_sheet,
-    labels_csv,
-    motion_csv,
-    truth_csv,
-)
+from mepipe.sample.annotations import ClipTruth, motion_csv, truth_csv
+from mepipe.sample.layout import LAYOUTS, Layout, LayoutName, Place
+
+if TYPE_CHECKING:
+    from mepipe.sample.render import Scene
 
 VERSION = 1  # of what the sample's bytes are; a new one makes old folders differ
 JPEG_QUALITY = 95
-SHEET = "CASME2-coding-20190701.xlsx"
 
 README = """\
 A SYNTHETIC SAMPLE, NO GROUND FOR SCIENCE
@@ -50,10 +45,6 @@ the files have the same bytes (same machine and library versions).
 """
 
 ASTRONAUT = "scikit-image's\nphotograph of the astronaut Eileen Collins (NASA, public domain)"
-ANNOTATION = {
-    "folder": "labels.csv          onset, apex and offset as the numbers in the file names",
-    "casme2": f"{SHEET}\n                    the coding sheet, as CASME II has it",
-}
 
 
 @dataclass(frozen=True)
@@ -86,7 +77,7 @@ class SampleSummary:
 def write(
     out: Path,
     *,
-    layout: Literal["folder", "casme2"] = "folder",
+    layout: LayoutName = "folder",
     subjects: int = 12,
     clips: int = 3,
     seed: int = 0,
@@ -102,7 +93,9 @@ def write(
         sample already, nothing is done; an interrupted one is finished.
     layout
         ``folder``: the generic folder with labels.csv; ``casme2``: CASME II's
-        RAW_selected with its coding sheet. The clips are the same.
+        RAW_selected with its coding sheet. The clips are the same; ``samm``
+        has them in grey, with SAMM's tree and sheet, and ``smic`` as SMIC's raw
+        HS clips: from onset to offset, 100 frames per second, .bmp.
     subjects, clips
         Number of subjects, and of clips of each. With three clips a subject has
         one of each class (negative, positive, surprise).
@@ -131,9 +124,10 @@ def write(
         "clips": clips,
         "seed": seed,
         "photos": source_digests(photos),
-        "name": out.name if layout == "folder" else "casme2",
+        "name": out.name if layout == "folder" else layout,
     }
-    annotations = out / ("labels.csv" if layout == "folder" else SHEET)
+    form = LAYOUTS[layout]
+    annotations = out / form.annotations
     finished = _standing(out, wanted)
     if finished is not None:
         return SampleSummary(
@@ -146,18 +140,20 @@ def write(
     courses: list[list[float]] = []
 
     from mepipe.sample.identity import make_subject
-    from mepipe.sample.render import make_scene
+    from mepipe.sample.render import choose_label, make_scene
 
     for index in range(subjects):
         person = make_subject(pictures[index % len(pictures)], index, seed)
         for clip in range(clips):
-            place = PLACEMENTS[layout](out, index, clip, seed)
-            truth, course = _write_clip(out, place, make_scene(person, index, clip, seed))
+            place = form.place(out, index, clip, seed, choose_label(index, clip))
+            scene = make_scene(person, index, clip, seed)
+            truth, course = _write_clip(out, form, place, scene)
             truths.append(truth)
             courses.append(course)
             if progress is not None:
                 progress(len(truths), subjects * clips)
-    annotations.write_bytes(labels_csv(truths) if layout == "folder" else coding_sheet(truths))
+    if form.write is not None:
+        annotations.write_bytes(form.write(truths))
     (out / "truth.csv").write_bytes(truth_csv(truths))
     (out / "truth_motion.csv").write_bytes(motion_csv(truths, courses))
     labels = dict(sorted(Counter(truth.expression.label for truth in truths).items()))
@@ -170,8 +166,8 @@ def write(
 
 
 def _check(layout: str, subjects: int, clips: int, seed: int) -> None:
-    if layout not in PLACEMENTS:
-        raise UsageError(f"unknown layout {layout!r}", f"Choose one of: {', '.join(PLACEMENTS)}.")
+    if layout not in LAYOUTS:
+        raise UsageError(f"unknown layout {layout!r}", f"Choose one of: {', '.join(LAYOUTS)}.")
     for name, value, low, high in (
         ("subjects", subjects, 1, 99),
         ("clips", clips, 1, 99),
@@ -213,34 +209,43 @@ def _mark(out: Path, content: dict[str, Any]) -> None:
     (out / SYNTHETIC_MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_clip(out: Path, place: Place, scene: Any) -> tuple[ClipTruth, list[float]]:
+def _write_clip(
+    out: Path, form: Layout, place: Place, scene: Scene
+) -> tuple[ClipTruth, list[float]]:
     import cv2
 
     from mepipe.sample.render import FPS, frames
 
     folder = out / place.folder
     folder.mkdir(parents=True, exist_ok=True)
-    for position, frame in enumerate(frames(scene)):
-        _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        name = place.pattern.format(place.first_number + position)
-        (folder / name).write_bytes(encoded.tobytes())
     timing = scene.course
+    kept = form.kept(timing)
+    for drawn, frame in enumerate(frames(scene)):
+        if drawn not in kept:
+            continue
+        name = place.pattern.format(place.first_number + kept.index(drawn))
+        image = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if form.grey else frame
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if name.endswith(".jpg") else []
+        _, encoded = cv2.imencode(Path(name).suffix, image, quality)
+        (folder / name).write_bytes(encoded.tobytes())
+    share = [float(timing.share[drawn]) for drawn in kept]
+    seen = [position for position, part in enumerate(share) if part >= 0.1]
     truth = ClipTruth(
-        folder=place.folder,
         id=f"{place.collection}/{place.subject}/{place.name}",
         subject=place.subject,
         name=place.name,
         first_number=place.first_number,
-        frames=len(timing.share),
+        frames=len(share),
         expression=scene.expression,
-        onset=timing.onset,
-        apex=timing.apex,
-        offset=timing.offset,
+        emotion=form.words.get(scene.expression.emotion, scene.expression.emotion),
+        onset=seen[0],
+        apex=kept.index(timing.apex),
+        offset=seen[-1],
         amplitude=scene.amplitude,
         eye_distance=scene.subject.eye_distance,
-        fps=FPS,
+        fps=FPS / kept.step,
     )
-    return truth, [float(share) for share in timing.share]
+    return truth, share
 
 
 def _readme(layout: str, numbers: tuple[int, int, int], fps: float, *, own_photos: bool) -> str:
@@ -253,6 +258,6 @@ def _readme(layout: str, numbers: tuple[int, int, int], fps: float, *, own_photo
         subjects=subjects,
         fps=fps,
         layout=layout,
-        annotation=ANNOTATION[layout],
+        annotation=LAYOUTS[layout].about,
         command=command + (" --photos DIR" if own_photos else ""),
     )

@@ -1,13 +1,19 @@
 import csv
 import hashlib
+import re
 import subprocess
 import sys
+from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 
+from mepipe.datasets.model import Mark
+from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
 from mepipe.sample import write
+from mepipe.sample.layout import LAYOUTS, LayoutName
 
 pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
 
@@ -85,6 +91,75 @@ def test_casme2_layout_is_the_original(casme2):
         folder = out / "CASME2_RAW_selected" / "sub01" / name
         numbers = sorted(int(path.stem.removeprefix("img")) for path in folder.iterdir())
         assert numbers == list(range(first, first + int(fact["frames"])))
+
+
+@pytest.fixture(scope="module", params=["folder", "casme2", "samm", "smic"])
+def layout(request, tmp_path_factory):
+    out = tmp_path_factory.mktemp(request.param) / "made"
+    return request.param, out, write(out, layout=request.param, subjects=1, clips=3)
+
+
+def test_the_reader_of_a_layout_reads_it_back_exactly(layout):
+    name, out, _ = layout
+    dataset = open_dataset(str(out))
+    assert (dataset.reader, dataset.rejects) == (name, ())
+    assert ["synthetic" in note.text for note in dataset.notes] == [True]
+    truth = rows(out / "truth.csv")
+    assert len(truth) == 3
+    assert [clip.id for clip in dataset.clips] == sorted(fact["clip"] for fact in truth)
+    clips = {clip.id: clip for clip in dataset.clips}
+    for fact in truth:
+        clip = clips[fact["clip"]]
+        first, count = int(fact["first_number"]), int(fact["frames"])
+        assert clip.source.numbers == tuple(range(first, first + count))
+        assert (clip.subject, clip.emotion) == (fact["subject"], fact["emotion"])
+        assert clip.fps == float(fact["fps"])
+        assert clip.onset == Mark(first + int(fact["onset"]))
+        assert clip.offset == Mark(first + int(fact["offset"]))
+        assert clip.apex == (None if name == "smic" else Mark(first + int(fact["apex"])))
+        if name in {"casme2", "samm"}:
+            assert clip.action_units == fact["action_units"]
+    assert {fact["label"] for fact in truth} == {"negative", "positive", "surprise"}
+
+
+def test_samm_layout_is_the_original(tmp_path):
+    import openpyxl
+
+    summary = write(tmp_path / "made", layout="samm", subjects=1, clips=1)
+    (sheet,) = openpyxl.load_workbook(summary.annotations).worksheets
+    cells = list(sheet.iter_rows(values_only=True))
+    assert (sheet.title, cells[13][:3]) == (
+        "MICRO_ONLY",
+        ("Subject", "Filename", "Inducement Code"),
+    )
+    assert len(cells) == 15
+    subject, name, _, onset, apex, offset, duration, *_ = cells[14]
+    assert (subject, duration) == ("001", "=F15-D15+1")
+    assert onset < apex < offset
+    files = sorted((tmp_path / "made/SAMM/001" / name).iterdir())
+    assert all(re.fullmatch(r"001_\d{5}\.jpg", file.name) for file in files)
+    assert cv2.imread(str(files[0]), cv2.IMREAD_UNCHANGED).ndim == 2
+
+
+def test_smic_layout_is_the_original(tmp_path):
+    summary = write(tmp_path / "made", layout="smic", subjects=1, clips=1)
+    assert summary.annotations == tmp_path / "made/SMIC_all_raw"
+    (fact,) = rows(summary.truth)
+    assert fact["clip"] == "smic-hs/s01/s01_ne_01"
+    assert (fact["onset"], fact["fps"]) == ("0", "100")
+    assert int(fact["offset"]) == int(fact["frames"]) - 1
+    folder = summary.annotations / "HS/s1/micro/negative/s1_ne_01"
+    files = sorted(folder.iterdir())
+    assert all(re.fullmatch(r"image\d{5,8}\.bmp", file.name) for file in files)
+    assert cv2.imread(str(files[0])).shape == (480, 640, 3)
+    motion = [float(row["share"]) for row in rows(tmp_path / "made/truth_motion.csv")]
+    assert int(np.argmax(motion)) == int(fact["apex"])
+
+
+def test_the_command_offers_every_layout():
+    from mepipe.cli.sample import LAYOUTS as OFFERED
+
+    assert set(LAYOUTS) == set(OFFERED) == set(get_args(LayoutName))
 
 
 def test_layouts_hold_the_same_clips(generic, casme2):
