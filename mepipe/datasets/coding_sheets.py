@@ -60,17 +60,25 @@ def matching_tables(folders: Iterable[Path], form: SheetForm) -> tuple[list[Tabl
 
 
 def one_table(title: str, folders: Sequence[Path], form: SheetForm, notes: list[Note]) -> Table:
-    """Return the only table of this form.
+    """Return the only table of this form in the first of the folders that has one.
 
-    A copy without rows beside a full one is said and not used; several full
-    ones are no matter if they hold the same rows.
+    So a sheet in the tree goes before one beside it, which may be another set's
+    with the same columns. A copy without rows is said and not used; several
+    full ones are no matter if they hold the same rows.
 
     Raises
     ------
     UsageError
         If there is none, only one without rows, or two that differ.
     """
-    tables, reasons = matching_tables(folders, form)
+    tables: list[Table] = []
+    reasons: list[str] = []
+    for folder in dict.fromkeys(folders):
+        found, why_not = matching_tables([folder], form)
+        tables += found
+        reasons += why_not
+        if any(table.rows for table in found):
+            break
     if not tables:
         raise UsageError(
             f"the sheet of {title} ({form.example}) is in none of "

@@ -117,6 +117,7 @@ _MMEW = Coding(
         "MMEW_Micro_Exp.xlsx",
         required={**_WHO_AND_WHERE, **_APEX, "emotion": ("Estimated Emotion", "Emotion")},
         optional=_ACTION_UNITS,
+        foreign=("Objective Classes", "EmotionId", "Inducement Code"),
     ),
     subject=_numbered(r"(?:s|sub)?", "s{:02d}"),
     fps=90.0,

@@ -91,17 +91,40 @@ def open_dataset(spec: str) -> Dataset:
     """
     name, root = parse_spec(spec)
     looked_for = []
-    for entry in readers():
+    asked = readers()
+    for index, entry in enumerate(asked):
         try:
             dataset: Dataset = entry.load()(root, name)
         except NotRecognisedError as error:
             looked_for.append(error.message)
         else:
-            return _marked(dataset)
+            return _marked(_with_others_noted(dataset, asked[index + 1 :]))
     raise UsageError(
         f"no dataset was recognised in {root}. Looked for {'; or for '.join(looked_for)}",
         "Give the folder that holds one of these.",
     )
+
+
+def _with_others_noted(dataset: Dataset, others: Sequence[EntryPoint]) -> Dataset:
+    """Say which other sets lie under the same folder: only one is read of it."""
+    found = []
+    for entry in others:
+        if entry.name not in BUILTIN or entry.name == GENERIC:
+            continue  # what another package's reader makes of it is no matter here
+        try:
+            entry.load()(dataset.root, None)
+        except NotRecognisedError:
+            continue
+        except UsageError:
+            pass  # it is that set, if not whole
+        found.append(entry.name)
+    if not found:
+        return dataset
+    text = (
+        f"{dataset.root} also holds {' and '.join(found)}: only {dataset.reader} is read. Give "
+        "each of them the folder of its own"
+    )
+    return replace(dataset, notes=(*dataset.notes, Note(None, text)))
 
 
 def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:

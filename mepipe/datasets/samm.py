@@ -35,6 +35,8 @@ _LONG_VIDEO = re.compile(r"[0-9]{3}_[0-9]+")
 _COLUMNS = {
     "subject": ("Subject",),
     "clip": ("Filename",),
+    # The column that tells these sheets from CASME II's.
+    "inducement": ("Inducement Code",),
     "onset": ("Onset Frame", "Onset"),
     "apex": ("Apex Frame", "Apex"),
     "offset": ("Offset Frame", "Offset"),

@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from lookalike_sets import samm_rows, write_mmew, write_samm, write_smic
 from lookalikes import write_casme2, write_folder
 
 from mepipe.datasets import registry
@@ -101,6 +102,28 @@ def test_a_composite(tmp_path):
     write_folder(tmp_path / "b")
     datasets = open_datasets([str(tmp_path / "a"), f"mine={tmp_path / 'b'}"])
     assert [dataset.name for dataset in datasets] == ["casme2", "mine"]
+
+
+def test_a_folder_of_several_sets_reads_one_and_says_so(tmp_path):
+    write_casme2(tmp_path)
+    write_samm(tmp_path, samm_rows()[:3])
+    write_smic(tmp_path, names=["s1_ne_01"])
+    dataset = open_dataset(str(tmp_path))
+    assert (dataset.reader, len(dataset.clips)) == ("casme2", 4)
+    (note,) = dataset.notes
+    assert "also holds samm and smic: only casme2 is read" in note.text
+    (tmp_path / "CASME2-coding-20190701.xlsx").unlink()
+    assert len(open_dataset(str(tmp_path / "SAMM")).clips) == 3
+
+
+def test_sets_beside_each_other_keep_their_own_sheets(tmp_path):
+    write_casme2(tmp_path)
+    write_samm(tmp_path, samm_rows()[:3])
+    write_mmew(tmp_path)
+    counts = {"SAMM": 3, "CASME2_RAW_selected": 4, "MMEW": 3}
+    for folder, count in counts.items():
+        dataset = open_dataset(str(tmp_path / folder))
+        assert (len(dataset.clips), dataset.rejects) == (count, ())
 
 
 def test_two_datasets_of_one_name_are_refused(tmp_path):
