@@ -20,7 +20,8 @@ from pathlib import Path
 
 from mepipe.datasets.casme2_trees import COMPRESSED, find_sheet, find_tree, subject_name
 from mepipe.datasets.clip_trees import list_subjects
-from mepipe.datasets.coding import Coding, Found, dataset
+from mepipe.datasets.coded_dataset import Found, dataset
+from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import SheetForm
 from mepipe.datasets.model import Dataset
 from mepipe.datasets.sheets import read_table

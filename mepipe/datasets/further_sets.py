@@ -1,7 +1,7 @@
 """The readers of CASME, CAS(ME)3 part A, MMEW and DFME.
 
 Each is a description of its columns and its tree; what is common to them is in
-`mepipe.datasets.coding`.
+`mepipe.datasets.coded_dataset`.
 
 ::
 
@@ -41,7 +41,8 @@ from mepipe.datasets.clip_trees import (
     nested,
     plain,
 )
-from mepipe.datasets.coding import Coding, Found, dataset
+from mepipe.datasets.coded_dataset import Found, dataset
+from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import SheetForm, folders_around, matching_tables, one_table
 from mepipe.datasets.frames_on_disk import has_images, list_folder
 from mepipe.datasets.labels import VOCABULARY, normalise

@@ -21,9 +21,16 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from mepipe.datasets.clip_trees import Shape, folders_in, list_clips, list_subjects, locate_one
-from mepipe.datasets.clip_trees import nested as nested_shape
-from mepipe.datasets.coding import Coding, Found, dataset
+from mepipe.datasets.clip_trees import (
+    Shape,
+    folders_in,
+    list_clips,
+    list_subjects,
+    locate_one,
+    nested,
+)
+from mepipe.datasets.coded_dataset import Found, dataset
+from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import SheetForm, folders_around, one_table
 from mepipe.datasets.frames_on_disk import has_images, list_folder
 from mepipe.datasets.model import Dataset, Note
@@ -64,7 +71,7 @@ _SHAPE = Shape(
     "SAMM",
     "SAMM/006/006_1_2/006_05562.jpg",
     re.compile(r"samm(?!.*long).*"),
-    nested_shape(re.compile(r"[0-9]{1,3}"), re.compile(r"[0-9]{3}_[0-9]+_[0-9]+")),
+    nested(re.compile(r"[0-9]{1,3}"), re.compile(r"[0-9]{3}_[0-9]+_[0-9]+")),
 )
 _LONG_SHAPE = Shape(
     "SAMM Long Videos", "006_1/006_1_0001.jpg", re.compile(r"samm.*long.*|longvideos?"), _is_long

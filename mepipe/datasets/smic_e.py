@@ -24,7 +24,8 @@ from pathlib import Path
 from mepipe.datasets import labels
 from mepipe.datasets.annotation import parse_number
 from mepipe.datasets.clip_trees import Shape, list_subjects, locate_one, nested
-from mepipe.datasets.coding import Coding, Found, dataset
+from mepipe.datasets.coded_dataset import Found, dataset
+from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import SheetForm, folders_around, one_table
 from mepipe.datasets.model import Dataset, Note
 from mepipe.datasets.sheets import Row, Table

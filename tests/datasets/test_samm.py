@@ -1,8 +1,10 @@
 from collections import Counter
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lookalike_sets import SAMM_COUNTS, SAMM_HEADER, samm_rows, write_samm, write_samm_long
-from lookalikes import write_frames, write_xlsx
+from lookalikes import write_csv, write_frames, write_xlsx
 
 from mepipe.datasets.model import Mark
 from mepipe.datasets.samm import read, read_long
@@ -149,3 +151,42 @@ def test_long_videos(tmp_path):
     assert dataset.rejects == ()
     assert any("1 rows of" in text and "macro" in text for text in texts(dataset))
     assert "no row" in texts(dataset, "samm-long/007_3")[0]
+
+
+CELL = st.none() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(
+    ["006", "=A1+1", "/", "..", "Anger", "028_4_1", "1e5", "\u200b", "0", "-1"]
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 11), CELL), min_size=1, max_size=8
+    ),
+    copies=st.booleans(),
+)
+def test_whatever_the_cells_no_row_is_lost(tmp_path, changes, copies):
+    rows = [list(row) for row in samm_rows()[:4]]
+    if not (tmp_path / "SAMM").exists():
+        write_samm(tmp_path, samm_rows()[:4])
+    for row, column, cell in changes:
+        rows[row][column] = cell
+    rows += rows[:1] * copies
+    lines = [[c if c is None else str(c).replace("\0", "") for c in row] for row in rows]
+    (tmp_path / SHEET).unlink(missing_ok=True)
+    write_csv(tmp_path / "sheet.csv", [SAMM_HEADER, *lines])
+    try:
+        dataset = read(tmp_path, None)
+    except UsageError:
+        return
+    named = {(line[1] or "").strip() for line in lines}
+    reported = " ".join(
+        [clip.id for clip in dataset.clips]
+        + [reject.clip for reject in dataset.rejects]
+        + [note.text for note in dataset.notes]
+    )
+    ignored = any("rows without a Filename" in note.text for note in dataset.notes)
+    for name in named:
+        assert not name or name in reported or ignored
+    ids = [clip.id for clip in dataset.clips]
+    assert len(ids) == len(set(ids))

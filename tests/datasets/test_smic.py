@@ -187,6 +187,14 @@ def test_smic_e_rows_with_faults(tmp_path):
     assert len(dataset.clips) == 6
 
 
+def test_a_row_that_stands_twice_is_one(tmp_path):
+    rows = smic_e_rows()[1:3]
+    write_smic_e(tmp_path, [*rows, rows[0]])
+    dataset = smic_e.read(tmp_path, None)
+    assert [clip.id.partition("#")[2] for clip in dataset.clips] == ["1", "2", "1", "2", "3"]
+    assert sum("say the same" in note.text for note in dataset.notes) == 2
+
+
 def test_neither_reads_the_others_tree(tmp_path):
     write_smic(tmp_path / "a", names=["s1_ne_01"])
     write_smic_e(tmp_path / "b", smic_e_rows()[:2])
