@@ -36,7 +36,10 @@ _REQUIRED = {
     "offset": ("OffsetFrame", "Offset"),
     "emotion": ("Estimated Emotion", "Emotion"),
 }
-_OPTIONAL = {"action_units": ("Action Units", "AU", "AUs")}
+_OPTIONAL = {
+    "action_units": ("Action Units", "AU", "AUs"),
+    "objective_class": ("Objective Classes", "Objective Class"),
+}
 
 _Key = tuple[str, str]  # subject, clip name without case
 
@@ -197,4 +200,5 @@ def _clip(
         offset=key_frame("offset"),
         emotion=labels.normalise(amended.cells["emotion"]),
         action_units=row["action_units"],
+        objective_class=row["objective_class"],
     )

@@ -18,6 +18,7 @@ from mepipe.cache.keys import Json, object_key
 from mepipe.cache.pack import Pack, encode_pack
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
+from mepipe.datasets.action_units import parse_action_units
 from mepipe.datasets.labels import LabelScheme
 from mepipe.datasets.model import Note
 from mepipe.errors import DamageError
@@ -134,6 +135,7 @@ def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> d
         "frames": prepared.input.frames.count,
         "movement": spot["movement"],
         "au": clip.action_units,
+        "au_units": parse_action_units(clip.action_units).text,
         "object": outcome.stages["tensor"].digest,
     }
     for name in ("onset", "apex", "offset"):
