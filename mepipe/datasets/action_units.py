@@ -106,9 +106,7 @@ def _terms(cell: str) -> list[str]:
 def _term(term: str) -> list[ActionUnit] | None:
     """Return the units of one term; None if any part of it is none."""
     bare = term.replace("(", " ").replace(")", " ")
-    parts = [
-        part.strip() for joined in _JOINED.split(bare) for part in _ALTERNATIVES.split(joined)
-    ]
+    parts = [part.strip() for joined in _JOINED.split(bare) for part in _ALTERNATIVES.split(joined)]
     # What is bracketed together, or joined by "or", is only one way to see it.
     doubtful = "(" in term or ")" in term or _ALTERNATIVES.search(bare) is not None
     units = []

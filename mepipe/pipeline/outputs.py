@@ -116,7 +116,9 @@ def build_pack(
     if labels.classes_file:
         # What the file says decides, and where it lies is nobody's business.
         settings["labels"] = {
-            "classes": {f"{dataset}: {word}": label for (dataset, word), label in labels.of.items()}
+            "classes": {
+                f"{dataset}: {word}": label for (dataset, word), label in labels.words.items()
+            }
         }
     return Pack(rows, labels.classes, settings, {"mepipe": __version__, **libraries(names)})
 
@@ -129,8 +131,8 @@ def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> d
         "subject": clip.subject,
         "group": clip.group,
         "emotion": clip.emotion,
-        "label": labels.label(clip.dataset, clip.emotion) or "",
-        "y": labels.index(clip.dataset, clip.emotion),
+        "label": labels.label(clip) or "",
+        "y": labels.index(clip),
         "fps": prepared.input.timing.fps,
         "frames": prepared.input.frames.count,
         "movement": spot["movement"],

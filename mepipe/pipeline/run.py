@@ -149,9 +149,9 @@ class Run:
     def _most_folds(self) -> int:
         """Return the number of folds if every labelled clip turns out usable."""
         clips = [prepared.clip for prepared in self.prepared.clips]
-        labelled = [c for c in clips if c.group and self.labels.index(c.dataset, c.emotion) >= 0]
+        labelled = [clip for clip in clips if clip.group and self.labels.index(clip) >= 0]
         people = {clip.group for clip in labelled}
-        present = {self.labels.index(clip.dataset, clip.emotion) for clip in labelled}
+        present = {self.labels.index(clip) for clip in labelled}
         return len(people) * self.config.train.seeds if min(len(people), len(present)) > 1 else 0
 
     def save_indexes(self) -> None:
@@ -249,6 +249,7 @@ class Run:
         )
         report.notes = [
             *self.prepared.notes,
+            *self.labels.notes,
             *clip_notes(self.prepared.clips, plan.outcomes),
             *(
                 Note(None, f"{count} result(s) reused that other versions made: {what}")
