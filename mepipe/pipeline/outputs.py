@@ -101,8 +101,12 @@ def build_pack(
     outcomes: Mapping[str, ClipOutcome],
     labels: LabelScheme,
     config: Config,
+    corrections: Mapping[str, Mapping[str, object]],
 ) -> Pack:
-    """Return the rows of every clip that has a tensor, sorted by clip id."""
+    """Return the rows of every clip that has a tensor, sorted by clip id.
+
+    ``corrections`` are the values that the user's corrections changed, by clip.
+    """
     rows = [
         _row(prepared, outcomes[prepared.clip.id], labels)
         for prepared in sorted(clips, key=lambda prepared: prepared.clip.id)
@@ -113,8 +117,13 @@ def build_pack(
     settings = config.model_dump(
         mode="json", by_alias=True, include={"data", "labels", "face", "spot", "flow", "tensor"}
     )
+    # What files say decides, and where they lie is nobody's business.
+    settings["data"]["corrections"] = {
+        clip: dict(what)
+        for clip, what in sorted(corrections.items())
+        if what.get("exclude") or any(row["clip"] == clip for row in rows)
+    } or None
     if labels.classes_file:
-        # What the file says decides, and where it lies is nobody's business.
         settings["labels"] = {
             "classes": {
                 f"{dataset}: {word}": label for (dataset, word), label in labels.words.items()

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from mepipe.cache import disk
+from mepipe.cache.pack import Pack
 from mepipe.cache.records import new_run_id, write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
@@ -34,7 +35,7 @@ from mepipe.pipeline.outputs import (
 )
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan
-from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, prepare
+from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
 
@@ -62,7 +63,8 @@ class Run:
         progress: Progress,
     ) -> None:
         self.progress = progress
-        self.datasets = datasets
+        self.curated = curate(datasets, config.data)
+        self.datasets = datasets = self.curated.datasets
         self.config = config
         self.options = options
         # A device that is not there, or labels that cannot be, are told before any work.
@@ -124,7 +126,7 @@ class Run:
         pack, folds = StageCount("pack"), StageCount("classify")
         counts = (pack, folds) if self.options.until == "classify" else (pack,)
         waits = next((count.stage for count in plan.counts if count.compute), "")
-        rows = build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config)
+        rows = self._rows(plan)
         manifest = Manifest(self.options.out)
         if waits:
             pack.at_most, pack.reasons[f"waits for {waits}"] = 1, 1
@@ -145,6 +147,10 @@ class Run:
             if folds.compute:
                 folds.reasons["new, or settings changed"] = folds.compute
         return counts
+
+    def _rows(self, plan: Plan) -> Pack:
+        corrections = self.curated.corrections
+        return build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config, corrections)
 
     def _most_folds(self) -> int:
         """Return the number of folds if every labelled clip turns out usable."""
@@ -248,6 +254,7 @@ class Run:
             outcome.failure is None and last in outcome.stages for outcome in outcomes
         )
         report.notes = [
+            *self.curated.notes,
             *self.prepared.notes,
             *self.labels.notes,
             *clip_notes(self.prepared.clips, plan.outcomes),
@@ -281,7 +288,7 @@ class Run:
     def _pack(self, plan: Plan, report: RunReport, manifest: Manifest) -> None:
         started = time.perf_counter()
         for last_try in (False, True):
-            pack = build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config)
+            pack = self._rows(plan)
             key = pack_key(pack)
             report.features = self.options.out / FEATURES
             if manifest.is_current(FEATURES, key):
