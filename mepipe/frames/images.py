@@ -31,7 +31,7 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
     BadDataError
         If the file is empty, truncated, or no image.
     """
-    problem = _incomplete(data)
+    problem = incomplete(data)
     image = None
     if problem is None:
         import cv2
@@ -46,7 +46,7 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
     return np.asarray(image, dtype=np.uint8)
 
 
-def _incomplete(data: bytes) -> str | None:
+def incomplete(data: bytes) -> str | None:
     """Say what is missing of the file, or None.
 
     Some decoders fill the rest of a truncated JPEG with grey and say nothing.

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from mepipe.cache import disk
 from mepipe.cache.pack import Pack
@@ -16,11 +15,11 @@ from mepipe.cache.records import new_run_id, write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
-from mepipe.datasets.model import Dataset, Note, Video
-from mepipe.errors import BadDataError, DamageError, UnreadableInputError
+from mepipe.datasets.model import Dataset, Note
+from mepipe.errors import DamageError
 from mepipe.networks.pyramid import plan as plan_pyramid
 from mepipe.pipeline.history import record_content
-from mepipe.pipeline.index import DigestIndex, Entry, look_into_video
+from mepipe.pipeline.index import DigestIndex, Entry
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import (
     FEATURES,
@@ -36,6 +35,7 @@ from mepipe.pipeline.outputs import (
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan
 from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
+from mepipe.pipeline.videos import look_into_videos
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
 
@@ -78,33 +78,13 @@ class Run:
             dataset.name: DigestIndex(options.cache, dataset.root, rehash=options.rehash)
             for dataset in datasets
         }
-        self._look_into_videos()
+        look_into_videos(datasets, self.indexes, options.jobs, progress)
         self.prepared: Prepared = prepare(datasets, self.indexes, config)
         self.network = ""
         if options.until == "classify" and self._most_folds():
             # Kernels that cannot fit are told before hours of work, too.
             pyramid = plan_pyramid(config.tensor.size, config.model.kernels, config.model.position)
             self.network = pyramid.describe()
-
-    def _look_into_videos(self) -> None:
-        """Hash and count the videos that are not known yet, several at a time."""
-        owners: dict[Path, DigestIndex] = {}
-        for dataset in self.datasets:
-            index = self.indexes[dataset.name]
-            for clip in dataset.clips:
-                if isinstance(clip.source, Video) and not index.knows_video(clip.source.path):
-                    owners[clip.source.path] = index
-        if not owners:
-            return
-        self.progress.begin("videos", len(owners))
-        try:
-            for path, answer in run_tasks(_video_or_none, list(owners), self.options.jobs):
-                if isinstance(answer, Entry):
-                    owners[path].learn(path, answer)
-                self.progress.advance()
-        finally:
-            self.progress.end()
-            self.save_indexes()
 
     def plan(self) -> Plan:
         """Return what is stale and why. Computes nothing."""
@@ -311,14 +291,6 @@ class Run:
             report.computed["pack"] += 1
             report.seconds["pack"] += time.perf_counter() - started
             return
-
-
-def _video_or_none(path: Path) -> Entry | None:
-    """Look into a video; what is wrong with a bad one is told when its clip is prepared."""
-    try:
-        return look_into_video(path)
-    except (BadDataError, UnreadableInputError):
-        return None
 
 
 def _check_models() -> None:
