@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +84,10 @@ def _json(findings: Findings) -> dict[str, Any]:
         "subjects": findings.subjects,
         "labels": dict(findings.labels),
         "fps": findings.fps,
-        "problems": [asdict(problem) for problem in findings.problems],
+        "problems": [
+            {"clip": problem.clip, "problem": problem.problem, "handling": problem.handling}
+            for problem in findings.problems
+        ],
     }
 
 
@@ -109,7 +111,8 @@ def _print(findings: Findings) -> None:
         return
     click.echo(f"{len(findings.problems)} problem(s), and what a run does:")
     for problem in findings.problems:
-        click.echo(f"  {problem.clip or findings.dataset}: {problem.problem}")
+        where = f"{problem.clip}: " if problem.clip else ""
+        click.echo(f"  {where}{problem.problem}")
         click.echo(f"    -> {problem.handling}")
 
 

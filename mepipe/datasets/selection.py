@@ -123,7 +123,7 @@ def select(datasets: Sequence[Dataset], name: str | None) -> Chosen:
         outside = len(dataset.clips) - len(clips) + len(dataset.rejects) - len(rejects)
         if outside:
             notes.append(
-                Note(None, f"{dataset.name}: {outside} clip(s) are outside {name}", "left out")
+                Note(None, f"{outside} clip(s) of {dataset.name} are outside {name}", "left out")
             )
         kept.append(replace(dataset, clips=clips, rejects=rejects))
     if not any(dataset.clips or dataset.rejects for dataset in kept):
@@ -163,7 +163,8 @@ def _missing(name: str, part: Part, datasets: Sequence[Dataset]) -> list[Note]:
     ]
     wanted = sum(part.counts.values())
     if not clips and not rejects:
-        return [Note(None, f"{name} lacks {part.title} altogether ({wanted} clips)", "goes on")]
+        text = f"{name} lacks {part.title} altogether ({wanted} clips)"
+        return [Note(None, text, "the run goes on without it")]
     found = Counter(MEGC3.words[clip.emotion] for clip in clips)
     people = len({clip.group for clip in clips})
     if found == part.counts and people == part.subjects:
@@ -178,4 +179,4 @@ def _missing(name: str, part: Part, datasets: Sequence[Dataset]) -> list[Note]:
     text += f", {people} of {part.subjects} subjects" if people != part.subjects else ""
     if rejects:
         text += f"; of these clips it is not known whether they belong: {', '.join(rejects)}"
-    return [Note(None, text, "goes on without the rest")]
+    return [Note(None, text, "the run goes on with these")]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,26 +18,11 @@ from mepipe.datasets.corrections import template
 from mepipe.datasets.frames_on_disk import missing_runs
 from mepipe.datasets.labels import classify
 from mepipe.datasets.model import Dataset, Note
-from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
-from mepipe.frames import image_size
+from mepipe.pipeline.check_frames import frame_problems, shared_recordings
 from mepipe.pipeline.index import DigestIndex
-from mepipe.pipeline.model import Progress
-from mepipe.pipeline.prepare import PreparedClip, curate, prepare
+from mepipe.pipeline.model import Problem, Progress
+from mepipe.pipeline.prepare import curate, prepare
 from mepipe.pipeline.videos import look_into_videos
-from mepipe.stages import face, spot
-
-_SHOWN = 3
-_USED = "the clip is used"
-_LEFT_OUT = "the clip is left out"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong, of one clip or (None) of the dataset, and what becomes of it."""
-
-    clip: str | None
-    problem: str
-    handling: str
 
 
 @dataclass(frozen=True)
@@ -104,15 +88,15 @@ def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> 
     indexes = {dataset.name: index}
     look_into_videos(curated.datasets, indexes, os.cpu_count() or 1, progress)
     prepared = prepare(curated.datasets, indexes, config)
-    problems = [_left_out(f.clip, f.message, f.remedy) for f in prepared.failures]
+    problems = [Problem.left_out(f.clip, f.message, f.remedy) for f in prepared.failures]
     notes = (*curated.notes, *labels.notes, *prepared.notes)
     failed = {failure.clip for failure in prepared.failures}
     problems += [_noted(note, failed) for note in notes]
-    for clip, found in zip(prepared.clips, _frame_problems(prepared.clips, config), strict=True):
+    for clip, found in zip(prepared.clips, frame_problems(prepared.clips, config), strict=True):
         problems += found
-        if any(problem.handling.startswith(_LEFT_OUT) for problem in found):
+        if any(problem.fatal for problem in found):
             failed.add(clip.clip.id)
-    problems += _shared_recordings(prepared.clips, index)
+    problems += shared_recordings(prepared.clips, index)
     index.save()
     clips = [clip for part in curated.datasets for clip in part.clips]
     rejects = [reject for part in curated.datasets for reject in part.rejects]
@@ -141,120 +125,7 @@ def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> 
     )
 
 
-def _left_out(clip: str, problem: str, remedy: str) -> Problem:
-    return Problem(clip, problem, f"{_LEFT_OUT}. {remedy}" if remedy else _LEFT_OUT)
-
-
 def _noted(note: Note, failed: set[str]) -> Problem:
-    handling = note.handling or "said in notes.csv, nothing else"
-    if note.clip in failed:
-        handling = _LEFT_OUT
-    return Problem(note.clip, note.problem, handling)
-
-
-def _frame_problems(clips: Sequence[PreparedClip], config: Config) -> list[list[Problem]]:
-    """Return, for each clip, what is wrong with its image files."""
-    # Several threads: on a slow disk it is the waiting that counts.
-    with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(lambda clip: _problems_of_frames(clip, config), clips))
-
-
-def _problems_of_frames(prepared: PreparedClip, config: Config) -> list[Problem]:
-    frames = prepared.input.frames
-    if frames.is_video:
-        return []
-    sizes: dict[int, tuple[int, int]] = {}
-    bad: dict[int, MepipeError] = {}
-    for position, path in enumerate(map(str, frames.files)):
-        try:
-            sizes[position] = image_size(path)
-        except (BadDataError, UnreadableInputError) as error:
-            bad[position] = error
-    decoded, compared = _needed(prepared, config)
-    clip, problems = prepared.clip.id, []
-    if bad:
-        shown = [f"{frames.files[p].name}: {bad[p].message}" for p in list(bad)[:_SHOWN]]
-        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        text = f"{len(bad)} frame(s) cannot be used ({'; '.join(shown)}{more})"
-        needed = decoded & bad.keys()
-        remedy = next(iter(bad.values())).remedy
-        problems.append(
-            _left_out(clip, text, remedy)
-            if needed
-            else Problem(clip, text, f"{_USED}: nothing needs these frames")
-        )
-    if len(set(sizes.values())) > 1:
-        (usual, _), *others = Counter(sizes.values()).most_common()
-        odd = next(p for p in sizes if sizes[p] != usual)
-        text = (
-            f"frames of {len(others) + 1} sizes: most are {usual[0]} x {usual[1]} px, "
-            f"{frames.files[odd].name} is {sizes[odd][0]} x {sizes[odd][1]}"
-        )
-        mixed = len({sizes[p] for p in compared if p in sizes}) > 1
-        problems.append(
-            _left_out(clip, text, "Bring all frames to one size.")
-            if mixed
-            else Problem(clip, text, f"{_USED}: the frames that it needs are of one size")
-        )
-    return problems
-
-
-def _needed(prepared: PreparedClip, config: Config) -> tuple[set[int], set[int]]:
-    """Return the positions that are sure to be decoded, and those compared with each other."""
-    clip = prepared.input
-    searched = face.STAGE.frames(clip, config, {})
-    # Of the frames that may be searched for a face, only the first one surely is.
-    faces = searched if config.face.align == "per-frame" else searched[:1]
-    compared = set(spot.STAGE.frames(clip, config, {}))
-    if not compared:
-        compared = {mark.position for mark in (clip.onset, clip.apex) if mark}
-    return compared | set(faces), compared
-
-
-def _shared_recordings(clips: Sequence[PreparedClip], index: DigestIndex) -> list[Problem]:
-    """Return the clips of which a key frame stands under another person, too."""
-    # Only files of equal size can be equal: few are read where sizes differ.
-    by_size: dict[int, list[tuple[PreparedClip, Path]]] = defaultdict(list)
-    for prepared in clips:
-        for path in _key_files(prepared) if prepared.clip.group else ():
-            try:
-                by_size[os.stat(path).st_size].append((prepared, path))  # noqa: PTH116
-            except OSError:
-                continue  # told of by the look at every frame
-    owners: dict[str, dict[str, Path]] = defaultdict(dict)
-    people: dict[str, set[str]] = defaultdict(set)
-    for some in by_size.values():
-        if len({prepared.clip.group for prepared, _ in some}) < 2:
-            continue
-        for prepared, path in some:
-            try:
-                digest = index.digest(path)
-            except UnreadableInputError:
-                continue
-            owners[digest].setdefault(prepared.clip.id, path)
-            people[digest].add(prepared.clip.group)
-    found: dict[str, Problem] = {}
-    for digest, files in owners.items():
-        if len(people[digest]) < 2:
-            continue
-        (first, _), *others = files.items()
-        for clip, path in others:
-            found.setdefault(
-                clip,
-                Problem(
-                    clip,
-                    f"{path.name} is also in {first}, of another subject",
-                    "both clips are used; a recording under two persons ends a run without "
-                    "classifier results. Leave one out in the corrections",
-                ),
-            )
-    return list(found.values())
-
-
-def _key_files(prepared: PreparedClip) -> list[Path]:
-    clip = prepared.input
-    if clip.frames.is_video:
-        return [clip.frames.files[0]]
-    positions = {0, clip.frames.count - 1}
-    positions |= {mark.position for mark in (clip.onset, clip.apex) if mark}
-    return [clip.frames.files[position] for position in sorted(positions)]
+    if note.clip is not None and note.clip in failed:
+        return Problem.left_out(note.clip, note.problem)
+    return Problem(note.clip, note.problem, note.handling or "said in notes.csv, nothing else")

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from counts import CASME2_WORDS, SAMM_WORDS, counted
 
 from mepipe.datasets.labels import classify, normalise
 from mepipe.datasets.model import Clip, Dataset, Video
@@ -132,35 +133,6 @@ def test_scheme_that_is_not_there(tmp_path):
         classify([], "megc")
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         classify([], str(tmp_path / "none.toml"))
-
-
-CASME2_WORDS = {
-    "others": 99, "disgust": 63, "happiness": 32, "surprise": 28, "repression": 27, "sadness": 4,
-    "fear": 2,
-}  # fmt: skip
-SAMM_WORDS = {
-    "anger": 57, "happiness": 26, "others": 26, "surprise": 15, "contempt": 12, "disgust": 9,
-    "fear": 8, "sadness": 6,
-}  # fmt: skip
-
-
-def counted(name, words, named=()):
-    """A dataset with so many clips of each word; ``named`` are the ids of some of them."""
-    ids = iter(named)
-    every = [word for word, count in words.items() for _ in range(count)]
-    named_words = [word for _, word in named]
-    for word in named_words:
-        every.remove(word)
-    clips = [(f"{name}/sub99/EP{i}_1", word) for i, word in enumerate(every)] + list(ids)
-    return Dataset(
-        name,
-        name,
-        Path("data"),
-        tuple(
-            Clip(i, name, i.split("/")[1], i.rsplit("/", 1)[0], Video(Path("c")), emotion=word)
-            for i, word in clips
-        ),
-    )
 
 
 SURPRISES = [
