@@ -36,7 +36,12 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
     if problem is None:
         import cv2
 
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        # A broken image is told by our own error; OpenCV would say its piece as well.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        finally:
+            cv2.utils.logging.setLogLevel(level)
     if image is None:
         raise BadDataError(
             f"the frame is {problem or 'no image that can be decoded'}",
