@@ -24,6 +24,9 @@ from mepipe.pipeline.model import Problem, Progress
 from mepipe.pipeline.prepare import curate, prepare
 from mepipe.pipeline.videos import look_into_videos
 
+# Where a note's own words say what is done, or nothing is.
+_AS_SAID = "as said, and nothing else is changed"
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -128,4 +131,4 @@ def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> 
 def _noted(note: Note, failed: set[str]) -> Problem:
     if note.clip is not None and note.clip in failed:
         return Problem.left_out(note.clip, note.problem)
-    return Problem(note.clip, note.problem, note.handling or "said in notes.csv, nothing else")
+    return Problem(note.clip, note.problem, note.handling or _AS_SAID)
