@@ -34,6 +34,7 @@ ROW = {
     "offset_confidence": 1.0,
     "movement": True,
     "au": "R2+15",
+    "au_units": "R2;15",
     "object": "f" * 64,
 }
 OTHER = {**ROW, "clip": "a/s2/x", "y": -1, "label": "", "fps": None, "movement": False}

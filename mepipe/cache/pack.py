@@ -43,6 +43,7 @@ COLUMNS: Mapping[str, str] = {
     "offset_confidence": "float",
     "movement": "bool",
     "au": "text",
+    "au_units": "text",
     "object": "text",
 }
 

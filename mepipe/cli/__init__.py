@@ -10,6 +10,10 @@ from mepipe import __version__
 
 _COMMANDS = {
     "run": ("mepipe.cli.run", "Raw clips to cached features and leave-one-subject-out results."),
+    "check": (
+        "mepipe.cli.check",
+        "Say what a dataset holds, what is wrong, and what a run would do.",
+    ),
     "config": ("mepipe.cli.config", "Print every setting, resolved and commented, as TOML."),
     "doctor": ("mepipe.cli.doctor", "Print versions, conflicts, model files, device and disk."),
     "sample": ("mepipe.cli.sample", "Write a synthetic dataset with known truth."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mepipe.cli.choices import data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED
@@ -26,15 +27,7 @@ _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 @click.command()
 @click.argument("datasets", metavar="[NAME=]DATASET...", nargs=-1, required=True)
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml.")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="STAGE.KEY=VALUE",
-    help="Change a setting; may be repeated. `mepipe config` lists them.",
-)
-@click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept.")
+@data_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -59,6 +52,8 @@ def command(
     datasets: tuple[str, ...],
     config_file: Path | None,
     assignments: tuple[str, ...],
+    select: str | None,
+    corrections: Path | None,
     cache: Path | None,
     out: Path,
     until: str,
@@ -82,17 +77,17 @@ def command(
       mepipe run CASME2/
       mepipe run videos/ --until tensor
       mepipe run lab=videos/ CASME2/ --set tensor.size=56 --out results
+      mepipe run CASME2/ SMIC/ SAMM/ --select megc2019
     """
     started = time.monotonic()
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.location import cache_root
-        from mepipe.config import load_config
         from mepipe.datasets.registry import open_datasets
         from mepipe.pipeline.model import RunOptions, RunReport
         from mepipe.pipeline.run import Run
 
         ended_early.update(_json(RunReport(), 0.0))
-        config = load_config(config_file, assignments)
+        config = resolved_config(config_file, assignments, select, corrections)
         options = RunOptions(
             cache=cache_root(cache),
             out=out,

@@ -43,6 +43,12 @@ class DataSettings(Settings):
         description="the sheet's number of a video's first frame, where the dataset does not say "
         "it (CASME2_compressed); unset: key frames are found",
     )
+    select: str | None = Field(
+        None, description="only the clips of a named selection: megc2019; unset: all"
+    )
+    corrections: str | None = Field(
+        None, description="a corrections.csv that goes before the datasets; unset: none"
+    )
 
 
 class LabelSettings(Settings):
@@ -50,7 +56,8 @@ class LabelSettings(Settings):
 
     classes: str = Field(
         "megc3",
-        description="megc3 (negative, positive, surprise), emotion (the words), or a FILE.toml",
+        description="megc3 (negative, positive, surprise), emotion (the words), casme2-5 (also "
+        "casme2-246, -247, -249, -255), samm-5, objective (I to VII), or a FILE.toml",
     )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mepipe.datasets.model import Clip, Mark, MarkOrigin
+from mepipe.datasets.model import Clip, Mark, MarkOrigin, Note
 from mepipe.errors import EXIT_SOME_FAILED, BadDataError, MepipeError
 
 Field = Literal["onset", "apex", "offset"]
@@ -42,14 +42,19 @@ class KeyFrame:
 class Resolved:
     """What of an annotation can be used; None: not annotated, or not usable.
 
-    Those that are there obey onset < apex <= offset. ``notes`` says every
+    Those that are there obey onset < apex <= offset. ``findings`` holds every
     repair and every replaced frame.
     """
 
     onset: KeyFrame | None
     apex: KeyFrame | None
     offset: KeyFrame | None
-    notes: tuple[str, ...] = ()
+    findings: tuple[Note, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return tuple(finding.text for finding in self.findings)
 
 
 class DroppedError(MepipeError):
@@ -125,7 +130,7 @@ def resolve(
     broken |= _contradictions(stated, stated)
     _refuse(broken, marks, repair)
 
-    notes = []
+    notes: list[Note] = []
     frames: dict[Field, KeyFrame] = {}
     for field, number in stated.items():
         if field in broken:
@@ -135,8 +140,11 @@ def resolve(
         if found != number:
             _check_missing(field, number, abs(found - number), missing, max_missing)
             notes.append(
-                f"the {field} frame {number} is missing: frame {found}, "
-                f"{abs(found - number)} away, is used"
+                Note(
+                    clip.id,
+                    f"the {field} frame {number} is missing",
+                    f"frame {found}, {abs(found - number)} away, is used",
+                )
             )
         origin = marks[field]
         assert origin is not None
@@ -156,10 +164,14 @@ def resolve(
         verb = "is" if len(fields) == 1 else "are"
         middle_taken = all(field in frames for field in fields)
         what = "the middle of onset and offset" if middle_taken else "left to spotting"
-        notes.append(f"{reason}; the {' and '.join(fields)} {verb} {what}")
+        notes.append(Note(clip.id, reason, f"the {' and '.join(fields)} {verb} {what}"))
     apex, offset = frames.get("apex"), frames.get("offset")
     if apex and offset and apex.position == offset.position and apex.origin != "middle":
-        notes.append(f"the apex frame {apex.number} is also the offset: kept, but suspicious")
+        notes.append(
+            Note(
+                clip.id, f"the apex frame {apex.number} is also the offset", "kept, but suspicious"
+            )
+        )
     return Resolved(frames.get("onset"), apex, offset, tuple(notes))
 
 

@@ -22,7 +22,7 @@ from mepipe.datasets.casme2_trees import COMPRESSED, find_sheet, find_tree, subj
 from mepipe.datasets.clip_trees import list_subjects
 from mepipe.datasets.coded_dataset import Found, dataset
 from mepipe.datasets.coding import Coding
-from mepipe.datasets.coding_sheets import SheetForm
+from mepipe.datasets.coding_sheets import CODED, SheetForm
 from mepipe.datasets.model import Dataset
 from mepipe.datasets.sheets import read_table
 from mepipe.errors import UnreadableInputError, UsageError
@@ -40,7 +40,7 @@ _CODING = Coding(
             "offset": ("OffsetFrame", "Offset"),
             "emotion": ("Estimated Emotion", "Emotion"),
         },
-        optional={"action_units": ("Action Units", "AU", "AUs")},
+        optional=CODED,
     ),
     subject=subject_name,
     fps=200.0,

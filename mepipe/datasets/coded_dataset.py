@@ -136,6 +136,7 @@ def _clip(
         offset=key_frame("offset"),
         emotion=emotion,
         action_units=row["action_units"],
+        objective_class=row["objective_class"],
     )
 
 

@@ -11,6 +11,12 @@ from mepipe.datasets.model import Note
 from mepipe.datasets.sheets import Columns, Table, find_sheets, heading, read_table
 from mepipe.errors import UnreadableInputError, UsageError
 
+# What several sheets hold beside the columns that they must have.
+CODED = {
+    "action_units": ("Action Units", "AU", "AUs"),
+    "objective_class": ("Objective Classes", "Objective Class"),
+}
+
 
 @dataclass(frozen=True)
 class SheetForm:

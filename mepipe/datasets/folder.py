@@ -141,7 +141,7 @@ def _clip(
     subject, _ = key
     row = table.row(key) if table else {}
     if table and not row:
-        notes.append(Note(clip_id, f"has no row in {table.path.name}: unlabelled"))
+        notes.append(Note(clip_id, f"has no row in {table.path.name}", "unlabelled"))
     emotion = labels.normalise(row.get("emotion", ""))
     if emotion and not subject:
         notes.append(
@@ -154,7 +154,7 @@ def _clip(
         emotion = ""
     fps = _rate(row.get("fps", ""))
     if row.get("fps") and fps is None:
-        notes.append(Note(clip_id, f"the fps {row['fps']!r} is no rate: not used"))
+        notes.append(Note(clip_id, f"the fps {row['fps']!r} is no rate", "not used"))
     return Clip(
         id=clip_id,
         dataset=name,
@@ -215,7 +215,7 @@ def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Disk) -> N
             disk.sources[subject, path.stem].append((path, Video(path)))
         elif suffix in _UNREAD_VIDEOS:
             disk.notes.append(
-                Note(None, f"{path}: {suffix} videos are not read. Convert it to mkv or mp4")
+                Note(None, f"{path}: {suffix} videos are not read", "convert it to mkv or mp4")
             )
     disk.notes += _unnameable(folder, listing.unnameable)
 
@@ -224,7 +224,7 @@ def _list_subject(folder: Path, disk: _Disk) -> None:
     try:
         listing = list_folder(folder)
     except UnreadableInputError as error:
-        disk.notes.append(Note(None, f"{error.message}: its clips are not used"))
+        disk.notes.append(Note(None, error.message, "its clips are not used"))
         return
     _list_videos(folder, folder.name, listing, disk)
     if has_images(listing):
@@ -246,12 +246,12 @@ def _list_subject(folder: Path, disk: _Disk) -> None:
                     f"Give the folder above the subjects, for example: mepipe run {folder}",
                 )
             if inside.folders and not has_images(inside):
-                disk.notes.append(Note(None, f"{path} holds folders, no frames: not used"))
+                disk.notes.append(Note(None, f"{path} holds folders, no frames", "not used"))
                 continue
             frames = frames_among(path, inside)
             source = frames.images
             disk.notes += [
-                Note(None, f"{path / file} has no frame number: not used")
+                Note(None, f"{path / file} has no frame number", "not used")
                 for file in frames.unnumbered
             ]
         except (BadDataError, UnreadableInputError) as error:
@@ -264,4 +264,4 @@ def _has_videos(listing: Listing) -> bool:
 
 
 def _unnameable(folder: Path, names: Iterable[str]) -> list[Note]:
-    return [Note(None, f"{folder}: {name} is no UTF-8 name: not used") for name in names]
+    return [Note(None, f"{folder}: {name} is no UTF-8 name", "not used") for name in names]

@@ -43,7 +43,13 @@ from mepipe.datasets.clip_trees import (
 )
 from mepipe.datasets.coded_dataset import Found, dataset
 from mepipe.datasets.coding import Coding
-from mepipe.datasets.coding_sheets import SheetForm, folders_around, matching_tables, one_table
+from mepipe.datasets.coding_sheets import (
+    CODED,
+    SheetForm,
+    folders_around,
+    matching_tables,
+    one_table,
+)
 from mepipe.datasets.frames_on_disk import has_images, list_folder
 from mepipe.datasets.labels import VOCABULARY, normalise
 from mepipe.datasets.model import Dataset, Note, NotRecognisedError
@@ -56,7 +62,6 @@ _WHO_AND_WHERE = {
     "offset": ("OffsetFrame", "OffsetF", "Offset"),
 }
 _APEX = {"apex": ("ApexFrame", "ApexF", "Apex")}
-_ACTION_UNITS = {"action_units": ("Action Units", "AU", "AUs")}
 
 
 def _numbered(pattern: str, form: str) -> Callable[[str], str | None]:
@@ -76,7 +81,7 @@ _CASME = Coding(
     sheet=SheetForm(
         "casme.xlsx",
         required={**_WHO_AND_WHERE, "apex": ("ApexF1",), "emotion": ("Emotion",)},
-        optional={"second_apex": ("ApexF2",), **_ACTION_UNITS},
+        optional={"second_apex": ("ApexF2",), **CODED},
     ),
     subject=casme_subject,
     fps=60.0,
@@ -95,10 +100,10 @@ _CASME3 = Coding(
         required={
             **_WHO_AND_WHERE,
             **_APEX,
-            "objective": ("Objective class", "Objective classes"),
+            "objective_class": ("Objective class", "Objective classes"),
             "emotion": ("emotion",),
         },
-        optional=_ACTION_UNITS,
+        optional={"action_units": CODED["action_units"]},
     ),
     subject=_numbered(r"(?:spNO\.)?", "spNO.{}"),
     fps=30.0,
@@ -117,7 +122,7 @@ _MMEW = Coding(
     sheet=SheetForm(
         "MMEW_Micro_Exp.xlsx",
         required={**_WHO_AND_WHERE, **_APEX, "emotion": ("Estimated Emotion", "Emotion")},
-        optional=_ACTION_UNITS,
+        optional=CODED,
         foreign=("Objective Classes", "EmotionId", "Inducement Code"),
     ),
     subject=_numbered(r"(?:s|sub)?", "s{:02d}"),
@@ -137,7 +142,7 @@ _DFME = Coding(
             "emotion_id": ("EmotionId",),
             "fps": ("Fps",),
         },
-        optional=_ACTION_UNITS,
+        optional=CODED,
     ),
     subject=_numbered(r"(?:sub)?", "sub{:04d}"),
     folder=lambda subject, clip: clip,

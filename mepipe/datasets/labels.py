@@ -1,6 +1,7 @@
 """Emotion words and the classes they become, as data.
 
-A scheme is ``megc3`` (default), ``emotion``, or the user's own TOML file::
+A scheme is one of `mepipe.datasets.schemes` (``megc3`` by default), or the user's own
+TOML file::
 
     classes = ["negative", "positive"]   # optional: the order of the classes
 
@@ -18,10 +19,11 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from mepipe.datasets.model import Dataset
+from mepipe.datasets.model import Clip, Dataset, Note
+from mepipe.datasets.schemes import SCHEMES, Scheme, objective_class
 from mepipe.errors import UsageError
 
 SYNONYMS: Mapping[str, str] = {"happy": "happiness", "sad": "sadness", "other": "others"}
@@ -45,61 +47,28 @@ VOCABULARY: frozenset[str] = frozenset(
 
 
 @dataclass(frozen=True)
-class Scheme:
-    """How words become classes.
-
-    ``outside`` names, for a reader, words that its sets leave out although
-    ``words`` has a class for them. ``own_words`` says that a dataset with the
-    user's own words keeps these as its classes.
-    """
-
-    classes: tuple[str, ...]
-    words: Mapping[str, str]
-    outside: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    own_words: bool = False
-
-
-MEGC3 = Scheme(
-    classes=("negative", "positive", "surprise"),
-    words={
-        "negative": "negative",
-        "repression": "negative",
-        "anger": "negative",
-        "contempt": "negative",
-        "disgust": "negative",
-        "fear": "negative",
-        "sadness": "negative",
-        "positive": "positive",
-        "happiness": "positive",
-        "surprise": "surprise",
-    },
-    # The composite's CASME II part counts disgust and repression only.
-    outside={"casme2": frozenset({"fear", "sadness"})},
-    own_words=True,
-)
-
-SCHEMES: Mapping[str, Scheme | None] = {"megc3": MEGC3, "emotion": None}
-
-
-@dataclass(frozen=True)
 class LabelScheme:
-    """The classes of a run and the class of every word that occurs in it.
+    """The classes of a run and the class of every clip in it.
 
-    ``of`` maps (dataset name, emotion word) to a class, or to None where the
-    word is outside the classes. ``classes_file`` says that the user's file decided.
+    ``of`` maps the id of each clip that has a class to it. ``words`` maps
+    (dataset name, word) to a class, or to None where the word is outside the
+    classes. ``classes_file`` says that the user's file decided; ``notes`` say
+    what a named list lacks.
     """
 
     classes: tuple[str, ...]
-    of: Mapping[tuple[str, str], str | None]
+    of: Mapping[str, str]
+    words: Mapping[tuple[str, str], str | None]
     classes_file: bool = False
+    notes: tuple[Note, ...] = ()
 
-    def label(self, dataset: str, word: str) -> str | None:
-        """Return the class of a clip's emotion word; None without one."""
-        return self.of[dataset, word] if word else None
+    def label(self, clip: Clip) -> str | None:
+        """Return the class of a clip; None without one."""
+        return self.of.get(clip.id)
 
-    def index(self, dataset: str, word: str) -> int:
-        """Return the position of the class in ``classes``; -1 without one."""
-        label = self.label(dataset, word)
+    def index(self, clip: Clip) -> int:
+        """Return the position of a clip's class in ``classes``; -1 without one."""
+        label = self.label(clip)
         return -1 if label is None else self.classes.index(label)
 
 
@@ -116,44 +85,80 @@ def unknown_word(word: str) -> str:
 
 
 def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
-    """Give every emotion word of the datasets its class.
+    """Give every clip of the datasets its class.
 
     Parameters
     ----------
     datasets
         The datasets of a run.
     scheme
-        ``megc3``, ``emotion`` or the path of a TOML file.
+        A name of `SCHEMES`, or the path of a TOML file.
 
     Raises
     ------
     UsageError
-        If the scheme is unknown or its file is wrong, or a dataset of the
-        field's vocabulary holds a word outside it.
+        If the scheme is unknown or its file is wrong, no clip has what it
+        goes by, or a dataset of the field's vocabulary holds a word outside it.
     """
-    words = {d.name: {c.emotion for c in d.clips if c.emotion} for d in datasets}
     for dataset in datasets:
         if not dataset.own_words:
             _check_vocabulary(dataset)
-    everything = set().union(*words.values())
+    everything = {clip.emotion for dataset in datasets for clip in dataset.clips if clip.emotion}
     chosen = _scheme(scheme, everything)
     if chosen is None:
-        return LabelScheme(
-            tuple(sorted(everything)),
-            {(name, word): word for name, some in words.items() for word in some},
+        same = {word: word for word in sorted(everything)}
+        chosen = Scheme(tuple(same), same)
+    words = {
+        (dataset.name, word): _class_of_word(chosen, dataset, word)
+        for dataset in datasets
+        for word in sorted({_word(chosen, clip) for clip in dataset.clips} - {""})
+    }
+    if not words and chosen.by == "objective_class":
+        raise UsageError(
+            f"labels.classes = {scheme}: no clip has an objective class",
+            "The sheets need a column 'Objective Classes' with I to VII or 1 to 7.",
         )
-    of: dict[tuple[str, str], str | None] = {}
-    for dataset in datasets:
-        outside = chosen.outside.get(dataset.reader, frozenset())
-        for word in words[dataset.name]:
-            if dataset.own_words and chosen.own_words:
-                of[dataset.name, word] = word
-            else:
-                of[dataset.name, word] = None if word in outside else chosen.words.get(word)
-    own = sorted({w for d in datasets if d.own_words and chosen.own_words for w in words[d.name]})
+    of = {
+        clip.id: label
+        for dataset in datasets
+        for clip in dataset.clips
+        if (label := words.get((dataset.name, _word(chosen, clip)))) is not None
+        and clip.id not in chosen.without
+    }
+    own = sorted({w for d in datasets if d.own_words and chosen.own_words for n, w in words
+                  if n == d.name})  # fmt: skip
     only_own = chosen.own_words and bool(own) and all(d.own_words for d in datasets)
     classes = () if only_own else chosen.classes
-    return LabelScheme(tuple(dict.fromkeys((*classes, *own))), of, scheme not in SCHEMES)
+    return LabelScheme(
+        tuple(dict.fromkeys((*classes, *own))),
+        of,
+        words,
+        scheme not in SCHEMES,
+        tuple(_lacking(scheme, chosen, of)),
+    )
+
+
+def _word(scheme: Scheme, clip: Clip) -> str:
+    """Return what of a clip decides its class; empty if it has none."""
+    return objective_class(clip.objective_class) if scheme.by != "emotion" else clip.emotion
+
+
+def _class_of_word(scheme: Scheme, dataset: Dataset, word: str) -> str | None:
+    if dataset.own_words and scheme.own_words:
+        return word
+    outside = scheme.outside.get(dataset.reader, frozenset())
+    return None if word in outside else scheme.words.get(word)
+
+
+def _lacking(name: str, scheme: Scheme, of: Mapping[str, str]) -> list[Note]:
+    return [
+        Note(
+            None,
+            f"{name} has a clip {clip} that is not here",
+            "the list lacks it. Where its frames are on disk, add its row to a copy of the sheet",
+        )
+        for clip in sorted(scheme.needs - of.keys())
+    ]
 
 
 def _check_vocabulary(dataset: Dataset) -> None:

@@ -76,8 +76,11 @@ class Clip:
         None where the dataset does not annotate them.
     emotion
         Normalised word (`mepipe.datasets.labels.normalise`), empty if unlabelled.
-    action_units
-        The raw text of the dataset's cell.
+    action_units, objective_class
+        The raw text of the dataset's cells.
+    face_box
+        x0, y0, x1, y1 in px of the frame, where a correction says where the
+        face is; None: it is looked for.
     """
 
     id: str
@@ -91,6 +94,8 @@ class Clip:
     offset: Mark | None = None
     emotion: str = ""
     action_units: str = ""
+    objective_class: str = ""
+    face_box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,20 @@ class Reject:
 
 @dataclass(frozen=True)
 class Note:
-    """Something the user should know, of one clip or (None) of the dataset."""
+    """Something the user should know, of one clip or (None) of the dataset.
+
+    ``handling`` is what mepipe does about it; empty where the problem's own words
+    say so, or where nothing is done.
+    """
 
     clip: str | None
-    text: str
+    problem: str
+    handling: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both in one line."""
+        return f"{self.problem}: {self.handling}" if self.handling else self.problem
 
 
 @dataclass(frozen=True)

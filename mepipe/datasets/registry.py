@@ -12,6 +12,7 @@ first that recognises the tree reads it.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -80,18 +81,25 @@ def parse_spec(spec: str) -> tuple[str | None, Path]:
     return None, _existing(spec)
 
 
-def open_dataset(spec: str) -> Dataset:
+def open_dataset(spec: str, reader: str | None = None) -> Dataset:
     """Read the dataset at ``[NAME=]PATH``.
+
+    Parameters
+    ----------
+    spec
+        Where it is.
+    reader
+        The name of the only reader to ask; None: all, until one recognises it.
 
     Raises
     ------
     UsageError
         If there is nothing, no reader recognises it, or the one that does
-        cannot read it as a whole.
+        cannot read it as a whole; or there is no such reader.
     """
     name, root = parse_spec(spec)
     looked_for = []
-    asked = readers()
+    asked = readers() if reader is None else (_reader(reader),)
     for index, entry in enumerate(asked):
         try:
             dataset: Dataset = entry.load()(root, name)
@@ -125,6 +133,17 @@ def _with_others_noted(dataset: Dataset, others: Sequence[EntryPoint]) -> Datase
         "each of them the folder of its own"
     )
     return replace(dataset, notes=(*dataset.notes, Note(None, text)))
+
+
+def _reader(name: str) -> EntryPoint:
+    known = {entry.name: entry for entry in readers()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UsageError(
+            f"there is no reader {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""),
+            f"Known are: {', '.join(known)}.",
+        )
+    return known[name]
 
 
 def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:

@@ -31,7 +31,7 @@ from mepipe.datasets.clip_trees import (
 )
 from mepipe.datasets.coded_dataset import Found, dataset
 from mepipe.datasets.coding import Coding
-from mepipe.datasets.coding_sheets import SheetForm, folders_around, one_table
+from mepipe.datasets.coding_sheets import CODED, SheetForm, folders_around, one_table
 from mepipe.datasets.frames_on_disk import has_images, list_folder
 from mepipe.datasets.model import Dataset, Note
 from mepipe.datasets.sheets import Table
@@ -48,7 +48,6 @@ _COLUMNS = {
     "apex": ("Apex Frame", "Apex"),
     "offset": ("Offset Frame", "Offset"),
 }
-_ACTION_UNITS = {"action_units": ("Action Units", "AU", "AUs")}
 
 
 def subject_name(text: str) -> str | None:
@@ -82,7 +81,7 @@ _CODING = Coding(
     sheet=SheetForm(
         "SAMM_Micro_FACS_Codes_v2.xlsx",
         required={**_COLUMNS, "emotion": ("Estimated Emotion", "Emotion")},
-        optional=_ACTION_UNITS,
+        optional=CODED,
         foreign=("Type",),
     ),
     subject=subject_name,
@@ -94,7 +93,7 @@ _LONG_CODING = Coding(
     sheet=SheetForm(
         "SAMM_LongVideos.xlsx",
         required={**_COLUMNS, "type": ("Type",)},
-        optional=_ACTION_UNITS,
+        optional=CODED,
     ),
     subject=subject_name,
     fps=200.0,

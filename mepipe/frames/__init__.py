@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mepipe.frames.headers import image_size
 from mepipe.frames.images import decode_image
 from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable
 from mepipe.frames.video import VideoFacts, probe_video, video_frames
@@ -12,6 +13,7 @@ __all__ = [
     "Timing",
     "VideoFacts",
     "decode_image",
+    "image_size",
     "probe_video",
     "readable",
     "video_frames",

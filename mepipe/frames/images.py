@@ -31,12 +31,17 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
     BadDataError
         If the file is empty, truncated, or no image.
     """
-    problem = _incomplete(data)
+    problem = incomplete(data)
     image = None
     if problem is None:
         import cv2
 
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        # A broken image is told by our own error; OpenCV would say its piece as well.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        finally:
+            cv2.utils.logging.setLogLevel(level)
     if image is None:
         raise BadDataError(
             f"the frame is {problem or 'no image that can be decoded'}",
@@ -46,7 +51,7 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
     return np.asarray(image, dtype=np.uint8)
 
 
-def _incomplete(data: bytes) -> str | None:
+def incomplete(data: bytes) -> str | None:
     """Say what is missing of the file, or None.
 
     Some decoders fill the rest of a truncated JPEG with grey and say nothing.

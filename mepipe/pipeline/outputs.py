@@ -18,6 +18,7 @@ from mepipe.cache.keys import Json, object_key
 from mepipe.cache.pack import Pack, encode_pack
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
+from mepipe.datasets.action_units import parse_action_units
 from mepipe.datasets.labels import LabelScheme
 from mepipe.datasets.model import Note
 from mepipe.errors import DamageError
@@ -100,8 +101,12 @@ def build_pack(
     outcomes: Mapping[str, ClipOutcome],
     labels: LabelScheme,
     config: Config,
+    corrections: Mapping[str, Mapping[str, object]],
 ) -> Pack:
-    """Return the rows of every clip that has a tensor, sorted by clip id."""
+    """Return the rows of every clip that has a tensor, sorted by clip id.
+
+    ``corrections`` are the values that the user's corrections changed, by clip.
+    """
     rows = [
         _row(prepared, outcomes[prepared.clip.id], labels)
         for prepared in sorted(clips, key=lambda prepared: prepared.clip.id)
@@ -112,10 +117,17 @@ def build_pack(
     settings = config.model_dump(
         mode="json", by_alias=True, include={"data", "labels", "face", "spot", "flow", "tensor"}
     )
+    # What files say decides, and where they lie is nobody's business.
+    settings["data"]["corrections"] = {
+        clip: dict(what)
+        for clip, what in sorted(corrections.items())
+        if what.get("exclude") or any(row["clip"] == clip for row in rows)
+    } or None
     if labels.classes_file:
-        # What the file says decides, and where it lies is nobody's business.
         settings["labels"] = {
-            "classes": {f"{dataset}: {word}": label for (dataset, word), label in labels.of.items()}
+            "classes": {
+                f"{dataset}: {word}": label for (dataset, word), label in labels.words.items()
+            }
         }
     return Pack(rows, labels.classes, settings, {"mepipe": __version__, **libraries(names)})
 
@@ -128,12 +140,13 @@ def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> d
         "subject": clip.subject,
         "group": clip.group,
         "emotion": clip.emotion,
-        "label": labels.label(clip.dataset, clip.emotion) or "",
-        "y": labels.index(clip.dataset, clip.emotion),
+        "label": labels.label(clip) or "",
+        "y": labels.index(clip),
         "fps": prepared.input.timing.fps,
         "frames": prepared.input.frames.count,
         "movement": spot["movement"],
         "au": clip.action_units,
+        "au_units": parse_action_units(clip.action_units).text,
         "object": outcome.stages["tensor"].digest,
     }
     for name in ("onset", "apex", "offset"):

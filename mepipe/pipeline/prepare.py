@@ -7,19 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mepipe.config.settings import Config, DataSettings
+from mepipe.datasets.action_units import parse_action_units
 from mepipe.datasets.annotation import DroppedError, KeyFrame, resolve
+from mepipe.datasets.corrections import correct
 from mepipe.datasets.frames_on_disk import missing_runs
-from mepipe.datasets.model import Clip, Dataset, Note, Video
+from mepipe.datasets.model import Clip, Dataset, Mark, Note, Video
+from mepipe.datasets.selection import select
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
 from mepipe.frames import FrameReader, Timing
 from mepipe.pipeline.index import DigestIndex
 from mepipe.stages import ClipInput
-
-_UNNUMBERED = (
-    "{}: from which of the sheet's frame numbers its {} videos begin is not known: their "
-    "annotated onsets, apices and offsets are not used, they are found in the frames. If you "
-    "know it, give it with --set data.first_number=N"
-)
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,7 @@ class ClipTask:
     onset: KeyFrame | None
     apex: KeyFrame | None
     offset: KeyFrame | None
+    face_box: tuple[int, int, int, int] | None
     digests: Mapping[str, str]
 
     def open(self) -> ClipInput:
@@ -60,7 +58,7 @@ class ClipTask:
         reader = FrameReader(
             self.files, self.count, self.is_video, lambda path: self.digests.get(str(path))
         )
-        return ClipInput(reader, self.timing, self.onset, self.apex, self.offset)
+        return ClipInput(reader, self.timing, self.onset, self.apex, self.offset, self.face_box)
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class PreparedClip:
     clip: Clip
     input: ClipInput
     numbers: Sequence[int]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def task(self) -> ClipTask:
         """Return the task of this clip, with the digests read so far."""
@@ -84,6 +82,7 @@ class PreparedClip:
             self.input.onset,
             self.input.apex,
             self.input.offset,
+            self.input.face_box,
             frames.known(),
         )
 
@@ -95,6 +94,32 @@ class Prepared:
     clips: tuple[PreparedClip, ...]
     failures: tuple[Failure, ...]
     notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Curated:
+    """The datasets as the user corrected them and chose from them.
+
+    ``corrections`` holds the values that corrections changed, by clip.
+    """
+
+    datasets: tuple[Dataset, ...]
+    corrections: Mapping[str, Mapping[str, object]]
+    notes: tuple[Note, ...]
+
+
+def curate(datasets: Sequence[Dataset], settings: DataSettings) -> Curated:
+    """Apply the user's corrections, then the selection.
+
+    Raises
+    ------
+    UsageError
+        As `correct` and `select`.
+    """
+    path = Path(settings.corrections).expanduser() if settings.corrections else None
+    corrected = correct(datasets, path)
+    chosen = select(corrected.datasets, settings.select or None)
+    return Curated(chosen.datasets, corrected.changes, corrected.notes + chosen.notes)
 
 
 def prepare(
@@ -127,10 +152,10 @@ def prepare(
                 failures.append(Failure.of(clip.id, "dataset", error))
                 continue
             clips.append(prepared)
-            notes += [Note(clip.id, text) for text in prepared.notes]
+            notes += prepared.notes
         unnumbered = sum(_is_unnumbered(clip, config.data) for clip in dataset.clips)
         if unnumbered:
-            notes.append(Note(None, _UNNUMBERED.format(dataset.name, unnumbered)))
+            notes.append(_unnumbered(dataset.name, unnumbered))
     clips.sort(key=lambda prepared: prepared.clip.id)
     failures.sort(key=lambda failure: failure.clip)
     return Prepared(tuple(clips), tuple(failures), tuple(notes))
@@ -138,10 +163,23 @@ def prepare(
 
 def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> PreparedClip:
     numbers: Sequence[int]
-    notes: tuple[str, ...] = ()
+    notes = [
+        Note(
+            clip.id,
+            f"action units {clip.action_units!r}: {part!r} is none that is known",
+            "kept in the raw text only",
+        )
+        for part in parse_action_units(clip.action_units).unparsed
+    ]
     times_ms = None
     if _is_unnumbered(clip, settings):
-        clip = replace(clip, onset=None, apex=None, offset=None)
+        # A correction of the user's own counts the video's frames; the sheet does not.
+        clip = replace(
+            clip,
+            onset=_if_corrected(clip.onset),
+            apex=_if_corrected(clip.apex),
+            offset=_if_corrected(clip.offset),
+        )
     if isinstance(clip.source, Video):
         files: tuple[Path, ...] = (clip.source.path,)
         try:
@@ -153,19 +191,22 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
         fps = clip.fps or facts.fps or settings.fps
         times_ms = facts.times_ms if clip.fps is None else None
         if facts.declared > facts.count:
-            notes += (
-                f"the video's header promises {facts.declared} frames, {facts.count} decode: "
-                "those are used",
-            )
+            promise = f"the video's header promises {facts.declared} frames, {facts.count} decode"
+            notes.append(Note(clip.id, promise, "those are used"))
     else:
         files = tuple(clip.source.folder / name for name in clip.source.names)
         numbers, fps = clip.source.numbers, clip.fps or settings.fps
         missing = missing_runs(numbers)
         if missing:
-            notes += (_missing_text(missing),)
+            notes.append(_missing_frames(clip.id, missing))
             if fps is not None:
                 # The frames that are there were taken when their numbers say.
                 times_ms = tuple((n - numbers[0]) * 1000.0 / fps for n in numbers)
+    if len(numbers) == 1:
+        raise BadDataError(
+            "the clip has one frame only: there is no motion in it",
+            "Restore its other frames, or leave it out.",
+        )
     resolved = resolve(
         clip,
         numbers,
@@ -177,9 +218,22 @@ def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Pre
     timing = Timing(fps, times_ms)
     return PreparedClip(
         clip,
-        ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset),
+        ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset, clip.face_box),
         numbers,
-        notes + resolved.notes,
+        (*notes, *resolved.findings),
+    )
+
+
+def _if_corrected(mark: Mark | None) -> Mark | None:
+    return mark if mark is not None and mark.origin == "correction" else None
+
+
+def _unnumbered(dataset: str, videos: int) -> Note:
+    return Note(
+        None,
+        f"{dataset}: the sheet's number of the first frame of its {videos} videos is not known",
+        "annotated onsets, apices and offsets are not used but found in the frames. If you know "
+        "it, give it with --set data.first_number=N",
     )
 
 
@@ -189,11 +243,12 @@ def _is_unnumbered(clip: Clip, settings: DataSettings) -> bool:
     return isinstance(source, Video) and not source.numbered and settings.first_number is None
 
 
-def _missing_text(runs: Sequence[tuple[int, int]]) -> str:
+def _missing_frames(clip: str, runs: Sequence[tuple[int, int]]) -> Note:
     shown = [f"{a} to {b}" if a < b else str(a) for a, b in runs[:3]]
     more = ", ..." if len(runs) > len(shown) else ""
     total = sum(b - a + 1 for a, b in runs)
-    return (
-        f"{total} frame(s) missing within the clip ({', '.join(shown)}{more}): "
-        "times follow the frame numbers"
+    return Note(
+        clip,
+        f"{total} frame(s) missing within the clip ({', '.join(shown)}{more})",
+        "times follow the frame numbers",
     )

@@ -11,6 +11,7 @@ from mepipe.cache.records import compact
 from mepipe.stages import Stage
 
 _INPUT_NAMES = {
+    "box": "face box corrected",
     "frames": "input changed",
     "timing": "frames per second changed",
     "count": "number of frames changed",

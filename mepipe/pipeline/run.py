@@ -8,18 +8,18 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from mepipe.cache import disk
+from mepipe.cache.pack import Pack
 from mepipe.cache.records import new_run_id, write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
-from mepipe.datasets.model import Dataset, Note, Video
-from mepipe.errors import BadDataError, DamageError, UnreadableInputError
+from mepipe.datasets.model import Dataset, Note
+from mepipe.errors import DamageError
 from mepipe.networks.pyramid import plan as plan_pyramid
 from mepipe.pipeline.history import record_content
-from mepipe.pipeline.index import DigestIndex, Entry, look_into_video
+from mepipe.pipeline.index import DigestIndex, Entry
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import (
     FEATURES,
@@ -34,7 +34,8 @@ from mepipe.pipeline.outputs import (
 )
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan
-from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, prepare
+from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
+from mepipe.pipeline.videos import look_into_videos
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
 
@@ -62,7 +63,8 @@ class Run:
         progress: Progress,
     ) -> None:
         self.progress = progress
-        self.datasets = datasets
+        self.curated = curate(datasets, config.data)
+        self.datasets = datasets = self.curated.datasets
         self.config = config
         self.options = options
         # A device that is not there, or labels that cannot be, are told before any work.
@@ -76,33 +78,13 @@ class Run:
             dataset.name: DigestIndex(options.cache, dataset.root, rehash=options.rehash)
             for dataset in datasets
         }
-        self._look_into_videos()
+        look_into_videos(datasets, self.indexes, options.jobs, progress)
         self.prepared: Prepared = prepare(datasets, self.indexes, config)
         self.network = ""
         if options.until == "classify" and self._most_folds():
             # Kernels that cannot fit are told before hours of work, too.
             pyramid = plan_pyramid(config.tensor.size, config.model.kernels, config.model.position)
             self.network = pyramid.describe()
-
-    def _look_into_videos(self) -> None:
-        """Hash and count the videos that are not known yet, several at a time."""
-        owners: dict[Path, DigestIndex] = {}
-        for dataset in self.datasets:
-            index = self.indexes[dataset.name]
-            for clip in dataset.clips:
-                if isinstance(clip.source, Video) and not index.knows_video(clip.source.path):
-                    owners[clip.source.path] = index
-        if not owners:
-            return
-        self.progress.begin("videos", len(owners))
-        try:
-            for path, answer in run_tasks(_video_or_none, list(owners), self.options.jobs):
-                if isinstance(answer, Entry):
-                    owners[path].learn(path, answer)
-                self.progress.advance()
-        finally:
-            self.progress.end()
-            self.save_indexes()
 
     def plan(self) -> Plan:
         """Return what is stale and why. Computes nothing."""
@@ -124,7 +106,7 @@ class Run:
         pack, folds = StageCount("pack"), StageCount("classify")
         counts = (pack, folds) if self.options.until == "classify" else (pack,)
         waits = next((count.stage for count in plan.counts if count.compute), "")
-        rows = build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config)
+        rows = self._rows(plan)
         manifest = Manifest(self.options.out)
         if waits:
             pack.at_most, pack.reasons[f"waits for {waits}"] = 1, 1
@@ -146,12 +128,16 @@ class Run:
                 folds.reasons["new, or settings changed"] = folds.compute
         return counts
 
+    def _rows(self, plan: Plan) -> Pack:
+        corrections = self.curated.corrections
+        return build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config, corrections)
+
     def _most_folds(self) -> int:
         """Return the number of folds if every labelled clip turns out usable."""
         clips = [prepared.clip for prepared in self.prepared.clips]
-        labelled = [c for c in clips if c.group and self.labels.index(c.dataset, c.emotion) >= 0]
+        labelled = [clip for clip in clips if clip.group and self.labels.index(clip) >= 0]
         people = {clip.group for clip in labelled}
-        present = {self.labels.index(clip.dataset, clip.emotion) for clip in labelled}
+        present = {self.labels.index(clip) for clip in labelled}
         return len(people) * self.config.train.seeds if min(len(people), len(present)) > 1 else 0
 
     def save_indexes(self) -> None:
@@ -248,7 +234,9 @@ class Run:
             outcome.failure is None and last in outcome.stages for outcome in outcomes
         )
         report.notes = [
+            *self.curated.notes,
             *self.prepared.notes,
+            *self.labels.notes,
             *clip_notes(self.prepared.clips, plan.outcomes),
             *(
                 Note(None, f"{count} result(s) reused that other versions made: {what}")
@@ -280,7 +268,7 @@ class Run:
     def _pack(self, plan: Plan, report: RunReport, manifest: Manifest) -> None:
         started = time.perf_counter()
         for last_try in (False, True):
-            pack = build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config)
+            pack = self._rows(plan)
             key = pack_key(pack)
             report.features = self.options.out / FEATURES
             if manifest.is_current(FEATURES, key):
@@ -303,14 +291,6 @@ class Run:
             report.computed["pack"] += 1
             report.seconds["pack"] += time.perf_counter() - started
             return
-
-
-def _video_or_none(path: Path) -> Entry | None:
-    """Look into a video; what is wrong with a bad one is told when its clip is prepared."""
-    try:
-        return look_into_video(path)
-    except (BadDataError, UnreadableInputError):
-        return None
 
 
 def _check_models() -> None:

@@ -16,6 +16,7 @@ from mepipe.face import Face, choose_face, detect, fit_similarity, landmarks, st
 from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, timing_json
 
 _NEIGHBOURS = (1, -1, 2, -2)
+_GIVEN = 1.0  # the score of a box that the user gives: a clear face
 
 
 def candidates(count: int, reference: int, spread: int) -> list[int]:
@@ -44,6 +45,8 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
     del values
     if config.face.align == "per-frame":
         return list(range(clip.frames.count))
+    if clip.face_box:
+        return [_reference(clip)]
     return candidates(clip.frames.count, _reference(clip), config.face.spread)
 
 
@@ -60,6 +63,10 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         },
         "frames": [clip.frames.digest(position) for position in _frames(clip, config, values)],
     }
+    if clip.face_box:
+        # Nothing is searched, so how it would be does not matter.
+        parts["box"] = list(clip.face_box)
+        del settings["search_size"]
     if config.face.align == "per-frame":
         # Every frame is read whatever the onset; it decides which one's face is kept.
         parts["reference"] = _reference(clip)
@@ -77,7 +84,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     for positions in (wanted[:1], wanted[1:]):
         found = {}
         for position, image in clip.frames.images(positions) if positions else ():
-            faces = detect(image, config.face.search_size)
+            faces = _faces(clip, config, image, position)
             if faces:
                 face = choose_face(faces, *image.shape[:2])
                 found[position] = (face, landmarks(image, face), len(faces))
@@ -91,6 +98,22 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     )
 
 
+def _faces(clip: ClipInput, config: Config, image: NDArray[np.uint8], position: int) -> list[Face]:
+    """Return the faces in a frame: the one that the user points at, or those that are found."""
+    if clip.face_box is None:
+        return detect(image, config.face.search_size)
+    x0, y0, x1, y1 = clip.face_box
+    height, width = image.shape[:2]
+    if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+        raise BadDataError(
+            f"the corrected face box {x0} {y0} {x1} {y1} lies outside the frame "
+            f"of {width} x {height} px",
+            "Correct face_box in the corrections.",
+            position,
+        )
+    return [Face((float(x0), float(y0), float(x1), float(y1)), _GIVEN)]
+
+
 def _per_frame(clip: ClipInput, config: Config) -> Result:
     times = clip.timing.times(clip.frames.count)
     if times is None:
@@ -100,7 +123,7 @@ def _per_frame(clip: ClipInput, config: Config) -> Result:
         )
     found: dict[int, tuple[Face, NDArray[np.float64], int]] = {}
     for position, image in clip.frames.images():
-        faces = detect(image, config.face.search_size)
+        faces = _faces(clip, config, image, position)
         if faces:
             face = choose_face(faces, *image.shape[:2])
             found[position] = (face, landmarks(image, face), len(faces))

@@ -14,7 +14,7 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
 from mepipe.flow import estimate_motion, tvl1
-from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, transform_at
+from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, one_size, transform_at
 
 # A field with such a displacement is no face motion but a solver that diverged.
 _LARGEST_SHARE = 0.25
@@ -62,7 +62,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             "Correct the annotation, or let mepipe find the frames (--set spot.method=flow-peak); "
             "where it did, the clip shows no movement to find.",
         )
-    images = dict(clip.frames.images([onset, apex]))
+    images = dict(one_size(clip.frames.images([onset, apex])))
     to_onset = transform_at(upstream.values, onset)
     to_apex = transform_at(upstream.values, apex)
     reference = warp_face(images[onset], to_onset, settings.size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from mepipe.cache.keys import Json
 from mepipe.config.settings import Config
 from mepipe.datasets.annotation import KeyFrame
+from mepipe.errors import BadDataError
 from mepipe.frames import FrameReader, Timing
 
+Image = NDArray[np.uint8]
 Array = NDArray[Any]
 Values = Mapping[str, Any]
 
@@ -23,7 +25,8 @@ class ClipInput:
     """All that a stage may know of a clip: no path, name, subject or label.
 
     ``onset``, ``apex`` and ``offset`` are annotations found trustworthy; None
-    where there is none.
+    where there is none. ``face_box`` (x0, y0, x1, y1 in px) is where the user
+    says that the face is; None: it is looked for.
     """
 
     frames: FrameReader
@@ -31,6 +34,7 @@ class ClipInput:
     onset: KeyFrame | None = None
     apex: KeyFrame | None = None
     offset: KeyFrame | None = None
+    face_box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,3 +104,25 @@ def transform_at(values: Mapping[str, Values], position: int) -> NDArray[np.floa
     transforms = values["face"]["transforms"]
     chosen = transforms[position if len(transforms) > 1 else 0]
     return np.array(chosen, dtype=np.float64)
+
+
+def one_size(images: Iterable[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:
+    """Pass frames on that are compared with each other, and so must be of one size.
+
+    Raises
+    ------
+    BadDataError
+        If a frame has another size than the first.
+    """
+    first = None
+    for position, image in images:
+        height, width = image.shape[:2]
+        first = first or (height, width)
+        if (height, width) != first:
+            raise BadDataError(
+                f"the frame is {width} x {height} px, another of the clip is "
+                f"{first[1]} x {first[0]}: one place is not the same in both",
+                "Restore the frame from the original, or bring all to one size.",
+                position,
+            )
+        yield position, image

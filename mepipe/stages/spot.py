@@ -22,6 +22,7 @@ from mepipe.stages.model import (
     Stage,
     Upstream,
     Values,
+    one_size,
     timing_json,
     transform_at,
 )
@@ -148,7 +149,7 @@ def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
 def _crops(clip: ClipInput, upstream: Upstream, size: int) -> NDArray[np.uint8]:
     """Return the (N, size, size) aligned faces; one full-size frame is held at a time."""
     crops = np.empty((clip.frames.count, size, size), dtype=np.uint8)
-    for position, image in clip.frames.images():
+    for position, image in one_size(clip.frames.images()):
         crops[position] = warp_face(image, transform_at(upstream.values, position), size)
     return crops
 

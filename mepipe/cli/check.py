@@ -1,0 +1,120 @@
+"""``mepipe check``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mepipe.cli.choices import data_options, resolved_config
+from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
+from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED, UsageError
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.check import Findings
+
+
+@click.command()
+@click.argument("dataset", metavar="[NAME=]DATASET")
+@click.option("--as", "reader", metavar="READER", help="Read it as casme2, folder, ...")
+@data_options
+@click.option(
+    "--write-corrections",
+    "template",
+    type=click.Path(path_type=Path),
+    help="Write a corrections.csv to be filled in, a row for each clip of a problem.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    dataset: str,
+    reader: str | None,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    select: str | None,
+    corrections: Path | None,
+    cache: Path | None,
+    template: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what a dataset holds, what is wrong with it, and what a run would do about it.
+
+    \b
+    Examples:
+      mepipe check CASME2/
+      mepipe check videos/ --as folder --json
+      mepipe check CASME2/ --write-corrections corrections.csv
+    """
+    with exit_codes(as_json=as_json, resume="Nothing is lost; run the same command again."):
+        from mepipe.cache.location import cache_root
+        from mepipe.datasets.registry import open_dataset
+        from mepipe.pipeline.check import check
+
+        if template is not None and template.exists():
+            raise UsageError(
+                f"{template} is there already, and what is in it would be lost",
+                "Name another file, or use it: --corrections FILE.",
+            )
+        config = resolved_config(config_file, assignments, select, corrections)
+        progress = make_progress(quiet=as_json)
+        findings = check(open_dataset(dataset, reader), config, cache_root(cache), progress)
+        if template is not None:
+            template.write_text(findings.corrections(), encoding="utf-8")
+        if as_json:
+            print_json(_json(findings))
+        else:
+            _print(findings)
+        code = EXIT_DONE
+        if findings.usable < findings.clips:
+            code = EXIT_SOME_FAILED
+        if findings.usable == 0:
+            code = EXIT_NOTHING_USABLE
+    sys.exit(code)
+
+
+def _json(findings: Findings) -> dict[str, Any]:
+    return {
+        "dataset": findings.dataset,
+        "clips": findings.clips,
+        "usable": findings.usable,
+        "subjects": findings.subjects,
+        "labels": dict(findings.labels),
+        "fps": findings.fps,
+        "problems": [
+            {"clip": problem.clip, "problem": problem.problem, "handling": problem.handling}
+            for problem in findings.problems
+        ],
+    }
+
+
+def _print(findings: Findings) -> None:
+    classes = {name: n for name, n in findings.classes.items() if name is not None}
+    outside = findings.classes.get(None, 0)
+    rates = ["unknown" if rate is None else f"{rate:g}" for rate in findings.rates]
+    shown = ", ".join(rates[:3]) + (f", ... {rates[-1]}" if len(rates) > 3 else "")
+    for title, text in (
+        ("dataset", f"{findings.dataset}, read as {findings.reader}: {findings.root}"),
+        ("clips", f"{findings.clips}, {findings.usable} usable"),
+        ("subjects", str(findings.subjects)),
+        ("labels", _counts(findings.labels) or "none"),
+        ("classes", _counts(classes) + (f"; outside: {outside}" if outside else "")),
+        ("fps", shown or "unknown"),
+        ("missing", f"{findings.missing_frames} frame(s) within the clips"),
+    ):
+        click.echo(f"{title:<10}{text}")
+    if not findings.problems:
+        click.echo("No problem found.")
+        return
+    click.echo(f"{len(findings.problems)} problem(s), and what a run does:")
+    for problem in findings.problems:
+        where = f"{problem.clip}: " if problem.clip else ""
+        click.echo(f"  {where}{problem.problem}")
+        click.echo(f"    -> {problem.handling}")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counts.items())

@@ -1,0 +1,58 @@
+"""Options that several commands have: settings, and the short ways to write some of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mepipe.config import Config
+
+_Command = Callable[..., Any]
+_OPTIONS = (
+    click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml."),
+    click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="STAGE.KEY=VALUE",
+        help="Change a setting; may be repeated. `mepipe config` lists them.",
+    ),
+    click.option("--select", metavar="NAME", help="Only the clips of a named selection: megc2019."),
+    click.option(
+        "--corrections",
+        type=click.Path(path_type=Path),
+        help="A corrections.csv that goes before what the dataset says.",
+    ),
+    click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept."),
+)
+
+
+def data_options(command: _Command) -> _Command:
+    """Give a command the options that say which clips there are and how they are read."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def resolved_config(
+    config_file: Path | None,
+    assignments: Sequence[str],
+    select: str | None,
+    corrections: Path | None,
+) -> Config:
+    """Return the configuration that these options give; errors as `load_config`."""
+    from mepipe.config import load_config
+
+    # A JSON string is a TOML one: a path stays a text, whatever it looks like.
+    short = {"select": select, "corrections": corrections}
+    named = [
+        f"data.{key}={json.dumps(str(value), ensure_ascii=False)}"
+        for key, value in short.items()
+        if value is not None
+    ]
+    return load_config(config_file, [*assignments, *named])

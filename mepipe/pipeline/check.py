@@ -1,0 +1,134 @@
+"""What a dataset is, what is wrong with it, and what a run would do about it.
+
+Nothing is computed: annotations are held against the frames that exist, every
+image file is looked at from both ends, and the key frames are compared between
+persons.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mepipe.config.settings import Config
+from mepipe.datasets.corrections import template
+from mepipe.datasets.frames_on_disk import missing_runs
+from mepipe.datasets.labels import classify
+from mepipe.datasets.model import Dataset, Note
+from mepipe.pipeline.check_frames import frame_problems, shared_recordings
+from mepipe.pipeline.index import DigestIndex
+from mepipe.pipeline.model import Problem, Progress
+from mepipe.pipeline.prepare import curate, prepare
+from mepipe.pipeline.videos import look_into_videos
+
+# Where a note's own words say what is done, or nothing is.
+_AS_SAID = "as said, and nothing else is changed"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check found.
+
+    ``labels`` counts the dataset's emotion words and ``classes`` what they
+    become (None: outside), each for all of ``clips``; ``rates`` are the frames
+    per second that occur. ``ids`` are the clips that can be corrected.
+    """
+
+    dataset: str
+    reader: str
+    root: Path
+    clips: int
+    usable: int
+    subjects: int
+    labels: Mapping[str, int]
+    classes: Mapping[str | None, int]
+    rates: tuple[float | None, ...]
+    missing_frames: int
+    problems: tuple[Problem, ...]
+    ids: frozenset[str]
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second; None where they differ or are unknown."""
+        return self.rates[0] if len(self.rates) == 1 else None
+
+    def corrections(self) -> str:
+        """Return a corrections.csv to be filled in, with a row for each clip of a problem."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for problem in self.problems:
+            if problem.clip in self.ids:
+                found[str(problem.clip)].append(problem.problem)
+        return template(found)
+
+
+def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> Findings:
+    """Look at a dataset as a run with these settings would.
+
+    Parameters
+    ----------
+    dataset
+        What a reader found.
+    config
+        The resolved configuration; ``data`` and ``labels`` matter.
+    cache
+        Where the index of the files' digests is kept.
+    progress
+        Where it says how far it is, if there are videos to look into.
+
+    Raises
+    ------
+    UsageError
+        If the corrections, the selection or the labels cannot be.
+    SystemProblemError
+        If the cache cannot be written.
+    """
+    curated = curate([dataset], config.data)
+    labels = classify(curated.datasets, config.labels.classes)
+    index = DigestIndex(cache, dataset.root)
+    indexes = {dataset.name: index}
+    look_into_videos(curated.datasets, indexes, os.cpu_count() or 1, progress)
+    prepared = prepare(curated.datasets, indexes, config)
+    problems = [Problem.left_out(f.clip, f.message, f.remedy) for f in prepared.failures]
+    notes = (*curated.notes, *labels.notes, *prepared.notes)
+    failed = {failure.clip for failure in prepared.failures}
+    problems += [_noted(note, failed) for note in notes]
+    for clip, found in zip(prepared.clips, frame_problems(prepared.clips, config), strict=True):
+        problems += found
+        if any(problem.fatal for problem in found):
+            failed.add(clip.clip.id)
+    problems += shared_recordings(prepared.clips, index)
+    index.save()
+    clips = [clip for part in curated.datasets for clip in part.clips]
+    rejects = [reject for part in curated.datasets for reject in part.rejects]
+    rates = {clip.input.timing.fps for clip in prepared.clips}
+    return Findings(
+        dataset=dataset.name,
+        reader=dataset.reader,
+        root=dataset.root,
+        clips=len(clips) + len(rejects),
+        usable=sum(clip.clip.id not in failed for clip in prepared.clips),
+        subjects=len({clip.group for clip in clips if clip.group}),
+        labels=dict(Counter(clip.emotion for clip in clips if clip.emotion).most_common()),
+        classes={
+            **dict.fromkeys(labels.classes, 0),
+            **Counter(labels.label(clip) for clip in clips),
+        },
+        rates=tuple(sorted(rates, key=lambda rate: rate or 0.0)),
+        missing_frames=sum(
+            last - first + 1
+            for clip in prepared.clips
+            if not clip.input.frames.is_video
+            for first, last in missing_runs(clip.numbers)
+        ),
+        problems=tuple(sorted(problems, key=lambda problem: problem.clip or "")),
+        ids=frozenset([clip.id for clip in clips] + [reject.clip for reject in rejects]),
+    )
+
+
+def _noted(note: Note, failed: set[str]) -> Problem:
+    if note.clip is not None and note.clip in failed:
+        return Problem.left_out(note.clip, note.problem)
+    return Problem(note.clip, note.problem, note.handling or _AS_SAID)

@@ -1,0 +1,124 @@
+"""What a check finds in the frames themselves: bad files, mixed sizes, shared recordings."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mepipe.config.settings import Config
+from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
+from mepipe.frames import image_size
+from mepipe.pipeline.index import DigestIndex
+from mepipe.pipeline.model import Problem
+from mepipe.pipeline.prepare import PreparedClip
+from mepipe.stages import face, spot
+
+_SHOWN = 3
+_USED = "the clip is used"
+
+
+def frame_problems(clips: Sequence[PreparedClip], config: Config) -> list[list[Problem]]:
+    """Return, for each clip, what is wrong with its image files; nothing for videos."""
+    # Several threads: on a slow disk it is the waiting that counts.
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda clip: _problems_of_frames(clip, config), clips))
+
+
+def _problems_of_frames(prepared: PreparedClip, config: Config) -> list[Problem]:
+    frames = prepared.input.frames
+    if frames.is_video:
+        return []
+    sizes: dict[int, tuple[int, int]] = {}
+    bad: dict[int, MepipeError] = {}
+    for position, path in enumerate(map(str, frames.files)):
+        try:
+            sizes[position] = image_size(path)
+        except (BadDataError, UnreadableInputError) as error:
+            bad[position] = error
+    decoded, compared = _needed(prepared, config)
+    clip, problems = prepared.clip.id, []
+    if bad:
+        shown = [f"{frames.files[p].name}: {bad[p].message}" for p in list(bad)[:_SHOWN]]
+        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        text = f"{len(bad)} frame(s) cannot be used ({'; '.join(shown)}{more})"
+        needed = decoded & bad.keys()
+        remedy = next(iter(bad.values())).remedy
+        problems.append(
+            Problem.left_out(clip, text, remedy)
+            if needed
+            else Problem(clip, text, f"{_USED}: nothing needs these frames")
+        )
+    if len(set(sizes.values())) > 1:
+        (usual, _), *others = Counter(sizes.values()).most_common()
+        odd = next(p for p in sizes if sizes[p] != usual)
+        text = (
+            f"frames of {len(others) + 1} sizes: most are {usual[0]} x {usual[1]} px, "
+            f"{frames.files[odd].name} is {sizes[odd][0]} x {sizes[odd][1]}"
+        )
+        mixed = len({sizes[p] for p in compared if p in sizes}) > 1
+        problems.append(
+            Problem.left_out(clip, text, "Bring all frames to one size.")
+            if mixed
+            else Problem(clip, text, f"{_USED}: the frames that it needs are of one size")
+        )
+    return problems
+
+
+def _needed(prepared: PreparedClip, config: Config) -> tuple[set[int], set[int]]:
+    """Return the positions that are sure to be decoded, and those compared with each other."""
+    clip = prepared.input
+    searched = face.STAGE.frames(clip, config, {})
+    # Of the frames that may be searched for a face, only the first one surely is.
+    faces = searched if config.face.align == "per-frame" else searched[:1]
+    compared = set(spot.STAGE.frames(clip, config, {}))
+    if not compared:
+        compared = {mark.position for mark in (clip.onset, clip.apex) if mark}
+    return compared | set(faces), compared
+
+
+def shared_recordings(clips: Sequence[PreparedClip], index: DigestIndex) -> list[Problem]:
+    """Return the clips of which a key frame stands under another person, too."""
+    # Only files of equal size can be equal: few are read where sizes differ.
+    by_size: dict[int, list[tuple[PreparedClip, Path]]] = defaultdict(list)
+    for prepared in clips:
+        for path in _key_files(prepared) if prepared.clip.group else ():
+            try:
+                by_size[os.stat(path).st_size].append((prepared, path))  # noqa: PTH116
+            except OSError:
+                continue  # told of by the look at every frame
+    owners: dict[str, dict[str, tuple[PreparedClip, Path]]] = defaultdict(dict)
+    for some in by_size.values():
+        if len({prepared.clip.group for prepared, _ in some}) < 2:
+            continue
+        for prepared, path in some:
+            try:
+                owners[index.digest(path)].setdefault(prepared.clip.id, (prepared, path))
+            except UnreadableInputError:
+                continue
+    found: dict[str, Problem] = {}
+    for (first, _), *others in (list(files.values()) for files in owners.values()):
+        for other, path in others:
+            if other.clip.group == first.clip.group:
+                continue
+            found.setdefault(
+                other.clip.id,
+                Problem(
+                    other.clip.id,
+                    f"{path.name} is also in {first.clip.id}, of another subject",
+                    "both clips are used; a recording under two persons ends a run without "
+                    "classifier results. Leave one out in the corrections",
+                ),
+            )
+    return list(found.values())
+
+
+def _key_files(prepared: PreparedClip) -> list[Path]:
+    clip = prepared.input
+    if clip.frames.is_video:
+        return [clip.frames.files[0]]
+    positions = {0, clip.frames.count - 1}
+    positions |= {mark.position for mark in (clip.onset, clip.apex) if mark}
+    return [clip.frames.files[position] for position in sorted(positions)]
