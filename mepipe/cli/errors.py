@@ -77,8 +77,10 @@ def exit_codes(
         # folder that a sample is written to.
         if error.errno not in _ENVIRONMENT:
             raise
-        where = f" {error.filename}:" if error.filename else ""
-        click.echo(f"mepipe:{where} {error.strerror}. Choose another place.", err=True)
+        # Whoever closed the pipe (``| head``) has seen enough.
+        if error.errno != errno.EPIPE:
+            where = f" {error.filename}:" if error.filename else ""
+            click.echo(f"mepipe:{where} {error.strerror}. Choose another place.", err=True)
         sys.exit(EXIT_ENVIRONMENT)
     finally:
         signal.signal(signal.SIGTERM, previous)
