@@ -127,7 +127,7 @@ def _unknown(
 
 def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
     first = error.errors()[0]
-    if not first["loc"]:  # of the whole: settings that do not fit each other
+    if first["type"] == "value_error":  # settings that do not fit each other
         return f"{origin}: {first['ctx']['error']}", "Change one of them."
     name = ".".join(str(part) for part in first["loc"][:2])
     message = f"{origin}: {name} = {first['input']!r}: {first['msg'].lower()}"

@@ -7,9 +7,13 @@ description says.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mepipe.flow.settings import PRESETS, Tvl1Settings
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -106,6 +110,14 @@ class FlowSettings(Settings):
         "similarity", description="head motion fitted on rigid regions and removed before flow"
     )
     keep_faces: bool = Field(False, description="store the two aligned faces beside the flow")
+    engine: Literal["mepipe", "torch", "opencv"] = Field(
+        "mepipe", description="what computes TV-L1: mepipe's own, torch (CUDA if there), or OpenCV"
+    )
+    preset: Literal["opencv", "subtle"] = Field(
+        "opencv",
+        description="what the TV-L1 settings below are unless given: OpenCV's, or more of a "
+        "motion below 1.5 px at no more noise",
+    )
     tau: Positive = Field(0.25, description="TV-L1: time step of the dual scheme")
     lambda_: Positive = Field(0.15, alias="lambda", description="TV-L1: weight of the data term")
     theta: Positive = Field(0.3, description="TV-L1: tightness of the coupling")
@@ -117,6 +129,30 @@ class FlowSettings(Settings):
     inner_iterations: int = Field(30, ge=1, description="TV-L1: inner iterations a warp")
     outer_iterations: int = Field(10, ge=1, description="TV-L1: outer iterations a warp")
     median: Literal[1, 3, 5] = Field(5, description="TV-L1: side of the median filter (1: none)")
+    blur: float = Field(
+        0.0, ge=0, le=10, description="TV-L1: both images are smoothed with this sigma, in px"
+    )
+    border: int = Field(
+        0, ge=0, le=64, description="TV-L1: both images are mirrored outwards by so many px"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, values: Any) -> Any:
+        preset = PRESETS.get(str(values.get("preset"))) if isinstance(values, dict) else None
+        return {**_named(preset, values), **values} if preset else values
+
+    @model_validator(mode="after")
+    def _gamma_has_an_engine(self) -> Self:
+        if self.gamma and self.engine != "opencv":
+            raise ValueError(f"flow.gamma = {self.gamma:g} needs flow.engine = opencv")
+        return self
+
+
+def _named(preset: Tvl1Settings, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a preset's values under the names that the user may have given others under."""
+    named = {"lambda" if name == "lambda_" else name: v for name, v in asdict(preset).items()}
+    return {name: v for name, v in named.items() if f"{name}_" not in values}
 
 
 class TensorSettings(Settings):

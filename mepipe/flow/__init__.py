@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from mepipe.flow.opencv import tvl1
+from mepipe.flow.engine import tvl1, tvl1_many
+from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.flow.stabilise import estimate_motion
 from mepipe.flow.strain import optical_strain
 from mepipe.flow.tensor import flow_tensor
 
-__all__ = ["estimate_motion", "flow_tensor", "optical_strain", "tvl1"]
+__all__ = [
+    "PRESETS",
+    "Tvl1Settings",
+    "estimate_motion",
+    "flow_tensor",
+    "optical_strain",
+    "tvl1",
+    "tvl1_many",
+]

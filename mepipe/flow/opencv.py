@@ -1,4 +1,4 @@
-"""TV-L1 optical flow through OpenCV.
+"""TV-L1 optical flow through OpenCV, for comparison with published features.
 
 Zach, Pock and Bischof, "A duality based approach for realtime TV-L1 optical
 flow" (DAGM 2007), as OpenCV's contributed module implements it.
@@ -6,47 +6,39 @@ flow" (DAGM 2007), as OpenCV's contributed module implements it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
+from mepipe.flow.engine import Floats, checked, cropped, prepared
+from mepipe.flow.settings import OPENCV, Tvl1Settings
 
 
-def tvl1(
-    reference: NDArray[np.uint8],
-    moving: NDArray[np.uint8],
-    *,
-    tau: float = 0.25,
-    lambda_: float = 0.15,
-    theta: float = 0.3,
+def tvl1_opencv(
+    reference: NDArray[Any],
+    moving: NDArray[Any],
+    settings: Tvl1Settings | None = None,
     gamma: float = 0.0,
-    scales: int = 5,
-    scale_step: float = 0.8,
-    warps: int = 5,
-    epsilon: float = 0.01,
-    inner_iterations: int = 30,
-    outer_iterations: int = 10,
-    median: int = 5,
-) -> NDArray[np.float32]:
-    """Return the flow from ``reference`` to ``moving``.
+) -> Floats:
+    """Return the flow from ``reference`` to ``moving``; see `mepipe.flow.tvl1`.
 
     Parameters
     ----------
     reference, moving
-        (H, W) uint8, of one size.
-    tau, lambda_, theta, gamma, scales, scale_step, warps, epsilon, inner_iterations, \
-outer_iterations, median
-        As OpenCV names and defaults them.
-
-    Returns
-    -------
-    (2, H, W) float32: u (to the right) and v (down) in px; what is at (x, y) of
-    ``reference`` is at (x + u, y + v) of ``moving``. Identical images give 0.
+        (H, W), of one size.
+    settings
+        Default: OpenCV's.
+    gamma
+        Weight of the illumination term, which only OpenCV's module has.
 
     Raises
     ------
     UsageError
         If the installed OpenCV lacks its contributed modules.
+    ValueError
+        As `mepipe.flow.tvl1`.
     """
     import cv2
 
@@ -55,19 +47,27 @@ outer_iterations, median
             "the installed OpenCV has no cv2.optflow (TV-L1 is in the contrib builds only)",
             "Run `mepipe doctor`: it names the OpenCV package that hides the right one.",
         )
+    chosen = settings or OPENCV
+    still, other = checked(reference, "reference"), checked(moving, "moving")
+    if still.shape != other.shape:
+        raise ValueError(
+            f"the images differ in size: reference {still.shape}, moving {other.shape}"
+        )
+    # OpenCV scales floats by 255 itself.
+    still, other = (prepared(image, chosen) / np.float32(255) for image in (still, other))
     # OpenCV's own type stubs leave its contributed modules out.
     solver = cv2.optflow.DualTVL1OpticalFlow_create(  # type: ignore[attr-defined]
-        tau=tau,
-        lambda_=lambda_,
-        theta=theta,
-        nscales=scales,
-        warps=warps,
-        epsilon=epsilon,
-        innnerIterations=inner_iterations,
-        outerIterations=outer_iterations,
-        scaleStep=scale_step,
+        tau=chosen.tau,
+        lambda_=chosen.lambda_,
+        theta=chosen.theta,
+        nscales=chosen.scales,
+        warps=chosen.warps,
+        epsilon=chosen.epsilon,
+        innnerIterations=chosen.inner_iterations,
+        outerIterations=chosen.outer_iterations,
+        scaleStep=chosen.scale_step,
         gamma=gamma,
-        medianFiltering=median,
+        medianFiltering=chosen.median,
     )
-    flow = solver.calc(reference, moving, None)
-    return np.ascontiguousarray(np.moveaxis(flow, 2, 0), dtype=np.float32)
+    flow = solver.calc(still, other, None)
+    return cropped(np.asarray(np.moveaxis(flow, 2, 0), np.float32), chosen.border)

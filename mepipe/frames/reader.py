@@ -22,6 +22,7 @@ Image = NDArray[np.uint8]
 
 # File systems keep time stamps to 2 s at worst.
 _SETTLED_NS = 2_000_000_000
+_AT_ONCE = 4_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,11 @@ class FileFacts:
         """Return the facts of an open file, read in pieces."""
         now = time.time_ns()
         stat = os.fstat(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if stat.st_size <= _AT_ONCE:
+            # An image is read faster at once than through the buffer of `file_digest`.
+            digest = hashlib.sha256(file.read()).hexdigest()
+        else:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         whole = file.tell() == stat.st_size
         settled = whole and now - stat.st_mtime_ns > _SETTLED_NS
         return cls(stat.st_size, stat.st_mtime_ns, digest, settled)

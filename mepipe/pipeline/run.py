@@ -200,6 +200,7 @@ class Run:
         )
         if any("face" not in plan.outcomes[task.clip].stages for task in tasks):
             _check_models()
+        self._compile_kernels(plan)
         owners = {p.clip.id: self.indexes[p.clip.dataset] for p in plan.stale}
         self.progress.begin("clips", len(tasks))
         try:
@@ -215,6 +216,21 @@ class Run:
         finally:
             self.progress.end()
             self.save_indexes()
+
+    def _compile_kernels(self, plan: Plan) -> None:
+        """Compile the flow engine here, once, rather than in every worker."""
+        wanted = self.config.flow.engine == "mepipe" and self.options.until not in {"face", "spot"}
+        if not wanted or all("flow" in plan.outcomes[p.clip.id].stages for p in plan.stale):
+            return
+        from mepipe.kernels import compile_all, is_compiled
+
+        if not is_compiled():
+            self.progress.begin("compiling the flow engine (only this once)", 1)
+            try:
+                compile_all()
+                self.progress.advance()
+            finally:
+                self.progress.end()
 
     def _sum_up(self, plan: Plan, report: RunReport) -> None:
         """Bring the report up to date with the clips' outcomes."""

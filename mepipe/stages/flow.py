@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from mepipe.assets import asset_digest, regions, template
 from mepipe.cache.keys import Json
-from mepipe.config.settings import Config
+from mepipe.config.settings import Config, FlowSettings
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
-from mepipe.flow import estimate_motion, tvl1
+from mepipe.flow import Tvl1Settings, estimate_motion, tvl1
 from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, one_size, transform_at
 
 # A field with such a displacement is no face motion but a solver that diverged.
 _LARGEST_SHARE = 0.25
-_NOT_TVL1 = {"size", "stabilise", "keep_faces"}
+_NOT_TVL1 = {"size", "stabilise", "keep_faces", "engine", "preset", "gamma"}
 
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
@@ -29,7 +29,8 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
     pair = _frames(clip, config, values)
     parts: dict[str, Json] = {
-        "settings": config.flow.model_dump(by_alias=True),
+        # What a preset stands for decides, not its name.
+        "settings": config.flow.model_dump(by_alias=True, exclude={"preset"}),
         "frames": [clip.frames.digest(position) for position in pair],
         "transforms": [transform_at(values, position).tolist() for position in pair],
     }
@@ -53,6 +54,25 @@ def rigid_mask(size: int) -> NDArray[np.bool_]:
     return mask.astype(np.bool_)
 
 
+def _engine(
+    reference: NDArray[np.uint8], moving: NDArray[np.uint8], settings: FlowSettings
+) -> NDArray[np.float32]:
+    chosen = Tvl1Settings(**settings.model_dump(exclude=_NOT_TVL1))
+    if settings.engine == "opencv":
+        from mepipe.flow.opencv import tvl1_opencv
+
+        return tvl1_opencv(reference, moving, chosen, settings.gamma)
+    if settings.engine == "torch":
+        import torch
+
+        from mepipe.flow.torch_engine import tvl1_torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        batch = tvl1_torch(reference[None], moving[None], chosen, device)
+        return np.ascontiguousarray(batch[0])
+    return tvl1(reference, moving, chosen)
+
+
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     settings = config.flow
     onset, apex = _frames(clip, config, upstream.values)
@@ -72,7 +92,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
         mask = rigid_mask(settings.size)
         motion = estimate_motion(reference, moving, mask, settings.stabilise)
         moving = warp_face(images[apex], to_apex, settings.size, motion)
-    uv = tvl1(reference, moving, **settings.model_dump(exclude=_NOT_TVL1))
+    uv = _engine(reference, moving, settings)
     largest = float(np.abs(uv).max())
     if not np.isfinite(largest) or largest > _LARGEST_SHARE * settings.size:
         raise BadDataError(
@@ -93,8 +113,8 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
 
 STAGE = Stage(
     name="flow",
-    version=1,
-    libraries=("numpy", "opencv-contrib-python-headless"),
+    version=2,
+    libraries=("numba", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,
     compute=_compute,
