@@ -1,0 +1,90 @@
+"""``mepipe bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mepipe.cli.errors import exit_codes
+
+if TYPE_CHECKING:
+    from mepipe.bench.flow import Row
+
+
+@click.group()
+def command() -> None:
+    """Measure mepipe on this machine: process time, medians, everything in one run.
+
+    \b
+    Example:
+      mepipe bench flow --size 128 --size 224
+    """
+
+
+@command.command()
+@click.option("--size", "sizes", type=click.IntRange(32), multiple=True, help="Side of the face.")
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Photographs of faces, instead of scikit-image's astronaut.",
+)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the trade-off here.")
+def flow(sizes: tuple[int, ...], photos: Path | None, rounds: int, plot: Path | None) -> None:
+    """Compare the flow engines: speed, agreement with OpenCV, and the exact truth.
+
+    \b
+    Example:
+      mepipe bench flow --photos faces/ --plot trade-off.png
+    """
+    with exit_codes():
+        from mepipe.bench.flow import SIZES, measure, trade_off
+
+        click.echo(flow_table(measure(photos, sizes or SIZES, rounds)))
+        if plot is not None:
+            from mepipe.report.trade_off import trade_off_png
+
+            points = trade_off(photos)
+            plot.write_bytes(trade_off_png([(p.settings, p.recovered, p.noise) for p in points]))
+            click.echo(f"\nplot {plot}")
+
+
+def flow_table(rows: list[Row]) -> str:
+    """Return the measurements as Markdown."""
+    lines = [
+        "| px | engine | ms | x OpenCV | ns/px/it | diff. mean | p99 | p99 off rim | max "
+        "| error | rec. 0.3 | 0.6 | 1.2 | 3 | noise | fw-bw |",
+        "|" + "---|" * 16,
+    ]
+    for row in rows:
+        numbers = (
+            f"{row.ms:.1f}", f"{row.ratio:.1f}", "" if row.ns != row.ns else f"{row.ns:.2f}",
+            *(f"{value:.3f}" for value in row.difference), f"{row.error:.4f}",
+            *(f"{value:.2f}" for value in row.recovered), f"{row.noise:.4f}",
+            f"{row.forward_backward:.4f}",
+        )  # fmt: skip
+        lines.append(f"| {row.size} | {row.engine} | {' | '.join(numbers)} |")
+    return "\n".join(lines)
+
+
+@command.command()
+@click.option("--subjects", type=click.IntRange(1, 99), default=12, show_default=True)
+@click.option("--clips", type=click.IntRange(1, 99), default=3, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+def run(subjects: int, clips: int, rounds: int) -> None:
+    """Time a cold run over annotated clips against the same road written by hand.
+
+    \b
+    Example:
+      mepipe bench run
+    """
+    with exit_codes():
+        from mepipe.bench.run import measure
+
+        result = measure(subjects, clips, rounds)
+        for name, times in (("mepipe", result.mepipe), ("by hand", result.peer)):
+            shown = ", ".join(f"{value:.1f}" for value in times)
+            click.echo(f"{name:<8} {shown} s of CPU over {result.clips} clips")
+        click.echo(f"ratio of medians {result.ratio:.1f}")

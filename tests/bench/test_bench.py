@@ -1,0 +1,70 @@
+"""The benchmarks measure what they say; how fast anything is, no test asks."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("skimage", reason="the faces are of a photograph of scikit-image")
+
+from mepipe.bench import flow, peer
+from mepipe.bench.faces import aligned_faces, pairs, still_pairs
+from mepipe.cli import main
+from mepipe.report.trade_off import trade_off_png
+from mepipe.sample import write
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return flow.measure(None, sizes=(64,), rounds=1)
+
+
+def test_every_engine_has_a_row_and_opencv_is_its_own_measure(rows):
+    assert [row.engine for row in rows] == list(flow.engines())
+    opencv = rows[0]
+    assert opencv.ratio == 1
+    assert opencv.difference == (0, 0, 0, 0)
+    for row in rows:
+        assert row.ms > 0
+        assert row.error > 0
+        assert len(row.recovered) == len(flow.PEAKS)
+    assert rows[1].ns > 0
+
+
+def test_the_truth_recovers_everything_and_zero_nothing():
+    (face,) = aligned_faces(None, 64)
+    moved = list(pairs([face], 0.6, seed=1))
+    assert flow._recovered([pair.truth for pair in moved], moved) == pytest.approx(1)
+    assert flow._recovered([0 * pair.truth for pair in moved], moved) == 0
+    assert max(np.hypot(*pair.truth).max() for pair in moved) == pytest.approx(0.6, abs=0.01)
+    (still,) = still_pairs([face], seed=1)
+    assert not np.array_equal(still.reference, still.moving)
+    assert not still.truth.any()
+
+
+def test_the_table_is_markdown_with_a_line_a_row(rows):
+    from mepipe.cli.bench import flow_table
+
+    lines = flow_table(rows).splitlines()
+    assert len(lines) == 2 + len(rows)
+    assert {line.count("|") for line in lines} == {17}
+
+
+def test_the_trade_off_is_a_picture():
+    from mepipe.flow import PRESETS
+
+    points = [(one, 0.5, 0.02) for one in (*PRESETS.values(), *PRESETS.values())]
+    assert trade_off_png(points).startswith(b"\x89PNG")
+
+
+def test_the_peer_computes_what_a_user_would(tmp_path):
+    write(tmp_path / "s", subjects=1, clips=1)
+    features = peer.features(tmp_path / "s")
+    assert features.shape == (1, 28, 28, 3)
+    assert np.abs(features).max() > 0.1
+
+
+def test_bench_has_examples():
+    for arguments in (["bench"], ["bench", "flow"], ["bench", "run"]):
+        answer = CliRunner().invoke(main, [*arguments, "--help"])
+        assert answer.exit_code == 0
+        assert "Example" in answer.output
