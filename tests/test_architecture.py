@@ -19,7 +19,7 @@ ALLOWED = {
     "frames": set(),
     "face": {"assets", "smoothing"},
     "spotting": {"smoothing"},
-    "kernels": {"flow"},
+    "kernels": set(),
     "flow": {"face", "kernels"},
     "cache": set(),
     "stages": {"assets", "config", "datasets", "frames", "face", "spotting", "flow", "cache"},
@@ -29,8 +29,8 @@ ALLOWED = {
     "features": {"cache", "evaluation"},
     "sample": {"assets", "datasets", "face"},
     "pipeline": {
-        "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "kernels",
-        "networks", "report", "features",
+        "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "flow",
+        "kernels", "networks", "report", "features",
     },
     "bench": {"assets", "face", "flow", "kernels", "sample"},
     "cli": {

@@ -39,7 +39,7 @@ def measure(subjects: int = 12, clips: int = 3, rounds: int = 3) -> ColdRun:
     UsageError
         If one of them fails.
     """
-    from mepipe.kernels import compile_all
+    from mepipe.flow.engine import compile_all
     from mepipe.sample import write
 
     compile_all()

@@ -90,6 +90,12 @@ def counted(
         yield cropped(out, chosen.border), int(work)
 
 
+def compile_all() -> None:
+    """Compile the kernels now, so that worker processes only load them."""
+    still = np.zeros((SMALLEST, SMALLEST), np.uint8)
+    tvl1(still, still)
+
+
 def checked(image: NDArray[Any], name: str) -> Floats:
     """Return an image as contiguous float32, 0 to 255; ValueError if it cannot be."""
     image = np.asarray(image)

@@ -50,13 +50,3 @@ def tvl1_kernels() -> ModuleType:
         return importlib.import_module("mepipe.kernels.tvl1")
     finally:
         numba.config.CACHE_DIR = before
-
-
-def compile_all() -> None:
-    """Compile everything now, so that worker processes only load it."""
-    import numpy as np
-
-    from mepipe.flow.engine import tvl1
-
-    still = np.zeros((16, 16), np.uint8)
-    tvl1(still, still)

@@ -222,7 +222,8 @@ class Run:
         wanted = self.config.flow.engine == "mepipe" and self.options.until not in {"face", "spot"}
         if not wanted or all("flow" in plan.outcomes[p.clip.id].stages for p in plan.stale):
             return
-        from mepipe.kernels import compile_all, is_compiled
+        from mepipe.flow.engine import compile_all
+        from mepipe.kernels import is_compiled
 
         if not is_compiled():
             self.progress.begin("compiling the flow engine (only this once)", 1)
