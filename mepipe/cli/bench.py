@@ -41,6 +41,10 @@ def flow(sizes: tuple[int, ...], photos: Path | None, rounds: int, plot: Path | 
     """
     with exit_codes():
         from mepipe.bench.flow import SIZES, measure, trade_off
+        from mepipe.errors import UsageError
+
+        if plot is not None and not plot.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {plot.parent}", "Make it, or name another.")
 
         click.echo(flow_table(measure(photos, sizes or SIZES, rounds)))
         if plot is not None:

@@ -49,7 +49,9 @@ def command(
       mepipe check videos/ --as folder --json
       mepipe check CASME2/ --write-corrections corrections.csv
     """
-    with exit_codes(as_json=as_json, resume="Nothing is lost; run the same command again."):
+    with exit_codes(
+        as_json=as_json, resume="Nothing is lost; run the same command again."
+    ) as ended_early:
         from mepipe.cache.location import cache_root
         from mepipe.datasets.registry import open_dataset
         from mepipe.pipeline.check import check
@@ -59,9 +61,14 @@ def command(
                 f"{template} is there already, and what is in it would be lost",
                 "Name another file, or use it: --corrections FILE.",
             )
+        if template is not None and not template.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {template.parent}", "Make it, or name another.")
         config = resolved_config(config_file, assignments, select, corrections)
         progress = make_progress(quiet=as_json)
-        findings = check(open_dataset(dataset, reader), config, cache_root(cache), progress)
+        found = open_dataset(dataset, reader)
+        ended_early.update(_NOTHING, dataset=found.name)
+        findings = check(found, config, cache_root(cache), progress)
+        ended_early.update(_json(findings))
         if template is not None:
             template.write_text(findings.corrections(), encoding="utf-8")
         if as_json:
@@ -74,6 +81,17 @@ def command(
         if findings.usable == 0:
             code = EXIT_NOTHING_USABLE
     sys.exit(code)
+
+
+_NOTHING: Mapping[str, Any] = {
+    "dataset": None,
+    "clips": 0,
+    "usable": 0,
+    "subjects": 0,
+    "labels": {},
+    "fps": None,
+    "problems": [],
+}
 
 
 def _json(findings: Findings) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mepipe.errors import (
     EXIT_TERMINATED,
     EXIT_USAGE,
     MepipeError,
+    SystemProblemError,
 )
 
 _ENVIRONMENT = {
@@ -63,7 +64,7 @@ def exit_codes(
     except MepipeError as error:
         say_error(error)
         if as_json and error.exit_code != EXIT_USAGE:
-            print_json({**partial, "error": {"message": error.message, "remedy": error.remedy}})
+            _print_error(partial, error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _ended(partial, "interrupted", resume, as_json=as_json)
@@ -79,11 +80,18 @@ def exit_codes(
             raise
         # Whoever closed the pipe (``| head``) has seen enough.
         if error.errno != errno.EPIPE:
-            where = f" {error.filename}:" if error.filename else ""
-            click.echo(f"mepipe:{where} {error.strerror}. Choose another place.", err=True)
+            where = f"{error.filename}: " if error.filename else ""
+            told = SystemProblemError(f"{where}{error.strerror}", "Choose another place.")
+            say_error(told)
+            if as_json:
+                _print_error(partial, told)
         sys.exit(EXIT_ENVIRONMENT)
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _print_error(partial: Mapping[str, Any], error: MepipeError) -> None:
+    print_json({**partial, "error": {"message": error.message, "remedy": error.remedy}})
 
 
 def _ended(partial: dict[str, Any], how: str, resume: str, *, as_json: bool) -> None:

@@ -137,8 +137,8 @@ def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
 def render(config: Config) -> str:
     """Return ``config`` as TOML with a comment on every setting.
 
-    Reading it back gives an equal configuration. A setting without a value is
-    written as a comment.
+    Reading it back gives an equal configuration. A setting without a value, or
+    with one that follows from another setting, is written as a comment.
     """
     lines: list[str] = []
     for section in Config.model_fields:
@@ -147,7 +147,10 @@ def render(config: Config) -> str:
         for name, entry in type(model).model_fields.items():
             key, value = entry.alias or name, getattr(model, name)
             lines.append(f"# {entry.description}{_choices(entry.annotation)}")
-            lines.append(f"# {key} =" if value is None else f"{key} = {_toml(value)}")
+            # What follows from another setting is shown, and stays free to follow it.
+            implied = name in model.implied() and model.implied()[name] == value
+            shown = f"{key} =" if value is None else f"{key} = {_toml(value)}"
+            lines.append(f"# {shown}" if value is None or implied else shown)
         lines.append("")
     return "\n".join(lines)
 

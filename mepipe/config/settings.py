@@ -25,6 +25,10 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
     )
 
+    def implied(self) -> Mapping[str, Any]:
+        """Return the values that fields have because of another one, by field."""
+        return {}
+
 
 class DataSettings(Settings):
     """How datasets are read and their errors handled."""
@@ -135,6 +139,10 @@ class FlowSettings(Settings):
     border: int = Field(
         0, ge=0, le=64, description="TV-L1: both images are mirrored outwards by so many px"
     )
+
+    def implied(self) -> Mapping[str, Any]:
+        """Return the preset's values."""
+        return asdict(PRESETS[self.preset])
 
     @model_validator(mode="before")
     @classmethod

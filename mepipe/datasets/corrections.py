@@ -23,7 +23,7 @@ from pathlib import Path
 
 from mepipe.datasets import labels
 from mepipe.datasets.annotation import parse_number
-from mepipe.datasets.model import Clip, Dataset, Mark, Note
+from mepipe.datasets.model import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.sheets import Row, read_table
 from mepipe.errors import UsageError
 
@@ -229,7 +229,10 @@ def _apply(clip: Clip, row: _Correction, dataset: Dataset) -> tuple[Clip, Mappin
     marks: dict[str, Mark] = {}
     for name, number in row.marks.items():
         stated: Mark | None = getattr(clip, name)
-        if stated is None or stated.number != number:
+        # Where nothing ties the dataset's numbers to the frames, its own marks are not
+        # used, so that the user's count even where they are the same.
+        loose = isinstance(clip.source, Video) and not clip.source.numbered
+        if stated is None or stated.number != number or loose:
             what[name] = number
             marks[name] = Mark(number, "correction")
     if row.emotion and row.emotion != clip.emotion:

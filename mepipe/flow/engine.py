@@ -71,8 +71,8 @@ def counted(
     chosen = settings or OPENCV
     still = prepared(checked(reference, "reference"), chosen)
     kernels = tvl1_kernels()
-    buffers = _workspace(still.shape, chosen.scales, chosen.scale_step)
-    first = buffers.pyramid(kernels, still, chosen.scale_step)
+    sizes = level_sizes(still.shape[0], still.shape[1], chosen.scales, chosen.scale_step)
+    first = _pyramid(kernels, still, sizes, chosen.scale_step)
     for number, image in enumerate(moving):
         other = checked(image, "moving" if number == 0 else f"moving image {number}")
         if other.shape != np.shape(reference):
@@ -80,9 +80,12 @@ def counted(
                 f"the images differ in size: reference {np.shape(reference)}, moving {other.shape}"
             )
         other = prepared(other, chosen)
+        second = _pyramid(kernels, other, sizes, chosen.scale_step)
         out = np.empty((2, *still.shape), np.float32)
+        # Asked for each time: who goes on with this generator may be another thread.
+        buffers = _buffers(still.shape)
         work = kernels.solve(
-            first, buffers.pyramid(kernels, other, chosen.scale_step), buffers.sizes, out,
+            first, second, sizes, out,
             buffers.fields, buffers.image, buffers.copy, buffers.change,
             chosen.scale_step, chosen.tau, chosen.lambda_, chosen.theta, chosen.epsilon,
             chosen.warps, chosen.outer_iterations, chosen.inner_iterations, chosen.median,
@@ -109,6 +112,10 @@ def checked(image: NDArray[Any], name: str) -> Floats:
         raise ValueError(f"{name} has the type {image.dtype}: give uint8, or floats from 0 to 1")
     if not np.isfinite(image).all():
         raise ValueError(f"{name} holds NaN or infinity")
+    if image.min() < 0 or image.max() > 1:
+        raise ValueError(
+            f"{name} holds {image.min():g} to {image.max():g}: give uint8, or floats from 0 to 1"
+        )
     return np.ascontiguousarray(image * np.float32(255), dtype=np.float32)
 
 
@@ -140,30 +147,30 @@ def level_sizes(height: int, width: int, scales: int, step: float) -> NDArray[np
     return np.array(sizes, np.int64)
 
 
-class _Workspace:
-    """The buffers for one size of image, used again for every pair."""
+def _pyramid(kernels: Any, image: Floats, sizes: NDArray[np.int64], step: float) -> Floats:
+    """Return the flat pyramid of an image."""
+    out = np.empty(int(sizes.prod(axis=1).sum()), np.float32)
+    kernels.pyramid(image, out, sizes, step)
+    return out
 
-    def __init__(self, shape: tuple[int, ...], scales: int, step: float) -> None:
+
+class _Buffers:
+    """Scratch space for one size of image, used again for every pair."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
         kernels = tvl1_kernels()
         height, width = shape
         stride = int(kernels.stride_of(width))
         margin = 2 * kernels.MARGIN
-        self.sizes = level_sizes(height, width, scales, step)
         self.fields = np.empty(kernels.FIELDS * ((height + 2) * stride + kernels.LANES), np.float32)
         self.image = np.empty((height + margin) * (width + margin) * 4, np.float32)
         self.copy = np.empty(max((height + 9) * (width + 4), 2 * height * width), np.float32)
         self.change = np.empty(max(kernels.STRIP * stride, 5 * width), np.float32)
 
-    def pyramid(self, kernels: Any, image: Floats, step: float) -> Floats:
-        """Return the flat pyramid of an image."""
-        out = np.empty(int(self.sizes.prod(axis=1).sum()), np.float32)
-        kernels.pyramid(image, out, self.sizes, step)
-        return out
 
-
-def _workspace(shape: tuple[int, ...], scales: int, step: float) -> _Workspace:
+def _buffers(shape: tuple[int, ...]) -> _Buffers:
     """Return this thread's buffers for a size; those of a few sizes are kept."""
-    if not hasattr(_THREADS, "workspaces"):
-        _THREADS.workspaces = lru_cache(maxsize=4)(_Workspace)
-    found: _Workspace = _THREADS.workspaces(shape, scales, step)
+    if not hasattr(_THREADS, "buffers"):
+        _THREADS.buffers = lru_cache(maxsize=4)(_Buffers)
+    found: _Buffers = _THREADS.buffers(shape)
     return found

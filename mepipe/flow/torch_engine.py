@@ -160,7 +160,8 @@ def _warp(image: Tensor, flow: Tensor) -> Tensor:
     line = width + 2 * MARGIN
     x = torch.arange(width, device=image.device) + flow[:, 0]
     y = torch.arange(height, device=image.device)[:, None] + flow[:, 1]
-    x, y = x.clamp(-3, width + 1), y.clamp(-3, height + 1)
+    # A flow that diverged is told by whoever reads it; here it must only stay in the image.
+    x, y = x.nan_to_num(-3).clamp(-3, width + 1), y.nan_to_num(-3).clamp(-3, height + 1)
     left, top = x.floor(), y.floor()
     wx, wy = _cubic(x - left), _cubic(y - top)
     corner = (top.long() + MARGIN - 1) * line + left.long() + MARGIN - 1

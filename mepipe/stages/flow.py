@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         "frames": [clip.frames.digest(position) for position in pair],
         "transforms": [transform_at(values, position).tolist() for position in pair],
     }
+    if config.flow.engine == "torch":
+        # Its results are those of a device and a release within a tolerance only.
+        parts["torch"] = [version("torch"), _device()]
     if config.flow.stabilise != "none":
         parts["assets"] = {
             "template": asset_digest("template.json"),
@@ -54,6 +58,12 @@ def rigid_mask(size: int) -> NDArray[np.bool_]:
     return mask.astype(np.bool_)
 
 
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def _engine(
     reference: NDArray[np.uint8], moving: NDArray[np.uint8], settings: FlowSettings
 ) -> NDArray[np.float32]:
@@ -63,12 +73,9 @@ def _engine(
 
         return tvl1_opencv(reference, moving, chosen, settings.gamma)
     if settings.engine == "torch":
-        import torch
-
         from mepipe.flow.torch_engine import tvl1_torch
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        batch = tvl1_torch(reference[None], moving[None], chosen, device)
+        batch = tvl1_torch(reference[None], moving[None], chosen, _device())
         return np.ascontiguousarray(batch[0])
     return tvl1(reference, moving, chosen)
 

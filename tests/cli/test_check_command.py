@@ -96,8 +96,10 @@ def test_corrections_are_written_once_and_used(check, sample, tmp_path):
 def test_corrections_that_cannot_be_written(mepipe, cli_sample, tmp_path):
     (tmp_path / "file").write_text("")
     answer = mepipe("check", cli_sample, "--write-corrections", "file/corrections.csv")
-    assert answer.returncode == 6
-    assert "Traceback" not in answer.stderr
+    # Told before the work, as a wrong argument.
+    assert answer.returncode == 2
+    assert "there is no folder file" in answer.stderr
+    assert answer.stdout == ""
 
 
 def test_a_check_is_light(mepipe, cli_sample):

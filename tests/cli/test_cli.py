@@ -276,3 +276,19 @@ def test_doctor_names_conflicts(installed, words):
     for word in (*words, "pip"):
         assert word in problem
     assert conflicts({"opencv-contrib-python-headless", "dlib-bin"}) == []
+
+
+CHECK_KEYS = {"schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems"}
+
+
+def test_check_prints_its_keys_whatever_happens(mepipe, cli_sample, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = mepipe("check", cli_sample, "--cache", "file/cache", "--json")
+    assert answer.returncode == 6
+    assert set(json.loads(answer.stdout)) == CHECK_KEYS | {"error"}
+    answer = mepipe("check", cli_sample, "--write-corrections", "none/c.csv", "--json")
+    assert answer.returncode == 2
+    assert "there is no folder none" in answer.stderr
+    answer = mepipe("check", cli_sample, "--write-corrections", "c.csv", "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert set(json.loads(answer.stdout)) == CHECK_KEYS

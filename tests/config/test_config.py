@@ -123,3 +123,22 @@ def test_a_setting_without_its_stage_names_the_stages_that_have_it():
         load_config(None, ["size=56"])
     with pytest.raises(UsageError, match="for example"):
         load_config(None, ["nonsense"])
+
+
+@pytest.mark.parametrize("preset", ["opencv", "subtle"])
+def test_a_preset_can_be_changed_over_a_file_that_config_wrote(tmp_path, preset):
+    for before in ("opencv", "subtle"):
+        path = tmp_path / f"{before}.toml"
+        path.write_text(render(load_config(None, [f"flow.preset={before}", "flow.warps=3"])))
+        assert load_config(path).flow.preset == before
+        changed = load_config(path, [f"flow.preset={preset}"])
+        assert changed == load_config(None, [f"flow.preset={preset}", "flow.warps=3"])
+    assert load_config(None, ["flow.preset=subtle"]).flow.theta == 0.05
+    assert load_config(None, ["flow.preset=subtle", "flow.lambda=0.3"]).flow.lambda_ == 0.3
+    assert load_config(None, ["flow.preset=subtle", "flow.lambda=0.3"]).flow.border == 12
+
+
+def test_gamma_needs_the_engine_that_has_it():
+    with pytest.raises(UsageError, match=r"flow.gamma = 0.2 needs flow.engine = opencv"):
+        load_config(None, ["flow.gamma=0.2"])
+    assert load_config(None, ["flow.gamma=0.2", "flow.engine=opencv"]).flow.gamma == 0.2

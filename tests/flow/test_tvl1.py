@@ -168,6 +168,26 @@ def test_the_same_bytes_in_every_process_and_thread(face, tmp_path):
     assert {flow.tobytes() for flow in found} == {here.tobytes()}
 
 
+def test_a_generator_may_go_on_in_another_thread(face):
+    reference, moving, _ = face_pair(face, 0.8)
+    expected = tvl1(reference, moving).tobytes()
+    many = tvl1_many(reference, [moving] * 5)
+    found = [next(many).tobytes()]
+    other = threading.Thread(target=lambda: found.extend(flow.tobytes() for flow in many))
+    other.start()
+    for _ in range(4):
+        tvl1(moving, reference)
+    other.join()
+    assert found == [expected] * 5
+
+
+@pytest.mark.parametrize("engine", ["mepipe", "torch"])
+def test_a_flow_that_diverges_is_no_crash(texture, engine):
+    image = texture(40).astype(np.uint8)
+    flow = ENGINES[engine](image, shifted(image, 2, 1), Tvl1Settings(tau=1e38))
+    assert not np.isfinite(flow).all()
+
+
 def test_memory_layout_and_floats_make_no_difference(face):
     reference, moving, _ = face_pair(face, 0.8)
     plain = tvl1(reference, moving)
@@ -196,6 +216,8 @@ def test_images_that_are_not_square(texture):
         (np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20, 3), np.uint8), "grey images"),
         (np.full((20, 20), np.nan), np.zeros((20, 20)), "NaN"),
         (np.zeros((20, 20)), np.full((20, 20), np.inf), "moving"),
+        (np.zeros((20, 20)), np.full((20, 20), 200.0), "floats from 0 to 1"),
+        (np.full((20, 20), -0.1), np.zeros((20, 20)), "floats from 0 to 1"),
     ],
 )
 def test_what_is_no_pair_of_images_is_refused(engine, reference, moving, words):

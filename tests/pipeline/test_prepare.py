@@ -64,3 +64,22 @@ def test_a_first_number_that_cannot_be_right_is_an_annotation_outside_the_clip(v
 def test_positions_of_other_videos_are_their_numbers(video, tmp_path):
     result = prepared(video, tmp_path, ["data.first_number=41"], numbered=True)
     assert list(result.clips[0].numbers) == list(range(30))
+
+
+def test_corrections_of_an_unnumbered_video_are_positions_even_where_the_sheet_says_the_same(
+    video, tmp_path
+):
+    from mepipe.datasets.corrections import correct
+
+    table = tmp_path / "corrections.csv"
+    # The apex is also the sheet's number for an annotation of 20; here it is the user's.
+    table.write_text("clip,onset,apex\nEP02_01f,4,20\n")
+    marks = dict(zip(("onset", "apex", "offset"), map(Mark, (46, 20, 60)), strict=True))
+    clip = Clip("casme2/sub01/EP02_01f", "casme2", "sub01", "casme2/sub01",
+                Video(video, numbered=False), fps=200.0, **marks)  # fmt: skip
+    corrected = correct([Dataset("casme2", "casme2", tmp_path, (clip,))], table)
+    index = DigestIndex(tmp_path / "cache", tmp_path)
+    (found,) = prepare(corrected.datasets, {"casme2": index}, load_config(None, ())).clips
+    assert (found.input.onset.position, found.input.apex.position) == (4, 20)
+    assert found.input.apex.origin == "correction"
+    assert found.input.offset is None
