@@ -120,32 +120,6 @@ def mirrored(x: Tensor) -> Tensor:
     return x.flip(-1) * sign
 
 
-def fit_predict(
-    x_train: Floats,
-    y_train: NDArray[np.int64],
-    x_test: Floats,
-    *,
-    classes: int,
-    model: Mapping[str, Any],
-    training: Mapping[str, Any],
-    recentre: bool = False,
-    seed: int = 0,
-    device: str = "cpu",
-) -> Floats:
-    """Train on one set of clips and return probabilities (n, K) of another; see `fit`."""
-    trained = fit(
-        x_train,
-        y_train,
-        classes=classes,
-        model=model,
-        training=training,
-        recentre=recentre,
-        seed=seed,
-        device=device,
-    )
-    return trained.predict(x_test)
-
-
 def fit(
     x: Floats,
     y: NDArray[np.int64],

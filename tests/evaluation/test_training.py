@@ -8,9 +8,13 @@ from mepipe.evaluation.training import (
     augmented,
     class_weights,
     fit,
-    fit_predict,
     mirrored,
 )
+
+
+def fit_predict(x, y, others, **options):
+    return fit(x, y, **options).predict(others)
+
 
 PLAIN = {"classes": 3, "model": MODEL, "training": TRAINING}
 

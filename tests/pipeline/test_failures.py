@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mepipe.errors import SystemProblemError, UsageError
-from mepipe.pipeline.run import Run
 
 CLIPS = 4
 
@@ -188,7 +187,6 @@ def test_a_bug_keeps_its_traceback_and_names_the_clip(run, sample, monkeypatch):
 def test_an_unknown_emotion_scheme_is_a_usage_error(make_run, sample):
     with pytest.raises(UsageError, match="megc4"):
         make_run(sample, settings=["labels.classes=megc4"])
-    assert Run.__doc__
 
 
 def test_missing_frames_are_said_and_times_follow_the_numbers(make_run, run, sample):
