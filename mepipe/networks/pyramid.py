@@ -11,6 +11,15 @@ from dataclasses import dataclass
 from mepipe.errors import UsageError
 
 LAYERS = 5
+
+MODES = ("upsample", "same", "bins", "flat")
+"""How the branches see the map (`plan` says what each does)."""
+
+POOLS = ("max", "average")
+
+FUSIONS = ("concat", "concat-1x1", "sum")
+"""How the branches and the map become one (`mepipe.networks.spp.PyramidPooling`)."""
+
 ORIGINAL_STRIDES_FROM = 112
 """Inputs of at least this side keep VGG-M's strides of 2 in layers 1 and 2."""
 
@@ -61,10 +70,16 @@ class Pyramid:
     size: int
     kernels: tuple[int, ...]
     cells: tuple[int, ...]
+    mode: str = "upsample"
 
     @property
     def equal(self) -> tuple[tuple[int, ...], ...]:
-        """Return the groups of kernels whose branches have the same number of cells."""
+        """Return the groups of kernels whose branches have the same number of cells.
+
+        With stride 1 ("same") all have, and differ in what a cell sees: none is named.
+        """
+        if self.mode == "same":
+            return ()
         groups: dict[int, list[int]] = {}
         for kernel, cells in zip(self.kernels, self.cells, strict=True):
             groups.setdefault(cells, []).append(kernel)
@@ -74,45 +89,139 @@ class Pyramid:
         """Return the cells of each branch in a line, and a warning where two are equal."""
         if not self.kernels:
             return "no pyramid"
+        word = "bins" if self.mode in ("bins", "flat") else "kernel"
         branches = ", ".join(
-            f"kernel {kernel}: {cells}x{cells}"
+            f"{word} {kernel}: {cells}x{cells}"
             for kernel, cells in zip(self.kernels, self.cells, strict=True)
         )
-        text = f"pyramid after layer {self.position} on {self.size}x{self.size}: {branches}"
+        way = "" if self.mode == "upsample" else f", mode {self.mode}"
+        text = f"pyramid after layer {self.position} on {self.size}x{self.size}{way}: {branches}"
         for group in self.equal:
             names = " and ".join(str(kernel) for kernel in group)
             text += f"; warning: kernels {names} have the same number of cells"
         return text
 
 
-def plan(size: int, kernels: Sequence[int], position: int) -> Pyramid:
+def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample") -> Pyramid:
     """Return the pyramid that ``kernels`` make of an input of ``size`` x ``size``.
 
-    Windows stand side by side (stride = kernel) and cover the whole map, those
-    at the border in part, so a branch has ceil(map / kernel) cells a side.
+    Parameters
+    ----------
+    size
+        Side of the input, in cells.
+    kernels
+        Sides of the windows; for "bins" and "flat" the number of bins a side.
+    position
+        The layer it stands after.
+    mode
+        "upsample": windows stand side by side (stride = kernel) and cover the
+        whole map, those at the border in part, so a branch has
+        ceil(map / kernel) cells a side, which are brought back to the map's
+        size. "same": a window around every cell (stride 1), so a branch has
+        the map's own size. "bins": kernel x kernel bins that share the map as
+        evenly as may be, brought back to the map's size (PSPNet). "flat": the
+        same bins as one vector in front of the classifier (He's SPP).
 
     Raises
     ------
     UsageError
-        If there is no such layer, a kernel is repeated or below 2, or a kernel
-        is larger than the map, where its branch would be a constant.
+        If there is no such layer or mode, a kernel is repeated or too small, a
+        kernel is larger than the map (its branch would be a constant), there
+        are more bins than cells, or "flat" does not stand before the classifier.
     """
+    check_choice("mode", mode, MODES)
     if not 1 <= position <= LAYERS:
         raise UsageError(
             f"model.position = {position}: the base has layers 1 to {LAYERS}", "Choose one of them."
         )
     kernels = tuple(kernels)
     side = map_sizes(size)[position - 1]
-    if len(set(kernels)) < len(kernels) or any(kernel < 2 for kernel in kernels):
+    binned = mode in ("bins", "flat")
+    least = 1 if binned else 2
+    if len(set(kernels)) < len(kernels) or any(kernel < least for kernel in kernels):
         raise UsageError(
-            f"model.kernels = {list(kernels)}: kernels must differ and be at least 2",
-            "Leave out what is repeated or below 2.",
+            f"model.kernels = {list(kernels)}: kernels must differ and be at least {least}",
+            f"Leave out what is repeated or below {least}.",
+        )
+    if mode == "flat" and position != LAYERS:
+        raise UsageError(
+            f"model.mode = flat with model.position = {position}: flattened bins are no map, "
+            "so no layer can follow them",
+            f'Use model.position = {LAYERS}, or model.mode = "bins".',
+        )
+    if mode == "flat" and not kernels:
+        raise UsageError(
+            "model.mode = flat without kernels leaves nothing to classify",
+            "Give model.kernels, the bins of each branch.",
         )
     too_large = [kernel for kernel in kernels if kernel > side]
     if too_large:
+        what = (
+            f"{too_large[0]}x{too_large[0]} bins are more than it has cells"
+            if binned
+            else f"kernel {too_large[0]} does not fit"
+        )
         raise UsageError(
             f"model.kernels = {list(kernels)}: the map after layer {position} is {side}x{side} "
-            f"for an input of {size}x{size}, so kernel {too_large[0]} does not fit",
+            f"for an input of {size}x{size}, so {what}",
             f"Use kernels up to {side}, an earlier model.position, or a larger tensor.size.",
         )
-    return Pyramid(position, side, kernels, tuple(-(-side // kernel) for kernel in kernels))
+    cells = {
+        "upsample": tuple(-(-side // kernel) for kernel in kernels),
+        "same": (side,) * len(kernels),
+        "bins": kernels,
+        "flat": kernels,
+    }[mode]
+    return Pyramid(position, side, kernels, cells, mode)
+
+
+def outputs(channels: int, kernels: Sequence[int], mode: str, fuse: str) -> int:
+    """Return the channels that the pyramid makes of ``channels``; for "flat" its vector's length.
+
+    "concat-1x1" and "sum" keep C; "concat" gives C (1 + K) for K kernels.
+    """
+    if mode == "flat":
+        return channels * sum(kernel * kernel for kernel in kernels)
+    return channels * (1 + len(kernels)) if fuse == "concat" else channels
+
+
+def check_choice(setting: str, value: str, choices: Sequence[str]) -> None:
+    """Raise UsageError where ``model.setting`` is not one of ``choices``."""
+    if value not in choices:
+        raise UsageError(
+            f"model.{setting} = {value}: there is no such choice",
+            f"Choose one of: {', '.join(choices)}.",
+        )
+
+
+def windows(size: int, kernel: int, mode: str) -> tuple[tuple[int, int], ...]:
+    """Return the half-open range of cells of each window along one axis of the map.
+
+    "bins" and "flat" take He et al.'s windows, floor(i S / n) to
+    ceil((i + 1) S / n) for bin i of n: where n does not divide S, neighbours
+    share a row. "upsample" centres the windows on the map: the outer ones reach
+    over its borders by the same amount, or one cell more on the far side.
+    """
+    if mode in ("bins", "flat"):
+        return tuple((i * size // kernel, -(-(i + 1) * size // kernel)) for i in range(kernel))
+    if mode == "same":
+        return tuple(
+            (max(0, i - kernel // 2), min(size, i - kernel // 2 + kernel)) for i in range(size)
+        )
+    before = overhang(size, kernel)
+    return tuple(
+        (max(0, i * kernel - before), min(size, (i + 1) * kernel - before))
+        for i in range(-(-size // kernel))
+    )
+
+
+def overhang(size: int, kernel: int) -> int:
+    """Return by how many cells centred windows reach over the map's first border."""
+    return (-size % kernel) // 2
+
+
+def nearest_window(size: int, kernel: int, mode: str) -> tuple[int, ...]:
+    """Return for each cell along one axis the window whose value it takes back."""
+    if mode == "bins":
+        return tuple((2 * i + 1) * kernel // (2 * size) for i in range(size))
+    return tuple((i + overhang(size, kernel)) // kernel for i in range(size))

@@ -17,103 +17,20 @@ scores are not known to us, so these are our choices:
 - batch normalisation for local response normalisation; pooling 2x2 for 3x3;
 - the branches brought back to the size of the map (nearest cell), concatenated
   with it and fused by a 1x1 convolution;
+- other modes and fusions of `mepipe.networks.pooling`, by name, to compare;
 - average pooling after layer 5 and one linear layer for VGG-M's three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from mepipe.errors import UsageError
 from mepipe.networks import pyramid
-
-
-class PyramidPooling(nn.Module):
-    """Parallel pooling with kernel k and stride k, fused with the map itself.
-
-    Parameters
-    ----------
-    channels
-        Channels C of the map, in and out.
-    size
-        Side S of the map.
-    kernels
-        One branch each.
-    pool
-        "max" or "average"; the average leaves the padding out.
-    """
-
-    spread: Tensor
-
-    def __init__(self, channels: int, size: int, kernels: Sequence[int], pool: str = "max") -> None:
-        super().__init__()
-        if pool not in ("max", "average"):
-            raise ValueError(f"pool must be max or average, not {pool!r}")
-        self.size = size
-        self.kernels = tuple(kernels)
-        self.pool = pool
-        self.fuse = nn.Linear(channels * (1 + len(self.kernels)), channels, bias=False)
-        self.after = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
-        self.register_buffer("spread", spread(size, self.kernels), persistent=False)
-
-    def pooled(self, x: Tensor, kernel: int) -> Tensor:
-        """Pool (B, C, S, S) with ``kernel`` to (B, cells * cells, C).
-
-        The windows are centred on the map: the outer ones reach over its borders
-        by the same amount, or one cell more on the far side.
-        """
-        before = overhang(self.size, kernel)
-        if self.pool == "max":
-            cells = functional.max_pool2d(x, kernel, padding=before, ceil_mode=True)
-        else:
-            cells = functional.avg_pool2d(
-                x, kernel, padding=before, ceil_mode=True, count_include_pad=False
-            )
-        return cells.permute(0, 2, 3, 1).flatten(1, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, S, S) for (B, C, S, S)."""
-        # The 1x1 convolution of a concatenation is the sum of 1x1 convolutions
-        # of its parts, and these commute with bringing a branch back to the
-        # size of the map: done on the few cells of a branch, it is the same
-        # function at a third of the cost.
-        channels = x.shape[1]
-        own, *weights = torch.split(self.fuse.weight, channels, dim=1)  # each (C, C)
-        branches = [
-            functional.linear(self.pooled(x, kernel), weight)
-            for kernel, weight in zip(self.kernels, weights, strict=True)
-        ]
-        fused = functional.linear(x.permute(0, 2, 3, 1), own)  # (B, S, S, C)
-        if branches:
-            back = self.spread @ torch.cat(branches, dim=1)  # (B, S * S, C)
-            fused = fused + back.view_as(fused)
-        out: Tensor = self.after(fused.permute(0, 3, 1, 2))
-        return out
-
-
-def overhang(size: int, kernel: int) -> int:
-    """Return by how many cells centred windows reach over the map's first border."""
-    return (-size % kernel) // 2
-
-
-def spread(size: int, kernels: Sequence[int]) -> Tensor:
-    """Return the matrix that gives every cell of the map its windows' values.
-
-    (S * S, sum of cells * cells) of 0 and 1: nearest-neighbour upsampling of
-    all branches, summed, as one fixed matrix product, whose backward is
-    deterministic on every device (that of interpolation is not).
-    """
-    parts = []
-    position = torch.arange(size)
-    for kernel in kernels:
-        cells = -(-size // kernel)
-        window = (position + overhang(size, kernel)) // kernel  # (S,)
-        one = functional.one_hot(window, cells).float()  # (S, cells)
-        parts.append(torch.kron(one, one))  # rows and columns alike
-    return torch.cat(parts, dim=1) if parts else torch.zeros(size * size, 0)
+from mepipe.networks.pooling import PointwiseLayers, PyramidPooling
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -129,6 +46,24 @@ class SPPNet(nn.Module):
     """Five convolutional layers, a pyramid after one of them, a linear classifier.
 
     Shapes for the defaults (28x28, width 8) in `forward`.
+
+    Parameters
+    ----------
+    channels, size, classes
+        It takes (B, channels, size, size) and returns logits (B, classes).
+    kernels, position, mode, pool, fuse
+        The pyramid (`mepipe.networks.pyramid.plan`, `PyramidPooling`).
+    width
+        Channels of layer 1; layer 2 has 2 times as many, layers 3 to 5 4 times.
+    dropout
+        Share of the classifier's inputs that training leaves out.
+    pooled
+        False puts 1x1 convolutions in the pyramid's place (`base`).
+
+    Raises
+    ------
+    UsageError
+        If the pyramid cannot be (`mepipe.networks.pyramid.plan`).
     """
 
     def __init__(
@@ -139,31 +74,44 @@ class SPPNet(nn.Module):
         classes: int = 3,
         kernels: Sequence[int] = (2, 3, 4, 5, 6),
         position: int = 2,
+        mode: str = "upsample",
         pool: str = "max",
+        fuse: str = "concat-1x1",
         width: int = 8,
         dropout: float = 0.5,
+        pooled: bool = True,
     ) -> None:
         super().__init__()
-        self.pyramid = pyramid.plan(size, kernels, position)
+        self.pyramid = pyramid.plan(size, kernels, position, mode)
         first, second = pyramid.strides(size)
         widths = (width, 2 * width, 4 * width, 4 * width, 4 * width)
+        here = widths[position - 1]
+        # What each layer, and at last the classifier, receives.
+        inputs = [channels, *widths]
+        inputs[position] = pyramid.outputs(here, self.pyramid.kernels, mode, fuse)
         self.layers = nn.ModuleList(
             [
-                convolution(channels, widths[0], 5, first),
-                convolution(widths[0], widths[1], 3, second),
-                convolution(widths[1], widths[2], 3),
-                convolution(widths[2], widths[3], 3),
-                convolution(widths[3], widths[4], 3),
+                convolution(inputs[0], widths[0], 5, first),
+                convolution(inputs[1], widths[1], 3, second),
+                convolution(inputs[2], widths[2], 3),
+                convolution(inputs[3], widths[3], 3),
+                convolution(inputs[4], widths[4], 3),
             ]
+        )
+        self.spp = (
+            PyramidPooling(here, self.pyramid.size, kernels, pool, mode, fuse)
+            if pooled
+            else PointwiseLayers(here, len(self.pyramid.kernels), fuse)
         )
         # Pooling follows layers 1, 2 and 5, as in VGG-M; ceil keeps every row.
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
-        self.spp = PyramidPooling(widths[position - 1], self.pyramid.size, kernels, pool)
-        last = pyramid.map_sizes(size)[-1]
-        self.final_pool = nn.AvgPool2d(2, ceil_mode=True)
-        cells = -(-last // 2)
+        self.final_pool: nn.Module = nn.AvgPool2d(2, ceil_mode=True)
+        last = -(-pyramid.map_sizes(size)[-1] // 2)
+        features = inputs[5] * last * last
+        if mode == "flat":
+            self.final_pool, features = nn.Identity(), inputs[5]
         self.classify = nn.Sequential(
-            nn.Flatten(), nn.Dropout(dropout), nn.Linear(widths[4] * cells * cells, classes)
+            nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, classes)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -180,3 +128,26 @@ class SPPNet(nn.Module):
                 x = self.pool(x)
         logits: Tensor = self.classify(self.final_pool(x))
         return logits
+
+
+def base(*, mode: str = "upsample", **options: Any) -> SPPNet:
+    """Return the base without the pyramid, with as many parameters as with it.
+
+    Parameters
+    ----------
+    mode, options
+        Those of the `SPPNet` it is compared with. Two 1x1 convolutions stand at
+        the pyramid's place (`mepipe.networks.pooling.PointwiseLayers`).
+
+    Raises
+    ------
+    UsageError
+        If the pyramid could not be, or ``mode`` is "flat": He's bins widen the
+        classifier, and nothing without pooling has its parameters.
+    """
+    if mode == "flat":
+        raise UsageError(
+            "model.mode = flat has no base with equal parameters",
+            "Compare with the base of another model.mode.",
+        )
+    return SPPNet(mode=mode, pooled=False, **options)

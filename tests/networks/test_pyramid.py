@@ -45,6 +45,29 @@ def test_equal_branches_are_named():
 
 
 @pytest.mark.parametrize(
+    ("size", "position", "mode", "kernels", "cells"),
+    [
+        (28, 2, "same", (2, 3, 4), (14, 14, 14)),
+        (28, 2, "bins", (1, 2, 3, 6), (1, 2, 3, 6)),
+        (112, 4, "bins", (2, 7), (2, 7)),
+        (28, 5, "flat", (2, 3, 4, 5, 6), (2, 3, 4, 5, 6)),
+        (224, 5, "flat", (1, 14), (1, 14)),
+    ],
+)
+def test_cells_in_every_mode(size, position, mode, kernels, cells):
+    assert plan(size, kernels, position, mode).cells == cells
+
+
+def test_modes_describe_themselves():
+    assert plan(28, (2, 3), 2, "same").describe() == (
+        "pyramid after layer 2 on 14x14, mode same: kernel 2: 14x14, kernel 3: 14x14"
+    )
+    assert plan(28, (1, 6), 5, "flat").describe() == (
+        "pyramid after layer 5 on 7x7, mode flat: bins 1: 1x1, bins 6: 6x6"
+    )
+
+
+@pytest.mark.parametrize(
     ("kernels", "position", "words"),
     [
         ((2, 15), 2, "kernel 15 does not fit"),

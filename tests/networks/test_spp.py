@@ -3,8 +3,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mepipe.errors import UsageError
-from mepipe.networks.registry import build
 from mepipe.networks.spp import PyramidPooling, SPPNet
 
 
@@ -68,15 +66,3 @@ def test_centred_windows_are_the_same_in_a_mirror():
 def test_without_kernels_there_is_no_pyramid_but_the_same_shape():
     net = SPPNet(kernels=(), width=4)
     assert net(torch.randn(1, 3, 28, 28)).shape == (1, 3)
-
-
-def test_registry():
-    options = {"kernels": (2, 3), "position": 2, "pool": "max", "width": 4, "dropout": 0.1}
-    net = build("spp", channels=3, size=28, classes=3, **options)
-    assert isinstance(net, SPPNet)
-    assert net.pyramid.cells == (7, 5)
-    with pytest.raises(UsageError, match="no network 'ssp'") as error:
-        build("ssp", channels=3, size=28, classes=3)
-    assert "spp" in error.value.remedy
-    with pytest.raises(UsageError, match="does not fit"):
-        build("spp", channels=3, size=28, classes=3, kernels=(20,))

@@ -1,0 +1,247 @@
+"""Spatial pyramid pooling: parallel pooling branches over a map, in every way we know.
+
+Lim et al.'s branches (kernel = stride, brought back to the map's size) are our
+reading of "Micro Expression Recognition: Multi-scale Approach [...]", IJACSA
+12(12), 2021; windows of stride 1 are those of YOLO's SPP block (Huang et al.,
+"DC-SPP-YOLO", Information Sciences 522, 2020); bins brought back are PSPNet's
+(Zhao et al., CVPR 2017, which interpolates linearly; here the nearest bin is
+taken); flattened bins are He et al.'s SPP-net (ECCV 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mepipe.errors import UsageError
+from mepipe.networks import pyramid
+
+AT_ONCE = 32
+"""Up to this side of the map all branches are brought back by one matrix product."""
+
+
+class PyramidPooling(nn.Module):
+    """Parallel pooling branches over a map, fused with the map itself.
+
+    Every operation has a deterministic backward on CUDA, too: windows side by
+    side and windows of stride 1 are plain pooling; unequal bins are first laid side
+    by side by a fixed matrix product, which repeats the cells that two share,
+    and then pooled so, too; a branch is brought back to the map's size by a
+    fixed matrix product. Adaptive pooling and interpolation have no such backward.
+
+    Parameters
+    ----------
+    channels
+        Channels C of the map.
+    size
+        Side S of the map.
+    kernels
+        One branch each: the K windows' sides, or bins a side.
+    pool
+        "max" or "average"; the average leaves the padding out.
+    mode
+        "upsample", "same", "bins" or "flat" (`mepipe.networks.pyramid.plan`).
+    fuse
+        "concat-1x1": C channels, by a 1x1 convolution of map and branches, batch
+        normalisation and ReLU. "concat": C (1 + K) channels, which widen the
+        layer that follows. "sum": C channels, no weights. "flat" fuses nothing:
+        its vectors are always concatenated, and cannot be summed.
+
+    Attributes
+    ----------
+    outputs
+        Channels of what `forward` returns; for "flat" the length of its vector.
+    """
+
+    spread: Tensor
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        kernels: Sequence[int],
+        pool: str = "max",
+        mode: str = "upsample",
+        fuse: str = "concat-1x1",
+    ) -> None:
+        super().__init__()
+        pyramid.check_choice("pool", pool, pyramid.POOLS)
+        pyramid.check_choice("mode", mode, pyramid.MODES)
+        pyramid.check_choice("fuse", fuse, pyramid.FUSIONS)
+        if mode == "flat" and fuse == "sum":
+            raise UsageError(
+                "model.fuse = sum with model.mode = flat: vectors of different lengths have no sum",
+                'Use model.fuse = "concat", or model.mode = "bins".',
+            )
+        self.size = size
+        self.kernels = tuple(kernels)
+        self.pool = pool
+        self.mode = mode
+        self.fusion = fuse
+        self.outputs = pyramid.outputs(channels, self.kernels, mode, fuse)
+        if fuse == "concat-1x1" and mode != "flat":
+            self.fuse = nn.Linear(channels * (1 + len(self.kernels)), channels, bias=False)
+            self.after = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+        for kernel in self.kernels:
+            if mode in ("bins", "flat"):
+                self._keep(f"bins{kernel}", bin_cells(size, kernel, pool))
+            if mode in ("upsample", "bins"):
+                self._keep(f"rows{kernel}", rows(size, kernel, mode))
+        # For all branches at once, where the matrix is small enough to gain by it.
+        at_once = mode in ("upsample", "bins") and size <= AT_ONCE
+        self._keep("spread", spread(size, self.kernels if at_once else (), mode))
+
+    def _keep(self, name: str, constant: Tensor) -> None:
+        self.register_buffer(name, constant, persistent=False)
+
+    def pooled(self, x: Tensor, kernel: int) -> Tensor:
+        """Pool (B, C, S, S) to (B, C, cells, cells)."""
+        if self.mode == "upsample":
+            before = pyramid.overhang(self.size, kernel)
+            if self.pool == "max":
+                return functional.max_pool2d(x, kernel, padding=before, ceil_mode=True)
+            return functional.avg_pool2d(
+                x, kernel, padding=before, ceil_mode=True, count_include_pad=False
+            )
+        if self.mode == "same":
+            # The window reaches kernel // 2 cells back, and an even one less far forward.
+            around: Tensor
+            if self.pool == "max":
+                around = functional.max_pool2d(x, kernel, 1, padding=kernel // 2)
+            else:
+                around = functional.avg_pool2d(
+                    x, kernel, 1, padding=kernel // 2, count_include_pad=False
+                )
+            return around[:, :, : self.size, : self.size]
+        # Right products only: torch makes one matrix product of a whole batch of them.
+        cells = self.get_buffer(f"bins{kernel}")
+        laid = ((x @ cells).transpose(2, 3) @ cells).transpose(2, 3)
+        if self.pool == "average":
+            return laid
+        longest = cells.shape[1] // kernel
+        cells_of_bins: Tensor = functional.max_pool2d(laid, longest)
+        return cells_of_bins
+
+    def back(self, cells: Tensor, kernel: int) -> Tensor:
+        """Bring (B, n, n, C) back to the map's size, (B, S, S, C)."""
+        if self.mode == "same":
+            return cells
+        along = self.get_buffer(f"rows{kernel}")  # (S, n)
+        return torch.einsum("sp,tq,bpqc->bstc", along, along, cells)
+
+    def summed(self, branches: Sequence[Tensor]) -> Tensor:
+        """Return the sum (B, S, S, C) of branches (B, n, n, C) brought back to the map's size."""
+        if self.spread.shape[1]:
+            cells = torch.cat([branch.flatten(1, 2) for branch in branches], dim=1)
+            return (self.spread @ cells).reshape(len(cells), self.size, self.size, -1)
+        total = self.back(branches[0], self.kernels[0])
+        for branch, kernel in zip(branches[1:], self.kernels[1:], strict=True):
+            total = total + self.back(branch, kernel)
+        return total
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, outputs, S, S) for (B, C, S, S); for "flat" (B, outputs)."""
+        # Matrices along the axes want the axes last in memory.
+        whole = x.contiguous() if self.mode in ("bins", "flat") else x
+        pooled = [self.pooled(whole, kernel) for kernel in self.kernels]
+        if self.mode == "flat":
+            return torch.cat([cells.flatten(1) for cells in pooled], dim=1)
+        branches = [cells.permute(0, 2, 3, 1) for cells in pooled]  # (B, n, n, C)
+        own = x.permute(0, 2, 3, 1)
+        if self.fusion == "concat":
+            backs = [self.back(b, kernel) for b, kernel in zip(branches, self.kernels, strict=True)]
+            return torch.cat([own, *backs], dim=3).permute(0, 3, 1, 2)
+        if self.fusion == "concat-1x1":
+            # The 1x1 convolution of a concatenation is the sum of 1x1 convolutions
+            # of its parts, and these commute with bringing a branch back to the
+            # size of the map: done on the few cells of a branch, it is the same
+            # function at a third of the cost.
+            mine, *weights = torch.split(self.fuse.weight, x.shape[1], dim=1)  # each (C, C)
+            own = functional.linear(own, mine)
+            branches = [
+                functional.linear(branch, weight)
+                for branch, weight in zip(branches, weights, strict=True)
+            ]
+        fused = own + self.summed(branches) if branches else own
+        fused = fused.permute(0, 3, 1, 2)
+        if self.fusion == "sum":
+            return fused
+        out: Tensor = self.after(fused)
+        return out
+
+
+def rows(size: int, kernel: int, mode: str) -> Tensor:
+    """Return the matrix (S, n) of 0 and 1 that gives a row of the map its window's value."""
+    window = torch.tensor(pyramid.nearest_window(size, kernel, mode))
+    return functional.one_hot(window, len(pyramid.windows(size, kernel, mode))).float()
+
+
+def spread(size: int, kernels: Sequence[int], mode: str = "upsample") -> Tensor:
+    """Return the matrix that gives every cell of the map its windows' values.
+
+    (S * S, sum of cells * cells) of 0 and 1: nearest-neighbour upsampling of
+    all branches, summed, as one fixed matrix product, whose backward is
+    deterministic on every device (that of interpolation is not).
+    """
+    along = [rows(size, kernel, mode) for kernel in kernels]
+    parts = [torch.kron(one, one) for one in along]  # rows and columns alike
+    return torch.cat(parts, dim=1) if parts else torch.zeros(size * size, 0)
+
+
+def bin_cells(size: int, bins: int, pool: str) -> Tensor:
+    """Return the constant matrix that pools one axis of a map into bins.
+
+    For "average" (S, n): the mean of each bin. For "max" (S, n * L), L cells of
+    the longest bin: the cells of each bin side by side, shorter bins with their
+    last cell repeated, which changes no maximum.
+    """
+    windows = pyramid.windows(size, bins, "bins")
+    if pool == "average":
+        mean = torch.zeros(bins, size)
+        for row, (start, end) in zip(mean, windows, strict=True):
+            row[start:end] = 1 / (end - start)
+        return mean.T.contiguous()
+    longest = max(end - start for start, end in windows)
+    cells = [min(start + i, end - 1) for start, end in windows for i in range(longest)]
+    return functional.one_hot(torch.tensor(cells), size).float().T.contiguous()
+
+
+class PointwiseLayers(nn.Module):
+    """What stands for the pyramid in the base without it: as many weights, no pooling.
+
+    Parameters
+    ----------
+    channels
+        Channels C of the map.
+    branches
+        K, the number of branches it stands for.
+    fuse
+        As in `PyramidPooling`. "concat-1x1": two 1x1 convolutions with ReLU
+        between, C -> C (1 + K) / 2 -> C, which have the weights of the
+        pyramid's one C (1 + K) -> C (where C (1 + K) is odd, C more), then the
+        same batch normalisation and ReLU. "concat": the map itself in place of
+        each branch, so that the layer that follows is as wide. "sum": nothing.
+    """
+
+    def __init__(self, channels: int, branches: int, fuse: str) -> None:
+        super().__init__()
+        self.copies = 1 + branches if fuse == "concat" else 1
+        self.outputs = channels * self.copies
+        self.layers = nn.Sequential()
+        if fuse == "concat-1x1":
+            between = -(-channels * (1 + branches) // 2)
+            self.layers = nn.Sequential(
+                nn.Conv2d(channels, between, 1, bias=False),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(between, channels, 1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, outputs, S, S) for (B, C, S, S)."""
+        out: Tensor = self.layers(x.repeat(1, self.copies, 1, 1))
+        return out
