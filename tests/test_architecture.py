@@ -23,7 +23,7 @@ ALLOWED = {
     "flow": {"face", "kernels"},
     "cache": set(),
     "stages": {"assets", "config", "datasets", "frames", "face", "spotting", "flow", "cache"},
-    "networks": set(),
+    "networks": {"assets"},
     "evaluation": {"networks"},
     "report": set(),
     "features": {"cache", "evaluation"},
