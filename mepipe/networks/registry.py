@@ -1,41 +1,264 @@
-"""The networks by name; torch is imported only when one is built."""
+"""The models by name, and the user's own; what a model needs is imported when it is built."""
 
 from __future__ import annotations
 
+import difflib
 import importlib
-from typing import TYPE_CHECKING, Any
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from mepipe.errors import UsageError
 
-if TYPE_CHECKING:
-    from torch import nn
-
-NETWORKS = {"spp": "mepipe.networks.spp:SPPNet"}
+PYRAMID = ("kernels", "position", "mode", "pool", "fuse", "width", "dropout")
 
 
-def build(name: str, *, channels: int, size: int, classes: int, **options: Any) -> nn.Module:
-    """Build the network ``name``.
+@dataclass(frozen=True)
+class Entry:
+    """A built-in model.
+
+    Parameters
+    ----------
+    target
+        "module:callable", called with channels, size, classes and options as it takes them.
+    kind
+        "network" (a torch Module on (B, C, S, S)) or "estimator" (of
+        scikit-learn, on (N, C * S * S)).
+    options
+        The options it takes. A baseline's dropout is its own.
+    what
+        What it is and where it comes from, in a line.
+    """
+
+    target: str
+    kind: Literal["network", "estimator"]
+    options: tuple[str, ...]
+    what: str
+
+
+_SVM = ("C", "gamma")
+_TREE = ("max_depth", "min_samples_leaf")
+
+MODELS = {
+    "spp": Entry(
+        "mepipe.networks.spp:SPPNet",
+        "network",
+        PYRAMID,
+        "compact VGG-M with a spatial pyramid of pooling branches (Lim et al., IJACSA 2021)",
+    ),
+    "base": Entry(
+        "mepipe.networks.spp:base",
+        "network",
+        PYRAMID,
+        "the same base with 1x1 convolutions for the pyramid, as many parameters",
+    ),
+    "ststnet": Entry(
+        "mepipe.networks.ststnet:STSTNet",
+        "network",
+        (),
+        "three shallow streams of 3, 5 and 8 filters (Liong et al., FG 2019)",
+    ),
+    "off-apexnet": Entry(
+        "mepipe.networks.off_apexnet:OFFApexNet",
+        "network",
+        (),
+        "two streams, on u and on v, and wide layers (Gan et al., SPIC 2019)",
+    ),
+    "svm": Entry("mepipe.networks.classical:rbf_svm", "estimator", _SVM, "RBF-SVM on the features"),
+    "tree": Entry(
+        "mepipe.networks.classical:decision_tree",
+        "estimator",
+        _TREE,
+        "decision tree on the features",
+    ),
+    "hoof-svm": Entry(
+        "mepipe.networks.classical:hoof_svm",
+        "estimator",
+        _SVM,
+        "RBF-SVM on flow histograms by region (Chaudhry et al., CVPR 2009)",
+    ),
+    "hoof-tree": Entry(
+        "mepipe.networks.classical:hoof_tree",
+        "estimator",
+        _TREE,
+        "decision tree on flow histograms by region (Chaudhry et al., CVPR 2009)",
+    ),
+    "mdmo-svm": Entry(
+        "mepipe.networks.classical:mdmo_svm",
+        "estimator",
+        _SVM,
+        "RBF-SVM on the main direction by region (Liu et al., T-AFFC 2016)",
+    ),
+    "mdmo-tree": Entry(
+        "mepipe.networks.classical:mdmo_tree",
+        "estimator",
+        _TREE,
+        "decision tree on the main direction by region (Liu et al., T-AFFC 2016)",
+    ),
+}
+
+
+def build(name: str, *, channels: int, size: int, classes: int, **options: Any) -> Any:
+    """Build the model ``name``.
 
     Parameters
     ----------
     name
-        A key of `NETWORKS`.
+        A key of `MODELS`, or "package.module:factory": any callable that
+        returns a torch Module or a scikit-learn estimator, class or function.
+        It is called anew for every training, and must make a new model each
+        time: one that it keeps would carry what it learned from fold to fold.
     channels, size, classes
-        It takes (B, channels, size, size) and returns logits (B, classes).
+        A network takes (B, channels, size, size) and returns logits
+        (B, classes); an estimator is fitted on (N, channels * size * size). A
+        user's factory gets those of them that its signature names.
     options
-        Keyword arguments of the network's own.
+        Keyword arguments of the model's own.
+
+    Returns
+    -------
+    torch.nn.Module or scikit-learn estimator
+        `is_network` says which.
 
     Raises
     ------
     UsageError
-        If there is no such network, or its options cannot be.
+        If there is no such model, its options cannot be, or the user's factory
+        cannot be imported or called, or returns neither. What is raised inside
+        the user's code keeps its traceback.
     """
-    if name not in NETWORKS:
+    given = {"channels": channels, "size": size, "classes": classes}
+    if ":" in name:
+        return _build_own(name, given, options)
+    entry = _entry(name)
+    unknown = sorted(set(options) - set(entry.options))
+    if unknown:
         raise UsageError(
-            f"no network {name!r}", f"The networks are: {', '.join(sorted(NETWORKS))}."
+            f"the model {name} takes no option {unknown[0]!r}",
+            f"Its options are: {', '.join(entry.options)}." if entry.options else "It has none.",
         )
-    module, factory = NETWORKS[name].split(":")
-    network: nn.Module = getattr(importlib.import_module(module), factory)(
-        channels=channels, size=size, classes=classes, **options
+    module, _, attribute = entry.target.partition(":")
+    factory = getattr(importlib.import_module(module), attribute)
+    return factory(**_accepted(inspect.signature(factory), given), **options)
+
+
+def takes(name: str) -> tuple[str, ...]:
+    """Return the names of the options of the built-in model ``name``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model.
+    """
+    return _entry(name).options
+
+
+def is_network(model: object) -> bool:
+    """Return whether a model is a torch Module; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _entry(name: str) -> Entry:
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"there is no model {name!r}",
+            f"{meant}The models are: {', '.join(MODELS)}; your own is package.module:factory.",
+        )
+    return MODELS[name]
+
+
+def _build_own(name: str, given: dict[str, Any], options: dict[str, Any]) -> Any:
+    factory = _imported(name)
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # compiled code may not tell
+        signature = inspect.Signature()
+    named = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    unknown = sorted(set(options) - set(named))
+    if unknown and not takes_all:
+        raise UsageError(
+            f"{name} takes no option {unknown[0]!r}",
+            f"It takes: {', '.join(named)}." if named else "It takes none.",
+        )
+    arguments = {**_accepted(signature, given), **options}
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise UsageError(
+            f"{name} cannot be called with {', '.join(arguments) or 'nothing'}: {error}",
+            "Give what is missing as an option, or wrap it in a function that needs only "
+            "channels, size and classes.",
+        ) from error
+    model = factory(**arguments)
+    if not is_network(model) and not _is_estimator(model):
+        raise UsageError(
+            f"{name} returns {type(model).__name__}, neither a torch Module nor an object with "
+            "fit and predict",
+            "Name a class, or a function that returns a new model.",
+        )
+    return model
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    """Return what "package.module:factory" names."""
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute or module_name.startswith("."):
+        raise UsageError(
+            f"{name!r} names no model", "Write package.module:factory, or a built-in model's name."
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        # A module that the user's module imports in vain is the user's to see.
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise UsageError(
+            f"{name}: there is no module {error.name}",
+            "Install it in mepipe's environment, or put its folder on PYTHONPATH.",
+        ) from error
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, dir(found), n=1)
+            raise UsageError(
+                f"{name}: {module_name} has no {attribute!r}",
+                f"Did you mean {near[0]!r}?" if near else "Name a class or function of it.",
+            )
+        found = getattr(found, part)
+    if is_network(found) or not callable(found):
+        raise UsageError(
+            f"{name} is {type(found).__name__}, and not a class or function that makes a model",
+            "Name one that returns a new model at each call: a model that is kept would carry "
+            "what it learned from one fold to the next.",
+        )
+    made: Callable[..., Any] = found
+    return made
+
+
+def _is_estimator(model: object) -> bool:
+    return not isinstance(model, type) and all(
+        callable(getattr(model, method, None)) for method in ("fit", "predict")
     )
-    return network
+
+
+def _accepted(signature: inspect.Signature, given: dict[str, Any]) -> dict[str, Any]:
+    """Return those of ``given`` that a signature names; all, where it takes any."""
+    parameters = signature.parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return given
+    named = {
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    return {key: value for key, value in given.items() if key in named}
