@@ -37,3 +37,46 @@ def texture():
         return noise * (255 / noise.max())
 
     return make
+
+
+@pytest.fixture(scope="session")
+def predict():
+    """Make predictions of the same clips (two sets, 8 subjects of 6 clips) by a model this good."""
+    from mepipe.evaluation.results import Predictions
+    from mepipe.evaluation.splits import LabelledClips
+
+    def make(right=0.7, seeds=(0, 1, 2), seed=0, subjects=8):
+        groups = [("ab"[n % 2], f"{'ab'[n % 2]}/p{n}") for n in range(subjects)]
+        facts = sorted((f"{g}/c{k}", d, g, k % 3) for d, g in groups for k in range(6))
+        clip, dataset, group, y = zip(*facts, strict=True)
+        y = np.array(y)
+        rng = np.random.default_rng(seed)
+        probabilities = rng.dirichlet(np.ones(3), (len(seeds), len(y)))
+        # The largest goes to the true class where the model is right, else to the next one.
+        wrong = rng.random((len(seeds), len(y))) >= right
+        for run, row in np.ndindex(*wrong.shape):
+            one = probabilities[run, row]
+            to = (y[row] + wrong[run, row]) % 3
+            top = int(np.argmax(one))
+            one[[top, to]] = one[[to, top]]
+        clips = LabelledClips(clip, dataset, group, y, ("negative", "positive", "surprise"))
+        return Predictions(clips, tuple(seeds), probabilities.astype(np.float32))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def keep():
+    """Write predictions and their figures to a folder as an evaluation does."""
+    import json
+
+    from mepipe.evaluation.results import predictions_csv, results
+
+    def write(folder, predictions, protocol="loso"):
+        folder.mkdir(parents=True)
+        content = results(predictions, model=folder.name, protocol=protocol, elapsed_s=1.0)
+        (folder / "results.json").write_text(json.dumps(content))
+        (folder / "predictions.csv").write_text(predictions_csv(predictions))
+        return folder
+
+    return write
