@@ -1,0 +1,84 @@
+"""``mepipe import-features``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mepipe.cli.errors import exit_codes, print_json
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.import_features import Import
+
+_SCALES = ("fixed", "clip", "minmax", "none")  # mepipe.pipeline, which imports NumPy
+
+
+@click.command()
+@click.argument("published", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("features.h5"),
+    show_default=True,
+    help="The file to write. An earlier import is replaced, nothing else.",
+)
+@click.option(
+    "--classes",
+    default="negative,positive,surprise",
+    show_default=True,
+    help="The names of y = 0, 1, 2, ...",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(_SCALES),
+    help="How u, v and strain were scaled (docs/features.md). minmax shows in the data; any other "
+    "has to be said.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(published: Path, out: Path, classes: str, scale: str | None, *, as_json: bool) -> None:
+    """Bring published features, an .npz file, into the format of features.h5.
+
+    PUBLISHED holds x (N, H, W, 3) uint8 or float in the order u, v, strain, and
+    y, subject, dataset and clip with one value a clip.
+
+    \b
+    Example:
+      mepipe import-features published.npz --out features.h5
+    """
+    with exit_codes(as_json=as_json, resume="Nothing was written; run the same command again."):
+        from mepipe.pipeline.import_features import import_features
+
+        names = [name.strip() for name in classes.split(",")]
+        done = import_features(published, out, classes=names, scale=scale)
+        if as_json:
+            print_json(_json(done))
+        else:
+            _print(done)
+
+
+def _json(done: Import) -> dict[str, Any]:
+    return {
+        "features": str(done.features),
+        "clips": sum(done.clips.values()),
+        "subjects": done.subjects,
+        "datasets": done.clips,
+        "labels": done.labels,
+        "size": done.size,
+        "scale": done.scale,
+        "scale_seen": done.scale_seen,
+        "sha256": done.sha256,
+        "notes": list(done.notes),
+    }
+
+
+def _print(done: Import) -> None:
+    for title, counts in (("clips", done.clips), ("classes", done.labels)):
+        click.echo(f"{title:<10}{', '.join(f'{name} {n}' for name, n in counts.items())}")
+    how = "seen in the data" if done.scale_seen else "as you say"
+    click.echo(f"{'subjects':<10}{done.subjects}")
+    click.echo(f"{'tensors':<10}{done.size}x{done.size}, scale {done.scale} ({how})")
+    for note in done.notes:
+        click.echo(f"{'note':<10}{note}")
+    click.echo(f"{'features':<10}{done.features}")
