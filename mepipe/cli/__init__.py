@@ -14,6 +14,11 @@ _COMMANDS = {
         "mepipe.cli.check",
         "Say what a dataset holds, what is wrong, and what a run would do.",
     ),
+    "compare": ("mepipe.cli.compare", "Say whether models differ by more than chance."),
+    "import-features": (
+        "mepipe.cli.import_features",
+        "Bring published features into the format of features.h5.",
+    ),
     "config": ("mepipe.cli.config", "Print every setting, resolved and commented, as TOML."),
     "doctor": ("mepipe.cli.doctor", "Print versions, conflicts, model files, device and disk."),
     "bench": ("mepipe.cli.bench", "Measure speed and exactness on this machine."),

@@ -35,7 +35,9 @@ def test_help_is_light(mepipe):
     assert "mepipe run" in answer.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "check", "config", "doctor", "sample"])
+@pytest.mark.parametrize(
+    "command", ["run", "check", "compare", "import-features", "config", "doctor", "sample"]
+)
 def test_every_command_shows_an_example(command):
     answer = invoke(command, "--help")
     assert answer.exit_code == 0
