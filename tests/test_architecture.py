@@ -34,8 +34,8 @@ ALLOWED = {
     },
     "bench": {"assets", "face", "flow", "kernels", "sample"},
     "cli": {
-        "assets", "bench", "cache", "config", "datasets", "evaluation", "pipeline", "report",
-        "sample",
+        "assets", "bench", "cache", "config", "datasets", "evaluation", "features", "pipeline",
+        "report", "sample",
     },
 }  # fmt: skip
 

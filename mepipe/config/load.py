@@ -170,5 +170,7 @@ def _toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple | list):
         return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     # A JSON string is a TOML basic string, and numbers are written alike.
     return json.dumps(value, ensure_ascii=False)

@@ -181,23 +181,40 @@ class TensorSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The classifier's network."""
+    """The classifier: a built-in model, or package.module:factory of one's own."""
 
-    name: Literal["spp"] = Field("spp", description="the network")
-    kernels: tuple[int, ...] = Field(
-        (2, 3, 4, 5, 6), description="pooling kernels of the spatial pyramid's branches"
+    name: str = Field(
+        "spp",
+        description="spp, base (without its pyramid), ststnet, off-apexnet, svm, tree, hoof-svm, "
+        "hoof-tree, mdmo-svm, mdmo-tree, or package.module:factory",
     )
-    position: int = Field(2, ge=1, le=5, description="the pyramid stands after this layer")
-    pool: Literal["max", "average"] = Field("max", description="pooling in the branches")
-    width: int = Field(8, ge=4, description="channels of layer 1; 2 times as many in 2, then 4")
-    dropout: float = Field(0.5, ge=0, lt=1, description="dropout before the classifier")
+    kernels: tuple[int, ...] = Field(
+        (2, 3, 4, 5, 6), description="spp: pooling kernels of the pyramid's branches"
+    )
+    position: int = Field(2, ge=1, le=5, description="spp: the pyramid stands after this layer")
+    mode: Literal["upsample", "same", "bins", "flat"] = Field(
+        "upsample",
+        description="spp: pooled branches brought back to the map's size; pooling at stride 1; "
+        "as many bins a side as the kernel says (PSPNet); bins flattened (He; position 5)",
+    )
+    pool: Literal["max", "average"] = Field("max", description="spp: pooling in the branches")
+    fuse: Literal["concat", "concat-1x1", "sum"] = Field(
+        "concat-1x1", description="spp: how the branches and the map become one"
+    )
+    width: int = Field(
+        8, ge=4, description="spp: channels of layer 1; 2 times as many in 2, then 4"
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description="spp: dropout before the classifier")
+    options: dict[str, Any] = Field(
+        {}, description='arguments of any other model, for example {"C" = 3.0}'
+    )
     recentre: Literal["auto", "always", "never"] = Field(
         "auto", description="subtract the median of u and of v (auto: where features are minmax)"
     )
 
 
 class TrainSettings(Settings):
-    """How the classifier is trained: fixed epochs, last weights."""
+    """How networks are trained: fixed epochs, last weights."""
 
     epochs: int = Field(50, ge=1, description="epochs; the last weights are used")
     batch: int = Field(32, ge=2, description="clips a step")
@@ -210,6 +227,14 @@ class TrainSettings(Settings):
         0.3, ge=0, lt=1, description="augment: flow scaled by up to this share either way"
     )
     shift: int = Field(2, ge=0, description="augment: moved by up to so many cells")
+    members: int = Field(
+        1, ge=1, le=20, description="networks of a training, whose probabilities are averaged"
+    )
+    choices: dict[str, tuple[Any, ...]] = Field(
+        {},
+        description="what --tune tries, for example {learning_rate = [1e-3, 1e-2]}, "
+        '{"model.C" = [1, 10]}; empty: what suits the model',
+    )
     seeds: int = Field(3, ge=1, description="repetitions; results are means over them")
     seed: int = Field(0, ge=0, description="the first seed")
 

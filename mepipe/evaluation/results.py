@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.evaluation import metrics
-from mepipe.evaluation.loso import FoldPrediction
+from mepipe.evaluation.folds import FoldPrediction
 from mepipe.evaluation.splits import LabelledClips, LeftOut
 
 SCHEMA = 1

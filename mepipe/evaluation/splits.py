@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -89,6 +89,52 @@ class LabelledClips:
         )
 
 
+def chosen(
+    clips: LabelledClips, columns: Mapping[str, Sequence[object]], select: Sequence[str]
+) -> LabelledClips:
+    """Return the clips for which every ``COLUMN=VALUE[,VALUE...]`` of ``select`` holds.
+
+    Parameters
+    ----------
+    clips
+        All clips.
+    columns
+        Values by column, one a clip.
+    select
+        Conditions on columns, compared as text.
+
+    Raises
+    ------
+    UsageError
+        If a condition is not of that form, names no column, or no clip is left.
+    """
+    keep = list(range(len(clips)))
+    for condition in select:
+        column, equals, text = condition.partition("=")
+        if not equals or column not in columns:
+            raise UsageError(
+                f"--select {condition}: not of the form COLUMN=VALUE[,VALUE...]"
+                if not equals
+                else f"--select {condition}: the features have no column {column}",
+                f"For example --select dataset=casme2; the columns are {', '.join(columns)}.",
+            )
+        values = {value.strip() for value in text.split(",")}
+        own = [str(value) for value in columns[column]]
+        unknown = sorted(values - set(own))
+        if unknown:
+            known = sorted(set(own))
+            raise UsageError(
+                f"--select {condition}: no clip has {column} = {unknown[0]}",
+                f"There are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}.",
+            )
+        keep = [row for row in keep if own[row] in values]
+    if not keep:
+        raise UsageError(
+            f"no clip is left by --select {' '.join(select)}", "Choose fewer conditions."
+        )
+    return clips.rows(keep)
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """Clips that an evaluation cannot use, by reason (ids)."""
@@ -142,14 +188,8 @@ def usable(clips: LabelledClips) -> tuple[LabelledClips, LeftOut]:
     return clips.rows([row for row in labelled if clips.group[row]]), left
 
 
-def leave_one_subject_out(clips: LabelledClips) -> tuple[Fold, ...]:
-    """Return one fold a person, sorted by name, of clips that `usable` returned.
-
-    Raises
-    ------
-    UsageError
-        If there are fewer than two persons or two classes.
-    """
+def require_two(clips: LabelledClips) -> None:
+    """Raise UsageError unless there are clips of at least two persons and two classes."""
     groups = sorted(set(clips.group))
     if not groups:
         raise UsageError(
@@ -158,7 +198,7 @@ def leave_one_subject_out(clips: LabelledClips) -> tuple[Fold, ...]:
         )
     if len(groups) < 2:
         raise UsageError(
-            "leave-one-subject-out needs labelled clips of at least two subjects, "
+            "leaving subjects out needs labelled clips of at least two subjects, "
             f"not {_some(groups)}",
             "Add clips of other people, or name the subjects (labels.csv, column subject).",
         )
@@ -168,21 +208,29 @@ def leave_one_subject_out(clips: LabelledClips) -> tuple[Fold, ...]:
             f"training needs clips of at least two classes, and all {len(clips)} are {present[0]}",
             "Add clips of another class, or choose finer ones (labels.classes).",
         )
+
+
+def fold_of(clips: LabelledClips, name: str, test: Sequence[bool]) -> Fold:
+    """Return the fold that tests the clips marked in ``test`` and trains on all others."""
+    return Fold(
+        name=name,
+        train=tuple(clip for clip, out in zip(clips.clip, test, strict=True) if not out),
+        test=tuple(clip for clip, out in zip(clips.clip, test, strict=True) if out),
+    )
+
+
+def leave_one_subject_out(clips: LabelledClips) -> tuple[Fold, ...]:
+    """Return one fold a person, sorted by name, of clips that `usable` returned.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two persons or two classes.
+    """
+    require_two(clips)
     folds = tuple(
-        Fold(
-            name=held_out,
-            train=tuple(
-                clip
-                for clip, group in zip(clips.clip, clips.group, strict=True)
-                if group != held_out
-            ),
-            test=tuple(
-                clip
-                for clip, group in zip(clips.clip, clips.group, strict=True)
-                if group == held_out
-            ),
-        )
-        for held_out in groups
+        fold_of(clips, person, [group == person for group in clips.group])
+        for person in sorted(set(clips.group))
     )
     assert_disjoint(folds, clips)
     return folds

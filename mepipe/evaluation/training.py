@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.errors import UsageError
+from mepipe.evaluation.normalisation import Normalisation
 from mepipe.networks.registry import build
 
 if TYPE_CHECKING:
@@ -22,46 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Floats = NDArray[np.float32]
-
-FLOW_CHANNELS = 2
-"""Features begin with u and v; what follows (strain) has no direction and no zero to find."""
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """How features become inputs: each clip by itself, with constants of the training clips.
-
-    Parameters
-    ----------
-    recentre
-        Subtract the clip's own median from u and from v, an estimate of no motion.
-    scale
-        (C,) factors; u and v share one, or the direction of motion would change.
-    """
-
-    recentre: bool
-    scale: Floats
-
-    @classmethod
-    def of(cls, x: Floats, *, recentre: bool) -> Normalisation:
-        """Return the one that brings the training clips (N, C, S, S) to unit root mean square."""
-        squares = np.mean(np.square(_centred(x, recentre), dtype=np.float64), axis=(0, 2, 3))
-        squares[:FLOW_CHANNELS] = squares[:FLOW_CHANNELS].mean()
-        still = squares == 0
-        scale = np.where(still, 1.0, 1.0 / np.sqrt(np.where(still, 1.0, squares)))
-        return cls(recentre, scale.astype(np.float32))
-
-    def __call__(self, x: Floats) -> Floats:
-        """Return inputs (N, C, S, S) for features (N, C, S, S)."""
-        return _centred(x, self.recentre) * self.scale[:, None, None]
-
-
-def _centred(x: Floats, recentre: bool) -> Floats:
-    if not recentre:
-        return x
-    x = x.copy()
-    x[:, :FLOW_CHANNELS] -= np.median(x[:, :FLOW_CHANNELS], axis=(2, 3), keepdims=True)
-    return x
 
 
 @dataclass(frozen=True)
@@ -171,7 +133,7 @@ def fit(
     draw = np.random.default_rng(seed)
     with _reproducible(), _seeded(int(draw.integers(2**31)), device):
         network = build(**model, channels=channels, size=size, classes=classes)
-        network = network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        network = network.to(device).to(memory_format=torch.channels_last).train()
         inputs = torch.from_numpy(normalise(x)).to(device).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
         weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"])).to(device)
@@ -179,6 +141,8 @@ def fit(
             network.parameters(),
             lr=training["learning_rate"],
             weight_decay=training["weight_decay"],
+            # One pass over the weights instead of ten small ones.
+            fused=device in {"cpu", "cuda"},
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, max_lr=training["learning_rate"], total_steps=steps * epochs
@@ -197,8 +161,10 @@ def fit(
             # Batches of nearly equal size: no remainder too small to normalise.
             for rows in order[epoch].tensor_split(steps):
                 optimiser.zero_grad()
+                logits = network(moved[rows].permute(0, 3, 1, 2))
+                _check_logits(logits, len(rows), classes, str(model["name"]))
                 loss = functional.cross_entropy(
-                    network(moved[rows].permute(0, 3, 1, 2)),
+                    logits,
                     targets[rows],
                     weight=weight,
                     label_smoothing=training["label_smoothing"],
@@ -217,6 +183,15 @@ def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
         raise ValueError(f"y must be 0 to {classes - 1}, not {y.min()} to {y.max()}")
     if not np.isfinite(x).all():
         raise ValueError("x holds NaN or infinity")
+
+
+def _check_logits(logits: object, clips: int, classes: int, name: str) -> None:
+    shape = tuple(getattr(logits, "shape", ()))
+    if shape != (clips, classes):
+        raise UsageError(
+            f"the network {name} returned {shape or type(logits).__name__} for {clips} clips",
+            f"Its forward must return logits (B, {classes}).",
+        )
 
 
 def augmented(x: Tensor, mirror: Tensor, amplitude: Tensor, moves: Tensor, most: int) -> Tensor:
@@ -265,17 +240,22 @@ def class_weights(y: NDArray[np.int64], classes: int, *, balance: bool) -> Float
 def _reproducible() -> Iterator[None]:
     """One thread and deterministic algorithms inside, the caller's choice again outside."""
     import torch
+    import torch.utils.deterministic as memory
 
     threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.set_num_threads(1)
+    fill = memory.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(True)
+    # Nothing here reads memory before it writes it, and filling it costs a tenth of a training.
+    memory.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        memory.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_features import CLASSES
 
-from mepipe.evaluation.loso import FoldPrediction
+from mepipe.evaluation.folds import FoldPrediction
 from mepipe.evaluation.results import join, predictions_csv, results, screen_table
 from mepipe.evaluation.splits import LabelledClips, LeftOut
 

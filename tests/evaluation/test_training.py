@@ -3,8 +3,8 @@ import pytest
 import torch
 from made_features import MODEL, TRAINING, made_features
 
+from mepipe.evaluation.normalisation import Normalisation
 from mepipe.evaluation.training import (
-    Normalisation,
     augmented,
     class_weights,
     fit,

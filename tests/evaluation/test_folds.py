@@ -6,7 +6,7 @@ import pytest
 from made_features import MODEL, TRAINING, features, made_features, reordered
 
 from mepipe.errors import BadDataError, UsageError
-from mepipe.evaluation.loso import fold_jobs, run_fold, training_seed
+from mepipe.evaluation.folds import fold_jobs, run_fold, training_seed
 from mepipe.evaluation.results import join
 from mepipe.evaluation.splits import LabelledClips
 

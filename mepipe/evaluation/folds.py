@@ -1,4 +1,4 @@
-"""Leave-one-subject-out: one independent job per held-out person and seed.
+"""One independent training job per fold and seed.
 
 A job names clips and settings and holds no array, so it is cheap to send to
 another process, and its result depends on nothing but the job and the features
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError, UsageError
-from mepipe.evaluation.splits import LabelledClips, LeftOut, leave_one_subject_out, usable
+from mepipe.evaluation.protocols import folds_of
+from mepipe.evaluation.splits import LabelledClips, LeftOut, usable
 
 
 class Features(Protocol):
@@ -42,8 +43,12 @@ class Features(Protocol):
 class FoldJob:
     """One training: what is held out, the seed, and all settings that decide the result.
 
-    ``train`` and ``test`` are clip ids, sorted. ``model`` and ``training`` are the
-    settings as plain values. ``device`` is resolved, never "auto".
+    ``train`` and ``test`` are clip ids, sorted, and ``groups`` the persons of the
+    training clips, in their order. ``model`` and ``training`` are the settings as
+    plain values. ``candidates`` are changes to these (`mepipe.evaluation.tuning`)
+    among which inner splits of the training persons decide; none: nothing is
+    chosen. ``device`` is resolved, never "auto". ``code`` is a digest of a user's
+    own model code.
     """
 
     fold: str
@@ -55,20 +60,30 @@ class FoldJob:
     training: Mapping[str, Any]
     recentre: bool
     device: str = "cpu"
+    groups: tuple[str, ...] = ()
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    code: str = ""
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
-        return asdict(self)
+        parts = asdict(self)
+        if not self.candidates:  # then nobody asks for the persons
+            del parts["groups"], parts["candidates"]
+        return parts
 
 
 @dataclass(frozen=True)
 class FoldPrediction:
-    """The class probabilities (n, K) float32 of the held-out clips of one job."""
+    """The class probabilities (n, K) float32 of the held-out clips of one job.
+
+    ``chosen`` is the candidate that the inner splits decided for, if there were any.
+    """
 
     fold: str
     seed: int
     clip: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    chosen: Mapping[str, Any] | None = None
 
 
 def fold_jobs(
@@ -77,19 +92,23 @@ def fold_jobs(
     model: Mapping[str, Any],
     training: Mapping[str, Any],
     seeds: Sequence[int],
+    protocol: str = "loso",
+    k: int = 10,
     recentre: bool = False,
     device: str = "cpu",
+    candidates: Sequence[Mapping[str, Any]] = (),
+    code: str = "",
 ) -> tuple[list[FoldJob], LabelledClips, LeftOut]:
     """Return the jobs, the clips they evaluate (sorted by id), and the clips left out.
 
     Raises
     ------
     UsageError
-        If there are fewer than two subjects or two classes, an id occurs twice
-        or a class number is out of range.
+        If the clips do not allow the protocol (`mepipe.evaluation.protocols`), an
+        id occurs twice or a class number is out of range.
     """
     kept, left_out = usable(clips)
-    folds = leave_one_subject_out(kept)
+    person = dict(zip(kept.clip, kept.group, strict=True))
     jobs = [
         FoldJob(
             fold=fold.name,
@@ -101,9 +120,12 @@ def fold_jobs(
             training=dict(training),
             recentre=recentre,
             device=device,
+            groups=tuple(person[clip] for clip in fold.train),
+            candidates=tuple(candidates),
+            code=code,
         )
         for seed in seeds
-        for fold in folds
+        for fold in folds_of(kept, protocol, k=k)
     ]
     return jobs, kept, left_out
 
@@ -111,8 +133,8 @@ def fold_jobs(
 def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
     """Train on the job's training clips and return the predictions of its test clips.
 
-    Labels of test clips are never read. On a CPU the result is the same, bit for
-    bit, for the same job and features.
+    Labels of test clips are never read, neither to train nor to choose. On a CPU
+    the result is the same, bit for bit, for the same job and features.
 
     Raises
     ------
@@ -121,15 +143,21 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
     UsageError
         If the job names a clip that the features do not have, or training diverges.
     """
-    from mepipe.evaluation.training import fit
+    from mepipe.evaluation.fitting import fit
+    from mepipe.evaluation.tuning import changed, choose
 
-    train = rows_of(features, job.train)
+    x = selected(features, job.train)
+    y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
+    model, training, chosen = dict(job.model), dict(job.training), None
+    if job.candidates:
+        chosen = choose(job, x, y)
+        model, training = changed(model, training, chosen)
     trained = fit(
-        selected(features, job.train),
-        np.asarray(features.y)[train].astype(np.int64),
+        x,
+        y,
         classes=job.classes,
-        model=job.model,
-        training=job.training,
+        model=model,
+        training=training,
         recentre=job.recentre,
         seed=training_seed(job.seed, job.fold),
         device=job.device,
@@ -141,7 +169,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
             "no numbers",
             "Lower train.learning_rate.",
         )
-    return FoldPrediction(job.fold, job.seed, job.test, probabilities)
+    return FoldPrediction(job.fold, job.seed, job.test, probabilities, chosen)
 
 
 def training_seed(seed: int, fold: str) -> int:

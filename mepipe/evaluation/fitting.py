@@ -1,0 +1,79 @@
+"""One door to training: a network or an estimator, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.networks.registry import MODELS, build, is_network
+
+Floats = NDArray[np.float32]
+
+
+class Fitted(Protocol):
+    """What was trained."""
+
+    def predict(self, x: Floats) -> Floats:
+        """Return class probabilities (N, K) float32 for features (N, C, S, S)."""
+        ...
+
+
+def fit(
+    x: Floats,
+    y: NDArray[np.int64],
+    *,
+    classes: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    recentre: bool = False,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Fitted:
+    """Train the model that ``model`` names.
+
+    Parameters are those of `mepipe.evaluation.training.fit`; an estimator takes
+    no training settings and knows no device. What a user's model raises is
+    passed on with a note that says whose it is.
+    """
+    name = str(model["name"])
+    try:
+        if not _is_network(x, classes, model):
+            from mepipe.evaluation.estimators import fit_estimator
+
+            estimator = build(**model, channels=x.shape[1], size=x.shape[2], classes=classes)
+            return fit_estimator(
+                estimator, x, y, name=name, classes=classes, recentre=recentre, seed=seed
+            )
+        from mepipe.evaluation.ensemble import Ensemble, member_seeds
+        from mepipe.evaluation.training import fit as fit_network
+
+        members = [
+            fit_network(
+                x,
+                y,
+                classes=classes,
+                model=model,
+                training=training,
+                recentre=recentre,
+                seed=one,
+                device=device,
+            )
+            for one in member_seeds(seed, int(training.get("members", 1)))
+        ]
+        return Ensemble(members)
+    except Exception as error:
+        if name not in MODELS:
+            error.add_note(f"raised while the model {name} was trained on {len(y)} clips")
+        raise
+
+
+def _is_network(x: Floats, classes: int, model: Mapping[str, Any]) -> bool:
+    name = str(model["name"])
+    if name in MODELS:
+        return MODELS[name].kind == "network"
+    # Only what a user's factory makes says what it is.
+    made = build(**model, channels=x.shape[1], size=x.shape[2], classes=classes)
+    return is_network(made)

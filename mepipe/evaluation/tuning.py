@@ -1,0 +1,113 @@
+"""Choosing settings on inner splits of the training persons: never a look at who is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.errors import UsageError
+from mepipe.evaluation import metrics
+from mepipe.evaluation.protocols import grouped_folds
+from mepipe.evaluation.splits import LabelledClips
+
+if TYPE_CHECKING:
+    from mepipe.evaluation.folds import FoldJob
+
+INNER_FOLDS = 3
+MODEL = "model."
+
+# What --tune tries. Every network has the same choices and so the same budget; the
+# first candidate of all is the settings as they are, which win a tie.
+NETWORK_CHOICES: Mapping[str, Sequence[Any]] = {"learning_rate": (1e-3, 2e-3, 5e-3, 1e-2)}
+ESTIMATOR_CHOICES: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "C": {"model.C": (0.3, 1.0, 3.0, 10.0, 30.0)},
+    "max_depth": {"model.max_depth": (3, 5, 8, None)},
+}
+
+
+def candidates(choices: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Any], ...]:
+    """Return every combination of ``choices``: values by name, ``model.`` before an option's."""
+    return tuple(dict(zip(choices, one, strict=True)) for one in product(*choices.values()))
+
+
+def default_choices(
+    name: str, options: Sequence[str], *, network: bool
+) -> Mapping[str, Sequence[Any]]:
+    """Return what ``--tune`` tries for a model that takes ``options``.
+
+    Raises
+    ------
+    UsageError
+        If it is no network, and takes none of the options that mepipe knows.
+    """
+    if network:
+        return NETWORK_CHOICES
+    for option in options:
+        if option in ESTIMATOR_CHOICES:
+            return ESTIMATOR_CHOICES[option]
+    raise UsageError(
+        f"--tune does not know what to try for {name}",
+        "Say it: --set 'train.choices={\"model.OPTION\" = [1, 10]}'.",
+    )
+
+
+def changed(
+    model: Mapping[str, Any], training: Mapping[str, Any], change: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (model, training) with a candidate's values in place."""
+    model, training = dict(model), dict(training)
+    for name, value in change.items():
+        if name.startswith(MODEL):
+            model[name.removeprefix(MODEL)] = value
+        else:
+            training[name] = value
+    return model, training
+
+
+def choose(job: FoldJob, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
+    """Return the candidate with the best UF1, pooled over inner folds of the training persons.
+
+    Parameters
+    ----------
+    job
+        Its ``train``, ``groups`` and ``candidates`` are read; its ``test`` is not.
+    x, y
+        Features and classes of ``job.train``, in its order.
+    """
+    from mepipe.evaluation.fitting import fit
+    from mepipe.evaluation.folds import training_seed
+
+    people = len(set(job.groups))
+    if people < 2 or len(np.unique(y)) < 2:
+        return {}  # nothing to hold out: the settings as they are
+    names = tuple(str(number) for number in range(job.classes))
+    clips = LabelledClips(job.train, ("",) * len(y), job.groups, y, names)
+    row = {clip: number for number, clip in enumerate(job.train)}
+    folds = grouped_folds(clips, min(INNER_FOLDS, people))
+    best: tuple[float, Mapping[str, Any]] = (-1.0, {})
+    for candidate in job.candidates:
+        model, training = changed(job.model, job.training, candidate)
+        counts = np.zeros((job.classes, job.classes), dtype=np.int64)
+        for fold in folds:
+            inside = [row[clip] for clip in fold.train]
+            outside = [row[clip] for clip in fold.test]
+            trained = fit(
+                x[inside],
+                y[inside],
+                classes=job.classes,
+                model=model,
+                training=training,
+                recentre=job.recentre,
+                seed=training_seed(job.seed, f"{job.fold}/{fold.name}"),
+                device=job.device,
+            )
+            predicted = trained.predict(x[outside]).argmax(axis=1)
+            counts += metrics.confusion(y[outside], predicted, job.classes)
+        figure = float(metrics.uf1(counts))
+        if figure > best[0]:
+            best = (figure, candidate)
+    return best[1]
