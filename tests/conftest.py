@@ -80,3 +80,41 @@ def keep():
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def write_features():
+    """Write a features.h5 of made movements: two sets, a class a direction, people who differ."""
+    from mepipe.cache.pack import CHANNELS, COLUMNS, Pack, encode_pack
+
+    def make(path, people=6, size=12, scale="fixed", classes=3, change=lambda x, rows: None):
+        rng = np.random.default_rng(0)
+        facts = sorted(
+            (f"{'ab'[n % 2]}/p{n}/c{k}", "ab"[n % 2], f"p{n}", k % classes)
+            for n in range(people)
+            for k in range(3)
+        )
+        x = rng.normal(0, 0.15, (len(facts), len(CHANNELS), size, size)).astype(np.float32)
+        directions = np.array([[0.6, 0.2], [-0.6, 0.3], [0.0, -0.7]])
+        for row, (_, _, _, y) in enumerate(facts):
+            x[row, :2, size // 3 : 2 * size // 3, 2:-2] += directions[y][:, None, None]
+        rows = [
+            {
+                **{name: {"text": "", "bool": True}.get(kind) for name, kind in COLUMNS.items()},
+                "clip": clip,
+                "dataset": dataset,
+                "subject": person,
+                "group": f"{dataset}/{person}",
+                "label": ("negative", "positive", "surprise")[y],
+                "y": y,
+                "object": f"{number:064x}",
+            }
+            for number, (clip, dataset, person, y) in enumerate(facts)
+        ]
+        change(x, rows)
+        settings = {"flow": {"size": 224}, "tensor": {"size": size, "scale": scale}}
+        pack = Pack(rows, ("negative", "positive", "surprise"), settings, {"mepipe": "0"})
+        path.write_bytes(encode_pack(pack, x))
+        return path
+
+    return make

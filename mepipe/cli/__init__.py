@@ -14,7 +14,10 @@ _COMMANDS = {
         "mepipe.cli.check",
         "Say what a dataset holds, what is wrong, and what a run would do.",
     ),
+    "evaluate": ("mepipe.cli.evaluate", "Evaluate a model on features, leaving people out."),
+    "train": ("mepipe.cli.train", "Train a network on features and save it."),
     "compare": ("mepipe.cli.compare", "Say whether models differ by more than chance."),
+    "ablate": ("mepipe.cli.ablate", "Vary the SPP network's pyramid, on the same folds."),
     "import-features": (
         "mepipe.cli.import_features",
         "Bring published features into the format of features.h5.",

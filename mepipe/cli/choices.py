@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,48 @@ _OPTIONS = (
     ),
     click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept."),
 )
+
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_CLASSIFIER = (
+    click.argument("features", type=click.Path(path_type=Path)),
+    click.option("--model", metavar="NAME", help="The model; by default that of the settings."),
+    click.option("--seeds", type=click.IntRange(1), help="Repetitions, by default 3."),
+    click.option(
+        "--select",
+        multiple=True,
+        metavar="COLUMN=VALUE,...",
+        help="Only clips with these values, for example dataset=casme2; may be repeated.",
+    ),
+    click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default all cores."),
+    click.option("--device", type=click.Choice(DEVICES), default="auto", help="For training."),
+    *_OPTIONS[:2],
+    _OPTIONS[-1],
+)
+
+
+def classifier_options(command: _Command) -> _Command:
+    """Give a command the options that say what is trained, on which features, and where."""
+    for option in reversed(_CLASSIFIER):
+        command = option(command)
+    return command
+
+
+def classifier_settings(
+    config_file: Path | None, assignments: Sequence[str], model: str | None, seeds: int | None
+) -> Config:
+    """Return the configuration that these options give; errors as `load_config`.
+
+    Where the model is the user's own, it may lie in the current folder.
+    """
+    from mepipe.config import load_config
+
+    named = [] if model is None else [f"model.name={json.dumps(model)}"]
+    named += [] if seeds is None else [f"train.seeds={seeds}"]
+    config = load_config(config_file, [*assignments, *named])
+    if ":" in config.model.name:
+        sys.path.insert(0, str(Path.cwd()))
+    return config
 
 
 def data_options(command: _Command) -> _Command:

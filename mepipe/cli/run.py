@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mepipe.cli.choices import data_options, resolved_config
+from mepipe.cli.choices import DEVICES, data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mepipe.pipeline.plan import StageCount
 
 _STEPS = ("face", "spot", "flow", "tensor", "pack", "classify")
-_DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @click.command()
@@ -37,7 +36,7 @@ _DEVICES = ("auto", "cpu", "cuda", "mps")
 )
 @click.option("--until", type=click.Choice(_STEPS), default="classify", help="The last step.")
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default one per core.")
-@click.option("--device", type=click.Choice(_DEVICES), default="auto", help="For training.")
+@click.option("--device", type=click.Choice(DEVICES), default="auto", help="For training.")
 @click.option("--retry-failed", is_flag=True, help="Try clips again that failed before.")
 @click.option(
     "--strict-versions", is_flag=True, help="Compute anew what other library versions made."

@@ -52,25 +52,9 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
         + (f"; reused: {reused} results" if reused else "")
     )
     if report.results is not None:
-        from mepipe.evaluation.results import screen_table
+        from mepipe.cli.evaluate import print_results
 
-        content = screen_table(report.results)
-        table = Table(*content.header)
-        for row in content.rows:
-            table.add_row(*(escape(cell) for cell in row))
-        console.print(table)
-        for note in content.notes:
-            console.print(escape(note))
-        counts = ", ".join(
-            f"{name} {one['clips']}" for name, one in report.results["per_class"].items()
-        )
-        console.print(f"classes: {escape(counts)}")
-        console.print(
-            f"{escape(str(report.results['model']))}, leave one subject out "
-            f"({report.results['subjects']} subjects), means over "
-            f"{len(report.results['per_seed'])} seeds, figures from counts pooled over folds; "
-            "(largest class): always answering it; [95 %]: over resampled subjects."
-        )
+        print_results(console, report.results)
         console.print(escape(report.network))
     elif report.no_results:
         console.print(f"No classifier results: {escape(report.no_results)}")

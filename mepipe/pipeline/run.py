@@ -17,7 +17,7 @@ from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
 from mepipe.datasets.model import Dataset, Note
 from mepipe.errors import DamageError
-from mepipe.networks.pyramid import plan as plan_pyramid
+from mepipe.pipeline.evaluate import describe_model
 from mepipe.pipeline.history import record_content
 from mepipe.pipeline.index import DigestIndex, Entry
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
@@ -82,9 +82,8 @@ class Run:
         self.prepared: Prepared = prepare(datasets, self.indexes, config)
         self.network = ""
         if options.until == "classify" and self._most_folds():
-            # Kernels that cannot fit are told before hours of work, too.
-            pyramid = plan_pyramid(config.tensor.size, config.model.kernels, config.model.position)
-            self.network = pyramid.describe()
+            # A model that cannot be is told before hours of work, too.
+            self.network = describe_model(config.model, config.tensor.size)
 
     def plan(self) -> Plan:
         """Return what is stale and why. Computes nothing."""

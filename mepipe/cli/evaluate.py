@@ -1,0 +1,174 @@
+"""``mepipe evaluate``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mepipe.cli.choices import classifier_options, classifier_settings
+from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PROTOCOLS = ("loso", "megc2019", "kfold", "cross-dataset")
+FOLDER = Path("mepipe-eval")
+
+
+@click.command()
+@classifier_options
+@click.option("--protocol", type=click.Choice(_PROTOCOLS), default="loso", show_default=True)
+@click.option("--k", type=click.IntRange(2), default=10, show_default=True, help="kfold: folds.")
+@click.option("--tune", is_flag=True, help="Choose settings on inner splits of each fold.")
+@click.option("--again", is_flag=True, help="Train finished folds again.")
+@click.option("--strict-versions", is_flag=True, help="Train again what other versions trained.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where the results go; by default mepipe-eval/MODEL-PROTOCOL.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print results.json, and the paths.")
+def command(
+    features: Path,
+    model: str | None,
+    seeds: int | None,
+    select: tuple[str, ...],
+    jobs: int | None,
+    device: str,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    cache: Path | None,
+    protocol: str,
+    k: int,
+    out: Path | None,
+    *,
+    tune: bool,
+    again: bool,
+    strict_versions: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate a model on a features file, nobody tested on whom it was trained on.
+
+    MODEL is spp, base, ststnet, off-apexnet, svm, tree, hoof-svm, hoof-tree,
+    mdmo-svm, mdmo-tree, or package.module:factory: a function or class that
+    returns a torch Module or a scikit-learn estimator.
+
+    \b
+    Examples:
+      mepipe evaluate mepipe-out/features.h5
+      mepipe evaluate features.h5 --model svm --protocol megc2019
+      mepipe evaluate features.h5 --model my_package.nets:make --select dataset=casme2
+      mepipe evaluate features.h5 --model sklearn.ensemble:RandomForestClassifier --tune \\
+        --set 'train.choices={"model.max_depth" = [3, 6]}'
+    """
+    started = time.monotonic()
+    with exit_codes(as_json=as_json) as ended_early:
+        from mepipe.cache.disk import make_folder
+        from mepipe.cache.location import cache_root
+        from mepipe.cache.store import open_store
+        from mepipe.features import Features
+        from mepipe.pipeline.evaluate import (
+            Evaluation,
+            describe_model,
+            evaluate,
+            file_digest,
+            write_results,
+        )
+        from mepipe.pipeline.outputs import Manifest
+
+        config = classifier_settings(config_file, assignments, model, seeds)
+        evaluation = Evaluation(
+            config.model,
+            config.train,
+            protocol=protocol,
+            k=k,
+            select=select,
+            tune=tune,
+            device=device,
+        )
+        told = Features(features)
+        about = describe_model(config.model, told.shape[2])
+        out = out or FOLDER / f"{_plain(config.model.name)}-{protocol}{'-tuned' if tune else ''}"
+        # An output folder that cannot be is better known before the work.
+        make_folder(out)
+        ended_early["out"] = str(out)
+        digest = file_digest(features)
+        done = evaluate(
+            told,
+            digest,
+            evaluation,
+            store=open_store(cache_root(cache)),
+            workers=jobs or os.cpu_count() or 1,
+            progress=make_progress(quiet=as_json),
+            strict_versions=strict_versions,
+            again=again,
+        )
+        write_results(Manifest(out), evaluation.key(digest), done)
+        if as_json:
+            extra = {"out": str(out), "computed": done.computed, "reused": done.reused}
+            print_json({**done.content, **extra})
+            return
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=True)
+        print_results(console, done.content)
+        console.print(about, markup=False)
+        print_tuned(console, done.content)
+        for note in done.content["notes"]:
+            console.print(note, markup=False)
+        console.print(
+            f"{done.computed} folds trained, {done.reused} kept from before, "
+            f"in {time.monotonic() - started:.0f} s"
+        )
+        for name in ("results.json", "predictions.csv", "confusion.png"):
+            console.print(f"{name:<16} {out / name}", markup=False)
+
+
+def print_results(console: Console, content: Mapping[str, Any]) -> None:
+    """Print the table of figures and what it means."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mepipe.evaluation.results import screen_table
+    from mepipe.pipeline.evaluate import PROTOCOL_NAMES
+
+    shown = screen_table(content)
+    table = Table(*shown.header)
+    for row in shown.rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+    for note in shown.notes:
+        console.print(note, markup=False)
+    counts = ", ".join(f"{name} {one['clips']}" for name, one in content["per_class"].items())
+    console.print(f"classes: {counts}", markup=False)
+    seeds = content["per_seed"]
+    spread = ""
+    if len(seeds) > 1:
+        values = [one["uf1"] for one in seeds]
+        spread = f" (UF1 {min(values):.3f} to {max(values):.3f})"
+    console.print(
+        f"{content['model']}, {PROTOCOL_NAMES[content['protocol']]} "
+        f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, figures from "
+        "counts pooled over folds; (largest class): always answering it; [95 %]: over resampled "
+        "subjects.",
+        markup=False,
+    )
+
+
+def print_tuned(console: Console, content: Mapping[str, Any]) -> None:
+    """Print how often each candidate was chosen on inner splits."""
+    for one in content["tuned"] or ():
+        choice = ", ".join(f"{name} = {json.dumps(value)}" for name, value in one["choice"].items())
+        console.print(f"chosen in {one['folds']} fold(s): {choice or 'as set'}", markup=False)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)

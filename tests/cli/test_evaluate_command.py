@@ -1,0 +1,132 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mepipe.cli import main
+
+QUICK = ("--set=train.epochs=1", "--set=model.kernels=[2,3]", "--set=model.width=4", "--jobs=1")
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEPIPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(main, [str(one) for one in arguments])
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def features(write_features, tmp_path):
+    return write_features(tmp_path / "features.h5")
+
+
+def test_evaluate_prints_figures_and_writes_them(call, features, tmp_path):
+    shown = call("evaluate", features, "--model", "svm", "--seeds", 2).stdout
+    for words in ("UF1 [95 %]", "(largest class)", "leave one subject out (6 subjects)", "2 seed"):
+        assert words in shown
+    out = tmp_path / "mepipe-eval" / "svm-loso"
+    content = json.loads((out / "results.json").read_text())
+    assert len(content["per_seed"]) == 2
+    assert {"predictions.csv", "confusion.png"} < {path.name for path in out.iterdir()}
+    again = json.loads(call("evaluate", features, "--model", "svm", "--seeds", 2, "--json").stdout)
+    assert (again["computed"], again["reused"]) == (0, 12)
+    assert again["schema"] == 1
+    assert again["uf1"] == content["uf1"]
+
+
+def test_every_option_of_the_issue_goes_together(call, features, tmp_path):
+    (tmp_path / "mepipe.toml").write_text('[train.choices]\n"model.max_depth" = [1, 3]\n')
+    shown = call(
+        "evaluate", features, "--model", "sklearn.tree:DecisionTreeClassifier", "--tune",
+        "--protocol", "kfold", "--k", 2, "--seeds", 1, "--select", "dataset=a,b",
+        "--device", "cpu", "--config", "mepipe.toml", "--jobs", 1,
+    ).stdout  # fmt: skip
+    assert "chosen in" in shown
+    assert "model.max_depth = " in shown
+    out = tmp_path / "mepipe-eval" / "sklearn_tree_DecisionTreeClassifier-kfold-tuned"
+    assert (out / "results.json").exists()
+
+
+def test_what_evaluate_writes_compare_reads(call, features):
+    for model in ("svm", "tree"):
+        call("evaluate", features, "--model", model, "--seeds", 1)
+    shown = call("compare", "mepipe-eval/svm-loso", "mepipe-eval/tree-loso").stdout
+    assert "not distinguishable" in shown or "worse" in shown
+
+
+def test_train_says_what_it_wrote_and_takes_figures(call, features, tmp_path):
+    call("evaluate", features, *QUICK, "--seeds", 1)
+    shown = call("train", features, *QUICK, "--results", "mepipe-eval/spp-loso").stdout
+    assert "trained spp on 18 clips of 6 subjects (negative 6, positive 6, surprise 6)" in shown
+    assert "no figures" not in shown
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert card["figures"]["protocol"] == "loso"
+    assert (tmp_path / "model.safetensors").exists()
+    assert "no figures" in call("train", features, *QUICK, "--out", "b.safetensors").stdout
+
+
+def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
+    # Ten folds need ten people; the small sample has six.
+    assert "6 subjects" in call("ablate", features, *QUICK, code=2).stderr
+    shown = call("ablate", features, *QUICK, "--full", "--seeds", 1, "--json").stdout
+    content = json.loads(shown)
+    assert content["rows"][0]["study"] == "settings as they are"
+    assert {"ablation.md", "ablation.png", "ablation.json"} < {
+        path.name for path in (tmp_path / "mepipe-ablation").iterdir()
+    }
+    assert "varies the SPP network" in call("ablate", features, "--model=svm", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--model", "sppp"), "Did you mean 'spp'"),
+        (("--model", "no_such_package:net"), "no module no_such_package"),
+        (("--model", "sklearn.svm:LinearSVX"), "Did you mean 'LinearSV"),
+        (("--model", "svm", "--set", "model.options={D=1}"), "takes no option 'D'"),
+        (("--select", "dataset=c"), "There are a, b"),
+        (("--model", "sklearn.svm:SVC", "--tune"), "train.choices"),
+        (("--protocol", "kfold", "--k", "30"), "Give 2 to 6 folds"),
+        (("--set", "model.kernels=[9]"), "does not fit"),
+        (("--device", "mps", *QUICK), "the device mps is not there"),
+    ],
+)
+def test_wrong_options_name_the_way_out(call, features, arguments, words):
+    error = call("evaluate", features, *arguments, code=2).stderr
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_a_model_in_the_current_folder_is_found_by_every_worker(mepipe, features, tmp_path):
+    (tmp_path / "my_nets.py").write_text(
+        "from torch import nn\n"
+        "def make(channels, size, classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, classes))\n"
+    )
+    options = ("--seeds", "1", "--jobs", "2", "--set", "train.epochs=1", "--json")
+    done = mepipe("evaluate", features, "--model", "my_nets:make", *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["computed"] == 6
+
+
+def test_a_file_of_another_kind_is_refused(call, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    for command in ("evaluate", "train", "ablate"):
+        assert "no features file" in call(command, tmp_path / "x.npy", code=2).stderr
+        assert "there is no file" in call(command, tmp_path / "none.h5", code=2).stderr
+
+
+def test_nan_in_features_names_the_clip(call, write_features, tmp_path):
+    def spoil(x, rows):
+        x[0, 0, 0, 0] = np.nan
+
+    path = write_features(tmp_path / "nan.h5", change=spoil)
+    error = call("evaluate", path, "--model", "svm", "--jobs", 1, code=3).stderr
+    assert "features of a/p0/c0 hold NaN" in error
