@@ -1,0 +1,95 @@
+"""``mepipe train``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from mepipe.cli.choices import classifier_options, classifier_settings
+from mepipe.cli.errors import exit_codes, print_json
+
+
+@click.command()
+@classifier_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("model.safetensors"),
+    show_default=True,
+    help="The model; its card lies beside it as .json.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of `mepipe evaluate` with the same settings: its figures go into the card.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the card.")
+def command(
+    features: Path,
+    model: str | None,
+    seeds: int | None,
+    select: tuple[str, ...],
+    jobs: int | None,
+    device: str,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    cache: Path | None,
+    out: Path,
+    results: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Train a network on every labelled clip of a features file and save it.
+
+    Weights are saved as safetensors, never pickled. How good such a model is on
+    people it has not seen, `mepipe evaluate` says.
+
+    \b
+    Examples:
+      mepipe train features.h5 --out model.safetensors
+      mepipe train features.h5 --results mepipe-eval/spp-loso
+    """
+    del jobs, cache, seeds
+    started = time.monotonic()
+    with exit_codes(as_json=as_json, resume="Nothing was written."):
+        from mepipe.errors import UsageError
+        from mepipe.features import Features
+        from mepipe.pipeline.evaluate import file_digest
+        from mepipe.pipeline.train import train_model
+
+        config = classifier_settings(config_file, assignments, model, None)
+        figures = None
+        if results is not None:
+            path = results / "results.json"
+            try:
+                figures = json.loads(path.read_bytes())
+            except (OSError, ValueError) as error:
+                raise UsageError(
+                    f"cannot read {path}: {error}", "Give a folder of `mepipe evaluate`."
+                ) from error
+        card = train_model(
+            Features(features),
+            file_digest(features),
+            out,
+            model=config.model,
+            train=config.train,
+            select=select,
+            device=device,
+            results=figures,
+        )
+        if as_json:
+            print_json({**card, "out": str(out)})
+            return
+        counts = ", ".join(f"{name} {count}" for name, count in card["clips_by_class"].items())
+        click.echo(
+            f"trained {card['model']['name']} on {len(card['clips'])} clips of "
+            f"{card['subjects']} subjects ({counts}) in {time.monotonic() - started:.0f} s"
+        )
+        if card["figures"] is None:
+            click.echo(
+                "The card has no figures: run `mepipe evaluate` and give its folder with --results."
+            )
+        click.echo(f"model  {out}\ncard   {out.with_suffix('.json')}")

@@ -1,0 +1,165 @@
+"""Training one model on everything, to be used on new clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mepipe import __version__
+from mepipe.cache import disk
+from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.errors import UsageError
+from mepipe.evaluation.folds import selected, training_seed
+from mepipe.evaluation.splits import LabelledClips, chosen, usable
+from mepipe.features import Features
+from mepipe.pipeline.evaluate import model_of, own_code, recentred
+from mepipe.pipeline.work import libraries
+
+CARD = "model.json"
+
+
+def train_model(
+    features: Features,
+    digest: str,
+    out: Path,
+    *,
+    model: ModelSettings,
+    train: TrainSettings,
+    select: tuple[str, ...] = (),
+    device: str = "auto",
+    results: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Train on every clip with a class and a known person, write the model, return its card.
+
+    Parameters
+    ----------
+    features, digest
+        The features and the sha256 of their file.
+    out
+        The .safetensors file; the readable copy of the card lies beside it, with
+        the suffix .json.
+    model, train
+        The settings; ``train.seed`` alone is used, for there is one training.
+    select
+        ``COLUMN=VALUE[,VALUE...]`` conditions.
+    device
+        As `mepipe.evaluation.device.resolve` takes it.
+    results
+        The results.json of an evaluation of the same features and settings: its
+        figures go into the card.
+
+    Raises
+    ------
+    UsageError
+        If ``out`` is no .safetensors file; if there is nothing to train on; if the
+        model is an estimator, which could only be pickled; if the results are of
+        other features or settings.
+    BadDataError
+        If a clip's features are not finite.
+    """
+    if out.suffix != ".safetensors":
+        raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
+    clips = LabelledClips.of(features)
+    if select:
+        columns = {name: values.tolist() for name, values in features.columns.items()}
+        clips = chosen(clips, columns, select)
+    kept, _ = usable(clips)
+    if not len(kept) or len(np.unique(kept.y)) < 2:
+        raise UsageError(
+            f"there are {len(kept)} clips with a class and a known subject, of "
+            f"{len(np.unique(kept.y))} classes",
+            "Training needs clips of at least two classes.",
+        )
+    named = model_of(model)
+    training = train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
+    recentre = recentred(model, features)
+    figures = None if results is None else _figures(results, digest, named, training, select)
+    from mepipe.evaluation.device import resolve
+    from mepipe.evaluation.ensemble import Ensemble
+    from mepipe.evaluation.fitting import fit
+    from mepipe.evaluation.saved_model import encode_model
+
+    fitted = fit(
+        selected(features, kept.clip),
+        kept.y,
+        classes=len(kept.classes),
+        model=named,
+        training=training,
+        recentre=recentre,
+        seed=training_seed(train.seed, "all"),
+        device=resolve(device),
+    )
+    if not isinstance(fitted, Ensemble):
+        raise UsageError(
+            f"{model.name} is no network: only networks can be saved",
+            "An estimator could only be pickled, which mepipe never does. Train it in your own "
+            "code on mepipe.load(...), which takes seconds.",
+        )
+    card = {
+        "model": named,
+        "code": own_code(model.name),
+        "training": training,
+        "seed": train.seed,
+        "classes": list(kept.classes),
+        "features": {
+            "sha256": digest,
+            "shape": list(features.shape[1:]),
+            "channels": list(features.channels),
+            "settings": features.settings,
+            "libraries": features.libraries,
+        },
+        "select": list(select),
+        "clips": list(kept.clip),
+        "clips_by_class": {
+            name: int(count)
+            for name, count in zip(
+                kept.classes, np.bincount(kept.y, minlength=len(kept.classes)), strict=True
+            )
+        },
+        "subjects": len(set(kept.group)),
+        "figures": figures,
+        "versions": {"mepipe": __version__, **libraries(("numpy", "torch", "safetensors"))},
+    }
+    disk.make_folder(out.absolute().parent)
+    disk.write_atomic(out, encode_model(fitted, card))
+    readable = json.dumps(card, indent=1, ensure_ascii=False)
+    disk.write_atomic(out.with_suffix(".json"), readable.encode())
+    return card
+
+
+def _figures(
+    results: Mapping[str, Any],
+    digest: str,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    select: tuple[str, ...],
+) -> dict[str, Any]:
+    here = json.loads(
+        json.dumps(
+            {
+                "features": digest,
+                "select": list(select),
+                "model": dict(model),
+                "training": dict(training),
+            }
+        )
+    )
+    settings = results.get("settings", {})
+    there = {
+        "features": results.get("features"),
+        "select": results.get("select"),
+        "model": settings.get("model"),
+        "training": settings.get("training"),
+    }
+    different = [name for name in here if here[name] != there[name]]
+    if different:
+        raise UsageError(
+            f"these results are of another evaluation: {', '.join(different)} differ",
+            "Evaluate the same features with the same settings, or leave --results out.",
+        )
+    keys = ("protocol", "uf1", "uar", "accuracy", "ci", "per_dataset", "clips", "subjects")
+    return {key: results[key] for key in keys}

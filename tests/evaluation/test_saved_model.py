@@ -1,0 +1,152 @@
+import json
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+from made_features import MODEL, TRAINING, made_features
+from safetensors.torch import load_file, save_file
+
+from mepipe.errors import DamageError, UsageError
+from mepipe.evaluation.fitting import fit
+from mepipe.evaluation.saved_model import (
+    FORMAT_VERSION,
+    differences,
+    encode_model,
+    load_model,
+    read_card,
+)
+
+MADE = made_features(3)
+SETTINGS = {"flow": {"size": 224, "theta": 0.3}, "tensor": {"size": 28, "scale": "fixed"}}
+
+
+def card(**changes):
+    made = {
+        "model": {**MODEL, "kernels": list(MODEL["kernels"])},
+        "classes": ["negative", "positive", "surprise"],
+        "features": {
+            "shape": [3, 28, 28],
+            "channels": ["u", "v", "strain"],
+            "settings": SETTINGS,
+        },
+    }
+    return {**made, **changes}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    training = {**TRAINING, "members": 2}
+    return fit(MADE.x, MADE.y, classes=3, model=MODEL, training=training, recentre=True, seed=1)
+
+
+@pytest.fixture
+def saved(trained, tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(encode_model(trained, card()))
+    return path
+
+
+def test_what_is_saved_predicts_the_same_bits(trained, saved):
+    again = load_model(saved)
+    assert again.predict(MADE.x).tobytes() == trained.predict(MADE.x).tobytes()
+    assert again.classes == ("negative", "positive", "surprise")
+    assert again.card["features"]["settings"] == SETTINGS
+    assert encode_model(trained, card()) == saved.read_bytes()
+
+
+def test_any_safetensors_reader_can_open_it(saved):
+    names = set(load_file(saved))
+    assert {name.split(".")[0] for name in names} == {"0", "1"}
+
+
+def test_features_made_with_other_settings_are_refused_by_name(saved):
+    model = load_model(saved)
+    model.check(SETTINGS, ("u", "v", "strain"))
+    # Labels and datasets do not decide what a network sees.
+    model.check({**SETTINGS, "labels": {"classes": "casme2-5"}}, ("u", "v", "strain"))
+    other = {"flow": {"size": 192, "theta": 0.3}, "tensor": {"size": 28, "scale": "minmax"}}
+    with pytest.raises(UsageError) as error:
+        model.check(other, ("v", "u", "strain"))
+    for words in (
+        "flow.size was 224 in training and is 192 here",
+        "tensor.scale was fixed in training and is minmax here",
+        "channels: u, v, strain in training, v, u, strain here",
+    ):
+        assert words in error.value.message
+    assert differences(SETTINGS, {}) != []
+    with pytest.raises(UsageError, match=r"\(N, 3, 28, 28\), not \(2, 3, 8, 8\)"):
+        model.predict(np.zeros((2, 3, 8, 8), np.float32))
+
+
+class Trap:
+    def __reduce__(self):
+        raise AssertionError("unpickled")
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch", "empty", "text", "other", "huge header"])
+def test_what_is_no_saved_model_is_refused_and_never_unpickled(kind, tmp_path):
+    path = tmp_path / "m.safetensors"
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps({"a": 1}))
+    elif kind == "torch":
+        torch.save({"w": torch.zeros(3)}, path)
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "text":
+        path.write_text("hello, this is a text")
+    elif kind == "other":
+        save_file({"w": torch.zeros(3)}, path)
+    else:
+        path.write_bytes(struct.pack("<Q", 2**60) + b"{}")
+    with pytest.raises(UsageError, match="no model of mepipe") as error:
+        load_model(path)
+    assert "never opened" in error.value.remedy
+
+
+def test_a_file_that_is_not_there_and_a_newer_format_say_so(trained, tmp_path):
+    with pytest.raises(UsageError, match="no model file"):
+        read_card(tmp_path / "none.safetensors")
+    with pytest.raises(UsageError, match="no model file"):
+        read_card(tmp_path)
+    path = tmp_path / "new.safetensors"
+    data = encode_model(trained, card())
+    old = f'\\"format_version\\": {FORMAT_VERSION}'.encode()
+    assert old in data
+    path.write_bytes(data.replace(old, f'\\"format_version\\": {FORMAT_VERSION + 1}'.encode()))
+    with pytest.raises(UsageError, match="newer than this mepipe"):
+        load_model(path)
+
+
+def test_a_truncated_file_is_damage(saved):
+    saved.write_bytes(saved.read_bytes()[:-100])
+    with pytest.raises(DamageError, match="damaged"):
+        load_model(saved)
+
+
+def test_tensors_of_another_network_are_damage(trained, tmp_path):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(encode_model(trained, card(model={**card()["model"], "width": 8})))
+    with pytest.raises(DamageError, match="not those of the network spp"):
+        load_model(path)
+    path.write_bytes(encode_model(trained, {"model": {"name": "spp"}}))
+    with pytest.raises(DamageError, match="its card lacks"):
+        load_model(path)
+
+
+def test_code_that_is_not_mepipes_is_imported_only_if_trusted(tmp_path):
+    name = "own_models:linear"
+    own = fit(MADE.x, MADE.y, classes=3, model={"name": name}, training=TRAINING)
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(encode_model(own, card(model={"name": name})))
+    with pytest.raises(UsageError, match="needs the code of own_models:linear"):
+        load_model(path)
+    again = load_model(path, trust=name)
+    assert again.predict(MADE.x).tobytes() == own.predict(MADE.x).tobytes()
+
+
+def test_the_card_is_plain_json(saved):
+    text = json.dumps(read_card(saved))
+    assert "NaN" not in text
+    assert read_card(saved)["inputs"]["members"] == 2
