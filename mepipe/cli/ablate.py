@@ -1,0 +1,113 @@
+"""``mepipe ablate``."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mepipe.cli.choices import classifier_options, classifier_settings
+from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
+
+if TYPE_CHECKING:
+    from mepipe.report.ablation import AblationRow
+
+
+@click.command()
+@classifier_options
+@click.option("--full", is_flag=True, help="Leave one subject out and 3 seeds, not 10 folds and 1.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("mepipe-ablation"),
+    show_default=True,
+    help="Where the table and the picture go.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print ablation.json.")
+def command(
+    features: Path,
+    model: str | None,
+    seeds: int | None,
+    select: tuple[str, ...],
+    jobs: int | None,
+    device: str,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    cache: Path | None,
+    out: Path,
+    *,
+    full: bool,
+    as_json: bool,
+) -> None:
+    """Vary the SPP network's pyramid: none, positions, kernel sets, modes, pooling, fusion.
+
+    Every variant sees the same folds. Finished folds are kept, so the same
+    command goes on after an interruption.
+
+    \b
+    Examples:
+      mepipe ablate features.h5
+      mepipe ablate features.h5 --full --out study
+    """
+    started = time.monotonic()
+    with exit_codes(as_json=as_json):
+        from mepipe.cache.disk import make_folder
+        from mepipe.cache.location import cache_root
+        from mepipe.cache.store import open_store
+        from mepipe.errors import UsageError
+        from mepipe.features import Features
+        from mepipe.pipeline.ablate import FILES, ablate, write_ablation
+        from mepipe.pipeline.evaluate import Evaluation, file_digest
+        from mepipe.pipeline.outputs import Manifest
+
+        if model not in {None, "spp"}:
+            raise UsageError(
+                f"--model {model}: the study varies the SPP network", "Leave --model out."
+            )
+        config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
+        evaluation = Evaluation(
+            config.model,
+            config.train,
+            protocol="loso" if full else "kfold",
+            select=select,
+            device=device,
+        )
+        protocol = "leave one subject out" if full else "10 folds of persons"
+        protocol += f", {config.train.seeds} seed(s)"
+        told, digest = Features(features), file_digest(features)
+        make_folder(out)
+        done = ablate(
+            told,
+            digest,
+            evaluation,
+            store=open_store(cache_root(cache)),
+            workers=jobs or os.cpu_count() or 1,
+            progress=make_progress(quiet=as_json),
+            say=(lambda row: None) if as_json else _say,
+        )
+        write_ablation(Manifest(out), done, evaluation, digest, protocol)
+        if as_json:
+            rows = [row.as_json() for row in done.rows]
+            print_json({"protocol": protocol, "rows": rows, "out": str(out)})
+            return
+        from mepipe.report.ablation import NOTE
+
+        click.echo(NOTE)
+        click.echo(
+            f"{done.computed} folds trained, {done.reused} kept from before, "
+            f"in {time.monotonic() - started:.0f} s"
+        )
+        for name in FILES:
+            click.echo(f"{name:<14} {out / name}")
+
+
+def _say(row: AblationRow) -> None:
+    less = "" if row.difference is None else f"{row.difference[0]:+.3f} {row.verdict}"
+    click.echo(
+        f"{row.study + ': ' + row.name:<58} UF1 {row.uf1:.3f}  UAR {row.uar:.3f}  "
+        f"{row.parameters:>7,} parameters  {less}"
+    )

@@ -1,0 +1,92 @@
+"""The paper's study as data: what is varied of the SPP network, one thing at a time.
+
+Lim et al. (IJACSA 12(12), 2021) compare configurations of the pyramid; the
+variants here are: none; every position; kernel sets from {2} to {2, ..., 6};
+and the ways of pooling that are called spatial pyramid pooling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mepipe.errors import UsageError
+from mepipe.networks.pyramid import plan
+
+LARGEST = 6
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the study: changes to the model's settings.
+
+    ``study`` is the question that it answers; the variant with the settings as
+    they are answers all of them and comes first.
+    """
+
+    study: str
+    name: str
+    change: Mapping[str, Any]
+
+
+def variants(size: int, model: Mapping[str, Any]) -> list[Variant]:
+    """Return the rows for an input of ``size`` x ``size``, the settings as they are first.
+
+    Parameters
+    ----------
+    size
+        Side of the input.
+    model
+        The settings of the model: ``kernels``, ``position``, ``mode`` at least.
+
+    Returns
+    -------
+    list of Variant
+        Those that fit: a kernel larger than the map is left out with its
+        variant. No two are alike.
+    """
+    seen: list[dict[str, Any]] = []
+    rows = []
+    for variant in _all(model):
+        settings = {**model, **variant.change}
+        if settings in seen or not _fits(size, settings):
+            continue
+        seen.append(settings)
+        rows.append(variant)
+    return rows
+
+
+def _all(model: Mapping[str, Any]) -> Iterator[Variant]:
+    kernels, position = tuple(model["kernels"]), int(model["position"])
+    named = ", ".join(map(str, kernels))
+    yield Variant(
+        "settings as they are",
+        f"{{{named}}} after layer {position}, {model['mode']}",
+        {"name": "spp", "kernels": kernels},
+    )
+    yield Variant("without", "no pyramid", {"name": "spp", "kernels": (), "mode": "upsample"})
+    yield Variant("without", "1x1 convolutions, as many parameters", {"name": "base"})
+    for layer in range(1, 6):
+        yield Variant("position", f"after layer {layer}", {"name": "spp", "position": layer})
+    for last in range(2, LARGEST + 1):
+        some = tuple(range(2, last + 1))
+        text = f"{{{', '.join(map(str, some))}}}"
+        yield Variant("kernels", text, {"name": "spp", "kernels": some})
+    for mode in ("upsample", "same", "bins"):
+        yield Variant("mode", mode, {"name": "spp", "mode": mode})
+    yield Variant("mode", "flat, after layer 5", {"name": "spp", "mode": "flat", "position": 5})
+    for pool in ("max", "average"):
+        yield Variant("pool", pool, {"name": "spp", "pool": pool})
+    for fuse in ("concat-1x1", "concat", "sum"):
+        yield Variant("fuse", fuse, {"name": "spp", "fuse": fuse})
+
+
+def _fits(size: int, settings: Mapping[str, Any]) -> bool:
+    if not settings["kernels"]:
+        return True
+    try:
+        plan(size, settings["kernels"], settings["position"], settings["mode"])
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""The paper's study on one's own features: every variant of the pyramid, the same folds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mepipe.cache.keys import object_key
+from mepipe.cache.store import Store
+from mepipe.evaluation.ablation import Variant, variants
+from mepipe.features import Features
+from mepipe.pipeline.evaluate import Evaluated, Evaluation, evaluate
+from mepipe.pipeline.folds import VERSION
+from mepipe.pipeline.model import Progress
+from mepipe.pipeline.outputs import Manifest
+from mepipe.report.ablation import AblationRow, ablation_markdown, ablation_png
+
+FILES = ("ablation.json", "ablation.md", "ablation.png")
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """The rows of the study, the settings as they are first, and the folds trained and kept."""
+
+    rows: tuple[AblationRow, ...]
+    computed: int
+    reused: int
+
+
+def ablate(
+    features: Features,
+    digest: str,
+    evaluation: Evaluation,
+    *,
+    store: Store,
+    workers: int,
+    progress: Progress,
+    say: Callable[[AblationRow], None] = lambda row: None,
+) -> Ablated:
+    """Evaluate every variant that fits, each on the same folds.
+
+    Finished folds are kept, so an interrupted study goes on where it was.
+
+    Parameters
+    ----------
+    features, digest
+        The features and the sha256 of their file.
+    evaluation
+        The settings as they are, the protocol and the seeds.
+    store, workers, progress
+        As for `mepipe.pipeline.folds.trained`.
+    say
+        Is told of each row as it is done.
+
+    Raises
+    ------
+    UsageError, BadDataError, SystemProblemError
+        As `mepipe.pipeline.evaluate.evaluate`.
+    """
+    model = evaluation.model.model_copy(update={"name": "spp", "options": {}})
+    rows: list[AblationRow] = []
+    first: Evaluated | None = None
+    computed = reused = 0
+    chosen = variants(features.shape[2], model.model_dump())
+    for number, variant in enumerate(chosen, start=1):
+        one = replace(evaluation, model=model.model_copy(update=dict(variant.change)))
+        done = evaluate(
+            features,
+            digest,
+            one,
+            store=store,
+            workers=workers,
+            progress=progress,
+            title=f"{number}/{len(chosen)} {variant.study}: {variant.name}",
+        )
+        computed, reused = computed + done.computed, reused + done.reused
+        first = first or done
+        rows.append(_row(variant, done, first))
+        say(rows[-1])
+    return Ablated(tuple(rows), computed, reused)
+
+
+def _row(variant: Variant, done: Evaluated, first: Evaluated) -> AblationRow:
+    from mepipe.evaluation.comparison import paired_bootstrap, subject_confusions
+
+    figures = done.content
+    low, high = figures["ci"]["uf1"]
+    difference = None
+    if done is not first:
+        uf1, _ = paired_bootstrap(
+            subject_confusions(done.predictions), subject_confusions(first.predictions)
+        )
+        difference = (uf1.value, uf1.low, uf1.high)
+    return AblationRow(
+        variant.study,
+        variant.name,
+        _parameters(figures),
+        float(figures["uf1"]),
+        float(figures["uar"]),
+        (float(low), float(high)),
+        difference,
+    )
+
+
+def _parameters(figures: Mapping[str, Any]) -> int:
+    from mepipe.networks.registry import build
+
+    settings = figures["settings"]["model"]
+    network = build(
+        **settings,
+        channels=figures["shape"][0],
+        size=figures["shape"][1],
+        classes=len(figures["classes"]),
+    )
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def write_ablation(
+    manifest: Manifest, ablated: Ablated, evaluation: Evaluation, digest: str, protocol: str
+) -> None:
+    """Write ablation.json, ablation.md and ablation.png."""
+    key = object_key("ablation", VERSION, {"evaluation": evaluation.key(digest)})
+    content = {
+        "schema": 1,
+        "protocol": protocol,
+        "features": digest,
+        "chosen_on": "the tested subjects: the best row is no estimate of its own figure",
+        "rows": [row.as_json() for row in ablated.rows],
+    }
+    manifest.write("ablation.md", key, ablation_markdown(ablated.rows, protocol).encode())
+    manifest.write("ablation.png", key, ablation_png(ablated.rows, protocol))
+    manifest.write("ablation.json", key, json.dumps(content, indent=1).encode())

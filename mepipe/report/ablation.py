@@ -1,0 +1,104 @@
+"""An ablation as a table and as a picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+NOTE = (
+    "Every row is evaluated on the same subjects, so the best one is chosen on them: its figure "
+    "says nothing about new subjects. Only what is chosen on inner splits (--tune) is comparable."
+)
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One variant.
+
+    Parameters
+    ----------
+    study, name
+        What is varied, and how.
+    parameters
+        Trained numbers of the network.
+    uf1, uar
+        Pooled figures, means over the seeds.
+    interval
+        95 % over resampled subjects, of UF1.
+    difference
+        UF1 less that of the first row, with its paired 95 % interval; None for
+        the first row itself.
+    """
+
+    study: str
+    name: str
+    parameters: int
+    uf1: float
+    uar: float
+    interval: tuple[float, float]
+    difference: tuple[float, float, float] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as JSON-able values."""
+        return asdict(self)
+
+    @property
+    def verdict(self) -> str:
+        """Return what the paired interval says of the row, against the first."""
+        if self.difference is None:
+            return ""
+        _, low, high = self.difference
+        return "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
+
+
+def ablation_markdown(rows: Sequence[AblationRow], protocol: str) -> str:
+    """Return the study as a Markdown table with its note."""
+    lines = [
+        "| varied | variant | parameters | UF1 [95 %] | UAR | UF1 less the first [95 %] | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        low, high = row.interval
+        less = ""
+        if row.difference is not None:
+            value, below, above = row.difference
+            less = f"{value:+.3f} [{below:+.3f}, {above:+.3f}]"
+        lines.append(
+            f"| {row.study} | {row.name} | {row.parameters:,} "
+            f"| {row.uf1:.3f} [{low:.2f}, {high:.2f}] | {row.uar:.3f} | {less} | {row.verdict} |"
+        )
+    return "\n".join([f"Protocol: {protocol}.", "", *lines, "", NOTE, ""])
+
+
+def ablation_png(rows: Sequence[AblationRow], protocol: str) -> bytes:
+    """Return a PNG: UF1 of every row, with the paired interval of its difference to the first."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.6, 1.4 + 0.29 * len(rows)), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    first = rows[0].uf1
+    axes.axvline(first, color="#777777", linewidth=0.9, linestyle="--")
+    colours = {"better": "#1b7837", "worse": "#b2182b"}
+    for place, row in enumerate(rows):
+        if row.difference is not None:
+            _, below, above = row.difference
+            colour = colours.get(row.verdict, "#555555")
+            axes.plot([first + below, first + above], [place, place], color=colour, linewidth=1.6)
+            axes.plot(row.uf1, place, "o", color=colour, markersize=5)
+        else:
+            axes.plot(row.uf1, place, "*", color="#08519c", markersize=12)
+    axes.set_yticks(range(len(rows)), [f"{row.study}: {row.name}" for row in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("UF1; bars: 95 % of the paired difference to the settings as they are (star)")
+    axes.set_title(f"The pyramid varied, {protocol}", fontsize=11)
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()
