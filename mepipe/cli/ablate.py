@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mepipe.cli.choices import classifier_options, classifier_settings
+from mepipe.cli.choices import classifier_options, classifier_settings, fold_options
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @classifier_options
+@fold_options
 @click.option("--full", is_flag=True, help="Leave one subject out and 3 seeds, not 10 folds and 1.")
 @click.option(
     "--out",
@@ -61,7 +62,8 @@ def command(
         from mepipe.errors import UsageError
         from mepipe.features import Features
         from mepipe.pipeline.ablate import FILES, ablate, write_ablation
-        from mepipe.pipeline.evaluate import Evaluation, file_digest
+        from mepipe.pipeline.evaluate import Evaluation
+        from mepipe.pipeline.folds import file_digest
         from mepipe.pipeline.outputs import Manifest
 
         if model not in {None, "spp"}:
@@ -69,16 +71,19 @@ def command(
                 f"--model {model}: the study varies the SPP network", "Leave --model out."
             )
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
+        digest, told = file_digest(features), Features(features)
+        people = len(set(told.group.tolist()) - {""})
+        k = max(2, min(10, people))
         evaluation = Evaluation(
             config.model,
             config.train,
             protocol="loso" if full else "kfold",
+            k=k,
             select=select,
             device=device,
         )
-        protocol = "leave one subject out" if full else "10 folds of persons"
+        protocol = "leave one subject out" if full else f"{k} folds of persons"
         protocol += f", {config.train.seeds} seed(s)"
-        told, digest = Features(features), file_digest(features)
         make_folder(out)
         done = ablate(
             told,
@@ -109,5 +114,5 @@ def _say(row: AblationRow) -> None:
     less = "" if row.difference is None else f"{row.difference[0]:+.3f} {row.verdict}"
     click.echo(
         f"{row.study + ': ' + row.name:<58} UF1 {row.uf1:.3f}  UAR {row.uar:.3f}  "
-        f"{row.parameters:>7,} parameters  {less}"
+        f"{row.parameters:>7,} parameters  {'cells ' + row.cells if row.cells else '':<20} {less}"
     )

@@ -37,16 +37,18 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 _CLASSIFIER = (
     click.argument("features", type=click.Path(path_type=Path)),
     click.option("--model", metavar="NAME", help="The model; by default that of the settings."),
-    click.option("--seeds", type=click.IntRange(1), help="Repetitions, by default 3."),
     click.option(
         "--select",
         multiple=True,
         metavar="COLUMN=VALUE,...",
         help="Only clips with these values, for example dataset=casme2; may be repeated.",
     ),
-    click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default all cores."),
     click.option("--device", type=click.Choice(DEVICES), default="auto", help="For training."),
     *_OPTIONS[:2],
+)
+_FOLDS = (
+    click.option("--seeds", type=click.IntRange(1), help="Repetitions, by default 3."),
+    click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default all cores."),
     _OPTIONS[-1],
 )
 
@@ -54,6 +56,13 @@ _CLASSIFIER = (
 def classifier_options(command: _Command) -> _Command:
     """Give a command the options that say what is trained, on which features, and where."""
     for option in reversed(_CLASSIFIER):
+        command = option(command)
+    return command
+
+
+def fold_options(command: _Command) -> _Command:
+    """Give a command the options that say how many folds are trained at once, and kept where."""
+    for option in reversed(_FOLDS):
         command = option(command)
     return command
 
@@ -69,7 +78,10 @@ def classifier_settings(
 
     named = [] if model is None else [f"model.name={json.dumps(model)}"]
     named += [] if seeds is None else [f"train.seeds={seeds}"]
-    config = load_config(config_file, [*assignments, *named])
+    return _finding_models(load_config(config_file, [*assignments, *named]))
+
+
+def _finding_models(config: Config) -> Config:
     if ":" in config.model.name:
         sys.path.insert(0, str(Path.cwd()))
     return config
@@ -98,4 +110,4 @@ def resolved_config(
         for key, value in short.items()
         if value is not None
     ]
-    return load_config(config_file, [*assignments, *named])
+    return _finding_models(load_config(config_file, [*assignments, *named]))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mepipe.cli.choices import classifier_options, classifier_settings
+from mepipe.cli.choices import classifier_options, classifier_settings, fold_options
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 
@@ -25,6 +25,7 @@ FOLDER = Path("mepipe-eval")
 
 @click.command()
 @classifier_options
+@fold_options
 @click.option("--protocol", type=click.Choice(_PROTOCOLS), default="loso", show_default=True)
 @click.option("--k", type=click.IntRange(2), default=10, show_default=True, help="kfold: folds.")
 @click.option("--tune", is_flag=True, help="Choose settings on inner splits of each fold.")
@@ -79,9 +80,9 @@ def command(
             Evaluation,
             describe_model,
             evaluate,
-            file_digest,
             write_results,
         )
+        from mepipe.pipeline.folds import file_digest
         from mepipe.pipeline.outputs import Manifest
 
         config = classifier_settings(config_file, assignments, model, seeds)
@@ -94,13 +95,14 @@ def command(
             tune=tune,
             device=device,
         )
+        # Hashed before it is read: what is read later must be this.
+        digest = file_digest(features)
         told = Features(features)
         about = describe_model(config.model, told.shape[2])
         out = out or FOLDER / f"{_plain(config.model.name)}-{protocol}{'-tuned' if tune else ''}"
         # An output folder that cannot be is better known before the work.
         make_folder(out)
         ended_early["out"] = str(out)
-        digest = file_digest(features)
         done = evaluate(
             told,
             digest,

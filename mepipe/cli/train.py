@@ -30,13 +30,10 @@ from mepipe.cli.errors import exit_codes, print_json
 def command(
     features: Path,
     model: str | None,
-    seeds: int | None,
     select: tuple[str, ...],
-    jobs: int | None,
     device: str,
     config_file: Path | None,
     assignments: tuple[str, ...],
-    cache: Path | None,
     out: Path,
     results: Path | None,
     *,
@@ -52,12 +49,11 @@ def command(
       mepipe train features.h5 --out model.safetensors
       mepipe train features.h5 --results mepipe-eval/spp-loso
     """
-    del jobs, cache, seeds
     started = time.monotonic()
     with exit_codes(as_json=as_json, resume="Nothing was written."):
         from mepipe.errors import UsageError
         from mepipe.features import Features
-        from mepipe.pipeline.evaluate import file_digest
+        from mepipe.pipeline.folds import file_digest
         from mepipe.pipeline.train import train_model
 
         config = classifier_settings(config_file, assignments, model, None)
@@ -70,9 +66,12 @@ def command(
                 raise UsageError(
                     f"cannot read {path}: {error}", "Give a folder of `mepipe evaluate`."
                 ) from error
+            if not isinstance(figures, dict):
+                raise UsageError(f"{path} holds no results", "Give a folder of `mepipe evaluate`.")
+        digest = file_digest(features)
         card = train_model(
             Features(features),
-            file_digest(features),
+            digest,
             out,
             model=config.model,
             train=config.train,

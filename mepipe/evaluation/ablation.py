@@ -45,7 +45,13 @@ def variants(size: int, model: Mapping[str, Any]) -> list[Variant]:
     list of Variant
         Those that fit: a kernel larger than the map is left out with its
         variant. No two are alike.
+
+    Raises
+    ------
+    UsageError
+        If the settings as they are do not fit: there is nothing to compare with.
     """
+    plan(size, model["kernels"], model["position"], model["mode"])
     seen: list[dict[str, Any]] = []
     rows = []
     for variant in _all(model):
@@ -83,6 +89,8 @@ def _all(model: Mapping[str, Any]) -> Iterator[Variant]:
 
 
 def _fits(size: int, settings: Mapping[str, Any]) -> bool:
+    if settings["mode"] == "flat" and (settings["name"] == "base" or settings["fuse"] == "sum"):
+        return False  # neither has a meaning
     if not settings["kernels"]:
         return True
     try:

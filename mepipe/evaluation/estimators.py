@@ -59,10 +59,16 @@ class TrainedEstimator:
         if not len(x):
             return out
         flat = self.normalise(x).reshape(len(x), -1)
-        if hasattr(self.estimator, "predict_proba"):
+        if callable(getattr(self.estimator, "predict_proba", None)):
             given = np.asarray(self.estimator.predict_proba(flat))
-            known = np.asarray(self.estimator.classes_)
+            known = np.asarray(getattr(self.estimator, "classes_", range(self.classes)))
             self._check(given.shape == (len(x), len(known)), given, (len(x), len(known)))
+            if not (given >= 0).all() or not np.allclose(given.sum(axis=1), 1, atol=1e-4):
+                raise UsageError(
+                    f"the model {self.name} returned probabilities that are below 0, no numbers, "
+                    "or do not add up to 1",
+                    "Its predict_proba must return one row of probabilities a clip.",
+                )
             out[:, known] = given
             return out
         given = np.asarray(self.estimator.predict(flat))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.errors import UsageError
 from mepipe.networks.registry import MODELS, build, is_network
 
 Floats = NDArray[np.float32]
@@ -74,6 +75,19 @@ def _is_network(x: Floats, classes: int, model: Mapping[str, Any]) -> bool:
     name = str(model["name"])
     if name in MODELS:
         return MODELS[name].kind == "network"
-    # Only what a user's factory makes says what it is.
-    made = build(**model, channels=x.shape[1], size=x.shape[2], classes=classes)
-    return is_network(made)
+    # Only what a user's factory makes says what it is, and two of them, whether it makes it anew.
+    made, other = (
+        build(**model, channels=x.shape[1], size=x.shape[2], classes=classes) for _ in range(2)
+    )
+    network = is_network(made)
+    if made is other or (network and _weights(made) & _weights(other)):
+        raise UsageError(
+            f"{name} returns the same model at each call, which would carry what it learned from "
+            "one fold to the next",
+            "Make a new model at each call.",
+        )
+    return network
+
+
+def _weights(network: Any) -> set[int]:
+    return {parameter.data_ptr() for parameter in network.parameters()} - {0}

@@ -13,12 +13,14 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mepipe.errors import DamageError, UsageError
+from mepipe.evaluation.device import resolve
 from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.normalisation import Normalisation
 from mepipe.evaluation.training import Trained
@@ -33,6 +35,23 @@ DECIDING = ("face", "spot", "flow", "tensor")
 
 _LONGEST_HEADER = 100 << 20
 _ABSENT = "(not set)"
+
+
+WIDEST = 512
+LARGEST = 512
+_Side = Annotated[int, Field(ge=4, le=LARGEST)]
+
+
+class MadeFeatures(Protocol):
+    """What features tell of how they were made; `mepipe.load` gives it."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings by section."""
+
+    @property
+    def channels(self) -> Sequence[str]:
+        """What the channels are."""
 
 
 @dataclass(frozen=True)
@@ -177,13 +196,22 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def load_model(path: Path, *, trust: str | None = None, device: str = "cpu") -> SavedModel:
+def load_model(
+    path: Path,
+    *,
+    features: MadeFeatures | None = None,
+    trust: str | None = None,
+    device: str = "cpu",
+) -> SavedModel:
     """Read a saved model.
 
     Parameters
     ----------
     path
         A .safetensors file that `mepipe train` wrote.
+    features
+        What it is to be used on: features made with other settings are refused
+        (`SavedModel.check`).
     trust
         The ``package.module:factory`` that may be imported to build the networks,
         where the model is not one of mepipe's own: importing it runs its code.
@@ -193,26 +221,23 @@ def load_model(path: Path, *, trust: str | None = None, device: str = "cpu") -> 
     Raises
     ------
     UsageError
-        As `read_card`; if the model needs code that is not trusted.
+        As `read_card`; if the model needs code that is not trusted; if the
+        features were made with other settings; if the device is not there.
     DamageError
-        If its tensors are not those of the network that its card names.
+        If its card cannot be right, or its tensors are not those of the network
+        that it names.
     """
     card = read_card(path)
-    try:
-        name = str(card["model"]["name"])
-        channels, size, _ = card["features"]["shape"]
-        inputs = card["inputs"]
-        classes = len(card["classes"])
-        scale = np.array(inputs["scale"], dtype=np.float32)
-        seen = np.array(inputs["seen"], dtype=np.bool_)
-        members = int(inputs["members"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamageError(f"{path}: its card lacks {error}", "Train the model again.") from error
+    told = _told(path, card)
+    name = told.model["name"]
     if name not in MODELS and trust != name:
         raise UsageError(
             f"{path} needs the code of {name}, which would be imported and run",
-            f"If you trust it, say so: --trust {name}",
+            f"If you trust it, say so: load_model(path, trust={name!r}).",
         )
+    if name in MODELS and MODELS[name].kind != "network":
+        raise DamageError(f"{path}: {name} is no network", "Train the model again.")
+    device = resolve(device)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -220,10 +245,18 @@ def load_model(path: Path, *, trust: str | None = None, device: str = "cpu") -> 
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise DamageError(f"{path} is damaged: {error}", "Train the model again.") from error
-    normalise = Normalisation(bool(inputs["recentre"]), scale)
+    numbers = {key.partition(".")[0] for key in tensors}
+    if numbers != {str(number) for number in range(told.inputs.members)}:
+        raise DamageError(
+            f"{path}: its card tells of {told.inputs.members} networks, and it holds others",
+            "Train the model again.",
+        )
+    inputs, (channels, size, _) = told.inputs, told.features.shape
+    normalise = Normalisation(inputs.recentre, np.array(inputs.scale, dtype=np.float32))
+    seen = np.array(inputs.seen, dtype=np.bool_)
     built = []
-    for number in range(members):
-        network = build(**card["model"], channels=channels, size=size, classes=classes)
+    for number in range(inputs.members):
+        network = build(**told.model, channels=channels, size=size, classes=len(told.classes))
         prefix = f"{number}."
         own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         try:
@@ -234,7 +267,66 @@ def load_model(path: Path, *, trust: str | None = None, device: str = "cpu") -> 
                 f"{str(error).splitlines()[-1].strip()}",
                 "Train the model again, or use the mepipe that trained it.",
             ) from error
-        built.append(
-            Trained(network.to(device).eval(), normalise, seen, bool(inputs["mirror"]), device)
-        )
-    return SavedModel(Ensemble(built), card)
+        network = network.to(device).eval()
+        built.append(Trained(network, normalise, seen, inputs.mirror, device, name))
+    model = SavedModel(Ensemble(built), card)
+    if features is not None:
+        model.check(features.settings, features.channels)
+    return model
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, strict=True)
+
+
+class _Inputs(_Plain):
+    recentre: bool
+    scale: list[Annotated[float, Field(gt=0, lt=1e30)]]
+    mirror: bool
+    seen: list[bool]
+    members: int = Field(ge=1, le=20)
+
+
+class _Features(_Plain):
+    shape: tuple[Annotated[int, Field(ge=1, le=16)], _Side, _Side] = Field(strict=False)
+    channels: list[str]
+    settings: dict[str, Any]
+
+
+class _Card(_Plain):
+    """What a card must tell, within bounds that no file of a few kB can take memory beyond."""
+
+    model: dict[str, Any]
+    classes: list[str] = Field(min_length=2, max_length=100)
+    features: _Features
+    inputs: _Inputs
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        channels, rows, columns = self.features.shape
+        if rows != columns or channels != len(self.features.channels):
+            raise ValueError("shape and channels do not agree")
+        if len(self.inputs.scale) != channels:
+            raise ValueError("scale needs a value a channel")
+        if len(self.inputs.seen) != len(self.classes) or not any(self.inputs.seen):
+            raise ValueError("seen needs a value a class, and one that is true")
+        if not isinstance(self.model.get("name"), str):
+            raise ValueError("the model has no name")  # noqa: TRY004
+        if {"channels", "size", "classes"} & set(self.model):
+            raise ValueError("the input decides channels, size and classes")
+        width = self.model.get("width", 8)
+        if not isinstance(width, int) or not 4 <= width <= WIDEST:
+            raise ValueError(f"a width beyond {WIDEST}")
+        return self
+
+
+def _told(path: Path, card: Mapping[str, Any]) -> _Card:
+    try:
+        return _Card.model_validate(card)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamageError(
+            f"{path}: its card cannot be right: {where} {first['msg'].lower()}".rstrip(),
+            "Train the model again.",
+        ) from None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.normalisation import Normalisation
-from mepipe.networks.registry import build
+from mepipe.networks.registry import MODELS, build
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +43,8 @@ class Trained:
         trained on both.
     device
         "cpu", "cuda" or "mps".
+    name
+        What the user calls the network.
     """
 
     network: torch.nn.Module
@@ -50,6 +52,7 @@ class Trained:
     seen: NDArray[np.bool_]
     mirror: bool
     device: str
+    name: str = "spp"
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features (N, C, S, S).
@@ -64,8 +67,10 @@ class Trained:
         with _reproducible(), torch.inference_mode():
             for clip in torch.from_numpy(self.normalise(x)).to(self.device):
                 views = [clip, mirrored(clip)] if self.mirror else [clip]
-                batch = torch.stack(views).contiguous(memory_format=torch.channels_last)
-                logits = self.network(batch).masked_fill(never, float("-inf"))
+                batch = torch.stack(views).contiguous(memory_format=_layout(self.name))
+                logits = self.network(batch)
+                _check_logits(logits, len(views), len(self.seen), self.name)
+                logits = logits.masked_fill(never, float("-inf"))
                 out.append(logits.softmax(dim=1).mean(dim=0))
         if not out:
             return np.empty((0, len(self.seen)), dtype=np.float32)
@@ -133,7 +138,11 @@ def fit(
     draw = np.random.default_rng(seed)
     with _reproducible(), _seeded(int(draw.integers(2**31)), device):
         network = build(**model, channels=channels, size=size, classes=classes)
-        network = network.to(device).to(memory_format=torch.channels_last).train()
+        name = str(model["name"])
+        layout = _layout(name)
+        network = network.to(device).train()
+        if name in MODELS:
+            network = network.to(memory_format=layout)
         inputs = torch.from_numpy(normalise(x)).to(device).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
         weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"])).to(device)
@@ -161,8 +170,8 @@ def fit(
             # Batches of nearly equal size: no remainder too small to normalise.
             for rows in order[epoch].tensor_split(steps):
                 optimiser.zero_grad()
-                logits = network(moved[rows].permute(0, 3, 1, 2))
-                _check_logits(logits, len(rows), classes, str(model["name"]))
+                logits = network(moved[rows].permute(0, 3, 1, 2).contiguous(memory_format=layout))
+                _check_logits(logits, len(rows), classes, name)
                 loss = functional.cross_entropy(
                     logits,
                     targets[rows],
@@ -173,7 +182,7 @@ def fit(
                 optimiser.step()
                 schedule.step()
     seen = np.bincount(y, minlength=classes) > 0
-    return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device)
+    return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device, name)
 
 
 def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
@@ -183,6 +192,13 @@ def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
         raise ValueError(f"y must be 0 to {classes - 1}, not {y.min()} to {y.max()}")
     if not np.isfinite(x).all():
         raise ValueError("x holds NaN or infinity")
+
+
+def _layout(name: str) -> torch.memory_format:
+    """Return how a batch lies in memory; users' networks may ``view`` what they compute."""
+    import torch
+
+    return torch.channels_last if name in MODELS else torch.contiguous_format
 
 
 def _check_logits(logits: object, clips: int, classes: int, name: str) -> None:
@@ -260,7 +276,7 @@ def _reproducible() -> Iterator[None]:
 
 @contextmanager
 def _seeded(seed: int, device: str) -> Iterator[None]:
-    """Torch's own generators seeded inside, as the caller left them outside."""
+    """Torch's own generators seeded inside, as the caller left them outside (but for mps)."""
     import torch
 
     devices = [torch.cuda.current_device()] if device == "cuda" else []

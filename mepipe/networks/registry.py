@@ -172,6 +172,17 @@ def _entry(name: str) -> Entry:
     return MODELS[name]
 
 
+def find_factory(name: str) -> Callable[..., Any]:
+    """Return what "package.module:factory" names.
+
+    Raises
+    ------
+    UsageError
+        If there is no such module or attribute, or it is no callable.
+    """
+    return _imported(name)
+
+
 def _build_own(name: str, given: dict[str, Any], options: dict[str, Any]) -> Any:
     factory = _imported(name)
     try:

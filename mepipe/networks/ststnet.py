@@ -15,7 +15,8 @@ with 3 classes, batch normalisation counted:
 One filter plane per stream would give 1,395; without batch normalisation there
 are 1,651. Padding, batch normalisation and dropout are not in the part of the
 paper that we hold; they are as in its public PyTorch ports, except that we pad
-the convolution by 1 ("same"), where these pad by 2. Both give 10x10 cells after the pooling of 28x28.
+the convolution by 1 ("same"), where these pad by 2. Both give 10x10 cells after
+the pooling of 28x28.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from mepipe.cache.keys import object_key
 from mepipe.cache.store import Store
 from mepipe.evaluation.ablation import Variant, variants
 from mepipe.features import Features
+from mepipe.networks.pyramid import plan
 from mepipe.pipeline.evaluate import Evaluated, Evaluation, evaluate
 from mepipe.pipeline.folds import VERSION
 from mepipe.pipeline.model import Progress
@@ -61,6 +62,8 @@ def ablate(
     """
     model = evaluation.model.model_copy(update={"name": "spp", "options": {}})
     rows: list[AblationRow] = []
+    from mepipe.evaluation.comparison import holm
+
     first: Evaluated | None = None
     computed = reused = 0
     chosen = variants(features.shape[2], model.model_dump())
@@ -79,7 +82,9 @@ def ablate(
         first = first or done
         rows.append(_row(variant, done, first))
         say(rows[-1])
-    return Ablated(tuple(rows), computed, reused)
+    corrected = holm([row.p for row in rows[1:] if row.p is not None])
+    whole = [replace(row, p_holm=p) for row, p in zip(rows[1:], corrected, strict=True)]
+    return Ablated((rows[0], *whole), computed, reused)
 
 
 def _row(variant: Variant, done: Evaluated, first: Evaluated) -> AblationRow:
@@ -87,12 +92,12 @@ def _row(variant: Variant, done: Evaluated, first: Evaluated) -> AblationRow:
 
     figures = done.content
     low, high = figures["ci"]["uf1"]
-    difference = None
+    difference, p = None, None
     if done is not first:
         uf1, _ = paired_bootstrap(
             subject_confusions(done.predictions), subject_confusions(first.predictions)
         )
-        difference = (uf1.value, uf1.low, uf1.high)
+        difference, p = (uf1.value, uf1.low, uf1.high), uf1.p
     return AblationRow(
         variant.study,
         variant.name,
@@ -101,7 +106,17 @@ def _row(variant: Variant, done: Evaluated, first: Evaluated) -> AblationRow:
         float(figures["uar"]),
         (float(low), float(high)),
         difference,
+        p,
+        cells=_cells(figures),
     )
+
+
+def _cells(figures: Mapping[str, Any]) -> str:
+    settings = figures["settings"]["model"]
+    if settings["name"] != "spp" or not settings["kernels"]:
+        return ""
+    pyramid = plan(figures["shape"][1], settings["kernels"], settings["position"], settings["mode"])
+    return ", ".join(map(str, pyramid.cells))
 
 
 def _parameters(figures: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from mepipe.cache.keys import Json, object_key
 from mepipe.cache.store import Store
@@ -24,7 +25,7 @@ from mepipe.evaluation.splits import LabelledClips, LeftOut, chosen
 from mepipe.evaluation.tuning import candidates, default_choices
 from mepipe.features import Features
 from mepipe.networks.pyramid import plan
-from mepipe.networks.registry import MODELS, takes
+from mepipe.networks.registry import MODELS, find_factory, takes
 from mepipe.pipeline.folds import VERSION, trained
 from mepipe.pipeline.model import Progress
 from mepipe.pipeline.outputs import Manifest
@@ -103,6 +104,13 @@ def model_of(settings: ModelSettings) -> dict[str, Any]:
         If there is no such built-in model.
     """
     own = settings.model_dump(mode="json", exclude={"name", "recentre", "options"})
+    fixed = {"name", "channels", "size", "classes", *own} & set(settings.options)
+    if fixed:
+        raise UsageError(
+            f"model.options = {settings.options}: {min(fixed)} is no option",
+            "The input decides channels, size and classes; settings of spp are model.kernels "
+            "and so on.",
+        )
     known = () if own_code(settings.name) else takes(settings.name)
     return {
         "name": settings.name,
@@ -120,6 +128,7 @@ def describe_model(settings: ModelSettings, size: int) -> str:
         If there is no such built-in model, or its pyramid does not fit the input.
     """
     if own_code(settings.name):
+        find_factory(settings.name)
         return f"{settings.name}: your own model"
     if "kernels" not in takes(settings.name):
         return f"{settings.name}: {MODELS[settings.name].what}"
@@ -148,12 +157,6 @@ def code_digest(name: str) -> str:
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def is_network(name: str) -> bool:
     """Say whether a model is a network; a user's own is taken for one, for nobody knows yet."""
     return own_code(name) or MODELS[name].kind == "network"
@@ -167,7 +170,6 @@ def jobs_of(features: Features, evaluation: Evaluation, *, device: str) -> Jobs:
     UsageError
         If the clips do not allow the protocol, or settings do not fit the model.
     """
-    refuse_twins(features)
     clips = LabelledClips.of(features)
     if evaluation.select:
         columns = {name: values.tolist() for name, values in features.columns.items()}
@@ -175,10 +177,10 @@ def jobs_of(features: Features, evaluation: Evaluation, *, device: str) -> Jobs:
     model, train = model_of(evaluation.model), evaluation.train
     tries: Sequence[Mapping[str, Any]] = ()
     if evaluation.tune:
-        choices: Mapping[str, Sequence[Any]] = train.choices
-        if not choices:
-            choices = _default_choices(evaluation.model.name)
+        choices = train.choices or _default_choices(evaluation.model.name)
         tries = candidates(choices)
+        _check_candidates(evaluation, tries)
+    _refuse_twins(features, set(clips.clip))
     jobs, kept, left_out = fold_jobs(
         clips,
         model=model,
@@ -197,6 +199,36 @@ def jobs_of(features: Features, evaluation: Evaluation, *, device: str) -> Jobs:
     return Jobs(jobs, kept, left_out)
 
 
+def _check_candidates(evaluation: Evaluation, tries: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse candidates that would change nothing, or that settings would not take."""
+    name, network = evaluation.model.name, is_network(evaluation.model.name)
+    options = set() if own_code(name) else set(takes(name))
+    for change in tries:
+        for key, value in change.items():
+            option = key.removeprefix("model.") if key.startswith("model.") else None
+            known = TrainSettings.model_fields.keys() - {"seed", "seeds", "choices"}
+            if option is None and not (network and key in known):
+                raise UsageError(
+                    f"train.choices: {key} is no training setting of {name}",
+                    f"Write model.{key} for an option of the model.",
+                )
+            if option is not None and not own_code(name) and option not in options:
+                raise UsageError(
+                    f"train.choices: {name} takes no {option}",
+                    f"It takes {', '.join(sorted(options)) or 'none'}.",
+                )
+            try:
+                if option is None:
+                    TrainSettings.model_validate({key: value})
+                elif option in ModelSettings.model_fields:
+                    ModelSettings.model_validate({option: value})
+            except ValidationError as error:
+                raise UsageError(
+                    f"train.choices: {key} = {value!r}: {error.errors()[0]['msg'].lower()}",
+                    "`mepipe config` prints what each setting may be.",
+                ) from None
+
+
 def _default_choices(name: str) -> Mapping[str, Sequence[Any]]:
     options = () if own_code(name) else takes(name)
     return default_choices(name, options, network=is_network(name) and not own_code(name))
@@ -208,11 +240,13 @@ def recentred(model: ModelSettings, features: Features) -> bool:
     return model.recentre == "always" or (model.recentre == "auto" and scale == "minmax")
 
 
-def refuse_twins(features: Features) -> None:
+def _refuse_twins(features: Features, clips: set[str]) -> None:
     """Refuse one recording under two persons: it would be learnt before it is tested."""
     seen: dict[str, int] = {}
     columns = features.columns
     for row, digest in enumerate(columns["object"].tolist()):
+        if columns["clip"][row] not in clips or columns["y"][row] < 0:
+            continue
         first = seen.setdefault(digest, row)
         if columns["group"][first] != columns["group"][row]:
             raise UsageError(
@@ -295,7 +329,9 @@ def evaluate(
             "model": dict(work.jobs[0].model),
             "training": dict(work.jobs[0].training),
             "recentre": work.jobs[0].recentre,
+            "code": work.jobs[0].code,
         },
+        "k": evaluation.k if evaluation.protocol == "kfold" else None,
         "tuned": _tally(predictions) if evaluation.tune else None,
     }
     return Evaluated(content, joined, computed, len(work.jobs) - computed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from mepipe.cache.keys import canonical, object_key
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
-from mepipe.errors import DamageError, SystemProblemError
+from mepipe.errors import DamageError, SystemProblemError, UsageError
 from mepipe.evaluation.folds import FoldJob, FoldPrediction
 from mepipe.features import Features
 from mepipe.pipeline.model import Progress
@@ -31,6 +32,7 @@ class FoldTask:
     job: FoldJob
     key: str
     features: Path
+    stat: tuple[int, int]
     cache: Path
 
 
@@ -70,6 +72,9 @@ def trained(
     SystemProblemError
         If a worker was killed, or a fold cannot be stored; finished folds are kept.
     """
+    stat = _stat(features)
+    if file_digest(features) != digest:
+        raise _changed(features)
     listing = store.listing(STAGE)
     found: list[FoldPrediction] = []
     missing: list[FoldTask] = []
@@ -80,7 +85,7 @@ def trained(
         if known is not None:
             found.append(known)
         else:
-            missing.append(FoldTask(job, key, features, store.root))
+            missing.append(FoldTask(job, key, features, stat, store.root))
     if not missing:
         return found, 0
     # A GPU takes the folds one after the other: they would only share it.
@@ -104,6 +109,31 @@ def kept(jobs: Sequence[FoldJob], digest: str, store: Store) -> int:
     """Return how many of the jobs the cache holds already."""
     listing = store.listing(STAGE)
     return sum(fold_key(job, digest) in listing for job in jobs)
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", "`mepipe run DATASET` writes features.h5.")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _changed(path: Path) -> SystemProblemError:
+    return SystemProblemError(
+        f"{path} changed while it was evaluated", "Run the same command again."
+    )
 
 
 def fold_parts(job: FoldJob, features_digest: str) -> dict[str, Any]:
@@ -137,6 +167,8 @@ def _train(task: FoldTask, digest: str) -> FoldPrediction:
     from mepipe.evaluation.folds import run_fold
 
     prediction = run_fold(task.job, Features(task.features))
+    if _stat(task.features) != task.stat:
+        raise _changed(task.features)
     # JSON gives lists for tuples; the stored parts are what the key was made of.
     parts = json.loads(canonical(fold_parts(task.job, digest)))
     Store(task.cache).write(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+_NEVER = 7 * 86_400  # seconds
+
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
@@ -63,7 +65,9 @@ def _parallel(
             yield delayed(_numbered)(function, number, tasks[number])
 
     done: set[int] = set()
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    # A worker that is idle for joblib's 300 s ends itself, and where that meets a new run both
+    # wait for ever; ours end with the process.
+    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=_NEVER):
         run = Parallel(
             n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=jobs
         )

@@ -16,10 +16,8 @@ from mepipe.errors import UsageError
 from mepipe.evaluation.folds import selected, training_seed
 from mepipe.evaluation.splits import LabelledClips, chosen, usable
 from mepipe.features import Features
-from mepipe.pipeline.evaluate import model_of, own_code, recentred
+from mepipe.pipeline.evaluate import code_digest, is_network, model_of, recentred
 from mepipe.pipeline.work import libraries
-
-CARD = "model.json"
 
 
 def train_model(
@@ -74,17 +72,29 @@ def train_model(
             f"{len(np.unique(kept.y))} classes",
             "Training needs clips of at least two classes.",
         )
+    if not is_network(model.name):
+        raise _not_saved(model.name)
     named = model_of(model)
     training = train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
     recentre = recentred(model, features)
-    figures = None if results is None else _figures(results, digest, named, training, select)
+    code = code_digest(model.name)
+    asked = {
+        "features": digest,
+        "select": list(select),
+        "model": named,
+        "training": training,
+        "recentre": recentre,
+        "code": code,
+    }
+    figures = None if results is None else _figures(results, asked)
     from mepipe.evaluation.device import resolve
     from mepipe.evaluation.ensemble import Ensemble
     from mepipe.evaluation.fitting import fit
     from mepipe.evaluation.saved_model import encode_model
 
+    x = selected(features, kept.clip)
     fitted = fit(
-        selected(features, kept.clip),
+        x,
         kept.y,
         classes=len(kept.classes),
         model=named,
@@ -94,14 +104,14 @@ def train_model(
         device=resolve(device),
     )
     if not isinstance(fitted, Ensemble):
+        raise _not_saved(model.name)
+    if not np.isfinite(fitted.predict(x)).all():
         raise UsageError(
-            f"{model.name} is no network: only networks can be saved",
-            "An estimator could only be pickled, which mepipe never does. Train it in your own "
-            "code on mepipe.load(...), which takes seconds.",
+            "the training diverged: its predictions are no numbers", "Lower train.learning_rate."
         )
     card = {
         "model": named,
-        "code": own_code(model.name),
+        "code": code,
         "training": training,
         "seed": train.seed,
         "classes": list(kept.classes),
@@ -131,31 +141,26 @@ def train_model(
     return card
 
 
-def _figures(
-    results: Mapping[str, Any],
-    digest: str,
-    model: Mapping[str, Any],
-    training: Mapping[str, Any],
-    select: tuple[str, ...],
-) -> dict[str, Any]:
-    here = json.loads(
-        json.dumps(
-            {
-                "features": digest,
-                "select": list(select),
-                "model": dict(model),
-                "training": dict(training),
-            }
-        )
+def _not_saved(name: str) -> UsageError:
+    return UsageError(
+        f"{name} is no network: only networks can be saved",
+        "An estimator could only be pickled, which mepipe never does. Train it in your own "
+        "code on mepipe.load(...), which takes seconds.",
     )
-    settings = results.get("settings", {})
+
+
+def _figures(results: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of an evaluation of exactly what is trained now."""
+    settings = results.get("settings")
+    settings = settings if isinstance(settings, dict) else {}
     there = {
         "features": results.get("features"),
         "select": results.get("select"),
-        "model": settings.get("model"),
-        "training": settings.get("training"),
+        **{name: settings.get(name) for name in ("model", "training", "recentre", "code")},
     }
+    here = json.loads(json.dumps(dict(asked)))
     different = [name for name in here if here[name] != there[name]]
+    different += ["tuning"] if results.get("tuned") is not None else []
     if different:
         raise UsageError(
             f"these results are of another evaluation: {', '.join(different)} differ",

@@ -30,6 +30,10 @@ class AblationRow:
     difference
         UF1 less that of the first row, with its paired 95 % interval; None for
         the first row itself.
+    p, p_holm
+        Two-sided p of that difference, and the same corrected for all rows.
+    cells
+        Cells a side of each branch.
     """
 
     study: str
@@ -39,6 +43,9 @@ class AblationRow:
     uar: float
     interval: tuple[float, float]
     difference: tuple[float, float, float] | None
+    p: float | None = None
+    p_holm: float | None = None
+    cells: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the row as JSON-able values."""
@@ -50,14 +57,19 @@ class AblationRow:
         if self.difference is None:
             return ""
         _, low, high = self.difference
-        return "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
+        if low <= 0 <= high:
+            return "not distinguishable"
+        word = "better" if low > 0 else "worse"
+        holds = self.p_holm is None or self.p_holm <= 0.05
+        return word if holds else f"{word}, but not after Holm"
 
 
 def ablation_markdown(rows: Sequence[AblationRow], protocol: str) -> str:
     """Return the study as a Markdown table with its note."""
     lines = [
-        "| varied | variant | parameters | UF1 [95 %] | UAR | UF1 less the first [95 %] | |",
-        "|---|---|---|---|---|---|---|",
+        "| varied | variant | cells | parameters | UF1 [95 %] | UAR | UF1 less the first [95 %] "
+        "| p | p Holm | |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         low, high = row.interval
@@ -66,10 +78,15 @@ def ablation_markdown(rows: Sequence[AblationRow], protocol: str) -> str:
             value, below, above = row.difference
             less = f"{value:+.3f} [{below:+.3f}, {above:+.3f}]"
         lines.append(
-            f"| {row.study} | {row.name} | {row.parameters:,} "
-            f"| {row.uf1:.3f} [{low:.2f}, {high:.2f}] | {row.uar:.3f} | {less} | {row.verdict} |"
+            f"| {row.study} | {row.name} | {row.cells} | {row.parameters:,} "
+            f"| {row.uf1:.3f} [{low:.2f}, {high:.2f}] | {row.uar:.3f} | {less} "
+            f"| {_p(row.p)} | {_p(row.p_holm)} | {row.verdict} |"
         )
     return "\n".join([f"Protocol: {protocol}.", "", *lines, "", NOTE, ""])
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else "< .001" if value < 0.001 else f"{value:.3f}"
 
 
 def ablation_png(rows: Sequence[AblationRow], protocol: str) -> bytes:
@@ -86,7 +103,7 @@ def ablation_png(rows: Sequence[AblationRow], protocol: str) -> bytes:
     for place, row in enumerate(rows):
         if row.difference is not None:
             _, below, above = row.difference
-            colour = colours.get(row.verdict, "#555555")
+            colour = colours.get(row.verdict.partition(",")[0], "#555555")
             axes.plot([first + below, first + above], [place, place], color=colour, linewidth=1.6)
             axes.plot(row.uf1, place, "o", color=colour, markersize=5)
         else:

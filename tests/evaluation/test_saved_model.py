@@ -1,6 +1,7 @@
 import json
 import pickle
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -131,8 +132,61 @@ def test_tensors_of_another_network_are_damage(trained, tmp_path):
     with pytest.raises(DamageError, match="not those of the network spp"):
         load_model(path)
     path.write_bytes(encode_model(trained, {"model": {"name": "spp"}}))
-    with pytest.raises(DamageError, match="its card lacks"):
+    with pytest.raises(DamageError, match="its card cannot be right: classes"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": {"name": "spp", "width": 100_000}}, "width"),
+        ({"model": {"name": "spp", "channels": 3}}, "input decides"),
+        ({"model": {"name": "svm"}}, "svm is no network"),
+        ({"model": {}}, "no name"),
+        ({"features": {**card()["features"], "shape": [3, 100_000, 100_000]}}, "shape"),
+        ({"features": {**card()["features"], "shape": ["a", 28, 28]}}, "shape"),
+        ({"classes": ["one"]}, "classes"),
+    ],
+)
+def test_a_card_that_cannot_be_right_is_damage_before_anything_is_built(
+    change, words, trained, tmp_path
+):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(encode_model(trained, card(**change)))
+    with pytest.raises(DamageError, match=words):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("members", 0),
+        ("members", 3),
+        ("scale", [1.0]),
+        ("scale", [-1.0, 1, 1]),
+        ("seen", [False] * 3),
+    ],
+)
+def test_inputs_that_cannot_be_right_are_damage(name, value, trained, tmp_path):
+    data = encode_model(trained, card())
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    told = json.loads(header["__metadata__"]["mepipe"])
+    told["inputs"][name] = value
+    header["__metadata__"]["mepipe"] = json.dumps(told)
+    text = json.dumps(header).encode()
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+    with pytest.raises(DamageError):
+        load_model(path)
+
+
+def test_loading_for_features_checks_them(saved):
+    made = SimpleNamespace(settings=SETTINGS, channels=("u", "v", "strain"))
+    load_model(saved, features=made)
+    made.settings = {**SETTINGS, "flow": {"size": 100}}
+    with pytest.raises(UsageError, match=r"flow\.size was 224 in training and is 100 here"):
+        load_model(saved, features=made)
 
 
 def test_code_that_is_not_mepipes_is_imported_only_if_trusted(tmp_path):

@@ -16,10 +16,10 @@ from mepipe.pipeline.evaluate import (
     code_digest,
     describe_model,
     evaluate,
-    file_digest,
     model_of,
     write_results,
 )
+from mepipe.pipeline.folds import file_digest
 from mepipe.pipeline.outputs import Manifest
 from mepipe.pipeline.train import train_model
 
@@ -89,7 +89,7 @@ def test_tuning_says_what_was_chosen(features, run):
     train = TrainSettings(seeds=1, choices={"model.C": (0.001, 3.0)})
     done = run(features, train=train, tune=True)
     assert sum(one["folds"] for one in done.content["tuned"]) == 6
-    assert set(done.content["tuned"][0]["choice"]) == {"model.C"}
+    assert all(set(one["choice"]) <= {"model.C"} for one in done.content["tuned"])
     again = run(features, train=train, tune=True)
     assert again.computed == 0
     assert again.content["tuned"] == done.content["tuned"]
@@ -203,6 +203,69 @@ def test_a_device_that_is_not_there_is_an_error_only_where_it_is_needed(features
         run(features, SMALL, device="mps")
 
 
+def test_features_that_are_swapped_meanwhile_never_enter_the_cache(
+    features, write_features, run, tmp_path, monkeypatch
+):
+    from mepipe.evaluation import folds
+
+    digest = file_digest(features)
+    other = write_features(tmp_path / "other.h5", size=8)
+    learn = folds.run_fold
+
+    def swapped(job, told):
+        prediction = learn(job, told)
+        other.replace(features)
+        return prediction
+
+    monkeypatch.setattr(folds, "run_fold", swapped)
+    with pytest.raises(SystemProblemError, match="changed while it was evaluated"):
+        run(features)
+    assert open_store(tmp_path / "cache").listing("classify") == {}
+    with pytest.raises(SystemProblemError, match="changed"):
+        evaluate(
+            Features(features), digest, Evaluation(SVM, QUICK),
+            store=open_store(tmp_path / "cache"), workers=1, progress=NoProgress(),
+        )  # fmt: skip
+
+
+def test_twins_matter_only_among_the_clips_that_are_evaluated(write_features, run, tmp_path):
+    path = write_features(tmp_path / "twins.h5", change=twins)
+    assert run(path, select=("dataset=b",)).content["clips"] == 9
+
+
+def test_figures_of_another_evaluation_do_not_get_into_a_card(features, run, tmp_path):
+    digest, told = file_digest(features), Features(features)
+    options = {"train": QUICK, "device": "cpu"}
+    always = ModelSettings(**{**SMALL.model_dump(), "recentre": "always"})
+    for model, tune, words in ((always, False, "recentre"), (SMALL, True, "tuning")):
+        train = TrainSettings(epochs=1, seeds=1, choices={"learning_rate": (0.01,)} if tune else {})
+        results = run(features, model, train, tune=tune).content
+        with pytest.raises(UsageError, match=words):
+            train_model(
+                told, digest, tmp_path / "m.safetensors", model=SMALL, results=results, **options
+            )
+
+
+def test_a_diverged_model_is_not_saved(features, tmp_path):
+    out = tmp_path / "m.safetensors"
+    train = TrainSettings(epochs=2, seeds=1, learning_rate=1e30)
+    with pytest.raises(UsageError, match="diverged"):
+        train_model(Features(features), "0", out, model=SMALL, train=train, device="cpu")
+    assert not out.exists()
+
+
+def test_an_ablation_needs_settings_that_fit_and_skips_what_has_no_meaning(features, tmp_path):
+    from mepipe.evaluation.ablation import variants
+
+    settings = ModelSettings().model_dump()
+    with pytest.raises(UsageError, match="does not fit"):
+        variants(10, settings)
+    names = {(row.study, row.name) for row in variants(28, {**settings, "fuse": "sum"})}
+    assert ("mode", "flat, after layer 5") not in names
+    flat = {**settings, "mode": "flat", "position": 5}
+    assert not any("as many parameters" in row.name for row in variants(28, flat))
+
+
 def test_a_full_disk_between_folds_keeps_what_is_finished(features, run, monkeypatch):
     written = []
     write = disk.write_atomic
@@ -226,7 +289,9 @@ def test_models_are_described_before_they_are_trained():
     assert "kernel 6: 3x3" in describe_model(ModelSettings(), 28)
     assert "warning: kernels 5 and 6" in describe_model(ModelSettings(), 28)
     assert "Liong" in describe_model(ModelSettings(name="ststnet"), 28)
-    assert "your own" in describe_model(ModelSettings(name="a:b"), 28)
+    assert "your own" in describe_model(ModelSettings(name="sklearn.svm:SVC"), 28)
+    with pytest.raises(UsageError, match="no module a"):
+        describe_model(ModelSettings(name="a:b"), 28)
     with pytest.raises(UsageError, match="does not fit"):
         describe_model(ModelSettings(kernels=(2, 9), position=3), 28)
     with pytest.raises(UsageError, match="Did you mean 'spp'"):
@@ -302,6 +367,8 @@ def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(features, tmp_p
         once(stop)
     done = once()
     assert done.reused == 6
+    assert all(0 < row.p <= row.p_holm <= 1 for row in done.rows[1:])
+    assert done.rows[0].cells == "3, 2"
     studies = [row.study for row in done.rows]
     assert studies[0] == "settings as they are"
     assert {"without", "position", "kernels", "mode", "pool", "fuse"} == set(studies[1:])
