@@ -7,7 +7,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +19,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.objects import plain_text, refuse_unplain
-from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION
+from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, content_digest
+from mepipe.cache.plain import (
+    damage,
+    plain_array,
+    plain_attribute,
+    plain_attributes,
+    plain_dataset,
+    plain_group,
+    plain_names,
+    plain_text,
+)
 from mepipe.errors import DamageError, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +37,12 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
 Text = NDArray[np.str_]
+
+_ATTRIBUTES = {"format", "format_version", "settings", "libraries"}
+_NAMES = {"x", "y", "classes", "channels", "columns"}
+_DIGESTS = {"x_sha256", "content"}  # since version 2
+_KINDS = {"text": "S", "int": "i", "float": "f", "bool": "u"}
+_AGAIN = "Run `mepipe run` again to write it anew."
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of every HDF5 file
 
@@ -59,18 +77,36 @@ class Features:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        with _open(self.path) as file:
-            self.settings: dict[str, Any] = json.loads(plain_text(file.attrs["settings"]))
-            self.libraries: dict[str, str] = json.loads(plain_text(file.attrs["libraries"]))
-            self.classes = tuple(_read_text(file, "classes").tolist())
-            self.channels = tuple(_read_text(file, "channels").tolist())
+        with _open(self.path) as (file, version):
+            found = plain_attributes(file, _ATTRIBUTES)
+            texts = {name: str(found[name]) for name in ("settings", "libraries")}
+            if set(plain_names(file)) != _NAMES | (_DIGESTS if version > 1 else set()):
+                raise DamageError("it holds other datasets than it should")
+            group = plain_group(file, "columns")
+            if set(plain_names(group)) != set(COLUMNS):
+                raise DamageError("it has other columns than it should")
+            stored = {f"columns/{name}": plain_array(group, name) for name in COLUMNS}
+            stored |= {name: plain_array(file, name) for name in ("classes", "channels")}
+            self._row_digests: list[bytes] | None = None
+            if version > 1:
+                stored["x_sha256"] = plain_array(file, "x_sha256")
+                self._row_digests = stored["x_sha256"].tolist()
+                content = plain_text(plain_array(file, "content"))
+                if content_digest(texts, stored) != content:
+                    raise DamageError("its content does not match its digest")
+            self.settings: dict[str, Any] = json.loads(texts["settings"])
+            self.libraries: dict[str, str] = json.loads(texts["libraries"])
+            self.classes = tuple(_text(stored["classes"]).tolist())
+            self.channels = tuple(_text(stored["channels"]).tolist())
+            self.shape: tuple[int, ...] = plain_dataset(file, "x").shape
             self.columns: dict[str, NDArray[Any]] = {
-                name: _read_column(file, name, kind) for name, kind in COLUMNS.items()
+                name: _column(name, kind, stored[f"columns/{name}"], self.shape[0])
+                for name, kind in COLUMNS.items()
             }
-            refuse_unplain(file["x"], "x")
-            self.shape: tuple[int, ...] = file["x"].shape
-            if self.shape[0] != len(self.columns["clip"]):
-                raise DamageError(f"{self.path}: x and its columns differ in length")
+            _check_x(plain_dataset(file, "x"), len(self.channels))
+            y = self.columns["y"]
+            if len(y) and not -1 <= y.min() <= y.max() < len(self.classes):
+                raise DamageError("a clip has a class that is none of its classes")
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -80,9 +116,21 @@ class Features:
 
     @cached_property
     def x(self) -> NDArray[np.float32]:
-        """The tensors, (N, C, S, S) float32, channels as in ``channels``."""
-        with _open(self.path) as file:
-            return np.asarray(file["x"][()], dtype=np.float32)
+        """The tensors, (N, C, S, S) float32, channels as in ``channels``.
+
+        Raises
+        ------
+        DamageError
+            If a row does not match its digest.
+        """
+        with _open(self.path) as (file, _):
+            x = np.asarray(plain_array(file, "x"), dtype="<f4")
+            if x.shape != self.shape:
+                raise DamageError("it was changed after it was opened")
+            for row, digest in enumerate(self._row_digests or ()):
+                if hashlib.sha256(x[row].data).hexdigest().encode() != digest:
+                    raise DamageError(f"the tensor of {self.clip[row]} does not match its digest")
+            return x
 
     @property
     def y(self) -> NDArray[np.int64]:
@@ -131,7 +179,9 @@ def load(path: str | Path) -> Features:
     return Features(path)
 
 
-def _open(path: Path) -> h5py.File:
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[h5py.File, int]]:
+    """Open a features.h5 for the body; damage that is found there names the file."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder", f"Give the file: {path / 'features.h5'}")
     if not path.is_file():
@@ -144,30 +194,41 @@ def _open(path: Path) -> h5py.File:
                 raise UsageError(
                     f"{path} is no features file of mepipe", "Give a features.h5."
                 ) from error
-        raise DamageError(
-            f"{path} cannot be opened as HDF5: {error}", "Run `mepipe run` again to write it anew."
-        ) from error
-    found = plain_text(file.attrs.get("format"))
-    version = int(file.attrs.get("format_version", 0))
-    if found == FORMAT and version <= FORMAT_VERSION:
-        return file
-    file.close()
-    if found == FORMAT:
+        raise DamageError(f"{path} cannot be opened as HDF5: {error}", _AGAIN) from error
+    try:
+        with file:
+            yield file, _version(file, path)
+    except DamageError as error:
+        raise DamageError(f"{path} is damaged: {error.message}", _AGAIN) from error
+
+
+def _version(file: h5py.File, path: Path) -> int:
+    version = plain_attribute(file, "format_version")
+    if plain_attribute(file, "format") != FORMAT or not isinstance(version, int):
+        raise UsageError(f"{path} is no features file of mepipe", "Give a features.h5.")
+    if version > FORMAT_VERSION:
         raise UsageError(
             f"{path} has the format {version}, newer than this mepipe's {FORMAT_VERSION}",
             "Update mepipe.",
         )
-    raise UsageError(f"{path} is no features file of mepipe", "Give a features.h5.")
+    return version
 
 
-def _read_text(file: h5py.File, name: str) -> Text:
-    refuse_unplain(file[name], name)
-    return np.array([item.decode() for item in file[name][()].tolist()], dtype=np.str_)
+def _text(values: NDArray[Any]) -> Text:
+    if values.dtype.kind != "S" or values.ndim != 1:
+        raise DamageError("a list of texts is stored as something else")
+    with damage("a text"):
+        return np.array([item.decode() for item in values.tolist()], dtype=np.str_)
 
 
-def _read_column(file: h5py.File, name: str, kind: str) -> NDArray[Any]:
+def _column(name: str, kind: str, values: NDArray[Any], count: int) -> NDArray[Any]:
+    if values.dtype.kind != _KINDS[kind] or values.shape != (count,):
+        raise DamageError(f"x and its column {name!r} differ in length, or that is no {kind}")
     if kind == "text":
-        return _read_text(file, f"columns/{name}")
-    refuse_unplain(file[f"columns/{name}"], name)
-    values: NDArray[Any] = file[f"columns/{name}"][()]
+        return _text(values)
     return values.astype(np.bool_) if kind == "bool" else values
+
+
+def _check_x(x: h5py.Dataset, channels: int) -> None:
+    if x.dtype != np.dtype("<f4") or len(x.shape) != 4 or x.shape[1] != channels:
+        raise DamageError(f"x is {x.dtype} of shape {x.shape}, which mepipe never writes")

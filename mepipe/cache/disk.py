@@ -1,20 +1,26 @@
 """Every file operation of the cache and of the output folder, in one place.
 
 A failing operation becomes a `SystemProblemError` that names the file and says
-what to do, so that "no space left" never looks like bad data.
+what to do, so that "no space left" never looks like bad data. Each operation
+goes through `call`: tests let any one of them fail there.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from mepipe.errors import SystemProblemError
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space, or choose another disk with --cache and --out; "
@@ -34,6 +40,21 @@ _ANY_REMEDY = (
     "Check the disk, or choose other folders with --cache and --out; finished work is kept."
 )
 _STRAY_AFTER_S = 24 * 3600
+_REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
+_AT_ONCE = 1 << 20  # bytes
+# Windows takes files for texts unless told otherwise.
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+class NotWritableError(SystemProblemError):
+    """The folder cannot be written, but perhaps read: permission, or a read-only disk."""
+
+
+def call(
+    operation: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Answer:
+    """Do one operation of the file system: the seam at which tests let it fail."""
+    return operation(*args, **kwargs)
 
 
 @contextmanager
@@ -43,7 +64,8 @@ def system_errors(action: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         number = error.errno or 0
-        raise SystemProblemError(
+        kind = NotWritableError if number in _REFUSALS else SystemProblemError
+        raise kind(
             f"cannot {action} {path}: {error.strerror or error}",
             _REMEDIES.get(number, _ANY_REMEDY),
         ) from error
@@ -52,18 +74,44 @@ def system_errors(action: str, path: Path) -> Iterator[None]:
 def make_folder(path: Path) -> None:
     """Create ``path`` and its parents; nothing happens if it is there."""
     with system_errors("create", path):
-        path.mkdir(parents=True, exist_ok=True)
+        call(path.mkdir, parents=True, exist_ok=True)
 
 
-def write_atomic(path: Path, data: bytes, scratch: Path | None = None) -> None:
-    """Write ``data`` to ``path`` so that a reader sees the old file, the new one, or none.
+class Output:
+    """A file that is being written, from its start to its end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append ``data``."""
+        rest = memoryview(data).cast("B")
+        while rest:
+            rest = rest[call(os.write, self._descriptor, rest) :]
+
+    def patch(self, position: int, data: bytes) -> None:
+        """Write ``data`` over what stands at ``position``, and go back to the end."""
+        call(os.lseek, self._descriptor, position, os.SEEK_SET)
+        self.write(data)
+        call(os.lseek, self._descriptor, 0, os.SEEK_END)
+
+    def digest(self) -> str:
+        """Return the sha256 of what was written so far."""
+        found = hashlib.sha256()
+        call(os.lseek, self._descriptor, 0, os.SEEK_SET)
+        while data := call(os.read, self._descriptor, _AT_ONCE):
+            found.update(data)
+        return found.hexdigest()
+
+
+@contextmanager
+def replacing(path: Path, scratch: Path | None = None) -> Iterator[Output]:
+    """Let the body write ``path`` so that a reader sees the old file, the new one, or none.
 
     Parameters
     ----------
     path
         The final name. Its folder must exist.
-    data
-        The whole content.
     scratch
         Folder for the temporary file, on the same file system; by default the
         folder of ``path``.
@@ -71,47 +119,55 @@ def write_atomic(path: Path, data: bytes, scratch: Path | None = None) -> None:
     temporary = (scratch or path.parent) / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
     with system_errors("write", path):
         try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            descriptor = call(os.open, temporary, _NEW_FILE, 0o666)
+            try:
+                yield Output(descriptor)
+                call(os.fsync, descriptor)
+            finally:
+                call(os.close, descriptor)
             _replace(temporary, path)
         except BaseException:
             with suppress(OSError):
-                temporary.unlink()
+                call(temporary.unlink)
             raise
         _sync_folder(path.parent)
+
+
+def write_atomic(path: Path, data: bytes, scratch: Path | None = None) -> None:
+    """Write ``data`` to ``path`` as `replacing` does."""
+    with replacing(path, scratch) as output:
+        output.write(data)
 
 
 def _replace(source: Path, target: Path) -> None:
     # Windows refuses to replace a file that a scanner holds open for a moment.
     for wait in (0.02, 0.1, 0.5):
         try:
-            source.replace(target)
+            call(source.replace, target)
         except PermissionError:
             if os.name != "nt":
                 raise
             time.sleep(wait)
         else:
             return
-    source.replace(target)
+    call(source.replace, target)
 
 
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder to sync it
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = call(os.open, folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        call(os.fsync, descriptor)
     finally:
-        os.close(descriptor)
+        call(os.close, descriptor)
 
 
 def read_bytes(path: Path) -> bytes | None:
     """Return the content of ``path``, or None if there is no such file."""
     with system_errors("read", path):
         try:
-            return path.read_bytes()
+            return call(path.read_bytes)
         except FileNotFoundError:
             return None
 
@@ -120,32 +176,55 @@ def names(folder: Path) -> list[str]:
     """Return the names in ``folder`` (none if it is not there), without dot-files, sorted."""
     with system_errors("list", folder):
         try:
-            with os.scandir(folder) as entries:
-                return sorted(entry.name for entry in entries if entry.name[0] != ".")
+            return sorted(name for name in call(os.listdir, folder) if name[0] != ".")
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+
+def facts(path: Path) -> os.stat_result | None:
+    """Return size and times of ``path``, or None if there is no such file."""
+    with system_errors("look at", path):
+        try:
+            return call(path.stat)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def is_writable(folder: Path) -> bool:
+    """Say whether files can be made in ``folder``."""
+    return call(os.access, folder, os.W_OK | os.X_OK)
+
+
+def touch(path: Path) -> None:
+    """Give ``path`` today's time stamp, if that can be done."""
+    with suppress(OSError):
+        call(os.utime, path)
 
 
 def move_aside(path: Path, folder: Path) -> None:
     """Move ``path`` into ``folder``; nothing happens if it has gone meanwhile."""
     make_folder(folder)
     with system_errors("move", path), suppress(FileNotFoundError):
-        path.replace(folder / path.name)
+        call(path.replace, folder / path.name)
 
 
 def remove(path: Path) -> None:
     """Remove the file ``path``; nothing happens if it has gone meanwhile."""
     with system_errors("remove", path):
-        path.unlink(missing_ok=True)
+        call(path.unlink, missing_ok=True)
 
 
-def sweep_stray(folder: Path) -> None:
-    """Remove partial files that killed processes left in ``folder`` over a day ago."""
+def sweep_stray(folder: Path, older_than_s: float = _STRAY_AFTER_S) -> int:
+    """Remove partial files that killed processes left in ``folder``; return how many.
+
+    A file that is being written is younger than ``older_than_s`` (one day).
+    """
+    removed = 0
     with system_errors("sweep", folder), suppress(FileNotFoundError):
-        for path in folder.iterdir():
+        for name in call(os.listdir, folder):
+            path = folder / name
             with suppress(FileNotFoundError):
-                if (
-                    path.name.endswith(".part")
-                    and time.time() - path.stat().st_mtime > _STRAY_AFTER_S
-                ):
-                    path.unlink()
+                if name.endswith(".part") and time.time() - call(path.stat).st_mtime > older_than_s:
+                    call(path.unlink)
+                    removed += 1
+    return removed

@@ -1,8 +1,8 @@
 """One result as the bytes of one HDF5 file, and back.
 
-The layout is described in ``cache/README.md``. Only plain, contiguous datasets
-of numbers and fixed-length UTF-8 strings are written; anything else in a file
-is refused when it is read.
+``docs/reference/cache-format.md`` describes the layout. Only plain, contiguous
+datasets of numbers and fixed-length UTF-8 strings are written; anything else in
+a file is refused when it is read.
 """
 
 from __future__ import annotations
@@ -10,19 +10,32 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.keys import Json, canonical
+from mepipe.cache.keys import Json, canonical, object_key
+from mepipe.cache.plain import (
+    damage,
+    plain_array,
+    plain_attribute,
+    plain_attributes,
+    plain_group,
+    plain_names,
+    plain_text,
+)
 from mepipe.errors import DamageError
 
 FORMAT = "mepipe-object"
 FORMAT_VERSION = 1
 
+_ATTRIBUTES = {"format", "format_version", "stage", "stage_version", "key"}
+_TEXTS = {"parts", "values", "libraries"}
+
 Array = NDArray[Any]
+Declaration: TypeAlias = Mapping[str, tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -86,61 +99,78 @@ def decode(data: bytes) -> StoredObject:
     Raises
     ------
     DamageError
-        If it is no object of mepipe, or of a format newer than this mepipe's.
+        If it is no object of mepipe, is of a format newer than this mepipe's,
+        holds anything that mepipe never writes, or is not what its key says.
     """
-    try:
-        file = h5py.File.in_memory(data)
-    except OSError as error:
-        raise DamageError(f"not an HDF5 file ({error})") from error
-    with file:
-        if plain_text(file.attrs.get("format")) != FORMAT:
-            raise DamageError("not an object of mepipe")
-        if int(file.attrs["format_version"]) > FORMAT_VERSION:
-            raise DamageError(
-                f"written in format {file.attrs['format_version']}, newer than this mepipe's "
-                f"{FORMAT_VERSION}",
-                "Update mepipe.",
-            )
-        texts = {
-            name: json.loads(bytes(file[name][()]))
-            for name in ("parts", "values", "libraries", "failure")
-            if name in file
-        }
-        arrays: dict[str, Array] = {}
-        for name, dataset in file["arrays"].items():
-            refuse_unplain(dataset, name)
-            arrays[name] = dataset[()]
-        return StoredObject(
-            stage=plain_text(file.attrs["stage"]),
-            version=int(file.attrs["stage_version"]),
-            key=plain_text(file.attrs["key"]),
-            parts=texts["parts"],
-            values=texts["values"],
-            arrays=arrays,
-            failure=texts.get("failure"),
-            libraries=texts["libraries"],
+    with damage("the file"):
+        try:
+            file = h5py.File.in_memory(data)
+        except OSError as error:
+            raise DamageError(f"not an HDF5 file ({error})") from error
+        with file:
+            return _checked(file)
+
+
+def _checked(file: h5py.File) -> StoredObject:
+    if plain_attribute(file, "format") != FORMAT:
+        raise DamageError("not an object of mepipe")
+    version = plain_attribute(file, "format_version")
+    if not isinstance(version, int) or version < 1:
+        raise DamageError("its format has no version")
+    if version > FORMAT_VERSION:
+        raise DamageError(
+            f"written in format {version}, newer than this mepipe's {FORMAT_VERSION}",
+            "Update mepipe.",
         )
+    if file.userblock_size:
+        raise DamageError("something stands before the HDF5 file")
+    attributes = plain_attributes(file, _ATTRIBUTES)
+    found = set(plain_names(file)) - {"arrays", "failure"}
+    if found != _TEXTS:
+        raise DamageError(f"it holds {sorted(found)} instead of {sorted(_TEXTS)}")
+    texts = {
+        name: json.loads(plain_text(plain_array(file, name)))
+        for name in (*sorted(_TEXTS), "failure")
+        if name in file
+    }
+    if not all(isinstance(value, dict) for value in texts.values()):
+        raise DamageError("its texts are not what they should be")
+    group = plain_group(file, "arrays")
+    arrays = {name: plain_array(group, name) for name in plain_names(group)}
+    item = StoredObject(
+        stage=str(attributes["stage"]),
+        version=int(attributes["stage_version"]),
+        key=str(attributes["key"]),
+        parts=texts["parts"],
+        values=texts["values"],
+        arrays=arrays,
+        failure=texts.get("failure"),
+        libraries=texts["libraries"],
+    )
+    if object_key(item.stage, item.version, item.parts) != item.key:
+        raise DamageError("its key is not that of what it says it was made of")
+    return item
 
 
-def plain_text(value: object) -> str:
-    """Return a fixed-length string attribute as `str` (empty for anything else)."""
-    return value.decode() if isinstance(value, bytes) else ""
+def refuse_undeclared(item: StoredObject, declared: Declaration) -> None:
+    """Refuse arrays that the stage of ``item`` does not give.
 
-
-def refuse_unplain(dataset: object, name: str) -> None:
-    """Refuse what is not a plain dataset: external or virtual storage, objects, var-length.
-
-    A virtual dataset whose source is gone reads as zeros, and external storage
-    reads any file of the machine; neither is ever written by mepipe.
+    Parameters
+    ----------
+    item
+        What was read.
+    declared
+        (dtype, number of dimensions) of every array that the stage may give, by name.
 
     Raises
     ------
     DamageError
-        Naming the dataset.
+        Naming the array.
     """
-    if not isinstance(dataset, h5py.Dataset):
-        raise DamageError(f"{name!r} is not a dataset")
-    if dataset.is_virtual or dataset.external:
-        raise DamageError(f"the data of {name!r} lies outside the file")
-    if dataset.dtype.kind not in "biufS":
-        raise DamageError(f"{name!r} has the type {dataset.dtype}, which mepipe never writes")
+    for name, array in item.arrays.items():
+        kind, dimensions = declared.get(name, ("", 0))
+        if name not in declared or array.dtype != np.dtype(kind) or array.ndim != dimensions:
+            raise DamageError(
+                f"its array {name!r} ({array.dtype}, {array.ndim} dimensions) is none that "
+                f"the stage {item.stage} gives"
+            )

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
+from h5py import h5d, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from mepipe.cache.keys import Json, canonical
 from mepipe.cache.objects import fixed_text, fixed_texts
+from mepipe.cache.skeleton import Skeleton
+from mepipe.errors import DamageError
 
 FORMAT = "mepipe-features"
-FORMAT_VERSION = 1
+# 2 added the digests `x_sha256` and `content`.
+FORMAT_VERSION = 2
 CHANNELS = ("u", "v", "strain")
+_DIGEST = h5py.string_dtype("utf-8", 64)
 
 # Column -> how it is stored. JSON's null stands for an unknown number, never a guess:
 # -1 among whole numbers, NaN among the others.
@@ -79,31 +85,121 @@ class Pack:
         }
 
 
-def encode_pack(pack: Pack, x: NDArray[np.float32]) -> bytes:
-    """Return the bytes of features.h5. Equal content gives equal bytes.
+class Sink(Protocol):
+    """Where a file goes: `mepipe.cache.disk.Output`, or memory."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append ``data``."""
+
+    def patch(self, position: int, data: bytes) -> None:
+        """Write ``data`` over what stands at ``position``."""
+
+
+def write_pack(
+    sink: Sink, pack: Pack, shape: Sequence[int], tensors: Iterable[NDArray[np.float32]]
+) -> None:
+    """Write features.h5, holding one tensor at a time. Equal content gives equal bytes.
 
     Parameters
     ----------
+    sink
+        An empty file.
     pack
         The columns and what they mean.
-    x
-        (N, C, S, S) float32, in the order of the rows.
+    shape
+        (C, S, S) of each tensor.
+    tensors
+        One (C, S, S) float32 tensor for each row, in their order.
+
+    Raises
+    ------
+    DamageError
+        If a tensor has another shape.
     """
-    with h5py.File.in_memory() as file:
+    columns = {
+        f"columns/{name}": _column([row[name] for row in pack.rows], kind)
+        for name, kind in COLUMNS.items()
+    }
+    columns["classes"] = fixed_texts(list(pack.classes))
+    columns["channels"] = fixed_texts(list(CHANNELS))
+    attributes = {
+        "settings": canonical(pack.settings),
+        "libraries": canonical(pack.libraries),
+    }
+    # The digests are known when the tensors have been seen; until then their places are empty.
+    columns["x_sha256"] = np.zeros(len(pack.rows), dtype=_DIGEST)
+    skeleton, place = Skeleton(), {}
+    with h5py.File(skeleton, "w") as file:
         file.attrs["format"] = fixed_text(FORMAT)
         file.attrs["format_version"] = np.int64(FORMAT_VERSION)
-        file.attrs["settings"] = fixed_text(canonical(pack.settings))
-        file.attrs["libraries"] = fixed_text(canonical(pack.libraries))
-        file.create_dataset("x", data=x)
-        file.create_dataset("classes", data=fixed_texts(list(pack.classes)))
-        file.create_dataset("channels", data=fixed_texts(list(CHANNELS)))
-        group = file.create_group("columns")
-        for name, kind in COLUMNS.items():
-            group.create_dataset(name, data=_column([row[name] for row in pack.rows], kind))
+        for name, text in attributes.items():
+            file.attrs[name] = fixed_text(text)
+        _reserve(file, (len(pack.rows), *shape))
+        for name, values in columns.items():
+            file.create_dataset(name, data=values)
+        file.create_dataset("content", data=np.zeros((), dtype=_DIGEST))
         # The name that every reader looks for first.
-        file["y"] = group["y"]
+        file["y"] = file["columns/y"]
         file.flush()
-        return bytes(file.id.get_file_image())
+        place = {name: file[name].id.get_offset() for name in ("x", "x_sha256", "content")}
+    start = place["x"] or 0
+    sink.write(skeleton.part(0, start))
+    digests, size = [], 0
+    for tensor in tensors:
+        if tensor.shape != tuple(shape):
+            raise DamageError(f"a tensor has the shape {tensor.shape}, another {tuple(shape)}")
+        row = np.ascontiguousarray(tensor, dtype="<f4")
+        sink.write(row.data)
+        digests.append(hashlib.sha256(row.data).hexdigest())
+        size += row.nbytes
+    sink.write(skeleton.part(start + size, skeleton.size))
+    columns["x_sha256"] = np.array([d.encode() for d in digests], dtype=_DIGEST)
+    if digests:
+        sink.patch(place["x_sha256"], columns["x_sha256"].tobytes())
+    sink.patch(place["content"], content_digest(attributes, columns).encode())
+
+
+def content_digest(attributes: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the sha256 of everything in a features.h5 but ``x``, whose rows have their own.
+
+    Of each text and array, by name: the name, the type, the shape, and the bytes.
+    """
+    found = hashlib.sha256()
+    for name, text in sorted(attributes.items()):
+        found.update(f"{name}\0text\0\0".encode() + text.encode())
+    for name, array in sorted(arrays.items()):
+        shape = ",".join(map(str, array.shape))
+        found.update(f"{name}\0{array.dtype.str}\0{shape}\0".encode() + array.tobytes())
+    return found.hexdigest()
+
+
+def encode_pack(pack: Pack, x: NDArray[np.float32]) -> bytes:
+    """Return the bytes that `write_pack` writes, for the tensors (N, C, S, S)."""
+    memory = _Memory()
+    write_pack(memory, pack, x.shape[1:], x)
+    return bytes(memory.data)
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.data += memoryview(data).cast("B")
+
+    def patch(self, position: int, data: bytes) -> None:
+        self.data[position : position + len(data)] = data
+
+
+def _reserve(file: h5py.File, shape: tuple[int, ...]) -> None:
+    """Make the dataset ``x`` with a place for its data, and nothing written there."""
+    creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_layout(h5d.CONTIGUOUS)
+    creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    creation.set_fill_time(h5d.FILL_TIME_NEVER)
+    creation.set_obj_track_times(False)  # else the time of creation stands in the file
+    kind = h5t.py_create(np.dtype("<f4"))
+    h5d.create(file.id, b"x", kind, h5s.create_simple(shape), creation)
 
 
 def _column(values: list[Json], kind: str) -> NDArray[Any]:

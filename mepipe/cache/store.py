@@ -8,12 +8,11 @@ a good one.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.cache import disk
-from mepipe.cache.objects import StoredObject, decode, encode
+from mepipe.cache.objects import Declaration, StoredObject, decode, encode, refuse_undeclared
 from mepipe.errors import DamageError, SystemProblemError
 
 _NAME_LENGTH = 64 + 1 + 64 + 3
@@ -79,8 +78,10 @@ class Store:
                     return name
         return None
 
-    def read(self, name: ObjectName) -> StoredObject:
+    def read(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
         """Return the object ``name``, checked against its digest.
+
+        ``declared`` are the arrays that its stage may give; others are damage, too.
 
         Raises
         ------
@@ -98,6 +99,8 @@ class Store:
             item = decode(data)
             if (item.stage, item.key) != (name.stage, name.key):
                 raise DamageError("it holds another object than its name says")
+            if declared is not None:
+                refuse_undeclared(item, declared)
         except DamageError as error:
             self._set_aside(path)
             raise DamageError(
@@ -108,7 +111,7 @@ class Store:
 
     def _set_aside(self, path: Path) -> None:
         # A read-only cache can still be read; the damaged file then stays.
-        if os.access(path.parent, os.W_OK):
+        if disk.is_writable(path.parent):
             disk.move_aside(path, self.quarantine)
 
     def write(self, item: StoredObject) -> ObjectName:
@@ -142,7 +145,7 @@ def open_store(root: Path) -> Store:
     """
     store = Store(root)
     store.create()
-    if not os.access(store.scratch, os.W_OK):
+    if not disk.is_writable(store.scratch):
         raise SystemProblemError(
             f"the cache {root} cannot be written", "Choose another one with --cache."
         )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.cache.keys import Json, object_key
-from mepipe.cache.pack import Pack, encode_pack
+from mepipe.cache.pack import Pack, write_pack
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
 from mepipe.datasets.action_units import parse_action_units
@@ -26,7 +28,7 @@ from mepipe.pipeline.prepare import Failure, PreparedClip
 from mepipe.pipeline.work import ClipOutcome, libraries
 from mepipe.stages import STAGES
 
-PACK_VERSION = 1
+PACK_VERSION = 2
 FEATURES = "features.h5"
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 _MANIFEST = "manifest.json"
@@ -53,11 +55,8 @@ class Manifest:
         entry = self._entries.get(file)
         if entry is None or entry.get("key") != key:
             return False
-        try:
-            stat = (self._folder / file).stat()
-        except OSError:
-            return False
-        return [stat.st_size, stat.st_mtime_ns] == entry.get("stat")
+        found = self._stat(file)
+        return found is not None and found == entry.get("stat")
 
     def why_stale(self, file: str, key: str) -> str:
         """Say why ``file`` is not current for ``key``, in a plan's words; empty if it is."""
@@ -72,18 +71,25 @@ class Manifest:
         """Return the sha256 of ``file`` as it was written."""
         return str(self._entries[file]["sha256"])
 
-    def write(self, file: str, key: str, data: bytes) -> None:
-        """Write ``file`` atomically, and note that it was made for ``key``."""
+    @contextmanager
+    def writing(self, file: str, key: str) -> Iterator[disk.Output]:
+        """Let the body write ``file``; it is replaced as a whole, and noted as made for ``key``."""
         disk.make_folder(self._folder)
-        disk.write_atomic(self._folder / file, data)
-        stat = (self._folder / file).stat()
-        self._entries[file] = {
-            "key": key,
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "stat": [stat.st_size, stat.st_mtime_ns],
-        }
+        with disk.replacing(self._folder / file) as output:
+            yield output
+            digest = output.digest()
+        self._entries[file] = {"key": key, "sha256": digest, "stat": self._stat(file)}
         text = json.dumps(self._entries, indent=1, sort_keys=True)
         disk.write_atomic(self._folder / _MANIFEST, text.encode())
+
+    def write(self, file: str, key: str, data: bytes) -> None:
+        """Write ``file`` atomically, and note that it was made for ``key``."""
+        with self.writing(file, key) as output:
+            output.write(data)
+
+    def _stat(self, file: str) -> list[int] | None:
+        found = disk.facts(self._folder / file)
+        return [found.st_size, found.st_mtime_ns] if found else None
 
     def write_if_stale(self, file: str, key: str, data: bytes) -> None:
         """Write ``file`` unless it is current."""
@@ -163,27 +169,40 @@ def pack_key(pack: Pack) -> str:
     return object_key("pack", PACK_VERSION, pack.parts())
 
 
-def pack_bytes(pack: Pack, outcomes: Mapping[str, ClipOutcome], store: Store) -> bytes:
-    """Return the bytes of features.h5, reading every tensor.
+def write_features(
+    manifest: Manifest, key: str, pack: Pack, outcomes: Mapping[str, ClipOutcome], store: Store
+) -> None:
+    """Write features.h5, one tensor after the other.
 
     Raises
     ------
     DamageError
-        If a tensor's object is gone or damaged.
+        If a tensor's object is gone or damaged; nothing is written then.
     """
-    tensors, damaged = [], []
-    for row in pack.rows:
-        done = outcomes[str(row["clip"])].stages["tensor"]
+    names = [
+        ObjectName("tensor", done.key, done.digest)
+        for done in (outcomes[str(row["clip"])].stages["tensor"] for row in pack.rows)
+    ]
+    tensors = _tensors(store, names)
+    first = next(tensors)
+    with manifest.writing(FEATURES, key) as output:
+        write_pack(output, pack, first.shape, chain([first], tensors))
+
+
+def _tensors(store: Store, names: Iterable[ObjectName]) -> Iterator[NDArray[np.float32]]:
+    declared = {stage.name: stage.arrays for stage in STAGES}["tensor"]
+    damaged = []
+    for name in names:
         try:
-            stored = store.read(ObjectName("tensor", done.key, done.digest))
+            x = store.read(name, declared).arrays["x"]
         except DamageError as error:
             # All of them are set aside before one is told: they are made anew together.
             damaged.append(error)
         else:
-            tensors.append(stored.arrays["x"])
+            if not damaged:
+                yield x
     if damaged:
         raise damaged[0]
-    return encode_pack(pack, np.stack(tensors).astype(np.float32, copy=False))
 
 
 def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:

@@ -29,8 +29,8 @@ from mepipe.pipeline.outputs import (
     clip_notes,
     failures_csv,
     notes_csv,
-    pack_bytes,
     pack_key,
+    write_features,
 )
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan
@@ -290,8 +290,11 @@ class Run:
             if manifest.is_current(FEATURES, key):
                 report.reused["pack"] += 1
                 return
+            # Results of other features must not stand beside these, whatever comes next.
+            for file in RESULTS:
+                manifest.drop(file)
             try:
-                data = pack_bytes(pack, plan.outcomes, self.store)
+                write_features(manifest, key, pack, plan.outcomes, self.store)
             except DamageError:
                 # The damaged object is in the quarantine now: compute it anew, once.
                 if last_try:
@@ -300,10 +303,6 @@ class Run:
                 plan.outcomes.update(fresh.outcomes)
                 self._sum_up(plan, report)
                 continue
-            # Results of other features must not stand beside these, whatever comes next.
-            for file in RESULTS:
-                manifest.drop(file)
-            manifest.write(FEATURES, key, data)
             report.computed["pack"] += 1
             report.seconds["pack"] += time.perf_counter() - started
             return

@@ -169,7 +169,7 @@ def _one_stage(
     started = time.perf_counter()
     key, parts = keyed(clip, config, outcome, stage)
     name = store.find(stage.name, key)
-    stored = _read(store, name) if name is not None else None
+    stored = _read(store, name, stage) if name is not None else None
     made_by = libraries(stage.libraries)
     if (
         name is not None
@@ -225,9 +225,9 @@ def _one_stage(
     )
 
 
-def _read(store: Store, name: ObjectName) -> StoredObject | None:
+def _read(store: Store, name: ObjectName, stage: Stage) -> StoredObject | None:
     try:
-        return store.read(name)
+        return store.read(name, stage.arrays)
     except DamageError:
         # It lies in the quarantine now; the stage is computed again.
         return None

@@ -2,14 +2,23 @@ import h5py
 import numpy as np
 import pytest
 
-from mepipe.cache.objects import StoredObject, decode, encode, fixed_texts
+from mepipe.cache.keys import object_key
+from mepipe.cache.objects import (
+    StoredObject,
+    decode,
+    encode,
+    fixed_text,
+    fixed_texts,
+    refuse_undeclared,
+)
 from mepipe.errors import DamageError
 
+PARTS = {"settings": {"tau": 0.25}, "text": "é 中", "frames": ["a", "b"]}
 ITEM = StoredObject(
     stage="flow",
     version=3,
-    key="k" * 64,
-    parts={"settings": {"tau": 0.25}, "text": "é 中"},
+    key=object_key("flow", 3, PARTS),
+    parts=PARTS,
     values={"uv": "abc", "list": [1, 2.5, None]},
     arrays={"uv": np.arange(12, dtype=np.float32).reshape(2, 2, 3), "motion": np.eye(2, 3)},
     libraries={"numpy": "2.0"},
@@ -18,7 +27,7 @@ ITEM = StoredObject(
 
 def test_an_object_comes_back_as_it_was():
     back = decode(encode(ITEM))
-    assert (back.stage, back.version, back.key) == ("flow", 3, "k" * 64)
+    assert (back.stage, back.version, back.key) == ("flow", 3, ITEM.key)
     assert back.parts == ITEM.parts
     assert back.values == ITEM.values
     assert back.libraries == ITEM.libraries
@@ -42,13 +51,14 @@ def test_equal_objects_have_equal_bytes():
 
 def test_a_failure_is_an_object_too():
     failure = {"error": "BadDataError", "message": "no face", "remedy": "", "position": None}
-    back = decode(encode(StoredObject("face", 1, "k", {}, {}, {}, failure)))
+    back = decode(encode(StoredObject("face", 1, object_key("face", 1, {}), {}, {}, {}, failure)))
     assert back.failure == failure
     assert back.arrays == {}
 
 
 def test_empty_arrays_are_kept():
-    back = decode(encode(StoredObject("spot", 1, "k", {}, {}, {"curve": np.empty(0, "f4")})))
+    key = object_key("spot", 1, {})
+    back = decode(encode(StoredObject("spot", 1, key, {}, {}, {"curve": np.empty(0, "f4")})))
     assert back.arrays["curve"].shape == (0,)
     assert back.arrays["curve"].dtype == np.float32
 
@@ -58,30 +68,123 @@ def test_texts_are_long_enough_for_the_longest():
     assert fixed_texts([]).shape == (0,)
 
 
-def foreign(build):
-    with h5py.File.in_memory() as file:
-        build(file)
+def tampered(change):
+    """The bytes of an object that ``change`` was let loose on."""
+    with h5py.File.in_memory(encode(ITEM)) as file:
+        change(file)
         file.flush()
         return bytes(file.id.get_file_image())
 
 
-def with_array(add):
-    """An object whose arrays were tampered with."""
+def replaced(name, **creation):
+    """Put another dataset in the place of one."""
 
-    def build(file):
-        with h5py.File.in_memory(encode(ITEM)) as source:
-            for name, value in source.attrs.items():
-                file.attrs[name] = value
-            for name in ("parts", "values", "libraries"):
-                source.copy(name, file)
-        add(file.create_group("arrays"))
+    def change(file):
+        del file[name]
+        file.create_dataset(name, **creation)
 
-    return foreign(build)
+    return change
 
 
-def test_a_file_of_another_kind_is_refused():
-    with pytest.raises(DamageError, match="not an object of mepipe"):
-        decode(foreign(lambda file: file.create_dataset("x", data=[1, 2])))
+def linked(name, link):
+    def change(file):
+        file.move(name, "arrays/hidden")
+        file[name] = link
+
+    return change
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout(shape=(2, 2, 3), dtype="f4")
+    layout[:] = h5py.VirtualSource("gone.h5", "x", shape=(2, 2, 3))
+    del file["arrays/uv"]
+    file["arrays"].create_virtual_dataset("uv", layout)
+
+
+def compound(file):
+    del file["arrays/uv"]
+    file["arrays"].create_dataset("uv", data=np.zeros(2, [("a", "f4"), ("b", "f4")]))
+
+
+def never_written(file):
+    """Declares 8 TB that are nowhere."""
+    del file["arrays/uv"]
+    file["arrays"].create_dataset("uv", (1 << 40, 2), "f4")
+
+
+def circular(file):
+    file["arrays/again"] = file["arrays"]
+
+
+def committed_type(file):
+    file["arrays/type"] = np.dtype("f4")
+
+
+def attribute(name, value):
+    def change(file):
+        file.attrs[name] = value
+
+    return change
+
+
+def attribute_of_an_array(file):
+    file["arrays/uv"].attrs["note"] = 1
+
+
+HOSTILE = {
+    "external storage": (
+        replaced("arrays/uv", shape=(4,), dtype="f4", external=[("/etc/passwd", 0, 16)]),
+        "outside the file",
+    ),
+    "virtual": (virtual, "outside the file"),
+    "soft link": (linked("arrays/uv", h5py.SoftLink("/arrays/hidden")), "link"),
+    "dangling link": (linked("arrays/uv", h5py.SoftLink("/nowhere")), "link"),
+    "external link": (linked("arrays/uv", h5py.ExternalLink("/etc/passwd", "/x")), "link"),
+    "linked text": (linked("parts", h5py.ExternalLink("other.h5", "/x")), "link"),
+    "variable-length text": (
+        replaced("arrays/uv", data="text", dtype=h5py.string_dtype()),
+        "type that mepipe never writes",
+    ),
+    "variable-length numbers": (
+        replaced("arrays/uv", shape=(2,), dtype=h5py.vlen_dtype(np.int32)),
+        "type that mepipe never writes",
+    ),
+    "references": (
+        replaced("arrays/uv", shape=(2,), dtype=h5py.ref_dtype),
+        "type that mepipe never writes",
+    ),
+    "compound": (compound, "type that mepipe never writes"),
+    "opaque": (replaced("arrays/uv", data=np.zeros(2, "V8")), "type that mepipe never writes"),
+    "never written": (never_written, "not as long as its shape says"),
+    "chunked": (replaced("arrays/uv", data=np.zeros(8), chunks=(4,)), "chunked"),
+    "compressed": (replaced("arrays/uv", data=np.zeros(8), compression="gzip"), "chunked"),
+    "no shape": (replaced("arrays/uv", data=h5py.Empty("f4")), "compact|no shape"),
+    "a group for an array": (lambda file: file.create_group("arrays/g"), "not a dataset"),
+    "a circle": (circular, "not a dataset"),
+    "a named type": (committed_type, "not a dataset"),
+    "a further text": (lambda file: file.create_dataset("more", data=1), "instead of"),
+    "no values": (lambda file: file.__delitem__("values"), "instead of"),
+    "no arrays": (lambda file: file.__delitem__("arrays"), "there is no 'arrays'"),
+    "parts that are no JSON": (replaced("parts", data=fixed_text("{")), "cannot be read"),
+    "parts of another kind": (replaced("parts", data=fixed_text("[]")), "not what they should be"),
+    "other parts": (replaced("parts", data=fixed_text('{"a":1}')), "key is not that"),
+    "parts as numbers": (replaced("parts", data=np.arange(3)), "stored as something else"),
+    "deep JSON": (replaced("parts", data=fixed_text("[" * 100_000)), "cannot be read"),
+    "another version": (attribute("stage_version", np.int64(9)), "key is not that"),
+    "a further attribute": (attribute("note", np.int64(1)), "attributes"),
+    "an attribute that varies in length": (attribute("stage", "flow"), "never writes"),
+    "an attribute that is a list": (attribute("stage_version", [1, 2]), "no single value"),
+    "an array's attribute": (attribute_of_an_array, "attributes"),
+    "another kind": (attribute("format", fixed_text("other")), "not an object of mepipe"),
+    "no version": (attribute("format_version", np.int64(0)), "has no version"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_mepipe_never_writes_is_refused(what):
+    change, message = HOSTILE[what]
+    with pytest.raises(DamageError, match=message):
+        decode(tampered(change))
 
 
 def test_noise_is_refused():
@@ -90,39 +193,30 @@ def test_noise_is_refused():
 
 
 def test_a_newer_format_says_so():
-    def build(file):
-        file.attrs["format"] = np.bytes_(b"mepipe-object")
-        file.attrs["format_version"] = 99
-
     with pytest.raises(DamageError, match="newer") as caught:
-        decode(foreign(build))
+        decode(tampered(attribute("format_version", np.int64(99))))
     assert "Update mepipe" in caught.value.remedy
 
 
+def test_a_file_that_was_cut_or_has_a_block_before_it_is_refused():
+    data = encode(ITEM)
+    for part in (data[:-1], data[: len(data) // 2], b"\0" * 512 + data, b""):
+        with pytest.raises(DamageError):
+            decode(part)
+
+
 @pytest.mark.parametrize(
-    ("add", "message"),
+    ("declared", "fits"),
     [
-        (
-            lambda group: group.create_dataset("t", data="text", dtype=h5py.string_dtype()),
-            "mepipe never writes",
-        ),
-        (
-            lambda group: group.create_dataset("e", (4,), "f4", external=[("other", 0, 16)]),
-            "outside the file",
-        ),
-        (lambda group: group.create_group("g"), "not a dataset"),
+        ({"uv": ("f4", 3), "motion": ("f8", 2), "faces": ("u1", 3)}, True),
+        ({"uv": ("f4", 3)}, False),
+        ({"uv": ("f8", 3), "motion": ("f8", 2)}, False),
+        ({"uv": ("f4", 2), "motion": ("f8", 2)}, False),
     ],
 )
-def test_what_mepipe_never_writes_is_refused(add, message):
-    with pytest.raises(DamageError, match=message):
-        decode(with_array(add))
-
-
-def test_a_virtual_dataset_is_refused():
-    def add(group):
-        layout = h5py.VirtualLayout(shape=(4,), dtype="f4")
-        layout[:] = h5py.VirtualSource("gone.h5", "x", shape=(4,))
-        group.create_virtual_dataset("v", layout)
-
-    with pytest.raises(DamageError, match="outside the file"):
-        decode(with_array(add))
+def test_arrays_that_the_stage_does_not_give_are_refused(declared, fits):
+    if fits:
+        refuse_undeclared(ITEM, declared)
+    else:
+        with pytest.raises(DamageError, match="is none that the stage flow gives"):
+            refuse_undeclared(ITEM, declared)

@@ -1,0 +1,167 @@
+"""Reading HDF5 that may come from anywhere: only what mepipe itself writes is accepted.
+
+HDF5 can name data in other files, define data as a view of what is gone (which
+reads as zeros), nest types without end, and declare a petabyte in a kilobyte.
+Nothing is read here before it is known to be a contiguous dataset of numbers or
+fixed-length strings whose bytes lie within the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5l, h5t
+from numpy.typing import NDArray
+
+from mepipe.errors import DamageError, MepipeError
+
+_PLAIN = {h5t.INTEGER, h5t.FLOAT}
+# What HDF5 raises where a file is not what it says; anything else is a bug.
+_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+
+
+@contextmanager
+def damage(what: str) -> Iterator[None]:
+    """Turn what HDF5 raises in the body into a `DamageError` about ``what``."""
+    try:
+        yield
+    except MepipeError:
+        raise
+    except _HDF5_ERRORS as error:
+        raise DamageError(f"{what} cannot be read ({error})") from error
+
+
+def plain_names(group: h5py.Group) -> list[str]:
+    """Return the names in ``group``.
+
+    Raises
+    ------
+    DamageError
+        If one of them is a link to another name or another file.
+    """
+    with damage("the list of names"):
+        found = list(group)
+        for name in found:
+            if not isinstance(name, str):  # h5py gives bytes where it is no UTF-8
+                raise DamageError(f"the name {name!r} is none of mepipe's")
+            _refuse_link(group, name)
+        return found
+
+
+def plain_group(group: h5py.Group, name: str) -> h5py.Group:
+    """Return the group ``name`` in ``group``.
+
+    Raises
+    ------
+    DamageError
+        If there is none, it is a link, or it has attributes.
+    """
+    with damage(repr(name)):
+        _refuse_link(group, name)
+        found = group[name]
+        if not isinstance(found, h5py.Group):
+            raise DamageError(f"{name!r} is not a group")
+        plain_attributes(found, set())
+        return found
+
+
+def plain_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Return the dataset ``name`` in ``group``, checked but not read.
+
+    Raises
+    ------
+    DamageError
+        If there is none; if it is a link, is stored outside the file or in
+        pieces, or has a type that mepipe never writes; if its bytes are not as
+        many as its shape says, or do not lie within the file.
+    """
+    with damage(repr(name)):
+        _refuse_link(group, name)
+        dataset = group[name]
+        if not isinstance(dataset, h5py.Dataset):
+            raise DamageError(f"{name!r} is not a dataset")
+        plain_attributes(dataset, set())
+        creation = dataset.id.get_create_plist()
+        if creation.get_layout() == h5d.VIRTUAL or creation.get_external_count():
+            raise DamageError(f"the data of {name!r} lies outside the file")
+        if creation.get_layout() != h5d.CONTIGUOUS or creation.get_nfilters():
+            raise DamageError(f"the data of {name!r} is chunked, compact or compressed")
+        _refuse_type(dataset.id.get_type(), name)
+        if dataset.shape is None:
+            raise DamageError(f"{name!r} has no shape")
+        size = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
+        if dataset.id.get_storage_size() != size:
+            raise DamageError(f"the data of {name!r} is not as long as its shape says")
+        if size and not 0 < dataset.id.get_offset() <= dataset.file.id.get_filesize() - size:
+            raise DamageError(f"the data of {name!r} lies outside the file")
+        return dataset
+
+
+def plain_array(group: h5py.Group, name: str) -> NDArray[Any]:
+    """Return the content of the dataset ``name``; errors as `plain_dataset`."""
+    dataset = plain_dataset(group, name)
+    with damage(repr(name)):
+        return np.asarray(dataset[()])
+
+
+def plain_attributes(item: h5py.Group | h5py.Dataset, expected: Set[str]) -> dict[str, str | int]:
+    """Return the attributes of ``item``, which must be exactly those ``expected``.
+
+    Texts are returned as `str`, numbers as `int`.
+
+    Raises
+    ------
+    DamageError
+        If there are others, or one is no plain scalar.
+    """
+    with damage("an attribute"):
+        found = {name: plain_attribute(item, name) for name in expected}
+        given = {name: value for name, value in found.items() if value is not None}
+        if h5a.get_num_attrs(item.id) != len(expected) or len(given) != len(expected):
+            raise DamageError("it has not the attributes that it should have")
+        return given
+
+
+def plain_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str | int | None:
+    """Return a scalar attribute, None where there is none; errors as `plain_attributes`."""
+    with damage(f"the attribute {name!r}"):
+        if not h5a.exists(item.id, name.encode()):
+            return None
+        attribute = h5a.open(item.id, name.encode())
+        _refuse_type(attribute.get_type(), name)
+        if attribute.shape != ():
+            raise DamageError(f"the attribute {name!r} is no single value")
+        value = item.attrs[name]
+        return value.decode() if isinstance(value, bytes) else int(value)
+
+
+def plain_text(value: object) -> str:
+    """Return the text of a scalar array of fixed-length UTF-8.
+
+    Raises
+    ------
+    DamageError
+        If it is something else.
+    """
+    found = value[()] if isinstance(value, np.ndarray) else value
+    if not isinstance(found, bytes):
+        raise DamageError("a text is stored as something else")
+    with damage("a text"):
+        return found.decode()
+
+
+def _refuse_link(group: h5py.Group, name: str) -> None:
+    if not group.id.links.exists(name.encode()):
+        raise DamageError(f"there is no {name!r} in it")
+    if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+        raise DamageError(f"{name!r} is a link to something else")
+
+
+def _refuse_type(kind: h5t.TypeID, name: str) -> None:
+    fixed_text = kind.get_class() == h5t.STRING and not kind.is_variable_str()
+    if not fixed_text and kind.get_class() not in _PLAIN:
+        raise DamageError(f"{name!r} has a type that mepipe never writes")
