@@ -9,6 +9,11 @@ from typing import TypeAlias
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
+# Made once: a plan writes tens of thousands of keys.
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
 
 def canonical(value: Json) -> str:
     """Return the one JSON text of ``value``: keys sorted, no white space, no NaN.
@@ -23,9 +28,7 @@ def canonical(value: Json) -> str:
     ValueError
         If a number is NaN or infinite: neither can be part of a key.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _ENCODER.encode(value)
 
 
 def sha256_text(text: str) -> str:

@@ -1,8 +1,11 @@
 """Run records: what a run was made of, so that later commands need not guess.
 
-One compressed JSON file a run, written before the first task and replaced at
-the end. They say why something is stale, what may be removed, and hold the
-small values of objects so that planning opens none.
+A record is a small compressed JSON file, written before the first task and
+replaced at the end. What it says of the clips lies beside it in tables, each
+under the digest of its text: runs that found the same share them, and a table
+is read only when something is asked of it. They say why something is stale and
+what may be removed, and hold the small values of objects so that planning opens
+none. They only ever save work or explain it: a damaged one is none.
 """
 
 from __future__ import annotations
@@ -10,21 +13,34 @@ from __future__ import annotations
 import gzip
 import json
 import secrets
+import zlib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.keys import Json, canonical, sha256_text
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _LONGEST_LIST = 16
+_STAMP = "%Y%m%dT%H%M%SZ"
+_END = ".json.gz"
 
 
-def new_run_id() -> str:
-    """Return an id that sorts by time: UTC to the second, and four random bytes."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+def new_run_id(cache_root: Path) -> str:
+    """Return an id that sorts behind every other: UTC to the second, and four random bytes.
+
+    Where the clock was set back, the time is the one after the newest record's.
+    """
+    now = datetime.now(UTC)
+    for newest in run_ids(cache_root)[:1]:
+        try:
+            last = datetime.strptime(newest.split("-")[0], _STAMP).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        now = max(now, last + timedelta(seconds=1))
+    return f"{now:{_STAMP}}-{secrets.token_hex(4)}"
 
 
 def compact(parts: Mapping[str, Json]) -> dict[str, Json]:
@@ -41,27 +57,77 @@ def compact(parts: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-def write_record(cache_root: Path, run_id: str, record: dict[str, Any]) -> None:
+def run_ids(cache_root: Path) -> list[str]:
+    """Return the ids of the recorded runs, the newest first."""
+    found = [name for name in disk.names(cache_root / "runs") if name.endswith(_END)]
+    return [name.removesuffix(_END) for name in reversed(found)]
+
+
+def write_record(cache_root: Path, run_id: str, record: Mapping[str, Any]) -> None:
     """Write (or replace) the record of ``run_id``."""
-    folder = cache_root / "runs"
-    disk.make_folder(folder)
-    text = json.dumps({"format_version": FORMAT_VERSION, "id": run_id, **record})
-    disk.write_atomic(folder / f"{run_id}.json.gz", gzip.compress(text.encode(), 1, mtime=0))
+    content = {"format_version": FORMAT_VERSION, "id": run_id, **record}
+    _write(cache_root / "runs" / f"{run_id}{_END}", json.dumps(content))
+
+
+def read_record(cache_root: Path, run_id: str) -> dict[str, Any] | None:
+    """Return the record of ``run_id``; None if there is none, or not one of this format."""
+    text = _read(cache_root / "runs" / f"{run_id}{_END}")
+    record = _parsed(text)
+    if isinstance(record, dict) and record.get("format_version") == FORMAT_VERSION:
+        return record
+    return None
 
 
 def read_records(cache_root: Path) -> Iterator[dict[str, Any]]:
-    """Yield the run records, the newest first; damaged or newer ones are passed over.
-
-    A record only ever saves work or explains it, so a missing one is no error.
-    """
-    folder = cache_root / "runs"
-    for name in reversed(disk.names(folder)):
-        data = disk.read_bytes(folder / name)
-        if not name.endswith(".json.gz") or data is None:
-            continue
-        try:
-            record = json.loads(gzip.decompress(data))
-        except (OSError, EOFError, ValueError):
-            continue
-        if isinstance(record, dict) and record.get("format_version") == FORMAT_VERSION:
+    """Yield the run records, the newest first; damaged or other ones are passed over."""
+    for run_id in run_ids(cache_root):
+        record = read_record(cache_root, run_id)
+        if record is not None:
             yield record
+
+
+def write_table(cache_root: Path, content: Json) -> str:
+    """Keep a table and return its name; one that is there already is not written again."""
+    text = json.dumps(content, separators=(",", ":"))
+    name = sha256_text(text)
+    path = table_path(cache_root, name)
+    if disk.facts(path) is None:
+        _write(path, text)
+    return name
+
+
+def read_table(cache_root: Path, name: str) -> Any:
+    """Return the table ``name``; None if it is gone or damaged."""
+    text = _read(table_path(cache_root, name))
+    return None if text is None or sha256_text(text) != name else _parsed(text)
+
+
+def table_path(cache_root: Path, name: str) -> Path:
+    """Return where the table ``name`` lies."""
+    return cache_root / "tables" / f"{name}{_END}"
+
+
+def table_names(cache_root: Path) -> list[str]:
+    """Return the names of the tables."""
+    found = disk.names(cache_root / "tables")
+    return [name.removesuffix(_END) for name in found if name.endswith(_END)]
+
+
+def _write(path: Path, text: str) -> None:
+    disk.make_folder(path.parent)
+    disk.write_atomic(path, gzip.compress(text.encode(), 1, mtime=0))
+
+
+def _read(path: Path) -> str | None:
+    data = disk.read_bytes(path)
+    try:
+        return None if data is None else gzip.decompress(data).decode()
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -18,6 +18,10 @@ from mepipe.errors import DamageError, SystemProblemError
 _NAME_LENGTH = 64 + 1 + 64 + 3
 
 
+class GoneError(DamageError):
+    """There is no such object any more."""
+
+
 @dataclass(frozen=True)
 class ObjectName:
     """The identity of a stored object: its key, and the sha256 of its bytes."""
@@ -39,9 +43,19 @@ class Store:
         self.root = root
 
     def create(self) -> None:
-        """Make the folders, and sweep what killed processes left behind."""
+        """Make the folders, and sweep what killed processes left behind.
+
+        Raises
+        ------
+        SystemProblemError
+            If the folder cannot be made or written.
+        """
         disk.make_folder(self.root / "objects")
         disk.make_folder(self.scratch)
+        if not disk.is_writable(self.scratch):
+            raise SystemProblemError(
+                f"the cache {self.root} cannot be written", "Choose another one with --cache."
+            )
         disk.sweep_stray(self.scratch)
 
     @property
@@ -53,6 +67,18 @@ class Store:
     def quarantine(self) -> Path:
         """Folder of damaged files, kept for a look."""
         return self.root / "quarantine"
+
+    def lock(self, key: str) -> Path:
+        """Return the lock file of who computes the object with this key."""
+        return self.root / "locks" / key
+
+    def live(self, run_id: str) -> Path:
+        """Return the lock file that a run holds while it works."""
+        return self.root / "live" / run_id
+
+    def touch(self, name: ObjectName) -> None:
+        """Note that an object was used, so that it is not taken for forgotten."""
+        disk.touch(self.path(name))
 
     def path(self, name: ObjectName) -> Path:
         """Return where the object ``name`` lies."""
@@ -90,26 +116,43 @@ class Store:
             was moved to the quarantine, and a next run computes it anew.
         """
         path = self.path(name)
-        data = disk.read_bytes(path)
-        if data is None:
-            raise DamageError(f"the cache object {path} is gone", "Run again to compute it anew.")
         try:
-            if hashlib.sha256(data).hexdigest() != name.digest:
-                raise DamageError("its bytes do not match its name")
-            item = decode(data)
-            if (item.stage, item.key) != (name.stage, name.key):
-                raise DamageError("it holds another object than its name says")
-            if declared is not None:
-                refuse_undeclared(item, declared)
+            return self.check(name, declared)
+        except GoneError:
+            raise
         except DamageError as error:
-            self._set_aside(path)
+            self.set_aside(path)
             raise DamageError(
                 f"the cache object {path} is damaged: {error.message}",
                 f"It was moved to {self.quarantine}; run again to compute it anew.",
             ) from error
+
+    def check(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
+        """Return the object ``name`` as `read` does, but leave a damaged file where it is.
+
+        Raises
+        ------
+        GoneError
+            If there is no such file.
+        DamageError
+            If it is damaged; says how, not which.
+        """
+        data = disk.read_bytes(self.path(name))
+        if data is None:
+            raise GoneError(
+                f"the cache object {self.path(name)} is gone", "Run again to compute it anew."
+            )
+        if hashlib.sha256(data).hexdigest() != name.digest:
+            raise DamageError("its bytes do not match its name")
+        item = decode(data)
+        if (item.stage, item.key) != (name.stage, name.key):
+            raise DamageError("it holds another object than its name says")
+        if declared is not None:
+            refuse_undeclared(item, declared)
         return item
 
-    def _set_aside(self, path: Path) -> None:
+    def set_aside(self, path: Path) -> None:
+        """Move a damaged file to the quarantine."""
         # A read-only cache can still be read; the damaged file then stays.
         if disk.is_writable(path.parent):
             disk.move_aside(path, self.quarantine)
@@ -136,19 +179,21 @@ class Store:
 
 
 def open_store(root: Path) -> Store:
-    """Return the store at ``root``, its folders made.
+    """Return the store at ``root``, its folders made where they can be.
+
+    A cache that is there but cannot be written can still be read.
 
     Raises
     ------
     SystemProblemError
-        If the folder cannot be made or written.
+        If there is none and it cannot be made.
     """
     store = Store(root)
-    store.create()
-    if not disk.is_writable(store.scratch):
-        raise SystemProblemError(
-            f"the cache {root} cannot be written", "Choose another one with --cache."
-        )
+    try:
+        store.create()
+    except SystemProblemError:
+        if not disk.names(root / "objects"):
+            raise
     return store
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ class DigestIndex:
         resolved = dataset_root.resolve()
         self._root = resolved if resolved.is_dir() else resolved.parent
         self._file = cache_root / "index" / f"{sha256_text(str(self._root))[:32]}.json.gz"
-        self._entries: dict[str, Entry] = {} if rehash else _load(self._file)
+        # As stored: of hundreds of thousands of files only those that a run asks for are unpacked.
+        self._entries: dict[str, list[Any]] = {} if rehash else _load(self._file)
         # Found in this run: good for it even where the time stamp is too young to be kept.
         self._fresh: dict[str, Entry] = {}
         self._changed = False
@@ -105,7 +107,7 @@ class DigestIndex:
             If the file is gone.
         """
         # Paths of one root share its prefix; resolving each would cost a call per folder.
-        entry = self._fresh.get(str(path)) or self._entries.get(str(path))
+        entry = self._noted(path)
         try:
             stat = path.stat()
         except OSError as error:
@@ -119,34 +121,43 @@ class DigestIndex:
 
     def learn(self, path: Path, entry: Entry) -> None:
         """Take over what was found of ``path``, here or by a worker."""
-        earlier = self._fresh.get(str(path)) or self._entries.get(str(path))
+        earlier = self._noted(path)
         if entry.video is None and earlier and earlier.file.sha256 == entry.file.sha256:
             entry = Entry(entry.file, earlier.video)
         self._fresh[str(path)] = entry
         if entry.file.settled:
-            self._entries[str(path)] = entry
+            video = entry.video.to_json() if entry.video else None
+            facts = entry.file
+            self._entries[str(path)] = [facts.size, facts.mtime_ns, facts.sha256, video]
             self._changed = True
+
+    def _noted(self, path: Path) -> Entry | None:
+        name = str(path)
+        fresh, stored = self._fresh.get(name), self._entries.get(name)
+        if fresh is not None or stored is None:
+            return fresh
+        try:
+            size, mtime_ns, sha256, video = stored
+            facts = FileFacts(size, mtime_ns, sha256, settled=True)
+            return Entry(facts, VideoFacts.from_json(video) if video else None)
+        except (ValueError, KeyError, TypeError):
+            # A damaged entry is no entry: the file is hashed again.
+            return None
 
     def save(self) -> None:
         """Write the index, if anything in it is new."""
         if not self._changed:
             return
-        entries: dict[str, list[Any]] = {
-            name: [
-                entry.file.size,
-                entry.file.mtime_ns,
-                entry.file.sha256,
-                entry.video.to_json() if entry.video else None,
-            ]
-            for name, entry in self._entries.items()
-        }
-        text = json.dumps({"format": _FORMAT, "root": str(self._root), "files": entries})
-        disk.make_folder(self._file.parent)
-        disk.write_atomic(self._file, gzip.compress(text.encode(), 1, mtime=0))
+        content = {"format": _FORMAT, "root": str(self._root), "files": self._entries}
+        text = json.dumps(content)
+        # Nothing is lost where the cache can only be read: the files are hashed again.
+        with suppress(disk.NotWritableError):
+            disk.make_folder(self._file.parent)
+            disk.write_atomic(self._file, gzip.compress(text.encode(), 1, mtime=0))
         self._changed = False
 
 
-def _load(file: Path) -> dict[str, Entry]:
+def _load(file: Path) -> dict[str, list[Any]]:
     data = disk.read_bytes(file)
     if data is None:
         return {}
@@ -154,14 +165,8 @@ def _load(file: Path) -> dict[str, Entry]:
         content = json.loads(gzip.decompress(data))
         if content["format"] != _FORMAT:
             return {}
-        files: Mapping[str, Any] = content["files"]
-        return {
-            name: Entry(
-                FileFacts(size, mtime_ns, sha256, settled=True),
-                VideoFacts.from_json(video) if video else None,
-            )
-            for name, (size, mtime_ns, sha256, video) in files.items()
-        }
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        files = content["files"]
+        return files if isinstance(files, dict) else {}
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
         # A damaged index is no index: everything is hashed again.
         return {}

@@ -8,6 +8,7 @@ from typing import Any
 
 from mepipe.cache.keys import canonical
 from mepipe.cache.records import compact
+from mepipe.pipeline.history import Recorded
 from mepipe.stages import Stage
 
 _INPUT_NAMES = {
@@ -27,7 +28,7 @@ def reason_for(
     stage: Stage,
     key: str,
     parts: Mapping[str, Any],
-    last: Mapping[str, Any] | None,
+    last: Recorded | None,
     *,
     damaged: bool,
 ) -> str:
@@ -48,12 +49,12 @@ def reason_for(
         return "damaged"
     if last is None:
         return "new"
-    if last["key"] == key:
+    if last.name.key == key:
         return "missing from the cache"
-    if last["version"] != stage.version:
-        return f"stage version from {last['version']} to {stage.version}"
+    if last.version != stage.version:
+        return f"stage version from {last.version} to {stage.version}"
     # Compared as JSON: what a record gives back has lists for tuples.
-    before, after = last["parts"], json.loads(canonical(compact(parts)))
+    before, after = last.parts, json.loads(canonical(compact(parts)))
     for name in sorted({*before, *after}, key=_order):
         old, new = before.get(name), after.get(name)
         if old == new:

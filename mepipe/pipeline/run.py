@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 from mepipe.cache import disk
+from mepipe.cache.locks import claim
 from mepipe.cache.pack import Pack
-from mepipe.cache.records import new_run_id, write_record
+from mepipe.cache.records import new_run_id
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
 from mepipe.datasets.model import Dataset, Note
 from mepipe.errors import DamageError
 from mepipe.pipeline.evaluate import describe_model
-from mepipe.pipeline.history import record_content
+from mepipe.pipeline.history import keep_record
 from mepipe.pipeline.index import DigestIndex, Entry
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import (
@@ -33,7 +34,7 @@ from mepipe.pipeline.outputs import (
     write_features,
 )
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
-from mepipe.pipeline.plan import Plan, StageCount, make_plan
+from mepipe.pipeline.plan import Plan, StageCount, make_plan, planning
 from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
 from mepipe.pipeline.videos import look_into_videos
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
@@ -79,7 +80,8 @@ class Run:
             for dataset in datasets
         }
         look_into_videos(datasets, self.indexes, options.jobs, progress)
-        self.prepared: Prepared = prepare(datasets, self.indexes, config)
+        with planning():
+            self.prepared: Prepared = prepare(datasets, self.indexes, config)
         self.network = ""
         if options.until == "classify" and self._most_folds():
             # A model that cannot be is told before hours of work, too.
@@ -87,14 +89,15 @@ class Run:
 
     def plan(self) -> Plan:
         """Return what is stale and why. Computes nothing."""
-        plan = make_plan(
-            self.prepared.clips,
-            self.config,
-            self.store,
-            self.options.until,
-            retry_failed=self.options.retry_failed,
-            strict_versions=self.options.strict_versions,
-        )
+        with planning():
+            plan = make_plan(
+                self.prepared.clips,
+                self.config,
+                self.store,
+                self.options.until,
+                retry_failed=self.options.retry_failed,
+                strict_versions=self.options.strict_versions,
+            )
         self.save_indexes()
         return plan
 
@@ -156,27 +159,39 @@ class Run:
         # An output folder that cannot be is better known before hours of work.
         disk.make_folder(self.options.out)
         plan = self.plan()
-        run_id, started = new_run_id(), datetime.now(UTC).isoformat(timespec="seconds")
+        run_id = new_run_id(self.options.cache)
+        state = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "finished": False}
 
-        def record(*, finished: bool) -> None:
+        def record() -> None:
             clips = [prepared.clip for prepared in self.prepared.clips]
-            content = record_content(self.datasets, self.config, clips, plan.outcomes)
-            state = {"started": started, "finished": finished}
-            write_record(self.options.cache, run_id, {**state, **content})
+            keep_record(
+                self.options.cache, run_id, state, self.datasets, self.config, clips, plan.outcomes
+            )
 
         if plan.stale:
-            record(finished=False)
+            # A cache that cannot be written is told before any work, too.
+            self.store.create()
+            with claim(self.store.live(run_id), wait=False):
+                self._work(plan, report, record)
+        self._sum_up(plan, report)
+        if not report.stopped_early:
+            features = self._finish(plan, report)
+            state |= {"finished": True, "features": features}
+        try:
+            record()
+        except disk.NotWritableError:
+            # A cache that is only read from cannot remember who read from it.
+            if plan.stale:
+                raise
+        return report
+
+    def _work(self, plan: Plan, report: RunReport, record: Callable[[], None]) -> None:
+        record()
         try:
             self._compute(plan, report)
-        except BaseException:
+        finally:
             self._sum_up(plan, report)
-            record(finished=False)
-            raise
-        self._sum_up(plan, report)
-        record(finished=True)
-        if not report.stopped_early:
-            self._finish(plan, report)
-        return report
+            record()
 
     def preview(self, plan: Plan) -> RunReport:
         """Return what is known of a run before anything of it is done."""
@@ -200,11 +215,30 @@ class Run:
         if any("face" not in plan.outcomes[task.clip].stages for task in tasks):
             _check_models()
         self._compile_kernels(plan)
+        busy: list[ClipTask] = []
+        self._do(partial(work, wait=False), "clips", tasks, busy, plan, report)
+        if busy and not report.stopped_early:
+            # Another run is at these. It may end without them, so each is looked at again.
+            title = "waiting for clips that another run is computing"
+            self._do(partial(work, wait=True), title, busy, [], plan, report)
+
+    def _do(
+        self,
+        work: Callable[[ClipTask], ClipOutcome],
+        title: str,
+        tasks: Sequence[ClipTask],
+        busy: list[ClipTask],
+        plan: Plan,
+        report: RunReport,
+    ) -> None:
+        """Run the tasks; those that another run is computing are put into ``busy``."""
         owners = {p.clip.id: self.indexes[p.clip.dataset] for p in plan.stale}
-        self.progress.begin("clips", len(tasks))
+        self.progress.begin(title, len(tasks))
         try:
             for task, answer in run_tasks(work, tasks, self.options.jobs):
                 outcome = answer if isinstance(answer, ClipOutcome) else _died(task, answer)
+                if outcome.busy:
+                    busy.append(task)
                 plan.outcomes[task.clip] = outcome
                 for path, facts in outcome.learnt.items():
                     owners[task.clip].learn(path, Entry(facts))
@@ -260,7 +294,8 @@ class Run:
             ),
         ]
 
-    def _finish(self, plan: Plan, report: RunReport) -> None:
+    def _finish(self, plan: Plan, report: RunReport) -> str | None:
+        """Write the outputs; return the digest of features.h5, where there is one."""
         manifest = Manifest(self.options.out)
         for file, data in (
             ("failures.csv", failures_csv(report.failed)),
@@ -268,11 +303,11 @@ class Run:
         ):
             manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
         if STEPS.index(self.options.until) < STEPS.index("pack"):
-            return
+            return None
         if report.usable == 0:
             for file in (FEATURES, *RESULTS):
                 manifest.drop(file)
-            return
+            return None
         self._pack(plan, report, manifest)
         if self.options.until == "classify":
             from mepipe.pipeline.classify import classify_features
@@ -280,6 +315,7 @@ class Run:
             classify_features(
                 self.config, self.options, self.store, manifest, report, self.progress
             )
+        return manifest.digest(FEATURES)
 
     def _pack(self, plan: Plan, report: RunReport, manifest: Manifest) -> None:
         started = time.perf_counter()

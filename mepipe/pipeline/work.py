@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.cache.keys import Json, object_key
+from mepipe.cache.locks import claim
 from mepipe.cache.objects import StoredObject
+from mepipe.cache.records import compact
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError, DamageError, UnreadableInputError
@@ -26,8 +28,10 @@ from mepipe.stages import STAGES, ClipInput, Stage, Upstream
 class StageOutcome:
     """One stage of one clip: the object that stands for it.
 
-    ``values`` are its small results; ``failure`` is set instead where the
-    stage found the data bad; ``libraries`` are the versions that made it.
+    ``parts`` are what the key was made of, long lists as digests
+    (`mepipe.cache.records.compact`); ``values`` are its small results;
+    ``failure`` is set instead where the stage found the data bad; ``libraries``
+    are the versions that made it.
     """
 
     key: str
@@ -45,12 +49,15 @@ class ClipOutcome:
     """What became of a clip: its stages so far, and why it ended early if it did.
 
     ``learnt`` is what was found of files whose digests planning did not need.
+    ``busy`` names the stage that another process is computing for this very
+    input, where it was not waited for.
     """
 
     clip: str
     stages: dict[str, StageOutcome] = field(default_factory=dict)
     failure: Failure | None = None
     learnt: Mapping[Path, FileFacts] = field(default_factory=dict)
+    busy: str = ""
 
     @property
     def values(self) -> dict[str, Mapping[str, Any]]:
@@ -96,6 +103,7 @@ def run_clip(
     *,
     retry_failed: bool = False,
     strict_versions: bool = False,
+    wait: bool = True,
     parent: int = 0,
 ) -> ClipOutcome:
     """Take one clip through every stage that is stale, and store what it gives.
@@ -114,6 +122,9 @@ def run_clip(
         Whether a stored failure is tried again.
     strict_versions
         Whether what other library versions made is made again.
+    wait
+        Whether to wait for another process that is computing the same; if not,
+        the outcome ends there and says so.
     parent
         The process that planned; a worker leaves Ctrl-C to it.
 
@@ -141,6 +152,7 @@ def run_clip(
                 stage,
                 retry_failed=retry_failed,
                 strict_versions=strict_versions,
+                wait=wait,
             )
         except UnreadableInputError as error:
             outcome.failure = Failure.of(task.clip, stage.name, error)
@@ -149,6 +161,9 @@ def run_clip(
             # A bug keeps its traceback; the clip is what one needs to look into it.
             error.add_note(f"(clip {task.clip}, stage {stage.name})")
             raise
+        if done is None:
+            outcome.busy = stage.name
+            return outcome
         outcome.stages[stage.name] = done
         if done.failure is not None:
             outcome.failure = failure_of(clip, config, outcome, stage, done.failure)
@@ -165,27 +180,55 @@ def _one_stage(
     *,
     retry_failed: bool,
     strict_versions: bool,
-) -> StageOutcome:
-    started = time.perf_counter()
+    wait: bool,
+) -> StageOutcome | None:
+    """Reuse or compute one stage; None where another process is at it."""
     key, parts = keyed(clip, config, outcome, stage)
-    name = store.find(stage.name, key)
-    stored = _read(store, name, stage) if name is not None else None
-    made_by = libraries(stage.libraries)
-    if (
-        name is not None
-        and stored is not None
-        and not (stored.failure and retry_failed)
-        and not (strict_versions and stored.libraries != made_by)
-    ):
+    refused = ""
+
+    def reused() -> StageOutcome | None:
+        # What is not good enough is so until another process has put something else there.
+        nonlocal refused
+        name = store.find(stage.name, key)
+        stored = _read(store, name, stage) if name is not None and name.digest != refused else None
+        if name is None or stored is None:
+            return None
+        failed_before = stored.failure and retry_failed
+        if failed_before or (strict_versions and stored.libraries != libraries(stage.libraries)):
+            refused = name.digest
+            return None
+        store.touch(name)
         return StageOutcome(
             key,
-            parts,
+            compact(parts),
             name.digest,
             stored.values,
             stored.failure,
             stored.libraries,
             computed=False,
         )
+
+    found = reused()
+    if found is not None:
+        return found
+    with claim(store.lock(key), wait=wait) as free:
+        if not free:
+            return None
+        # Another process may have computed it in the meantime.
+        return reused() or _computed(store, clip, config, outcome, stage, key, parts)
+
+
+def _computed(
+    store: Store,
+    clip: ClipInput,
+    config: Config,
+    outcome: ClipOutcome,
+    stage: Stage,
+    key: str,
+    parts: Mapping[str, Json],
+) -> StageOutcome:
+    started = time.perf_counter()
+    made_by = libraries(stage.libraries)
     values: Mapping[str, Any] = {}
     arrays: Mapping[str, Any] = {}
     failure: dict[str, Any] | None = None
@@ -215,7 +258,7 @@ def _one_stage(
     )
     return StageOutcome(
         key,
-        parts,
+        compact(parts),
         written.digest,
         values,
         failure,

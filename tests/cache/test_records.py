@@ -1,4 +1,10 @@
-from mepipe.cache.records import new_run_id, read_records, write_record
+from mepipe.cache.records import (
+    new_run_id,
+    read_records,
+    read_table,
+    write_record,
+    write_table,
+)
 
 
 def test_records_come_back_newest_first(tmp_path):
@@ -24,8 +30,32 @@ def test_without_a_cache_there_are_none(tmp_path):
     assert list(read_records(tmp_path / "none")) == []
 
 
-def test_ids_differ():
-    assert len({new_run_id() for _ in range(50)}) == 50
+def test_ids_differ(tmp_path):
+    assert len({new_run_id(tmp_path) for _ in range(50)}) == 50
+
+
+def test_an_id_sorts_behind_all_others_even_if_the_clock_was_set_back(tmp_path):
+    write_record(tmp_path, "20991231T235959Z-ffffffff", {"n": 1})
+    write_record(tmp_path, "note", {"n": 0})
+    (tmp_path / "runs" / "note.json.gz").unlink()
+    later = new_run_id(tmp_path)
+    assert later.startswith("21000101T000000Z-")
+    write_record(tmp_path, later, {"n": 2})
+    assert [record["n"] for record in read_records(tmp_path)] == [2, 1]
+
+
+def test_a_table_is_kept_once_and_only_whole(tmp_path):
+    name = write_table(tmp_path, {"a": [1, "é"]})
+    (path,) = (tmp_path / "tables").iterdir()
+    before = path.stat().st_mtime_ns
+    assert write_table(tmp_path, {"a": [1, "é"]}) == name
+    assert path.stat().st_mtime_ns == before
+    assert read_table(tmp_path, name) == {"a": [1, "é"]}
+    data = path.read_bytes()
+    for damaged in (data[:-3], b"", data[:20] + bytes([data[20] ^ 1]) + data[21:]):
+        path.write_bytes(damaged)
+        assert read_table(tmp_path, name) is None
+    assert read_table(tmp_path, "0" * 64) is None
 
 
 def test_long_lists_are_kept_as_digests():
