@@ -34,13 +34,18 @@ def new_run_id(cache_root: Path) -> str:
     Where the clock was set back, the time is the one after the newest record's.
     """
     now = datetime.now(UTC)
-    for newest in run_ids(cache_root)[:1]:
-        try:
-            last = datetime.strptime(newest.split("-")[0], _STAMP).replace(tzinfo=UTC)
-        except ValueError:
-            continue
+    last = max(filter(None, map(started_at, run_ids(cache_root)[:1])), default=None)
+    if last is not None:
         now = max(now, last + timedelta(seconds=1))
     return f"{now:{_STAMP}}-{secrets.token_hex(4)}"
+
+
+def started_at(run_id: str) -> datetime | None:
+    """Return when a run began; None where its id does not say."""
+    try:
+        return datetime.strptime(run_id.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def compact(parts: Mapping[str, Json]) -> dict[str, Json]:

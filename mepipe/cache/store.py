@@ -8,6 +8,7 @@ a good one.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,14 +87,30 @@ class Store:
 
     def listing(self, stage: str) -> dict[str, ObjectName]:
         """Return the objects of ``stage`` by key. Opens no file."""
-        folder = self.root / "objects" / stage
         found: dict[str, ObjectName] = {}
+        for name in self.every(stage):
+            found.setdefault(name.key, name)
+        return found
+
+    def every(self, stage: str) -> Iterator[ObjectName]:
+        """Yield every object of ``stage``, even several of one key. Opens no file."""
+        for _, name in self._files(stage):
+            if name is not None:
+                yield name
+
+    def foreign(self, stages: Iterable[str]) -> Iterator[Path]:
+        """Yield what lies among the objects of ``stages`` without the name of one."""
+        for stage in stages:
+            for path, name in self._files(stage):
+                if name is None:
+                    yield path
+
+    def _files(self, stage: str) -> Iterator[tuple[Path, ObjectName | None]]:
+        folder = self.root / "objects" / stage
         for part in disk.names(folder):
             for file in disk.names(folder / part):
                 name = _parse(stage, file)
-                if name is not None:
-                    found.setdefault(name.key, name)
-        return found
+                yield folder / part / file, name if name and name.key[:2] == part else None
 
     def find(self, stage: str, key: str) -> ObjectName | None:
         """Return the object of ``stage`` with this key, if there is one. Opens no file."""
@@ -151,11 +168,13 @@ class Store:
             refuse_undeclared(item, declared)
         return item
 
-    def set_aside(self, path: Path) -> None:
-        """Move a damaged file to the quarantine."""
+    def set_aside(self, path: Path) -> bool:
+        """Move a damaged file to the quarantine; say whether that could be done."""
         # A read-only cache can still be read; the damaged file then stays.
-        if disk.is_writable(path.parent):
-            disk.move_aside(path, self.quarantine)
+        if not disk.is_writable(path.parent):
+            return False
+        disk.move_aside(path, self.quarantine)
+        return True
 
     def write(self, item: StoredObject) -> ObjectName:
         """Store ``item`` and return its name; an older object of the same key gives way.

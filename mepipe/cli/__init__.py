@@ -22,6 +22,7 @@ _COMMANDS = {
         "mepipe.cli.import_features",
         "Bring published features into the format of features.h5.",
     ),
+    "cache": ("mepipe.cli.cache", "Look into the cache, check it, explain it, clear it up."),
     "config": ("mepipe.cli.config", "Print every setting, resolved and commented, as TOML."),
     "doctor": ("mepipe.cli.doctor", "Print versions, conflicts, model files, device and disk."),
     "bench": ("mepipe.cli.bench", "Measure speed and exactness on this machine."),

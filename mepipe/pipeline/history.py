@@ -36,7 +36,7 @@ def keep_record(
     record = {
         "mepipe": __version__,
         **state,
-        "roots": {dataset.name: str(dataset.root) for dataset in datasets},
+        "roots": {dataset.name: str(dataset.root.resolve()) for dataset in datasets},
         "config": config.model_dump(mode="json", by_alias=True),
         "clips": write_table(cache_root, _clip_table(done)),
         "parts": write_table(cache_root, _parts_table(done)),

@@ -1,0 +1,38 @@
+"""What ``mepipe cache`` prints as tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.upkeep import Status
+
+_RUNS = 5
+
+
+def print_status(root: Path, found: Status) -> None:
+    """Print the objects by stage and dataset, and the newest runs."""
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("stage", "dataset", "objects", "MB", "stale", "unreferenced")
+    for one in found.holdings:
+        counts = (one.objects, f"{one.bytes / 1e6:.1f}", one.stale, one.unreferenced)
+        table.add_row(one.stage, escape(one.dataset), *map(str, counts))
+    console.print(table)
+    total = sum(one.bytes for one in found.holdings)
+    console.print(f"{sum(one.objects for one in found.holdings)} objects, {total / 1e6:.1f} MB")
+    if found.missing:
+        console.print(
+            f"{found.missing} object(s) of the newest runs are gone: a run makes them anew"
+        )
+    if found.quarantined:
+        console.print(f"{found.quarantined} damaged file(s) in {escape(str(root / 'quarantine'))}")
+    for run in found.runs[:_RUNS]:
+        console.print(f"run {run}")
+    if len(found.runs) > _RUNS:
+        console.print(f"... and {len(found.runs) - _RUNS} older runs (--json lists them)")
+    console.print(f"cache {escape(str(root))}")
