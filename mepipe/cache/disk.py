@@ -192,7 +192,8 @@ def facts(path: Path) -> os.stat_result | None:
 
 def is_writable(folder: Path) -> bool:
     """Say whether files can be made in ``folder``."""
-    return call(os.access, folder, os.W_OK | os.X_OK)
+    with system_errors("look at", folder):
+        return call(os.access, folder, os.W_OK | os.X_OK)
 
 
 def touch(path: Path) -> None:
