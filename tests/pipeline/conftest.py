@@ -4,25 +4,12 @@ import os
 import shutil
 
 import pytest
+from toy_stages import QUICK, Quiet, install
 
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
 from mepipe.pipeline.model import RunOptions
 from mepipe.pipeline.run import Run
-
-# Small faces: what is tested here is what is computed when, not how well.
-QUICK = ("flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "train.epochs=2")
-
-
-class Quiet:
-    def begin(self, title, total):
-        pass
-
-    def advance(self):
-        pass
-
-    def end(self):
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -71,45 +58,15 @@ def run(make_run):
 @pytest.fixture
 def toy(monkeypatch):
     """Stages of plain numpy: keys, cache and outputs are the real ones, a run takes 50 ms."""
-    import numpy as np
-
     from mepipe.pipeline import run
-    from mepipe.stages import STAGES, Result
+    from mepipe.stages import STAGES
 
-    def seed(clip):
-        return int(clip.frames.digest(0)[:8], 16)
-
-    def face(clip, config, upstream):
-        points = np.random.default_rng(seed(clip)).random((68, 2))
-        values = {
-            "transforms": [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]],
-            "faces": 1, "searched": 0, "quality": 1.0, "inter_ocular_px": 100.0,
-        }  # fmt: skip
-        return Result(values, {"box": np.arange(4.0), "landmarks": points})
-
-    def flow(clip, config, upstream):
-        uv = np.random.default_rng(seed(clip)).random((2, 8, 8), dtype=np.float32)
-        values = {"uv": clip.frames.digest(0), "inter_ocular": 60.0}
-        return Result(values, {"uv": uv, "motion": np.eye(2, 3)})
-
-    def tensor(clip, config, upstream):
-        uv = upstream.arrays("flow")["uv"]
-        return Result({}, {"x": np.stack([uv[0], uv[1], uv[0] * uv[1]])})
-
-    made = {"face": face, "flow": flow, "tensor": tensor}
-    for stage in STAGES:
-        if stage.name in made:
-            # The one object that every module has; a frozen dataclass.
-            before = stage.compute
-            object.__setattr__(stage, "compute", made[stage.name])
-            monkeypatch.setitem(_UNDO, stage.name, (stage, before))
+    before = {stage.name: stage.compute for stage in STAGES}
     monkeypatch.setattr(run, "_check_models", lambda: None)
+    install()
     yield
-    for stage, before in _UNDO.values():
-        object.__setattr__(stage, "compute", before)
-
-
-_UNDO = {}
+    for stage in STAGES:
+        object.__setattr__(stage, "compute", before[stage.name])
 
 
 @pytest.fixture
