@@ -15,7 +15,7 @@ import click
 from mepipe.cli.choices import DEVICES, data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
-from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED
+from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from mepipe.pipeline.model import RunReport
@@ -35,7 +35,19 @@ _STEPS = ("face", "spot", "flow", "tensor", "pack", "classify")
     help="Where features.h5 and the results go.",
 )
 @click.option("--until", type=click.Choice(_STEPS), default="classify", help="The last step.")
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default one per core.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Worker processes; by default one per core. With dask: clips under way at most.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(("loky", "dask")),
+    default="loky",
+    show_default=True,
+    help="Work on clips in processes of this machine, or on a Dask cluster.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="The Dask cluster: tcp://HOST:PORT.")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="For training.")
 @click.option("--retry-failed", is_flag=True, help="Try clips again that failed before.")
 @click.option(
@@ -57,6 +69,8 @@ def command(
     out: Path,
     until: str,
     jobs: int | None,
+    backend: str,
+    scheduler: str | None,
     device: str,
     *,
     retry_failed: bool,
@@ -77,6 +91,7 @@ def command(
       mepipe run videos/ --until tensor
       mepipe run lab=videos/ CASME2/ --set tensor.size=56 --out results
       mepipe run CASME2/ SMIC/ SAMM/ --select megc2019
+      mepipe run CASME2/ --backend dask --scheduler tcp://10.0.0.1:8786
     """
     started = time.monotonic()
     with exit_codes(as_json=as_json) as ended_early:
@@ -86,6 +101,11 @@ def command(
         from mepipe.pipeline.run import Run
 
         ended_early.update(_json(RunReport(), 0.0))
+        if (backend == "dask") != (scheduler is not None):
+            raise UsageError(
+                "--backend dask and --scheduler ADDRESS go together",
+                "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` joins it.",
+            )
         config = resolved_config(config_file, assignments, select, corrections)
         options = RunOptions(
             cache=cache_root(cache),
@@ -97,6 +117,8 @@ def command(
             strict_versions=strict_versions,
             rehash=rehash,
             fail_fast=fail_fast,
+            scheduler=scheduler,
+            cluster_jobs=jobs,
         )
         run = Run(open_datasets(datasets), config, options, make_progress(quiet=as_json))
         if dry_run:

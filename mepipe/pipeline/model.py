@@ -33,7 +33,12 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is done; nothing here changes a result."""
+    """How a run is done; nothing here changes a result.
+
+    ``scheduler`` is the address of a Dask cluster that works on the clips; None:
+    ``jobs`` processes of this machine do. ``cluster_jobs`` bounds the clips under
+    way there; None leaves that to its workers.
+    """
 
     cache: Path
     out: Path
@@ -44,6 +49,8 @@ class RunOptions:
     strict_versions: bool = False
     rehash: bool = False
     fail_fast: bool = False
+    scheduler: str | None = None
+    cluster_jobs: int | None = None
 
 
 @dataclass(frozen=True)

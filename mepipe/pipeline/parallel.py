@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,9 +37,10 @@ def run_tasks(
     tasks
         Small and picklable.
     jobs
-        Worker processes; with 1 everything runs in this process.
+        Worker processes; with 1 everything runs in this process. A single task
+        goes to a worker, too: it may be the one that killed an earlier run's.
     """
-    if jobs <= 1 or len(tasks) <= 1:
+    if jobs <= 1 or not tasks:
         for task in tasks:
             yield task, function(task)
         return
@@ -99,5 +101,18 @@ def _alone(function: Callable[[Task], Answer], task: Task) -> Answer | WorkerDie
         try:
             answer: Answer = executor.submit(function, task).result()
         except TerminatedWorkerError as error:
-            return WorkerDied(str(error).splitlines()[0])
+            return WorkerDied(_how(str(error)))
     return answer
+
+
+def _how(message: str) -> str:
+    """Return how the worker ended, from what loky says of it."""
+    signals = re.findall(r"SIG[A-Z]+\(-\d+\)|EXIT\(\d+\)", message)
+    told = {
+        "SIGSEGV": "it crashed in compiled code",
+        "SIGKILL": "it was killed from outside, most likely because memory ran out",
+    }
+    for found in signals:
+        name = found.partition("(")[0]
+        return f"{found}: {told[name]}" if name in told else found
+    return message.splitlines()[0]

@@ -53,6 +53,14 @@ class ClipTask:
     face_box: tuple[int, int, int, int] | None
     digests: Mapping[str, str]
 
+    def anywhere(self) -> ClipTask:
+        """Return the task with absolute paths: another machine has another working folder."""
+        return replace(
+            self,
+            files=tuple(path.absolute() for path in self.files),
+            digests={str(Path(name).absolute()): sha for name, sha in self.digests.items()},
+        )
+
     def open(self) -> ClipInput:
         """Return the clip as the stages see it; digests not known yet are read."""
         reader = FrameReader(

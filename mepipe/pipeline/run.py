@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -39,6 +40,11 @@ from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
 from mepipe.pipeline.videos import look_into_videos
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
+
+_Runner = Callable[
+    [Callable[[ClipTask], ClipOutcome], Sequence[ClipTask]],
+    Iterator[tuple[ClipTask, ClipOutcome | WorkerDied]],
+]
 
 
 class Run:
@@ -203,10 +209,12 @@ class Run:
         tasks = [prepared.task() for prepared in plan.stale]
         if not tasks:
             return
+        if self.options.scheduler is not None:
+            tasks = [task.anywhere() for task in tasks]
         work = partial(
             run_clip,
             config=self.config,
-            cache_root=self.options.cache,
+            cache_root=self.options.cache.absolute(),
             until=self.options.until,
             retry_failed=self.options.retry_failed,
             strict_versions=self.options.strict_versions,
@@ -216,14 +224,28 @@ class Run:
             _check_models()
         self._compile_kernels(plan)
         busy: list[ClipTask] = []
-        self._do(partial(work, wait=False), "clips", tasks, busy, plan, report)
-        if busy and not report.stopped_early:
-            # Another run is at these. It may end without them, so each is looked at again.
-            title = "waiting for clips that another run is computing"
-            self._do(partial(work, wait=True), title, busy, [], plan, report)
+        with self._runner() as run:
+            self._do(run, partial(work, wait=False), "clips", tasks, busy, plan, report)
+            if busy and not report.stopped_early:
+                # Another run is at these. It may end without them, so each is looked at again.
+                title = "waiting for clips that another run is computing"
+                self._do(run, partial(work, wait=True), title, busy, [], plan, report)
+
+    @contextmanager
+    def _runner(self) -> Iterator[_Runner]:
+        """Give the body what runs tasks: processes of this machine, or a cluster."""
+        if self.options.scheduler is None:
+            yield partial(run_tasks, jobs=self.options.jobs)
+            return
+        from mepipe.pipeline.cluster import cluster
+
+        roots = [dataset.root.absolute() for dataset in self.datasets]
+        with cluster(self.options.scheduler, self.options.cache.absolute(), roots) as workers:
+            yield partial(workers.run_tasks, jobs=self.options.cluster_jobs)
 
     def _do(
         self,
+        run: _Runner,
         work: Callable[[ClipTask], ClipOutcome],
         title: str,
         tasks: Sequence[ClipTask],
@@ -233,15 +255,17 @@ class Run:
     ) -> None:
         """Run the tasks; those that another run is computing are put into ``busy``."""
         owners = {p.clip.id: self.indexes[p.clip.dataset] for p in plan.stale}
+        relative = {p.clip.id: p.input.frames.files for p in plan.stale}
         self.progress.begin(title, len(tasks))
         try:
-            for task, answer in run_tasks(work, tasks, self.options.jobs):
+            for task, answer in run(work, tasks):
                 outcome = answer if isinstance(answer, ClipOutcome) else _died(task, answer)
                 if outcome.busy:
                     busy.append(task)
                 plan.outcomes[task.clip] = outcome
+                files = {path.absolute(): path for path in relative[task.clip]}
                 for path, facts in outcome.learnt.items():
-                    owners[task.clip].learn(path, Entry(facts))
+                    owners[task.clip].learn(files.get(path, path), Entry(facts))
                 self.progress.advance()
                 if outcome.failure is not None and self.options.fail_fast:
                     report.stopped_early = True

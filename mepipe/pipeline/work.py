@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,7 +136,9 @@ def run_clip(
     """
     import cv2
 
-    if parent and parent != os.getpid():
+    # Dask's workers compute in a thread, where no signal arrives.
+    in_main = threading.current_thread() is threading.main_thread()
+    if parent and parent != os.getpid() and in_main:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread a worker: the clips are what runs in parallel.
     cv2.setNumThreads(1)
