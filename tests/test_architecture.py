@@ -32,7 +32,10 @@ ALLOWED = {
         "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "flow",
         "kernels", "networks", "report", "features",
     },
-    "bench": {"assets", "face", "flow", "kernels", "sample"},
+    "bench": {
+        "assets", "cache", "config", "datasets", "face", "flow", "kernels", "pipeline", "sample",
+        "stages",
+    },
     "cli": {
         "assets", "bench", "cache", "config", "datasets", "evaluation", "features", "pipeline",
         "report", "sample",

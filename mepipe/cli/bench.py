@@ -92,3 +92,47 @@ def run(subjects: int, clips: int, rounds: int) -> None:
             shown = ", ".join(f"{value:.1f}" for value in times)
             click.echo(f"{name:<8} {shown} s of CPU over {result.clips} clips")
         click.echo(f"ratio of medians {result.ratio:.1f}")
+
+
+@command.command()
+@click.option("--clips", type=click.IntRange(100), default=10_000, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+def cache(clips: int, rounds: int) -> None:
+    """Measure what the cache costs: planning, warm runs, storing; and count accepted damage.
+
+    \b
+    Example:
+      mepipe bench cache
+    """
+    with exit_codes():
+        import tempfile
+        from pathlib import Path
+
+        from mepipe.bench import cache as bench
+
+        for count in sorted({clips // 5, clips}):
+            one = bench.planning(count)
+            click.echo(
+                f"planning {count} cached clips: {one.elapsed_s:.2f} s "
+                f"({one.cpu_s:.2f} s of CPU), at most {one.peak_mb:.0f} MB"
+            )
+        for count in (250, 1000):
+            elapsed, cpu, peak = bench.warm_run(count)
+            click.echo(
+                f"warm run over {count} clips: {elapsed:.2f} s in all ({cpu:.2f} s of CPU), "
+                f"at most {peak:.0f} MB"
+            )
+        for side in (28, 224):
+            for _ in range(rounds):
+                with tempfile.TemporaryDirectory() as scratch:
+                    done = bench.storing(Path(scratch), side)
+                click.echo(
+                    f"storing {done.size} bytes: {done.store_ms:.2f} ms, of these encoding "
+                    f"{done.encode_ms:.2f}; plain write, fsync and replace {done.plain_ms:.2f} ms; "
+                    f"ratio {done.ratio:.2f}"
+                )
+        with tempfile.TemporaryDirectory() as scratch:
+            small, large, accepted = bench.flips(Path(scratch))
+        click.echo(
+            f"bytes flipped: {small} (all) and {large} of a larger object, {accepted} accepted"
+        )

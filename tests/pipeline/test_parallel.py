@@ -1,4 +1,5 @@
 import os
+import signal
 import time
 
 import pytest
@@ -13,6 +14,21 @@ def square(number):
 def die_at_seven(number):
     if number == 7:
         os._exit(9)
+    time.sleep(0.01)
+    return number
+
+
+def crash_at_seven(number):
+    if number == 7:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(0.01)
+    return number
+
+
+def run_out_of_memory_at_seven(number):
+    if number == 7:
+        # As the kernel does it.
+        os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.01)
     return number
 
@@ -33,6 +49,23 @@ def test_a_worker_that_dies_takes_only_its_own_task_with_it():
     answers = dict(run_tasks(die_at_seven, list(range(20)), 2))
     assert isinstance(answers.pop(7), WorkerDied)
     assert answers == {number: number for number in range(20) if number != 7}
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [(crash_at_seven, "crashed in compiled code"), (run_out_of_memory_at_seven, "memory ran out")],
+)
+def test_the_reason_says_how_a_worker_died(function, reason):
+    answers = dict(run_tasks(function, list(range(12)), 2))
+    assert reason in answers.pop(7).reason
+    assert answers == {number: number for number in range(12) if number != 7}
+
+
+def test_a_single_task_that_kills_its_worker_does_not_take_the_run_along():
+    """As when an earlier run did all clips but this one."""
+    ((number, answer),) = run_tasks(crash_at_seven, [7], 2)
+    assert number == 7
+    assert "SIGSEGV" in answer.reason
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

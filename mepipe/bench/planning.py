@@ -1,0 +1,90 @@
+"""A cache for made clips, filled without computing anything, and a plan over it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mepipe.cache.objects import StoredObject
+from mepipe.cache.records import compact, new_run_id
+from mepipe.cache.store import open_store
+from mepipe.config import load_config
+from mepipe.datasets.registry import open_datasets
+from mepipe.pipeline.history import keep_record
+from mepipe.pipeline.model import RunOptions
+from mepipe.pipeline.run import Run
+from mepipe.pipeline.work import ClipOutcome, StageOutcome, keyed, libraries
+from mepipe.stages import STAGES, Upstream
+
+_VALUES: dict[str, dict[str, Any]] = {
+    "face": {
+        "transforms": [[[1.0123456789, 0.0123456789, 3.2], [-0.0123456789, 1.0123456789, 5.1]]],
+        "faces": 1,
+        "searched": 0,
+        "quality": 1.2345,
+        "inter_ocular_px": 110.123,
+    },
+    "tensor": {},
+}
+# Planning opens no object, so beyond so many clips their files hold nothing.
+_WITH_CONTENT = 2000
+
+
+class _Silent:
+    def begin(self, title: str, total: int) -> None:
+        pass
+
+    def advance(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+def _run(data: Path, cache: Path) -> Run:
+    config = load_config(None, ["flow.engine=opencv"])
+    options = RunOptions(cache=cache, out=cache / "none", until="tensor")
+    return Run(open_datasets([str(data)]), config, options, _Silent())
+
+
+def plan_made(data: Path, cache: Path) -> int:
+    """Read the dataset, plan a run over it; return how many clips are stale."""
+    return len(_run(data, cache).plan().stale)
+
+
+def store_made(data: Path, cache: Path) -> None:
+    """Store an object for every stage of every clip, and the record of the run."""
+    run = _run(data, cache)
+    store = open_store(cache)
+    whole = len(run.prepared.clips) <= _WITH_CONTENT
+    x = np.random.default_rng(0).random((3, 28, 28), dtype=np.float32)
+    outcomes: dict[str, ClipOutcome] = {}
+    for prepared in run.prepared.clips:
+        outcome = outcomes[prepared.clip.id] = ClipOutcome(prepared.clip.id)
+        for stage in STAGES:
+            key, parts = keyed(prepared.input, run.config, outcome, stage)
+            values = _VALUES.get(stage.name)
+            if stage.name == "spot":
+                upstream = Upstream(outcome.values, lambda _: {})
+                values = stage.compute(prepared.input, run.config, upstream).values
+            elif stage.name == "flow":
+                values = {"uv": key, "inter_ocular": 60.5}
+            made_by, arrays = libraries(stage.libraries), {"x": x} if stage.name == "tensor" else {}
+            item = StoredObject(stage.name, stage.version, key, parts, values or {}, arrays)
+            digest = hashlib.sha256(key.encode()).hexdigest()
+            if whole:
+                digest = store.write(item).digest
+            else:
+                path = store.root / "objects" / stage.name / key[:2] / f"{key}.{digest}.h5"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            outcome.stages[stage.name] = StageOutcome(
+                key, compact(parts), digest, values or {}, None, made_by, computed=True
+            )
+    run.save_indexes()
+    clips = [prepared.clip for prepared in run.prepared.clips]
+    state = {"started": "", "finished": True}
+    keep_record(cache, new_run_id(cache), state, run.datasets, run.config, clips, outcomes)
