@@ -4,10 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint format wheel clean
+.PHONY: help demo test stress lint format wheel clean
 help:
 	@echo "make demo    install mepipe, write the sample dataset, run the whole pipeline on it"
 	@echo "make test    install the development extras and run the tests"
+	@echo "make stress  the fault tests in full: kills, failing disks, flipped bytes (half an hour)"
 	@echo "make lint    ruff (lint and format) and mypy"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make wheel   build the wheel and the sdist in dist/"
@@ -43,6 +44,11 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest
+
+stress: $(VENV)/.dev
+	@MEPIPE_STRESS=1 $(BIN)/python -m pytest -s tests/cache tests/test_features.py \
+	  tests/pipeline/test_faults.py tests/pipeline/test_concurrency.py \
+	  tests/pipeline/test_cluster.py tests/pipeline/test_scale.py tests/cli/test_interruption.py
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mepipe.cache.keys import object_key
+from mepipe.cache.keys import Json, object_key
 from mepipe.cache.objects import StoredObject, encode
 from mepipe.cache.store import Store, open_store
 from mepipe.errors import DamageError
@@ -141,7 +141,10 @@ def storing(folder: Path, side: int = 28, objects: int = 300) -> Storing:
 def _items(side: int, count: int) -> Iterator[StoredObject]:
     rng = np.random.default_rng(0)
     for number in range(count):
-        parts = {"settings": {"size": side, "scale": "fixed"}, "uv": f"{number:064x}"}
+        parts: dict[str, Json] = {
+            "settings": {"size": side, "scale": "fixed"},
+            "uv": f"{number:064x}",
+        }
         x = rng.random((3, side, side), dtype=np.float32)
         yield StoredObject("tensor", 1, object_key("tensor", 1, parts), parts, {}, {"x": x})
 

@@ -105,7 +105,7 @@ class Output:
 
 
 @contextmanager
-def replacing(path: Path, scratch: Path | None = None) -> Iterator[Output]:
+def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) -> Iterator[Output]:
     """Let the body write ``path`` so that a reader sees the old file, the new one, or none.
 
     Parameters
@@ -115,6 +115,9 @@ def replacing(path: Path, scratch: Path | None = None) -> Iterator[Output]:
     scratch
         Folder for the temporary file, on the same file system; by default the
         folder of ``path``.
+    lasting
+        Whether the new name, too, is on the disk before this returns. Without
+        that a power cut can take a whole file away, but never leave half of one.
     """
     temporary = (scratch or path.parent) / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
     with system_errors("write", path):
@@ -130,12 +133,15 @@ def replacing(path: Path, scratch: Path | None = None) -> Iterator[Output]:
             with suppress(OSError):
                 call(temporary.unlink)
             raise
-        _sync_folder(path.parent)
+        if lasting:
+            _sync_folder(path.parent)
 
 
-def write_atomic(path: Path, data: bytes, scratch: Path | None = None) -> None:
+def write_atomic(
+    path: Path, data: bytes, scratch: Path | None = None, *, lasting: bool = True
+) -> None:
     """Write ``data`` to ``path`` as `replacing` does."""
-    with replacing(path, scratch) as output:
+    with replacing(path, scratch, lasting=lasting) as output:
         output.write(data)
 
 

@@ -191,7 +191,9 @@ class Store:
         if earlier == name:
             return name
         disk.make_folder(path.parent)
-        disk.write_atomic(path, data, self.scratch)
+        # The bytes are on the disk before they get their name. The name itself gets there with
+        # the next object or record: waiting for it would more than double the time.
+        disk.write_atomic(path, data, self.scratch, lasting=False)
         if earlier is not None:
             disk.remove(self.path(earlier))
         return name

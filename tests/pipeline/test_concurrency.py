@@ -41,7 +41,7 @@ def work(*files):
     return {stage: sum(one.get(stage, 0) for one in runs) for stage in STAGES}
 
 
-@pytest.mark.parametrize("round_number", range(20 if STRESS else 4))
+@pytest.mark.parametrize("round_number", range(20 if STRESS else 3))
 def test_two_runs_at_once_share_the_work_and_give_the_same_bytes(
     start, toy_data, tmp_path, round_number
 ):
@@ -152,7 +152,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_damaged(start, toy_data, toy_ru
     lasts = time.monotonic() - began
     expected = (tmp_path / "q" / "features.h5").read_bytes()
     moments, kills = random.Random(3), 0
-    for number in range(400 if STRESS else 30):
+    for number in range(400 if STRESS else 16):
         cache, out = tmp_path / f"cache{number // 4}", tmp_path / f"out{number // 4}"
         arguments = (data, cache, out, tmp_path / "k.txt", 0.002)
         kills += killed(start, toy_process, arguments, moments.uniform(0.1, 1.5) * lasts, cache)
@@ -164,7 +164,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_damaged(start, toy_data, toy_ru
             assert verify(toy_run(data, cache=cache).store, fix=False)[1] == []
             assert objects(cache) == objects(tmp_path / "q")
     print(f"{kills} kills of toy runs")
-    assert kills > 10
+    assert kills > 4
 
 
 @pytest.mark.skipif(not STRESS, reason="takes minutes: make stress")

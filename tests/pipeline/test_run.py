@@ -268,12 +268,12 @@ def test_no_space_ends_the_run_and_the_next_one_goes_on(run, sample, tmp_path, m
     writes = []
     write_atomic = disk.write_atomic
 
-    def filling_up(path, data, scratch=None):
+    def filling_up(path, data, scratch=None, **options):
         writes.append(path)
         if len(writes) > 9 and path.suffix == ".h5":
             with disk.system_errors("write", path):
                 raise OSError(28, "No space left on device")
-        write_atomic(path, data, scratch)
+        write_atomic(path, data, scratch, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(disk, "write_atomic", filling_up)
