@@ -21,7 +21,9 @@ class PlainProgress:
         """Start counting to ``total``."""
         self._title, self._total, self._done = title, total, 0
         self._started = time.monotonic()
-        click.echo(f"{title}: {total}", err=True)
+        if title.startswith("waiting"):
+            # It lasts as long as another run does, so it is said before the first is done.
+            click.echo(f"{title}: {total}", err=True)
 
     def advance(self) -> None:
         """Count one, and say so if a tenth is full."""
