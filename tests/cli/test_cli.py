@@ -205,7 +205,8 @@ def test_broken_videos_make_no_noise_of_their_own(mepipe, tmp_path):
     answer = mepipe("run", "data")
     assert answer.returncode == 4
     assert "v.mp4" in answer.stdout
-    assert answer.stderr.splitlines() == ["videos: 1/1 (0 s)"]
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("videos: 1/1 (")
 
 
 def test_doctor_names_a_cache_that_cannot_be(mepipe, tmp_path):
