@@ -36,8 +36,27 @@ LAYOUTS = ("folder", "casme2", "samm", "smic")  # mepipe.sample.layout, which im
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Photographs with a frontal face, instead of scikit-image's astronaut.",
 )
+@click.option("--hard", is_flag=True, help="All of the factors below but --still.")
+@click.option("--blinks", is_flag=True, help="Blinks, several a clip, and shifts of gaze.")
+@click.option("--head", is_flag=True, help="The head moves, rolls, and turns by up to 1.5 degrees.")
+@click.option("--light", is_flag=True, help="A moving plane of light, and lamps that flicker.")
+@click.option(
+    "--timing",
+    is_flag=True,
+    help="Plateaus, movements that do not come back, clips cut at onset or offset or longer.",
+)
+@click.option("--uneven", is_flag=True, help="Action units that lag, one-sided ones.")
+@click.option("--still", is_flag=True, help="No expression; other factors stay.")
 def command(
-    out: Path, layout: str, subjects: int, clips: int, seed: int, photos: Path | None
+    out: Path,
+    layout: str,
+    subjects: int,
+    clips: int,
+    seed: int,
+    photos: Path | None,
+    *,
+    hard: bool,
+    **chosen: bool,
 ) -> None:
     """Write a synthetic dataset with known truth (truth.csv) to OUT.
 
@@ -49,8 +68,11 @@ def command(
       mepipe sample demo-data --layout casme2
     """
     with exit_codes(resume="The same command writes the whole sample."):
-        from mepipe.sample import write
+        from dataclasses import replace
 
+        from mepipe.sample import HARD, Factors, write
+
+        factors = replace(HARD, still=chosen["still"]) if hard else Factors(**chosen)
         progress = make_progress(quiet=False)
         progress.begin("sample clips", subjects * clips)
         try:
@@ -61,6 +83,7 @@ def command(
                 clips=clips,
                 seed=seed,
                 photos=photos,
+                factors=factors,
                 progress=lambda done, total: progress.advance(),
             )
         finally:

@@ -15,7 +15,8 @@ from mepipe.sample.movement import Expression
 class ClipTruth:
     """A clip as it was written, and what is true of it. Positions are 0-based.
 
-    ``emotion`` is the word of the layout's dataset.
+    ``emotion`` is the word of the layout's dataset. In a clip without a movement
+    onset, apex and offset are -1, and the amplitude is 0.
     """
 
     id: str
@@ -37,6 +38,15 @@ class ClipTruth:
         """Onset, apex and offset as the numbers in the file names."""
         first = self.first_number
         return first + self.onset, first + self.apex, first + self.offset
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is an expression."""
+        return self.apex >= 0
+
+    def cells(self, *values: int) -> tuple[int | str, ...]:
+        """Return the values, or empty cells where there is no movement to say them of."""
+        return values if self.moves else ("",) * len(values)
 
 
 # fmt: off
@@ -73,7 +83,7 @@ def labels_csv(clips: Sequence[ClipTruth]) -> bytes:
                 c.subject,
                 c.name,
                 c.emotion,
-                *c.numbers,
+                *c.cells(*c.numbers),
                 f"{c.fps:g}",
             )
             for c in clips
@@ -92,9 +102,7 @@ def truth_csv(clips: Sequence[ClipTruth]) -> bytes:
                 c.emotion,
                 c.expression.label,
                 c.expression.action_units,
-                c.onset,
-                c.apex,
-                c.offset,
+                *c.cells(c.onset, c.apex, c.offset),
                 f"{c.amplitude:.4f}",
                 f"{c.eye_distance:.2f}",
                 f"{c.fps:g}",

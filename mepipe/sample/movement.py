@@ -115,6 +115,7 @@ EXPRESSIONS: dict[str, tuple[Expression, ...]] = {
         Expression("surprise", "surprise", {"1": 1.0, "2": 0.9, "25": 0.6, "26": 0.7}, "II"),
     ),
 }
+NEUTRAL = Expression("neutral", "neutral", {}, "")
 LABELS = tuple(EXPRESSIONS)
 
 
@@ -149,25 +150,38 @@ def displacement(
     field
         (H, W, 2), float32, x right and y down; its largest length is 1.
     """
-    eye_distance = float(
-        np.linalg.norm(landmarks[36:42].mean(axis=0) - landmarks[42:48].mean(axis=0))
-    )
-    ys, xs = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     field = np.zeros((*shape, 2), np.float32)
     for unit, share in expression.shares.items():
         strength = share * (1.0 if rng is None else rng.uniform(0.8, 1.2))
         tilt = 0.0 if rng is None else rng.uniform(-0.075, 0.075)
-        for pull in ACTION_UNITS[unit]:
-            sigma = pull.reach * eye_distance
-            for side, points, flip in ((1, landmarks, 1.0), (-1, landmarks[MIRROR], -1.0)):
-                x, y = _at(points, pull.anchor)
-                # Skin slides from side to side much less than up and down.
-                bump = np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / np.float32(2 * sigma**2))
-                bump *= strength * (1 + side * tilt)
-                field[..., 0] += np.float32(flip * pull.direction[0]) * bump
-                field[..., 1] += np.float32(pull.direction[1]) * bump
+        add_pulls(
+            field, ACTION_UNITS[unit], landmarks, strength * (1 + tilt), strength * (1 - tilt)
+        )
     longest = np.hypot(field[..., 0], field[..., 1]).max()
     return np.asarray(field / longest, np.float32)
+
+
+def add_pulls(
+    field: NDArray[np.float32],
+    pulls: tuple[Pull, ...],
+    landmarks: NDArray[np.float64],
+    right: float,
+    left: float,
+) -> None:
+    """Add pulls to a field (H, W, 2) in place, with their strengths on the subject's two sides."""
+    eye_distance = float(
+        np.linalg.norm(landmarks[36:42].mean(axis=0) - landmarks[42:48].mean(axis=0))
+    )
+    ys, xs = np.mgrid[: field.shape[0], : field.shape[1]].astype(np.float32)
+    for pull in pulls:
+        sigma = pull.reach * eye_distance
+        for strength, points, flip in ((right, landmarks, 1.0), (left, landmarks[MIRROR], -1.0)):
+            x, y = _at(points, pull.anchor)
+            # Skin slides from side to side much less than up and down.
+            bump = np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / np.float32(2 * sigma**2))
+            bump *= strength
+            field[..., 0] += np.float32(flip * pull.direction[0]) * bump
+            field[..., 1] += np.float32(pull.direction[1]) * bump
 
 
 @dataclass(frozen=True)

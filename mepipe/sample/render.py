@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.sample import factors as drawn
+from mepipe.sample.eyes import COUPLED, Eye, find_eyes, look_up
+from mepipe.sample.factors import NONE, Factors
 from mepipe.sample.identity import HEIGHT, OVERSAMPLING, WIDTH, Subject
 from mepipe.sample.movement import (
+    ACTION_UNITS,
     EXPRESSIONS,
     LABELS,
+    NEUTRAL,
     Course,
     Expression,
+    add_pulls,
     course,
     displacement,
     slow_noise,
@@ -21,6 +27,19 @@ from mepipe.sample.movement import (
 
 FPS = 200.0
 COURSE, NOISE = 0, 1  # independent draws of one clip
+
+
+@dataclass(frozen=True)
+class Part:
+    """A displacement with a course of its own.
+
+    ``field`` is (480, 640, 2), float32, px; ``share`` (N,) says how much of it a
+    frame shows; ``shown`` how much of it the subject's photograph shows.
+    """
+
+    field: NDArray[np.float32]
+    share: NDArray[np.float64]
+    shown: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,16 @@ class Scene:
         (N,): brightness relative to the subject's.
     noise_seed
         Of the sensor noise.
+    parts
+        What moves the skin, where action units have courses of their own or the
+        lids move it too; empty: the field alone, by its course.
+    closed, gaze
+        (N,) 0 to 1 and (N, 2) px: the lids and the eyes; None: open and still.
+    relief
+        (480, 640), px, instead of the subject's depth.
+    plane
+        (N, 2): by how much brightness grows from the frame's centre to its
+        right and its lower edge.
     """
 
     subject: Subject
@@ -55,6 +84,11 @@ class Scene:
     drift: NDArray[np.float64]
     light: NDArray[np.float64]
     noise_seed: tuple[int, ...]
+    parts: tuple[Part, ...] = ()
+    closed: NDArray[np.float64] | None = None
+    gaze: NDArray[np.float64] | None = None
+    relief: NDArray[np.float32] | None = None
+    plane: NDArray[np.float64] | None = None
 
 
 def choose_label(subject: int, clip: int) -> str:
@@ -62,7 +96,9 @@ def choose_label(subject: int, clip: int) -> str:
     return LABELS[(subject + clip) % len(LABELS)]
 
 
-def make_scene(subject: Subject, index: int, clip: int, seed: int) -> Scene:
+def make_scene(
+    subject: Subject, index: int, clip: int, seed: int, factors: Factors = NONE
+) -> Scene:
     """Draw clip number ``clip`` (0-based) of subject number ``index``."""
     rng = np.random.default_rng([seed, index, clip, COURSE])
     choices = EXPRESSIONS[choose_label(index, clip)]
@@ -70,16 +106,76 @@ def make_scene(subject: Subject, index: int, clip: int, seed: int) -> Scene:
     timing = course(rng)
     amplitude = float(rng.uniform(0.8, 2.0))
     field = displacement(expression, subject.landmarks, (HEIGHT, WIDTH), rng=rng)
+    if factors.timing:
+        timing = drawn.course_of(drawn.varied_course((seed, index, clip)))
     count = len(timing.share)
     sizes = (0.5, 0.5, 0.0012, 0.0012, 0.003, 0.003)
     drift = np.stack([size * slow_noise(rng, count) for size in sizes], axis=1)
     # Lamps on alternating current beat with the camera, and vary slowly.
     beat = np.sin(2 * np.pi * rng.uniform(0.8, 6.0) * np.arange(count) / FPS + rng.uniform(0, 6.3))
     light = 1 + 0.006 * slow_noise(rng, count) + 0.004 * beat + 0.002 * rng.standard_normal(count)
-    return Scene(
+    scene = Scene(
         subject, expression, timing, amplitude, field * np.float32(amplitude), drift, light,
         (seed, index, clip, NOISE),
     )  # fmt: skip
+    return _with_factors(scene, factors, (seed, index, clip)) if factors.names else scene
+
+
+def _with_factors(scene: Scene, factors: Factors, clip: tuple[int, int, int]) -> Scene:
+    count = len(scene.course.share)
+    parts = [Part(scene.field, scene.course.share)]
+    if factors.uneven:
+        parts, timing = _uneven(scene, clip)
+        scene = replace(scene, course=timing)
+    scene = replace(scene, parts=tuple(parts))
+    if factors.head:
+        subject = scene.subject
+        scene = replace(
+            scene,
+            drift=scene.drift + drawn.head_motion(clip, scene.course.share),
+            relief=drawn.relief(clip, subject.landmarks, subject.depth, subject.eye_distance),
+        )
+    if factors.still:
+        nothing = Course(np.zeros(count), -1, -1, -1)
+        scene = replace(
+            scene, expression=NEUTRAL, course=nothing, amplitude=0.0, parts=(),
+            field=np.zeros_like(scene.field),
+        )  # fmt: skip
+    if factors.blinks:
+        closed, gaze = drawn.blinks(clip, count)
+        coupled = np.zeros_like(scene.field)
+        add_pulls(coupled, COUPLED, scene.subject.landmarks, 1.0, 1.0)
+        parts = [*scene.parts, Part(coupled, closed, shown=0.0)]
+        scene = replace(scene, parts=tuple(parts), closed=closed, gaze=gaze)
+    if factors.light:
+        gain, plane = drawn.moving_light(clip, count)
+        scene = replace(scene, light=scene.light * gain, plane=plane)
+    return scene
+
+
+def _uneven(scene: Scene, clip: tuple[int, int, int]) -> tuple[list[Part], Course]:
+    """Give each action unit a delay and two sides; the largest motion of any frame stays.
+
+    The motion of a frame is the largest displacement of its summed fields.
+    """
+    shares = scene.expression.shares
+    lags, sides = drawn.unit_delays(clip, len(shares))
+    parts = []
+    for (unit, share), lag, (right, left) in zip(shares.items(), lags, sides, strict=True):
+        field = np.zeros_like(scene.field)
+        add_pulls(field, ACTION_UNITS[unit], scene.subject.landmarks, share * right, share * left)
+        parts.append(Part(field, drawn.delayed(scene.course.share, lag)))
+    # Every fourth pixel is enough for fields as smooth as these.
+    coarse = np.stack([part.field[::4, ::4] for part in parts])
+    moved = [
+        float(np.linalg.norm(np.tensordot(at, coarse, axes=1), axis=-1).max())
+        for at in np.stack([part.share for part in parts], axis=1)
+    ]
+    scale = np.float32(scene.amplitude / max(moved))
+    return (
+        [replace(part, field=part.field * scale) for part in parts],
+        drawn.course_of(np.array(moved) / max(moved)),
+    )
 
 
 def _noise_tiles(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -106,35 +202,87 @@ def frames(scene: Scene) -> Iterator[NDArray[np.uint8]]:
     # Photon noise grows with the root of the light; 0.6 is the electronics'.
     sigma = np.sqrt(0.36 + 0.012 * still, dtype=np.float32)
     ys, xs = np.mgrid[box].astype(np.float32)
-    head, depth = subject.head[box], subject.depth[box]
+    depth = (subject.depth if scene.relief is None else scene.relief)[box]
+    head = subject.head[box]
     centre = subject.landmarks[27:36].mean(axis=0).astype(np.float32)
     x, y = (xs - centre[0]) * head, (ys - centre[1]) * head
     basis = np.stack([head, x, y, head * depth], axis=-1).reshape(-1, 4)
-    field_x, field_y = (np.ascontiguousarray(scene.field[..., i]) for i in (0, 1))
+    parts = scene.parts or (Part(scene.field, scene.course.share),)
+    fields = [tuple(np.ascontiguousarray(p.field[..., i]) for i in (0, 1)) for p in parts]
+    eyes = find_eyes(subject.landmarks) if scene.closed is not None else ()
     frame = still.copy()
-    for share, drift, light in zip(scene.course.share, scene.drift, scene.light, strict=True):
+    for position, (drift, light) in enumerate(zip(scene.drift, scene.light, strict=True)):
         shift_x, shift_y, roll, growth, yaw, pitch = drift
         weights = np.array(
             [[shift_x, shift_y], [growth, roll], [-roll, growth], [yaw, pitch]], np.float32
         )
         moved = (basis @ weights).reshape(*head.shape, 2)
         at_x, at_y = xs - moved[..., 0], ys - moved[..., 1]
-        rest = np.float32(1 - share)
-        if rest > 0:
-            still_x, still_y = (
-                cv2.remap(f, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-                for f in (field_x, field_y)
+        rests = [np.float32(part.shown - part.share[position]) for part in parts]
+
+        def read(
+            x: NDArray[np.float32],
+            y: NDArray[np.float32],
+            rests: list[np.float32] = rests,
+        ) -> NDArray[np.float32]:
+            """Read the face where head coordinates lead through what the expression moves."""
+            from_x, from_y = x, y
+            for rest, field in zip(rests, fields, strict=True):
+                if rest:
+                    still_x, still_y = (
+                        cv2.remap(f, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+                        for f in field
+                    )
+                    from_x, from_y = from_x + rest * still_x, from_y + rest * still_y
+            return np.asarray(
+                cv2.remap(
+                    subject.face,
+                    from_x * OVERSAMPLING,
+                    from_y * OVERSAMPLING,
+                    cv2.INTER_LINEAR,
+                    borderMode=cv2.BORDER_REPLICATE,
+                ),
+                np.float32,
             )
-            at_x += rest * still_x
-            at_y += rest * still_y
-        frame[box] = cv2.remap(
-            subject.face,
-            at_x * OVERSAMPLING,
-            at_y * OVERSAMPLING,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+
+        frame[box] = read(at_x, at_y)
+        for eye in eyes:
+            _draw_eye(frame, eye, (at_x, at_y), (box[1].start, box[0].start), read, scene, position)
         top, left = rng.integers(0, 256, 2)
         noise = cv2.multiply(tiles[top : top + HEIGHT, left : left + WIDTH], sigma)
+        lit = frame
+        if scene.plane is not None:
+            lit = frame * _plane(scene.plane[position])
         # Below black the noise folds back, as behind a black level it is cut.
-        yield np.asarray(cv2.convertScaleAbs(cv2.scaleAdd(frame, light, noise)), np.uint8)
+        yield np.asarray(cv2.convertScaleAbs(cv2.scaleAdd(lit, light, noise)), np.uint8)
+
+
+def _draw_eye(
+    frame: NDArray[np.float32],
+    eye: Eye,
+    at: tuple[NDArray[np.float32], NDArray[np.float32]],
+    corner: tuple[int, int],
+    read: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]],
+    scene: Scene,
+    position: int,
+) -> None:
+    """Draw one eye over a frame in place; ``at`` are the head coordinates from ``corner`` on."""
+    assert scene.closed is not None
+    assert scene.gaze is not None
+    margin = 8  # px that a head may move
+    x0, y0, x1, y1 = eye.box
+    rows, columns = slice(y0 - margin, y1 + margin), slice(x0 - margin, x1 + margin)
+    inner = (
+        slice(rows.start - corner[1], rows.stop - corner[1]),
+        slice(columns.start - corner[0], columns.stop - corner[0]),
+    )
+    at_x, at_y = (part[inner] for part in at)
+    gaze = scene.gaze[position]
+    skin_y, eye_x, open_ = look_up(eye, at_x, at_y, float(scene.closed[position]), gaze)
+    skin, ball = read(at_x, skin_y), read(eye_x, at_y - np.float32(gaze[1]))
+    frame[rows, columns] = skin + open_[..., None] * (ball - skin)
+
+
+def _plane(slope: NDArray[np.float64]) -> NDArray[np.float32]:
+    x, y = np.linspace(-1, 1, WIDTH), np.linspace(-1, 1, HEIGHT)
+    return np.asarray(1 + slope[0] * x + slope[1] * y[:, None], np.float32)[..., None]

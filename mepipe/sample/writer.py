@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mepipe.datasets.registry import SYNTHETIC_MARKER
 from mepipe.errors import UsageError
 from mepipe.sample.annotations import ClipTruth, motion_csv, truth_csv
+from mepipe.sample.factors import NONE, Factors
 from mepipe.sample.layout import LAYOUTS, Layout, LayoutName, Place
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def write(
     clips: int = 3,
     seed: int = 0,
     photos: Path | None = None,
+    factors: Factors = NONE,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleSummary:
     """Write clips with known truth, in the exact layout of a dataset.
@@ -105,6 +107,8 @@ def write(
     photos
         Folder of photographs with a face, used in turn; None: scikit-image's
         astronaut.
+    factors
+        What makes the clips hard, or leaves the expression out.
     progress
         Called with (clips done, clips in all) after each clip.
 
@@ -115,6 +119,11 @@ def write(
         is wanting, or scikit-image is not installed.
     """
     _check(layout, subjects, clips, seed)
+    if factors.still and layout != "folder":
+        raise UsageError(
+            f"clips without a movement have no place in the layout {layout}",
+            "Use --layout folder with --still.",
+        )
     from mepipe.sample.photos import load_photos, source_digests
 
     wanted: dict[str, Any] = {
@@ -126,6 +135,8 @@ def write(
         "photos": source_digests(photos),
         "name": out.name if layout == "folder" else layout,
     }
+    if factors.names:
+        wanted["factors"] = factors.names
     form = LAYOUTS[layout]
     annotations = out / form.annotations
     finished = _standing(out, wanted)
@@ -146,7 +157,7 @@ def write(
         person = make_subject(pictures[index % len(pictures)], index, seed)
         for clip in range(clips):
             place = form.place(out, index, clip, seed, choose_label(index, clip))
-            scene = make_scene(person, index, clip, seed)
+            scene = make_scene(person, index, clip, seed, factors)
             truth, course = _write_clip(out, form, place, scene)
             truths.append(truth)
             courses.append(course)
@@ -157,7 +168,8 @@ def write(
     (out / "truth.csv").write_bytes(truth_csv(truths))
     (out / "truth_motion.csv").write_bytes(motion_csv(truths, courses))
     labels = dict(sorted(Counter(truth.expression.label for truth in truths).items()))
-    text = _readme(layout, (subjects, clips, seed), truths[0].fps, own_photos=photos is not None)
+    options = [f"--{name}" for name in factors.names] + ["--photos DIR"] * (photos is not None)
+    text = _readme(layout, (subjects, clips, seed), truths[0].fps, options)
     (out / "README.txt").write_text(text, encoding="utf-8")
     _mark(out, {**wanted, "labels": labels})
     return SampleSummary(
@@ -238,9 +250,9 @@ def _write_clip(
         frames=len(share),
         expression=scene.expression,
         emotion=form.words.get(scene.expression.emotion, scene.expression.emotion),
-        onset=seen[0],
-        apex=kept.index(timing.apex),
-        offset=seen[-1],
+        onset=seen[0] if seen else -1,
+        apex=kept.index(timing.apex) if seen else -1,
+        offset=seen[-1] if seen else -1,
         amplitude=scene.amplitude,
         eye_distance=scene.subject.eye_distance,
         fps=FPS / kept.step,
@@ -248,9 +260,10 @@ def _write_clip(
     return truth, share
 
 
-def _readme(layout: str, numbers: tuple[int, int, int], fps: float, *, own_photos: bool) -> str:
+def _readme(layout: str, numbers: tuple[int, int, int], fps: float, options: Sequence[str]) -> str:
     subjects, clips, seed = numbers
     command = f"OUT --layout {layout} --subjects {subjects} --clips {clips} --seed {seed}"
+    own_photos = "--photos DIR" in options
     return README.format(
         source="the user's own photographs" if own_photos else ASTRONAUT,
         people="these photographs" if own_photos else "this one photograph",
@@ -259,5 +272,5 @@ def _readme(layout: str, numbers: tuple[int, int, int], fps: float, *, own_photo
         fps=fps,
         layout=layout,
         annotation=LAYOUTS[layout].about,
-        command=command + (" --photos DIR" if own_photos else ""),
+        command=" ".join([command, *options]),
     )
