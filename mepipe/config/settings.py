@@ -89,11 +89,11 @@ class FaceSettings(Settings):
 class SpotSettings(Settings):
     """The spot stage: onset, apex and offset."""
 
-    method: Literal["auto", "flow-peak", "middle"] = Field(
+    method: Literal["auto", "flow-peak", "lbp-divide", "middle"] = Field(
         "auto",
         description="auto uses annotations and finds what they lack; the others ignore them",
     )
-    fallback: Literal["flow-peak", "middle"] = Field(
+    fallback: Literal["flow-peak", "lbp-divide", "middle"] = Field(
         "flow-peak", description="how auto finds what is not annotated"
     )
     no_movement: Literal["keep", "fail"] = Field(
@@ -102,7 +102,7 @@ class SpotSettings(Settings):
     size: int = Field(160, ge=64, le=512, description="side of the face that is searched, in px")
     smooth_ms: Positive = Field(20.0, description="smoothing of the motion curve, in ms")
     threshold: Positive = Field(
-        3.0, description="a movement is a peak this many times above the curve's noise"
+        1.2, description="a movement is so many times stronger than what chance would give"
     )
 
 

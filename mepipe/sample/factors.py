@@ -96,7 +96,7 @@ def varied_course(clip: tuple[int, int, int]) -> Float:
     seen = np.flatnonzero(share >= 0.1)
     begin = _cut(rng, int(seen[0]), lead, -1)
     end = _cut(rng, int(np.flatnonzero(down > left)[-1]), len(t) - 1, 1)
-    if rng.random() < 0.3:  # it ends before the movement is over
+    if rng.random() < 0.15:  # it ends before the movement is over
         half = np.flatnonzero(share >= min(max(0.1, 1.2 * left), 0.5))[-1]
         end = int(half)
     # A clip is at least 60 frames long, as far as there is anything to show.
@@ -106,13 +106,11 @@ def varied_course(clip: tuple[int, int, int]) -> Float:
 
 
 def _cut(rng: np.random.Generator, edge: int, rest: int, outwards: int) -> int:
-    """Return where a clip begins or ends: on the edge, at rest, tight around, or far out."""
+    """Return where a clip begins or ends: on the edge, tight around it, or far out."""
     kind = rng.random()
     if kind < 0.2:
         return edge
-    if kind < 0.4:
-        return rest if outwards < 0 else edge
-    far = int(rng.integers(0, 11)) if kind < 0.65 else int(rng.integers(11, 101))
+    far = int(rng.integers(0, 11)) if kind < 0.4 else int(rng.integers(11, 101))
     return max(0, rest - far) if outwards < 0 else min(rest, edge + far)
 
 
@@ -179,7 +177,7 @@ def head_motion(clip: tuple[int, int, int], share: Float) -> Float:
     rng = stream(clip, _HEAD)
     count = len(share)
     sizes = np.array([2.5, 2.5, 0.01, 0.004, _LARGEST_TURN, _LARGEST_TURN])
-    sizes = sizes * rng.uniform([0.2] * 4 + [0.3] * 2, 1)
+    sizes = sizes * rng.uniform(0.4, 1, 6)
     motion = np.stack([_unit(slow_noise(rng, count)) for _ in sizes], axis=1)
     if rng.random() < _LOCKED:
         with_it = rng.random(6) < 0.5

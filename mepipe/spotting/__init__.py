@@ -1,8 +1,9 @@
 """Spotting: onset, apex and offset of a clip, as plain functions on arrays."""
 
 from mepipe.spotting.centre import middle
+from mepipe.spotting.lbp_divide import lbp_divide
 from mepipe.spotting.model import RegionPolygon, Spotted
 from mepipe.spotting.peak import flow_peak
 from mepipe.spotting.visible import visible_run
 
-__all__ = ["RegionPolygon", "Spotted", "flow_peak", "middle", "visible_run"]
+__all__ = ["RegionPolygon", "Spotted", "flow_peak", "lbp_divide", "middle", "visible_run"]

@@ -49,9 +49,11 @@ class Spotted:
         far the region that moves most has gone from rest, along the direction
         in which it goes at the apex. Below zero: the opposite direction.
     noise
-        What moves without the pattern of the peak, root mean square over the
-        clip, in the same px: a pattern picked out of nothing but noise, drift
-        and errors of the flow peaks at about twice this.
+        What the curve does beside the movement's own course, root mean square
+        over the clip, in the same px.
+    strength
+        How many times the movement is stronger than what chance would give;
+        it orders clips by how likely they show a movement at all.
     """
 
     onset: int
@@ -63,6 +65,7 @@ class Spotted:
     movement: bool
     curve: NDArray[np.float32]
     noise: float = 0.0
+    strength: float = 0.0
 
 
 def check_marks(count: int, onset: int | None, apex: int | None, offset: int | None) -> None:

@@ -1,8 +1,16 @@
-"""How each facial region moves, less what the whole head does."""
+"""How the cells of the face move, less what the whole head does, and how the eyes look.
+
+The motion of a cell is measured by direct alignment (Lucas and Kanade, IJCAI
+1981; inverse compositional as in Baker and Matthews, IJCV 2004): of all that
+is dense, it is the cheapest that can leave pixels out. The eye regions are left
+out of every cell's window, so a lid that closes drags no brow along, as it does
+where flow is regularised over the face.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +18,44 @@ from numpy.typing import NDArray
 from mepipe.spotting.model import RegionPolygon
 
 Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-CELL_SHARE = 20  # a crop is this many cells wide: the grid on which head motion is fitted
+CELLS = 20  # a crop is this many cells wide
+WINDOW_SHARE = 0.028  # sigma of a cell's window, as a share of the crop's side
+LIGHT_SHARE = 0.0625  # sigma over which brightness and contrast are evened out
+BLUR = 1.0  # px
+CONTRAST_FLOOR = 4.0  # squared grey levels: below it there is nothing but noise
+STEPS = 3
+LARGEST_STEP = 1.0  # px
+DAMPING = 0.01  # of the median cell's texture
+SMOOTH = 0.6  # cells: neighbours hold a cell without texture
+
 RIGID_WEIGHT = 3.0  # how much more a cell on a rigid region counts
-CAUCHY_SCALE = 3.0  # residuals beyond so many standard deviations lose their weight
-ITERATIONS = 4
+CAUCHY_SCALE = 2.0  # residuals beyond so many standard deviations lose their weight
+ROUNDS = 6
+SMALLEST_SPREAD = 3e-4  # inter-ocular distances
+
+
+@dataclass(frozen=True)
+class FaceMotion:
+    """What moved in a clip. Lengths in inter-ocular distances.
+
+    Parameters
+    ----------
+    regions
+        (N, K, 2): the mean motion of each expressive region less the head's.
+    head
+        (N, 6): shift x and y, growth, roll, and yaw and pitch as the shift that
+        they give to a point nearer by one inter-ocular distance.
+    eyes
+        (N, E): how far the look of the eye regions has gone along its main
+        changes, root mean square of the evened-out brightness: blinks and gaze.
+    """
+
+    regions: Float
+    head: Float
+    eyes: Float
 
 
 def region_mask(vertices: Float, size: int) -> Mask:
@@ -45,22 +85,21 @@ def face_relief(x: Float, y: Float) -> Float:
     return ridge
 
 
-def regional_motion(
+def face_motion(
     crops: NDArray[np.uint8],
     regions: Sequence[RegionPolygon],
     *,
     inter_ocular: float,
     reference: slice,
-) -> Float:
-    """Measure how each region moves from the reference frames to every frame.
+) -> FaceMotion:
+    """Measure how the face moves from the reference frames to every frame.
 
-    Dense inverse search flow (Kroeger et al., ECCV 2016) is averaged over the
-    regions and over the cells of a grid. In each frame the head's motion is
-    fitted to the cells as an affine field with a depth column, since turning
-    moves near points more than far ones: ``u = a + b x + c y + d z``, likewise
-    v, by iteratively re-weighted least squares with Cauchy's weights (Holland
-    and Welsch 1977), so that what an expression moves counts as an outlier.
-    Eyes take no part in the fit.
+    In each frame the head's motion is fitted to the cells: shift, growth, roll,
+    and a shift in proportion to the face's relief, which is what turning gives;
+    by iteratively re-weighted least squares with Cauchy's weights (Holland and
+    Welsch 1977), so that what an expression moves counts as an outlier. It has
+    six parameters, not an affine field's eight: raised brows look much like
+    a face that is stretched.
 
     Parameters
     ----------
@@ -73,121 +112,193 @@ def regional_motion(
     reference
         The frames whose mean is the reference.
 
-    Returns
-    -------
-    (N, K, 2), float64: the mean motion of each region less the head's, px.
-
     Raises
     ------
     ValueError
         If the regions cover too little of the crop to fit the head's motion.
     """
-    import cv2
+    size = crops.shape[1]
+    masks = {
+        role: [region_mask(r.vertices, size) for r in regions if r.role == role]
+        for role in ("expressive", "eye", "rigid")
+    }
+    eye = np.any(masks["eye"], axis=0) if masks["eye"] else np.zeros((size, size), np.bool_)
+    grid = _Grid(regions, eye, size)
+    still = crops[reference].astype(np.float32).mean(axis=0)
+    patches = _Patches(still, eye, grid)
+    # Every second pixel of the eyes tells as much as all.
+    seen = np.flatnonzero(eye[::2, ::2])
+    cells = np.empty((len(crops), len(grid.x), 2))
+    looks = np.empty((len(crops), len(seen)), np.float32)
+    motion = np.zeros((grid.side, grid.side, 2), np.float32)
+    for index, crop in enumerate(crops):
+        # A frame is near the one before it: three steps from there are enough.
+        motion, moved = patches.align(crop, motion)
+        cells[index] = motion[grid.use]
+        looks[index] = moved[::2, ::2].ravel()[seen]
 
-    count, size = crops.shape[:2]
-    masks = [region_mask(region.vertices, size) for region in regions]
-    grid = _Grid(masks, regions, size)
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # Two rounds of refinement instead of five: as exact on average over a
-    # region, and a quarter quicker.
-    flow.setVariationalRefinementIterations(2)
-    still = np.rint(crops[reference].mean(axis=0)).astype(np.uint8)
-
-    empty = np.zeros((0, 0), np.float32)  # no flow to begin with
-    cells = np.empty((count, len(grid.x), 2))
-    vectors = np.empty((count, len(regions), 2))
-    for index, crop in enumerate(np.ascontiguousarray(crops)):
-        field = np.asarray(flow.calc(still, crop, empty), np.float32)
-        cells[index] = grid.means(field)
-        for k, mask in enumerate(masks):
-            vectors[index, k] = field[mask].mean(axis=0) if mask.any() else 0.0
-
-    centres = np.array([_centre(mask, size) for mask in masks])
-    eyes = [k for k, region in enumerate(regions) if region.role == "eye"]
-    origin = centres[eyes].mean(axis=0) if eyes else np.array([(size - 1) / 2] * 2)
-    columns = _columns(grid.x, grid.y, origin, inter_ocular, relief=bool(eyes))
-    head = _fit_head(cells, columns, grid.weight)
-    at_regions = _columns(centres[:, 0], centres[:, 1], origin, inter_ocular, relief=bool(eyes))
-    if eyes:
-        # The relief is curved: a region's depth is the mean over it, not that of its centre.
-        ys, xs = np.mgrid[:size, :size]
-        relief = face_relief((xs - origin[0]) / inter_ocular, (ys - origin[1]) / inter_ocular)
-        at_regions[:, 3] = [relief[mask].mean() if mask.any() else 0.0 for mask in masks]
-    return np.asarray(vectors - np.einsum("ki,nid->nkd", at_regions, head), np.float64)
+    weight = np.ones(len(grid.x))
+    for mask in masks["rigid"]:
+        weight += RIGID_WEIGHT * grid.pool(mask)[grid.use]
+    columns = _head_columns(regions, grid, inter_ocular)
+    head, rest = fit_head(cells / inter_ocular, columns, weight)
+    shares = [grid.pool(mask)[grid.use] for mask in masks["expressive"]]
+    means = np.array([share / max(share.sum(), 1e-9) for share in shares])
+    return FaceMotion(np.einsum("kp,npd->nkd", means, rest), head, _changes(looks))
 
 
 class _Grid:
     """The cells of the crop that lie on the face and off the eyes."""
 
-    def __init__(self, masks: list[Mask], regions: Sequence[RegionPolygon], size: int) -> None:
+    def __init__(self, regions: Sequence[RegionPolygon], eye: Mask, size: int) -> None:
         import cv2
 
         corners = np.concatenate([region.vertices for region in regions]).astype(np.float32)
         face = region_mask(cv2.convexHull(corners)[:, 0].astype(np.float64), size)
-        self._cell = max(2, size // CELL_SHARE)
-        self._side = size // self._cell
-        eye, rigid = (
-            np.any([m for m, r in zip(masks, regions, strict=True) if r.role == role], axis=0)
-            if any(r.role == role for r in regions)
-            else np.zeros((size, size), np.bool_)
-            for role in ("eye", "rigid")
-        )
-        self._use = (self._pool(face) > 0.9) & (self._pool(eye) < 0.2)
-        if np.count_nonzero(self._use) < 8:
+        self.size = size
+        self.side = min(CELLS, size // 2)
+        self.use: Mask = (self.pool(face) > 0.9) & (self.pool(eye) < 0.5)
+        if np.count_nonzero(self.use) < 8:
             raise ValueError("the regions cover too little of the crop to fit the head's motion")
-        middle = np.arange(self._side) * self._cell + (self._cell - 1) / 2
+        middle = (np.arange(self.side) + 0.5) * size / self.side - 0.5
         xs, ys = np.meshgrid(middle, middle)
-        self.x: Float = xs[self._use]
-        self.y: Float = ys[self._use]
-        self.weight: Float = 1 + RIGID_WEIGHT * self._pool(rigid)[self._use]
+        self.x: Float = xs[self.use]
+        self.y: Float = ys[self.use]
 
-    def _pool(self, mask: Mask) -> Float:
-        end = self._side * self._cell
-        blocks = mask[:end, :end].reshape(self._side, self._cell, self._side, self._cell)
-        share: Float = blocks.mean(axis=(1, 3))
-        return share
-
-    def means(self, field: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the mean of a field (S, S, 2) in each cell in use, (P, 2)."""
+    def pool(self, mask: Mask) -> Float:
+        """Return the share of each cell (C, C) that a mask covers."""
         import cv2
 
-        end = self._side * self._cell
-        small = cv2.resize(
-            field[:end, :end], (self._side, self._side), interpolation=cv2.INTER_AREA
-        )
-        return np.asarray(small, np.float32)[self._use]
+        shape = (self.side, self.side)
+        small = cv2.resize(mask.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.float64)
 
 
-def _centre(mask: Mask, size: int) -> Float:
-    ys, xs = np.nonzero(mask)
-    return np.array([xs.mean(), ys.mean()]) if len(xs) else np.array([(size - 1) / 2] * 2)
+class _Patches:
+    """The reference frame, ready to be aligned with others cell by cell."""
+
+    def __init__(self, still: Float32, eye: Mask, grid: _Grid) -> None:
+        import cv2
+
+        self._grid = grid
+        self._ys, self._xs = np.mgrid[: grid.size, : grid.size].astype(np.float32)
+        self._still = _even(still)
+        skin = (~eye).astype(np.float32)
+        gradients = [
+            np.asarray(cv2.Sobel(self._still, cv2.CV_32F, *axis, ksize=3, scale=1 / 8), np.float32)
+            for axis in ((1, 0), (0, 1))
+        ]
+        self._gx, self._gy = (gradient * skin for gradient in gradients)
+        a, b, c = (
+            self._windows(one * other)
+            for one, other in (
+                (self._gx, self._gx), (self._gx, self._gy), (self._gy, self._gy)
+            )
+        )  # fmt: skip
+        damping = DAMPING * float(np.median((a + c)[grid.use])) + 1e-9
+        a, c = a + damping, c + damping
+        self._inverse = np.stack([c, -b, a]) / (a * c - b * b)
+
+    def _windows(self, field: Float32) -> Float32:
+        """Return the windowed mean of a field (S, S) at each cell, (C, C)."""
+        import cv2
+
+        sigma = WINDOW_SHARE * self._grid.size
+        side = (self._grid.side, self._grid.side)
+        smooth = cv2.GaussianBlur(field, (0, 0), sigma)
+        return np.asarray(cv2.resize(smooth, side, interpolation=cv2.INTER_AREA), np.float32)
+
+    def align(self, crop: NDArray[np.uint8], motion: Float32) -> tuple[Float32, Float32]:
+        """Refine the motion (C, C, 2) of the cells, and return the evened-out crop put back."""
+        import cv2
+
+        even = _even(crop.astype(np.float32))
+        size = (self._grid.size, self._grid.size)
+        i, j, k = self._inverse
+        for step in range(STEPS + 1):
+            dense = cv2.resize(motion, size, interpolation=cv2.INTER_LINEAR)
+            moved = cv2.remap(
+                even,
+                self._xs + dense[..., 0],
+                self._ys + dense[..., 1],
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            if step == STEPS:
+                break
+            error = self._still - moved
+            p, q = self._windows(self._gx * error), self._windows(self._gy * error)
+            change = np.stack([i * p + j * q, j * p + k * q], axis=-1)
+            motion = motion + np.clip(change, -LARGEST_STEP, LARGEST_STEP)
+            motion = np.asarray(cv2.GaussianBlur(motion, (0, 0), SMOOTH), np.float32)
+        return motion, np.asarray(moved, np.float32)
 
 
-def _columns(x: Float, y: Float, origin: Float, inter_ocular: float, *, relief: bool) -> Float:
-    u, v = (x - origin[0]) / inter_ocular, (y - origin[1]) / inter_ocular
-    columns = [np.ones_like(u), u, v]
-    if relief:
-        columns.append(face_relief(u, v))
-    return np.stack(columns, axis=1)
+def _even(image: Float32) -> Float32:
+    """Return the image with the same brightness and contrast everywhere, whatever the light."""
+    import cv2
+
+    sigma = LIGHT_SHARE * image.shape[0]
+    smooth = cv2.GaussianBlur(image, (0, 0), BLUR)
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), sigma)
+    power = cv2.GaussianBlur(detail * detail, (0, 0), sigma)
+    return np.asarray(detail / np.sqrt(power + CONTRAST_FLOOR), np.float32)
 
 
-def _fit_head(cells: Float, columns: Float, weight: Float) -> Float:
-    """Return the coefficients (N, C, 2) of the head's motion in each frame.
+def _head_columns(regions: Sequence[RegionPolygon], grid: _Grid, inter_ocular: float) -> Float:
+    """Return what each parameter of the head moves in each cell, (P, 2, 6)."""
+    eyes = [region.vertices.mean(axis=0) for region in regions if region.role == "eye"]
+    origin = np.mean(eyes, axis=0) if eyes else np.array([(grid.size - 1) / 2] * 2)
+    x, y = (grid.x - origin[0]) / inter_ocular, (grid.y - origin[1]) / inter_ocular
+    # Without eyes it is not known where the face's relief lies.
+    relief = face_relief(x, y) if eyes else np.zeros_like(x)
+    one, none = np.ones_like(x), np.zeros_like(x)
+    across = np.stack([one, none, x, -y, relief, none], axis=1)
+    down = np.stack([none, one, y, x, none, relief], axis=1)
+    return np.stack([across, down], axis=1)
 
-    ``cells`` is (N, P, 2), ``columns`` (P, C), ``weight`` (P,) the cells' own.
+
+def fit_head(cells: Float, columns: Float, weight: Float) -> tuple[Float, Float]:
+    """Fit the head's motion in each frame, robustly.
+
+    Parameters
+    ----------
+    cells
+        (N, P, 2), the cells' motion in inter-ocular distances.
+    columns
+        (P, 2, C), what each parameter moves.
+    weight
+        (P,), the cells' own.
+
+    Returns
+    -------
+    head
+        (N, C), the parameters.
+    rest
+        (N, P, 2), what the head does not explain.
     """
     weights = np.broadcast_to(weight, cells.shape[:2])
-    # A trace of ridge keeps flat or few cells solvable; it moves nothing else.
-    ridge = 1e-9 * weight.sum() * np.eye(columns.shape[1])
-    for iteration in range(ITERATIONS + 1):
-        weighted = columns * weights[..., None]
-        normal = np.einsum("npi,pj->nij", weighted, columns, optimize=True) + ridge
-        right = np.einsum("npi,npd->nid", weighted, cells, optimize=True)
-        head = np.linalg.solve(normal, right)
-        if iteration == ITERATIONS:
+    # A trace of ridge keeps few cells solvable; it moves nothing else.
+    ridge = 1e-6 * np.eye(columns.shape[2])
+    for iteration in range(ROUNDS + 1):
+        normal = np.einsum("np,pdi,pdj->nij", weights, columns, columns, optimize=True) + ridge
+        right = np.einsum("np,pdi,npd->ni", weights, columns, cells, optimize=True)
+        head = np.linalg.solve(normal, right[..., None])[..., 0]
+        rest = cells - np.einsum("pdi,ni->npd", columns, head)
+        if iteration == ROUNDS:
             break
-        error = np.linalg.norm(cells - np.einsum("pi,nid->npd", columns, head), axis=-1)
+        error = np.linalg.norm(rest, axis=-1)
         # The median length of a two-dimensional Gaussian vector is 1.177 sigma.
-        sigma = np.maximum(np.median(error, axis=1) / 1.177, 1e-3)
+        sigma = np.maximum(np.median(error, axis=1) / 1.177, SMALLEST_SPREAD)
         weights = weight / (1 + (error / (CAUCHY_SCALE * sigma[:, None])) ** 2)
-    return np.asarray(head, np.float64)
+    return np.asarray(head, np.float64), np.asarray(rest, np.float64)
+
+
+def _changes(looks: Float32, count: int = 2) -> Float:
+    """Return the main changes (N, count) of what the eyes look like, by principal components."""
+    if not looks.shape[1]:
+        return np.zeros((len(looks), 0))
+    centred = (looks - np.median(looks, axis=0)).astype(np.float64)
+    values, vectors = np.linalg.eigh(centred @ centred.T / looks.shape[1])
+    size = np.sqrt(np.clip(values[::-1][:count], 0, None))
+    return np.asarray(vectors[:, ::-1][:, :count] * size, np.float64)

@@ -9,20 +9,17 @@ from numpy.typing import NDArray
 
 from mepipe.smoothing import gaussian_mean
 from mepipe.spotting.centre import middle
-from mepipe.spotting.curve import (
-    along_peak,
-    bridge_blinks,
-    ends,
-    less_line,
-)
+from mepipe.spotting.curve import expression_curve, first_frames
 from mepipe.spotting.model import RegionPolygon, Spotted, check_marks
-from mepipe.spotting.motion import regional_motion
+from mepipe.spotting.motion import face_motion
 
 Float = NDArray[np.float64]
 
 FWHM = 2.3548  # a Gaussian's width at half height, in standard deviations
 EDGE = 0.1  # onset and offset: the share of the peak motion that counts as movement
 CONTEXT_MS = 50.0
+TOP = 0.7  # the apex lies where the most likely course shows at least this share
+MARK_MS = 25.0  # the middle of an annotated movement is so near to its apex
 APEX_WIDTH_MS = 60.0  # a peak so wide is worth half the confidence of a sharp one
 EDGE_WIDTH_MS = 30.0
 SMALLEST_NOISE = 0.002  # px: below this the flow itself is not exact
@@ -42,11 +39,12 @@ def flow_peak(
 ) -> Spotted:
     """Find onset, apex and offset from the motion of the facial regions.
 
-    Optical flow from the first frames to each frame, averaged over the regions,
-    less the head's motion (`mepipe.spotting.motion`), less the line from the
-    clip's first to its last frames, smoothed, along the pattern at its peak
-    (`mepipe.spotting.curve`). The apex is the peak; onset and offset are the
-    first and the last frame around it with a tenth of its motion.
+    The motion of the regions less the head's (`mepipe.spotting.motion`); the
+    course that a movement takes most likely, given all else that moves
+    (`mepipe.spotting.evidence`); the motion along its pattern, smoothed
+    (`mepipe.spotting.curve`). The apex is the curve's peak where that course is
+    high; onset and offset are the first and the last frame around it with a
+    tenth of its motion.
 
     Parameters
     ----------
@@ -63,7 +61,7 @@ def flow_peak(
     smooth_ms
         Width at half height of the Gaussian that smooths the motion, ms.
     threshold
-        A peak this many times above the noise is a movement.
+        A movement is this many times stronger than what chance gives.
     onset, apex, offset
         Annotated positions, 0-based, or None. They are kept and bound the search.
 
@@ -83,21 +81,34 @@ def flow_peak(
     # Rest is before the onset and after the offset, where the clip goes on there.
     begin = int(np.searchsorted(times_ms, times_ms[first] - CONTEXT_MS))
     end = int(np.searchsorted(times_ms, times_ms[last] + CONTEXT_MS, side="right")) - 1
-    reference, _ = ends(times_ms, begin, end)
-    vectors = regional_motion(crops, regions, inter_ocular=inter_ocular, reference=reference)
-    vectors = bridge_blinks(vectors, times_ms, regions, inter_ocular)
-    vectors = less_line(vectors, times_ms, begin, end)
-    smooth = gaussian_mean(vectors, times_ms, smooth_ms / FWHM)
-
-    expressive = [k for k, region in enumerate(regions) if region.role == "expressive"]
+    motion = face_motion(
+        crops, regions, inter_ocular=inter_ocular, reference=first_frames(times_ms, begin, end)
+    )
     # An apex on the onset or the offset itself would be a movement without motion.
     inside = slice(first + 1, last) if last - first > 1 else slice(first, last + 1)
-    curve, rest = along_peak(smooth[:, expressive], times_ms, inside, apex)
-    noise = float(np.hypot(rest, SMALLEST_NOISE))
-    peak = inside.start + int(np.argmax(curve[inside])) if apex is None else apex
+    centres = inside if apex is None else _near(times_ms, apex)
+    raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres)
+    raw = raw * inter_ocular
+    curve = gaussian_mean(raw[:, None], times_ms, smooth_ms / FWHM)[:, 0]
+    high = begin + np.flatnonzero(movement.course >= TOP * movement.course.max())
+    high = high[(high >= inside.start) & (high < inside.stop)]
+    if not len(high):
+        high = np.arange(inside.start, inside.stop)
+    peak = int(high[np.argmax(curve[high])]) if apex is None else apex
+    # What the curve does beside the movement's own course.
+    left = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
+    noise = float(np.hypot(left.std(), SMALLEST_NOISE))
     if curve[peak] <= 0:
         return _without_movement(count, onset, apex, offset, curve, noise)
-    return _around(curve, times_ms, noise, peak, threshold, (onset, apex, offset))
+    return _around(
+        curve, times_ms, noise, peak, movement.strength, threshold, (onset, apex, offset)
+    )
+
+
+def _near(times_ms: Float, apex: int) -> slice:
+    first = int(np.searchsorted(times_ms, times_ms[apex] - MARK_MS))
+    stop = int(np.searchsorted(times_ms, times_ms[apex] + MARK_MS, side="right"))
+    return slice(first, stop)
 
 
 def _check(
@@ -140,6 +151,7 @@ def _around(
     times_ms: Float,
     noise: float,
     peak: int,
+    strength: float,
     threshold: float,
     marks: tuple[int | None, int | None, int | None],
 ) -> Spotted:
@@ -151,8 +163,7 @@ def _around(
     begin, end = _run(curve, peak, EDGE * height, low, high)
     # A movement that rises or falls within one frame still begins before its peak.
     begin, end = max(low, min(begin, peak - 1)), min(high, max(end, peak + 1))
-    ratio = height / noise
-    clear = ratio**2 / (ratio**2 + threshold**2)
+    clear = strength**2 / (strength**2 + threshold**2)
 
     # The frames that noise could have made the peak, and the best one elsewhere.
     top_begin, top_end = _run(curve, peak, height - noise, low, high)
@@ -183,9 +194,10 @@ def _around(
         onset_confidence=1.0 if onset is not None else edge_confidence(begin, -1, 0),
         apex_confidence=1.0 if apex is not None else float(apex_confidence),
         offset_confidence=1.0 if offset is not None else edge_confidence(end, 1, len(curve) - 1),
-        movement=bool(ratio >= threshold),
+        movement=bool(strength >= threshold),
         curve=curve.astype(np.float32),
         noise=noise,
+        strength=strength,
     )
 
 

@@ -14,7 +14,7 @@ from mepipe.config.settings import Config
 from mepipe.datasets.annotation import KeyFrame
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
-from mepipe.spotting import RegionPolygon, Spotted, flow_peak, middle, visible_run
+from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, middle, visible_run
 from mepipe.stages.face import found_at
 from mepipe.stages.model import (
     ClipInput,
@@ -27,6 +27,7 @@ from mepipe.stages.model import (
     transform_at,
 )
 
+_SEARCHES = ("flow-peak", "lbp-divide")  # these look at every frame
 _FIELDS = ("onset", "apex", "offset")
 
 
@@ -38,7 +39,9 @@ def _marks(clip: ClipInput, config: Config) -> dict[str, KeyFrame]:
     return {name: mark for name, mark in marks.items() if mark is not None}
 
 
-def _method(clip: ClipInput, config: Config) -> Literal["annotation", "flow-peak", "middle"]:
+def _method(
+    clip: ClipInput, config: Config
+) -> Literal["annotation", "flow-peak", "lbp-divide", "middle"]:
     if config.spot.method != "auto":
         return config.spot.method
     marks = _marks(clip, config)
@@ -56,7 +59,7 @@ def _method(clip: ClipInput, config: Config) -> Literal["annotation", "flow-peak
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
     del values
-    return list(range(clip.frames.count)) if _method(clip, config) == "flow-peak" else []
+    return list(range(clip.frames.count)) if _method(clip, config) in _SEARCHES else []
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
@@ -70,13 +73,12 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     }
     if method == "middle":
         parts["count"] = clip.frames.count
-    if method == "flow-peak":
+    if method in _SEARCHES:
         parts["settings"] = {
             "size": config.spot.size,
             "smooth_ms": config.spot.smooth_ms,
-            "threshold": config.spot.threshold,
             "no_movement": config.spot.no_movement,
-        }
+        } | ({"threshold": config.spot.threshold} if method == "flow-peak" else {})
         parts["assets"] = {
             "template": asset_digest("template.json"),
             "regions": asset_digest("regions.json"),
@@ -109,18 +111,24 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     first, stop = visible_run(crops, found_at(clip, config, upstream.values))
     if any(not first <= position < stop for position in positions.values()):
         first, stop = 0, clip.frames.count
-    spotted = flow_peak(
-        crops[first:stop],
-        times[first:stop],
-        [
-            RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
-            for region in regions()
-        ],
-        inter_ocular=template().inter_ocular * size,
-        smooth_ms=config.spot.smooth_ms,
-        threshold=config.spot.threshold,
-        **{name: position - first for name, position in positions.items()},
-    )
+    polygons = [
+        RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
+        for region in regions()
+    ]
+    seen, when = crops[first:stop], times[first:stop]
+    within = {name: position - first for name, position in positions.items()}
+    if method == "lbp-divide":
+        spotted = lbp_divide(seen, when, polygons, smooth_ms=config.spot.smooth_ms, **within)
+    else:
+        spotted = flow_peak(
+            seen,
+            when,
+            polygons,
+            inter_ocular=template().inter_ocular * size,
+            smooth_ms=config.spot.smooth_ms,
+            threshold=config.spot.threshold,
+            **within,
+        )
     if (
         not spotted.movement
         and not {"onset", "apex"} <= marks.keys()
@@ -157,7 +165,7 @@ def _crops(clip: ClipInput, upstream: Upstream, size: int) -> NDArray[np.uint8]:
 def _result(spotted: Spotted, marks: Mapping[str, KeyFrame], method: str, first: int = 0) -> Result:
     """Return the result for positions that count from frame ``first`` of the clip."""
     found = "middle" if method == "middle" else "spotted"
-    values: dict[str, Json] = {"movement": spotted.movement}
+    values: dict[str, Json] = {"movement": spotted.movement, "strength": spotted.strength}
     for name in _FIELDS:
         values[name] = int(getattr(spotted, name)) + first
         values[f"{name}_source"] = marks[name].origin if name in marks else found
@@ -169,7 +177,7 @@ def _result(spotted: Spotted, marks: Mapping[str, KeyFrame], method: str, first:
 
 STAGE = Stage(
     name="spot",
-    version=1,
+    version=2,
     libraries=("numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,

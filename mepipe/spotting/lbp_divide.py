@@ -1,0 +1,184 @@
+"""Apex spotting from local binary patterns by divide and conquer.
+
+Liong, See, Wong, Le Ngo, Oh and Phan, "Automatic apex frame spotting in
+micro-expression database", ACPR 2015: each frame's local binary patterns
+(Ojala, Pietikainen and Maenpaa, TPAMI 2002) over three regions (both eyes with
+their brows, and the mouth) are compared with the onset frame's by correlation;
+the sequence of differences is halved again and again, keeping the half whose
+peaks sum up to more, until one peak is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.smoothing import gaussian_mean
+from mepipe.spotting.centre import middle
+from mepipe.spotting.model import RegionPolygon, Spotted, check_marks
+
+Float = NDArray[np.float64]
+
+BLOCKS = 5  # each region is so many blocks wide and high
+FWHM = 2.3548
+EDGE = 0.1
+MOVEMENT = 3.0  # a peak so many deviations above the median difference
+_ROUND = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
+# By the names in landmarks/regions.json: the parts of each of the paper's regions.
+_PARTS = (
+    ("right_eye", "right_inner_brow", "right_outer_brow"),
+    ("left_eye", "left_inner_brow", "left_outer_brow"),
+    ("right_mouth_corner", "left_mouth_corner", "upper_lip", "lower_lip"),
+)
+
+
+def lbp_divide(
+    crops: NDArray[np.uint8],
+    times_ms: Float,
+    regions: Sequence[RegionPolygon],
+    *,
+    smooth_ms: float = 20.0,
+    onset: int | None = None,
+    apex: int | None = None,
+    offset: int | None = None,
+) -> Spotted:
+    """Find the apex by divide and conquer, onset and offset around it.
+
+    The paper takes onset and offset for granted. Where they are not given, the
+    first frame is compared with, and they are the first and the last frame
+    around the apex whose difference is a tenth of its rise above the least.
+
+    Parameters
+    ----------
+    crops
+        (N, S, S) uint8, aligned faces.
+    times_ms
+        (N,), ascending, ms.
+    regions
+        Polygons in px of the crop, with the names of ``landmarks/regions.json``.
+    smooth_ms
+        Width at half height of the Gaussian that smooths the differences, ms.
+    onset, apex, offset
+        Annotated positions, 0-based, or None.
+
+    Raises
+    ------
+    ValueError
+        If marks do not fit, or a region's name is wanting.
+    """
+    count = len(crops)
+    check_marks(count, onset, apex, offset)
+    first = 0 if onset is None else onset
+    last = count - 1 if offset is None else offset
+    boxes = _boxes(regions, crops.shape[1])
+    features = np.stack([lbp_features(crop, boxes) for crop in crops])
+    raw = differences(features, first)
+    curve = gaussian_mean(raw[:, None], times_ms, smooth_ms / FWHM)[:, 0]
+    if last - first < 2:
+        peak = middle(count, onset=onset, apex=apex, offset=offset).apex
+    else:
+        peak = divide(curve, first, last)
+    peak = peak if apex is None else apex
+    inside = curve[first : last + 1]
+    floor = float(inside.min())
+    level = floor + EDGE * (float(curve[peak]) - floor)
+    begin = end = peak
+    while begin > first and curve[begin - 1] >= level:
+        begin -= 1
+    while end < last and curve[end + 1] >= level:
+        end += 1
+    typical = float(np.median(inside))
+    spread = 1.4826 * float(np.median(np.abs(inside - typical)))
+    strength = (float(curve[peak]) - typical) / max(spread, 1e-9)
+    sure = strength**2 / (strength**2 + MOVEMENT**2) / 2 if strength > 0 else 0.0
+    return Spotted(
+        onset=begin if onset is None else onset,
+        apex=peak,
+        offset=end if offset is None else offset,
+        onset_confidence=sure if onset is None else 1.0,
+        apex_confidence=sure if apex is None else 1.0,
+        offset_confidence=sure if offset is None else 1.0,
+        movement=strength >= MOVEMENT,
+        curve=curve.astype(np.float32),
+        noise=spread,
+        strength=strength,
+    )
+
+
+def lbp_features(
+    crop: NDArray[np.uint8], boxes: Sequence[tuple[int, int, int, int]]
+) -> NDArray[np.float64]:
+    """Return the histograms of uniform patterns over all blocks of all boxes, one vector."""
+    grey = crop.astype(np.int16)
+    height, width = grey.shape
+    inner = grey[1:-1, 1:-1]
+    code = np.zeros(inner.shape, np.uint8)
+    for bit, (dy, dx) in enumerate(_ROUND):
+        around = grey[1 + dy : height - 1 + dy, 1 + dx : width - 1 + dx]
+        code |= (around >= inner).astype(np.uint8) << bit
+    labels = _UNIFORM[code]
+    parts = []
+    for x0, y0, x1, y1 in boxes:
+        part = labels[y0:y1, x0:x1]
+        rows = np.arange(part.shape[0]) * BLOCKS // part.shape[0]
+        columns = np.arange(part.shape[1]) * BLOCKS // part.shape[1]
+        block = rows[:, None] * BLOCKS + columns
+        parts.append(np.bincount((block * 59 + part).ravel(), minlength=BLOCKS**2 * 59))
+    return np.concatenate(parts).astype(np.float64)
+
+
+def differences(features: Float, first: int) -> Float:
+    """Return 1 less the correlation of each frame's features (N, F) with the frame ``first``'s."""
+    centred = features - features.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1)
+    product = centred @ centred[first] / np.maximum(length * length[first], 1e-12)
+    return np.asarray(1 - product, np.float64)
+
+
+def divide(curve: Float, first: int, last: int) -> int:
+    """Return the peak of a stretch that divide and conquer ends at (the maximum if none is)."""
+    inner = curve[first + 1 : last]
+    rises = (inner > curve[first : last - 1]) & (inner >= curve[first + 2 : last + 1])
+    peaks = first + 1 + np.flatnonzero(rises)
+    if not len(peaks):
+        return first + int(np.argmax(curve[first : last + 1]))
+    low, high = first, last
+    while len(peaks) > 1:
+        middle_ = (low + high) / 2
+        left, right = peaks[peaks <= middle_], peaks[peaks > middle_]
+        if curve[left].sum() >= curve[right].sum():
+            peaks, high = left, int(middle_)
+        else:
+            peaks, low = right, int(middle_)
+    return int(peaks[0])
+
+
+def _boxes(regions: Sequence[RegionPolygon], size: int) -> list[tuple[int, int, int, int]]:
+    by_name = {region.name: region.vertices for region in regions}
+    missing = [name for names in _PARTS for name in names if name not in by_name]
+    if missing:
+        raise ValueError(f"the regions {', '.join(missing)} are wanting")
+    boxes = []
+    for names in _PARTS:
+        points = np.concatenate([by_name[name] for name in names])
+        x0, y0 = np.clip(np.floor(points.min(axis=0)).astype(int), 0, size - 3 * BLOCKS)
+        x1, y1 = np.clip(np.ceil(points.max(axis=0)).astype(int), 0, size - 2)
+        boxes.append((int(x0), int(y0), int(x1), int(y1)))
+    return boxes
+
+
+def _uniform() -> NDArray[np.int64]:
+    """Return the label of each of the 256 patterns: 58 with at most two changes, and the rest."""
+    labels = np.full(256, 58)
+    found = 0
+    for code in range(256):
+        bits = [(code >> bit) & 1 for bit in range(8)]
+        if sum(bits[i] != bits[i - 1] for i in range(8)) <= 2:
+            labels[code] = found
+            found += 1
+    return labels
+
+
+_UNIFORM = _uniform()
