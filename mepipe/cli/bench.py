@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from mepipe.cli.errors import exit_codes
+from mepipe.cli.progress import make_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mepipe.bench.flow import Row
+    from mepipe.bench.spot import Row as SpotRow
 
 
 @click.group()
@@ -70,6 +74,81 @@ def flow_table(rows: list[Row]) -> str:
             f"{row.forward_backward:.4f}",
         )  # fmt: skip
         lines.append(f"| {row.size} | {row.engine} | {' | '.join(numbers)} |")
+    return "\n".join(lines)
+
+
+@command.command()
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Clips with a truth.csv, instead of clips made for this.",
+)
+@click.option("--hard", is_flag=True, help="Made clips blink, turn and flicker.")
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Photographs of faces, instead of scikit-image's astronaut.",
+)
+@click.option("--subjects", type=click.IntRange(1, 999), default=20, show_default=True)
+@click.option("--clips", type=click.IntRange(1, 99), default=3, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def spot(
+    dataset: Path | None,
+    hard: bool,
+    photos: Path | None,
+    subjects: int,
+    clips: int,
+    seed: int,
+) -> None:
+    """Measure how well each method finds onset and apex, against the exact truth.
+
+    Half of the clips that are made for it show a movement, half do not.
+
+    \b
+    Example:
+      mepipe bench spot --hard --photos faces/
+    """
+    with exit_codes():
+        from mepipe.bench.spot import measure
+
+        progress = make_progress(quiet=False)
+        progress.begin("clips", 2 * subjects * clips)
+        try:
+            rows = measure(
+                dataset,
+                hard=hard,
+                photos=photos,
+                subjects=subjects,
+                clips=clips,
+                seed=seed,
+                progress=lambda done, total: progress.advance(),
+            )
+        finally:
+            progress.end()
+        click.echo(spot_table(rows))
+
+
+def spot_table(rows: list[SpotRow]) -> str:
+    """Return the measurements as Markdown."""
+    import numpy as np
+
+    def mean(values: Sequence[float], form: str) -> str:
+        return format(np.mean(values), form) if len(values) else ""
+
+    lines = [
+        "| method | moving | still | refused | recovered | >= .9 in | within 15 ms | onset, ms "
+        "| apex, ms | AUC | missed | imagined | CPU ms a frame |",
+        "|" + "---|" * 13,
+    ]
+    for row in rows:
+        cells = (
+            row.method, str(len(row.moving)), str(len(row.still)), str(row.refused),
+            mean(row.recovered, ".3f"), mean([r >= 0.9 for r in row.recovered], ".1%"),
+            mean(row.within, ".1%"), mean(row.onset_ms, ".1f"), mean(row.apex_ms, ".1f"),
+            f"{row.auc:.3f}", mean(row.missed, ".1%"), mean(row.imagined, ".1%"),
+            f"{row.ms_a_frame:.2f}",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ Float = NDArray[np.float64]
 BLOCKS = 5  # each region is so many blocks wide and high
 FWHM = 2.3548
 EDGE = 0.1
-MOVEMENT = 3.0  # a peak so many deviations above the median difference
+MOVEMENT = 3.0  # a peak so many times the noise above the median difference
 _ROUND = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 # By the names in landmarks/regions.json: the parts of each of the paper's regions.
 _PARTS = (
@@ -90,7 +90,9 @@ def lbp_divide(
     while end < last and curve[end + 1] >= level:
         end += 1
     typical = float(np.median(inside))
-    spread = 1.4826 * float(np.median(np.abs(inside - typical)))
+    # Noise is what differs from one frame to the next.
+    steps = np.abs(np.diff(raw[first : last + 1]))
+    spread = 1.4826 / np.sqrt(2) * float(np.median(steps)) if len(steps) else 0.0
     strength = (float(curve[peak]) - typical) / max(spread, 1e-9)
     sure = strength**2 / (strength**2 + MOVEMENT**2) / 2 if strength > 0 else 0.0
     return Spotted(
