@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.config.settings import Config, SpotSettings
+from mepipe.config.settings import Config
 from mepipe.datasets.model import Images
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import BadDataError, UsageError
@@ -66,7 +67,6 @@ class Row:
     """
 
     method: str
-    clips: int = 0
     refused: int = 0
     recovered: list[float] = field(default_factory=list)
     within: list[bool] = field(default_factory=list)
@@ -233,29 +233,29 @@ def _measure(truths: Sequence[Truth], progress: Callable[[int, int], None] | Non
 
 def _one(truth: Truth, rows: Sequence[Row]) -> None:
     """Add a clip to each method's row; the face is found once."""
-    face, spot = STAGES[0], STAGES[1]
     try:
-        found, face_s = _timed(truth, lambda: face.compute(truth.clip, Config(), _upstream({})))
+        found, face_s = _timed(truth, partial(_face, truth))
     except BadDataError:
         found, face_s = None, 0.0
     for row in rows:
-        row.clips += 1
-        row.frames += truth.clip.frames.count
         result = None
         if found is not None:
-            config = Config(spot=SpotSettings(method=row.method))  # type: ignore[arg-type]
-            values = {"face": found.values}
+            config = Config.model_validate({"spot": {"method": row.method}})
             try:
-                result, spot_s = _timed(
-                    truth,
-                    lambda config=config, values=values: spot.compute(
-                        truth.clip, config, _upstream(values)
-                    ),
-                )
+                result, spot_s = _timed(truth, partial(_spot, truth, config, found))
                 row.seconds += face_s + spot_s
+                row.frames += truth.clip.frames.count
             except BadDataError:
                 result = None
         _count(row, truth, result)
+
+
+def _face(truth: Truth) -> Result:
+    return STAGES[0].compute(truth.clip, Config(), _upstream({}))
+
+
+def _spot(truth: Truth, config: Config, face: Result) -> Result:
+    return STAGES[1].compute(truth.clip, config, _upstream({"face": face.values}))
 
 
 def _count(row: Row, truth: Truth, result: Result | None) -> None:
@@ -293,5 +293,5 @@ def _timed(truth: Truth, compute: Callable[[], Result]) -> tuple[Result, float]:
     return result, time.process_time() - begun - (reader.seconds - before)
 
 
-def _upstream(values: dict[str, dict[str, object]]) -> Upstream:
+def _upstream(values: dict[str, Mapping[str, Any]]) -> Upstream:
     return Upstream(values, lambda _: {})

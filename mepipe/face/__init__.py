@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from mepipe.face.align import fit_similarity, steady, warp_face
-from mepipe.face.detect import Face, choose_face, detect, landmarks
+from mepipe.face.detect import (
+    Face,
+    choose_face,
+    detect,
+    detect_anyhow,
+    detect_quickly,
+    landmarks,
+)
 
-__all__ = ["Face", "choose_face", "detect", "fit_similarity", "landmarks", "steady", "warp_face"]
+__all__ = [
+    "Face",
+    "choose_face",
+    "detect",
+    "detect_anyhow",
+    "detect_quickly",
+    "fit_similarity",
+    "landmarks",
+    "steady",
+    "warp_face",
+]

@@ -19,6 +19,9 @@ Image = NDArray[np.uint8]
 
 # dlib's detector scans a pyramid down to faces of 80 px.
 SMALLEST_FACE = 80
+ANYHOW_SIZE = 800  # px: long side of an image that the slower detectors look at
+BORDER = 0.25  # of the long side, around a crop that is tight
+SURE = 0.6  # the convolutional detector's confidence; below, it takes drawings for faces
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,15 @@ def _detector() -> Any:
 
 
 @cache
+def _convolutional_detector() -> Any:
+    import dlib
+
+    from mepipe.assets import verified_model_path
+
+    return dlib.cnn_face_detection_model_v1(str(verified_model_path("mmod_human_face_detector")))
+
+
+@cache
 def _predictor() -> Any:
     import dlib
 
@@ -58,38 +70,105 @@ def _predictor() -> Any:
     return dlib.shape_predictor(str(verified_model_path("shape_predictor_68")))
 
 
-def detect(image: Image, search_size: int = 480) -> list[Face]:
-    """Find the faces in an image.
-
-    A reduced image, ``search_size`` on its long side, is searched first: that
-    is several times quicker, and a face that fills a clip is still far above
-    the detector's smallest. The full size is searched only if nothing was found.
+def detect(image: Image, min_face: float = SMALLEST_FACE) -> list[Face]:
+    """Find every face of at least ``min_face`` px in an image.
 
     Parameters
     ----------
     image
-        (H, W, 3) or (H, W) uint8.
-    search_size
-        Long side of the reduced image, px.
+        (H, W, 3) BGR or (H, W) uint8.
+    min_face
+        Side of the smallest face, px. The detector's own is 80 px: below it the
+        image is enlarged first, which takes time in proportion to its area.
 
     Returns
     -------
     The faces, highest score first; none is an empty list.
     """
+    return _scaled(_grey(image), SMALLEST_FACE / min_face)
+
+
+def detect_quickly(image: Image, search_size: int = 480) -> list[Face]:
+    """Find the faces in an image in which one is likely to be large.
+
+    A reduced image, ``search_size`` on its long side, is searched first: that
+    is several times quicker, and a face that fills a clip is still far above
+    the detector's smallest. The full size is searched only if nothing was found.
+    Parameters and result as those of `detect`.
+    """
+    grey = _grey(image)
+    scale = search_size / max(grey.shape)
+    return (_scaled(grey, scale) if scale < 1 else []) or _search(grey, 1.0)
+
+
+def detect_anyhow(image: Image) -> list[Face]:
+    """Find a face in an image in which `detect` sees none, by slower means in turn.
+
+    With a border, for a crop that is tight around the face; enlarged, for small
+    faces; and by dlib's convolutional detector (King, "Max-margin object
+    detection", 2015), for faces that are turned or partly covered. Large images
+    are reduced first. Result as that of `detect`.
+    """
+    grey = _grey(image)
+    scale = min(1.0, ANYHOW_SIZE / max(grey.shape))
+    return (
+        _padded(grey, scale)
+        or _scaled(grey, min(2.0, 2 * ANYHOW_SIZE / max(grey.shape)))
+        or _convolutional(image, scale)
+    )
+
+
+def _grey(image: Image) -> Image:
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
-    scale = search_size / max(grey.shape)
-    if scale < 1:
-        reduced = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        faces = _search(np.asarray(reduced, np.uint8), scale)
-        if faces:
-            return faces
-    return _search(np.asarray(grey, np.uint8), 1.0)
+    return np.asarray(grey, np.uint8)
+
+
+def _resized(image: Image, scale: float) -> Image:
+    import cv2
+
+    if scale == 1:
+        return image
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how), np.uint8)
+
+
+def _scaled(grey: Image, scale: float) -> list[Face]:
+    return _search(_resized(grey, scale), scale)
+
+
+def _padded(grey: Image, scale: float) -> list[Face]:
+    import cv2
+
+    reduced = _resized(grey, scale)
+    border = round(max(reduced.shape) * BORDER)
+    edges = (border, border, border, border)
+    wide = cv2.copyMakeBorder(reduced, *edges, cv2.BORDER_REPLICATE)
+    return [_moved(face, -border / scale) for face in _search(np.asarray(wide, np.uint8), scale)]
+
+
+def _convolutional(image: Image, scale: float) -> list[Face]:
+    import cv2
+
+    colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    rgb = np.ascontiguousarray(_resized(np.asarray(colour, np.uint8), scale)[..., ::-1])
+    found = [(one.rect, float(one.confidence)) for one in _convolutional_detector()(rgb)]
+    return _faces([(box, score) for box, score in found if score >= SURE], scale)
+
+
+def _moved(face: Face, by: float) -> Face:
+    x0, y0, x1, y1 = (value + by for value in face.box)
+    return Face((x0, y0, x1, y1), face.score)
 
 
 def _search(grey: Image, scale: float) -> list[Face]:
     boxes, scores, _ = _detector().run(grey, 0, 0.0)
+    return _faces(list(zip(boxes, scores, strict=True)), scale)
+
+
+def _faces(found: Sequence[tuple[Any, float]], scale: float) -> list[Face]:
+    """Return dlib's boxes in an image enlarged by ``scale`` as faces of the image itself."""
     faces = [
         Face(
             (
@@ -100,7 +179,7 @@ def _search(grey: Image, scale: float) -> list[Face]:
             ),
             float(score),
         )
-        for box, score in zip(boxes, scores, strict=True)
+        for box, score in found
     ]
     return sorted(faces, key=lambda face: (-face.score, face.box))
 

@@ -12,11 +12,25 @@ from mepipe.assets import asset_digest, model_files, template
 from mepipe.cache.keys import Json
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
-from mepipe.face import Face, choose_face, detect, fit_similarity, landmarks, steady
+from mepipe.face import (
+    Face,
+    choose_face,
+    detect_anyhow,
+    detect_quickly,
+    fit_similarity,
+    landmarks,
+    steady,
+)
 from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, timing_json
 
 _NEIGHBOURS = (1, -1, 2, -2)
+_SAME_FACE = 0.1  # inter-ocular distances that a face's landmarks may move between neighbours
+# A profile: one half of the face is so much narrower than the other, seen from the nose.
+_PROFILE = 0.15
 _GIVEN = 1.0  # the score of a box that the user gives: a clear face
+
+
+Points = NDArray[np.float64]
 
 
 def candidates(count: int, reference: int, spread: int) -> list[int]:
@@ -80,28 +94,60 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
         return _per_frame(clip, config)
     wanted = _frames(clip, config, upstream.values)
     # The reference nearly always has a face; only without one are the others
-    # read, in one pass because a video can only be decoded in order.
-    for positions in (wanted[:1], wanted[1:]):
-        found = {}
-        for position, image in clip.frames.images(positions) if positions else ():
-            faces = _faces(clip, config, image, position)
+    # read, in one pass because a video can only be decoded in order. What finds
+    # faces that are hard to see is slow: it looks at a few frames, and last.
+    few = [wanted[0], *wanted[len(_NEIGHBOURS) + 1 :][1::3]]
+    for positions, anyhow in ((wanted[:1], False), (wanted[1:], False), (few, True)):
+        found: dict[int, tuple[Face, Points, int]] = {}
+        for position, image in clip.frames.images(sorted(set(positions))) if positions else ():
+            faces = _faces(clip, config, image, position, anyhow=anyhow)
             if faces:
                 face = choose_face(faces, *image.shape[:2])
                 found[position] = (face, landmarks(image, face), len(faces))
         if found:
             position = min(found, key=wanted.index)
             face, points, count = found[position]
+            points = _among_neighbours(clip, face, points, position, wanted)
             return _result(face, points, count, [_transform(points)], wanted.index(position))
+        if clip.face_box:
+            break
     raise BadDataError(
         f"no face was found in any of the {len(wanted)} frames that were searched",
         "Check that the clip shows a face from the front, at least 80 px wide.",
     )
 
 
-def _faces(clip: ClipInput, config: Config, image: NDArray[np.uint8], position: int) -> list[Face]:
+def _among_neighbours(
+    clip: ClipInput, face: Face, points: Points, position: int, wanted: list[int]
+) -> Points:
+    """Return the mean of a frame's landmarks and those of its neighbours, which steadies them.
+
+    The landmarks are whole px, and follow the noise. A neighbour in which they
+    lie elsewhere shows another face, or none.
+    """
+    near = [position + step for step in _NEIGHBOURS if position + step in wanted]
+    eyes = float(np.hypot(*(points[42:48].mean(axis=0) - points[36:42].mean(axis=0))))
+    all_ = [points]
+    for _, image in clip.frames.images(sorted(near)) if near else ():
+        others = landmarks(image, face)
+        if np.median(np.hypot(*(others - points).T)) <= _SAME_FACE * eyes:
+            all_.append(others)
+    return np.asarray(np.mean(all_, axis=0), np.float64)
+
+
+def _faces(
+    clip: ClipInput,
+    config: Config,
+    image: NDArray[np.uint8],
+    position: int,
+    *,
+    anyhow: bool = False,
+) -> list[Face]:
     """Return the faces in a frame: the one that the user points at, or those that are found."""
     if clip.face_box is None:
-        return detect(image, config.face.search_size)
+        if anyhow:
+            return detect_anyhow(image)
+        return detect_quickly(image, config.face.search_size)
     x0, y0, x1, y1 = clip.face_box
     height, width = image.shape[:2]
     if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
@@ -143,6 +189,18 @@ def _per_frame(clip: ClipInput, config: Config) -> Result:
     return _result(face, points, count, list(steadied), chosen)
 
 
+def frontality(points: Points) -> float:
+    """Return how much a face looks at the camera: 1 from the front, 0 in profile.
+
+    The ratio of the two distances from the tip of the nose to the cheeks, the
+    smaller to the larger, along the line of the eyes.
+    """
+    line = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
+    line = line / max(float(np.hypot(*line)), 1e-9)
+    right, left = (points[30] - points[2]) @ line, (points[14] - points[30]) @ line
+    return float(max(0.0, min(right, left)) / max(right, left, 1e-9))
+
+
 def _transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
     rigid = list(template().rigid)
     return fit_similarity(points[rigid], template().points[rigid])
@@ -156,12 +214,19 @@ def _result(
     searched: int,
 ) -> Result:
     eyes = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
+    frontal = frontality(points)
+    if frontal < _PROFILE:
+        raise BadDataError(
+            f"the face is turned away too far (one half has {frontal:.0%} of the other's width)",
+            "Use a clip in which the face is seen from the front.",
+        )
     return Result(
         values={
             "transforms": [transform.tolist() for transform in transforms],
             "faces": count,
             "searched": searched,
             "quality": face.score,
+            "frontal": frontal,
             "inter_ocular_px": float(np.hypot(*eyes)),
         },
         arrays={"box": np.array(face.box), "landmarks": points},
@@ -170,7 +235,7 @@ def _result(
 
 STAGE = Stage(
     name="face",
-    version=1,
+    version=2,
     libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,
