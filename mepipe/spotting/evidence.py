@@ -27,14 +27,14 @@ PLATEAUS = (0.0, 60.0, 150.0)
 LEFT_OVER = (0.0, 0.25)
 # Where the clip is long, what lasts longer than a micro-expression is looked for too.
 LONG_MS = 1500.0
-LONG_RISE, LONG_FALL, LONG_PLATEAUS = 600.0, 700.0, (400.0, 1000.0)
+LONG_RISE, LONG_FALL, LONG_PLATEAUS = 600.0, 700.0, (400.0, 900.0, 1700.0)
 AT_START = 0.2  # a clip begins with at most this share of its movement
 CENTRES_MS = 10.0
 
 # Standard deviations, in inter-ocular distances unless it is said.
 NOISE = 5e-4
 SHORT_NOISE, SHORT_MS = 3e-4, 12.0
-CONSTANT = 8e-3
+CONSTANT = 2e-3  # the reference frames show next to nothing of a movement
 SLOPE = 3e-3  # over a second
 WANDER, WANDER_MS = 6e-4, 250.0
 PATTERN = 5e-3
