@@ -26,6 +26,7 @@ _COMMANDS = {
     "config": ("mepipe.cli.config", "Print every setting, resolved and commented, as TOML."),
     "doctor": ("mepipe.cli.doctor", "Print versions, conflicts, model files, device and disk."),
     "bench": ("mepipe.cli.bench", "Measure speed and exactness on this machine."),
+    "show": ("mepipe.cli.show", "Draw what is found in one clip, and why."),
     "sample": ("mepipe.cli.sample", "Write a synthetic dataset with known truth."),
 }
 

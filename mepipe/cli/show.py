@@ -1,0 +1,48 @@
+"""``mepipe show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mepipe.cli.errors import exit_codes
+from mepipe.errors import UsageError
+
+
+@click.command()
+@click.argument("clip", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The picture; CLIP.png here unless given."
+)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="STAGE.KEY=VALUE",
+    help="Change a setting; may be repeated. A folder of images needs data.fps.",
+)
+def command(
+    clip: Path, out: Path | None, config_file: Path | None, assignments: tuple[str, ...]
+) -> None:
+    """Draw what is found in one clip: a video, or a folder of images.
+
+    The picture holds the face with box and landmarks, the aligned onset and
+    apex, flow as colour, strain, and the motion curve with the key frames.
+    It shows a face: treat it as such.
+
+    \b
+    Example:
+      mepipe show videos/s01/smile.mp4
+      mepipe show CASME2/sub01/EP02_01f --set data.fps=200
+    """
+    with exit_codes():
+        from mepipe.cli.choices import resolved_config
+        from mepipe.pipeline.show import show
+
+        target = out or Path(f"{clip.resolve().name}.png")
+        if not target.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {target.parent}", "Make it, or name another.")
+        target.write_bytes(show(clip, resolved_config(config_file, assignments, None, None)))
+        click.echo(f"picture {target}")
