@@ -1,14 +1,16 @@
 """The benchmarks measure what they say; how fast anything is, no test asks."""
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("skimage", reason="the faces are of a photograph of scikit-image")
 
-from mepipe.bench import flow, peer
+from mepipe.bench import flow, peer, spot
 from mepipe.bench.faces import aligned_faces, pairs, still_pairs
 from mepipe.cli import main
+from mepipe.errors import UsageError
 from mepipe.report.trade_off import trade_off_png
 from mepipe.sample import write
 
@@ -68,3 +70,35 @@ def test_bench_has_examples():
         answer = CliRunner().invoke(main, [*arguments, "--help"])
         assert answer.exit_code == 0
         assert "Example" in answer.output
+
+
+def test_key_frames_against_the_truth(tmp_path):
+    write(tmp_path / "made", subjects=1, clips=1)
+    rows = {row.method: row for row in spot.measure(tmp_path / "made")}
+    assert set(rows) == set(spot.METHODS)
+    found = rows["flow-peak"]
+    assert found.refused == 0
+    assert found.recovered[0] > 0.9
+    assert found.within == [True]
+    assert found.ms_a_frame > 0
+    assert np.isnan(found.auc)  # there is no still clip
+    assert rows["middle"].recovered[0] < 1
+
+
+def test_a_refused_clip_is_a_miss(tmp_path):
+    folder = tmp_path / "made"
+    write(folder, subjects=1, clips=1)
+    for path in (folder / "s01" / "c01").iterdir():
+        path.write_bytes(cv2.imencode(".jpg", np.full((480, 640), 90, np.uint8))[1].tobytes())
+    for row in spot.measure(folder):
+        assert (row.refused, row.recovered, row.within, row.missed) == (1, [0.0], [False], [True])
+
+
+def test_strength_orders_moving_and_still_clips():
+    row = spot.Row("x", moving=[3.0, 2.0, 1.0], still=[0.5, 1.0])
+    assert row.auc == pytest.approx((2 + 2 + 1.5) / 6)
+
+
+def test_a_folder_without_truth_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"truth\.csv"):
+        spot.measure(tmp_path)

@@ -1,0 +1,49 @@
+"""``mepipe show`` draws a clip."""
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
+
+from mepipe.cli import main
+from mepipe.report.show import flow_colours
+from mepipe.sample import write
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    out = tmp_path_factory.mktemp("show") / "made"
+    write(out, subjects=1, clips=1)
+    return out / "s01" / "c01"
+
+
+def test_a_clip_becomes_a_picture(clip, tmp_path):
+    target = tmp_path / "clip.png"
+    arguments = ["show", str(clip), "--out", str(target), "--set", "data.fps=200"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    picture = cv2.imread(str(target))
+    assert picture.shape[1] > 1000
+    assert picture.std() > 20
+
+
+def test_a_rate_that_is_unknown_is_asked_for(clip, tmp_path):
+    result = CliRunner().invoke(main, ["show", str(clip), "--out", str(tmp_path / "x.png")])
+    assert result.exit_code != 0
+    assert "data.fps" in result.output
+
+
+def test_what_is_no_clip_is_refused(tmp_path):
+    result = CliRunner().invoke(main, ["show", str(tmp_path / "nothing")])
+    assert result.exit_code == 2
+
+
+def test_still_skin_is_white_and_directions_have_colours():
+    flow = np.zeros((2, 1, 3), np.float32)
+    flow[:, 0, 1], flow[:, 0, 2] = (1, 0), (-1, 0)
+    still, right, left = flow_colours(flow, 1.0)[0]
+    assert still.tolist() == [255, 255, 255]
+    assert right.tolist() == [255, 0, 0]
+    assert left.tolist() == [0, 255, 255]
