@@ -90,6 +90,11 @@ def _parallel(
 
 
 def _numbered(function: Callable[[Task], Answer], number: int, task: Task) -> tuple[int, Answer]:
+    from joblib.externals.loky import process_executor
+
+    # Where psutil is there, loky ends a worker that has grown by 300 MB since its first task and
+    # takes it for a leak. A worker that read frames and then imports torch grows so by right.
+    process_executor._USE_PSUTIL = False
     return number, function(task)
 
 
