@@ -8,7 +8,7 @@ from mepipe.cache import disk
 from mepipe.cache.store import open_store
 from mepipe.cli.progress import NoProgress
 from mepipe.config.settings import ModelSettings, TrainSettings
-from mepipe.errors import BadDataError, SystemProblemError, UsageError
+from mepipe.errors import BadDataError, MepipeError, SystemProblemError, UsageError
 from mepipe.features import Features
 from mepipe.pipeline.ablate import ablate, write_ablation
 from mepipe.pipeline.evaluate import (
@@ -167,13 +167,13 @@ def twins(x, rows):
     [
         (one_class, "at least two classes"),
         (one_person, "two subjects"),
-        (out_of_range, "has y = 7"),
+        (out_of_range, "a class that is none of its classes"),
         (twins, "one recording under two persons"),
     ],
 )
 def test_features_that_cannot_be_evaluated_say_why(change, words, write_features, run, tmp_path):
     path = write_features(tmp_path / "bad.h5", change=change)
-    with pytest.raises(UsageError, match=words) as error:
+    with pytest.raises(MepipeError, match=words) as error:
         run(path)
     assert error.value.remedy
 
@@ -270,12 +270,12 @@ def test_a_full_disk_between_folds_keeps_what_is_finished(features, run, monkeyp
     written = []
     write = disk.write_atomic
 
-    def full(path, data, *where):
+    def full(path, data, *where, **how):
         if "classify" in str(path):
             written.append(path)
             if len(written) > 2:
                 raise SystemProblemError("no space left", "Make some.")
-        return write(path, data, *where)
+        return write(path, data, *where, **how)
 
     monkeypatch.setattr(disk, "write_atomic", full)
     with pytest.raises(SystemProblemError, match="no space left"):
