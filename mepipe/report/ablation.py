@@ -110,7 +110,7 @@ def ablation_png(rows: Sequence[AblationRow], protocol: str) -> bytes:
             axes.plot(row.uf1, place, "*", color="#08519c", markersize=12)
     axes.set_yticks(range(len(rows)), [f"{row.study}: {row.name}" for row in rows], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("UF1; bars: 95 % of the paired difference to the settings as they are (star)")
+    axes.set_xlabel("UF1; bars: 95 % of the paired difference to the star", fontsize=9)
     axes.set_title(f"The pyramid varied, {protocol}", fontsize=11)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
