@@ -10,7 +10,7 @@ import os
 import platform
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -154,6 +154,9 @@ def _with_probe(function: Callable[[Task], Answer], task: Task, probe: Path) -> 
 
 
 def _check(client: Client, probe: Path, roots: Sequence[Path]) -> None:
+    # Workers that were just started, or killed and are started again, are on their way.
+    with suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=_TIMEOUT_S)
     threads = client.nthreads()
     if not threads:
         raise UsageError(

@@ -68,7 +68,8 @@ def test_dask_gives_the_same_bytes_even_if_a_worker_is_killed_half_way(
     assert sorted(path.name for path in (cache / "objects").rglob("*.h5")) == sorted(
         path.name for path in (tmp_path / "cache" / "objects").rglob("*.h5")
     )
-    assert not list((cache / "tmp").iterdir())
+    # The killed worker may leave a partial file, never under a final name; no probe stays.
+    assert all(path.suffix == ".part" for path in (cache / "tmp").iterdir())
 
 
 def square_or_die(number):
