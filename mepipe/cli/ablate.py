@@ -63,7 +63,7 @@ def command(
         from mepipe.features import Features
         from mepipe.pipeline.ablate import FILES, ablate, write_ablation
         from mepipe.pipeline.evaluate import Evaluation
-        from mepipe.pipeline.folds import file_digest
+        from mepipe.pipeline.folds import Source
         from mepipe.pipeline.outputs import Manifest
 
         if model not in {None, "spp"}:
@@ -71,7 +71,7 @@ def command(
                 f"--model {model}: the study varies the SPP network", "Leave --model out."
             )
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
-        digest, told = file_digest(features), Features(features)
+        source, told = Source.of(features), Features(features)
         people = len(set(told.group.tolist()) - {""})
         k = max(2, min(10, people))
         evaluation = Evaluation(
@@ -87,14 +87,14 @@ def command(
         make_folder(out)
         done = ablate(
             told,
-            digest,
+            source,
             evaluation,
             store=open_store(cache_root(cache)),
             workers=jobs or os.cpu_count() or 1,
             progress=make_progress(quiet=as_json),
             say=(lambda row: None) if as_json else _say,
         )
-        write_ablation(Manifest(out), done, evaluation, digest, protocol)
+        write_ablation(Manifest(out), done, evaluation, source.digest, protocol)
         if as_json:
             rows = [row.as_json() for row in done.rows]
             print_json({"protocol": protocol, "rows": rows, "out": str(out)})

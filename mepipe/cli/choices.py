@@ -82,7 +82,7 @@ def classifier_settings(
 
 
 def _finding_models(config: Config) -> Config:
-    if ":" in config.model.name:
+    if ":" in config.model.name:  # package.module:factory
         sys.path.insert(0, str(Path.cwd()))
     return config
 

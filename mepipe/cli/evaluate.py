@@ -78,11 +78,12 @@ def command(
         from mepipe.features import Features
         from mepipe.pipeline.evaluate import (
             Evaluation,
-            describe_model,
             evaluate,
+            jobs_of,
             write_results,
         )
-        from mepipe.pipeline.folds import file_digest
+        from mepipe.pipeline.folds import Source
+        from mepipe.pipeline.models import describe_model
         from mepipe.pipeline.outputs import Manifest
 
         config = classifier_settings(config_file, assignments, model, seeds)
@@ -96,24 +97,26 @@ def command(
             device=device,
         )
         # Hashed before it is read: what is read later must be this.
-        digest = file_digest(features)
+        source = Source.of(features)
         told = Features(features)
         about = describe_model(config.model, told.shape[2])
+        work = jobs_of(told, evaluation)
         out = out or FOLDER / f"{_plain(config.model.name)}-{protocol}{'-tuned' if tune else ''}"
         # An output folder that cannot be is better known before the work.
         make_folder(out)
         ended_early["out"] = str(out)
         done = evaluate(
             told,
-            digest,
+            source,
             evaluation,
+            work,
             store=open_store(cache_root(cache)),
             workers=jobs or os.cpu_count() or 1,
             progress=make_progress(quiet=as_json),
             strict_versions=strict_versions,
             again=again,
         )
-        write_results(Manifest(out), evaluation.key(digest), done)
+        write_results(Manifest(out), evaluation.key(source.digest), done)
         if as_json:
             extra = {"out": str(out), "computed": done.computed, "reused": done.reused}
             print_json({**done.content, **extra})
@@ -139,8 +142,8 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from mepipe.evaluation.protocols import NAMES
     from mepipe.evaluation.results import screen_table
-    from mepipe.pipeline.evaluate import PROTOCOL_NAMES
 
     shown = screen_table(content)
     table = Table(*shown.header)
@@ -157,7 +160,7 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
         values = [one["uf1"] for one in seeds]
         spread = f" (UF1 {min(values):.3f} to {max(values):.3f})"
     console.print(
-        f"{content['model']}, {PROTOCOL_NAMES[content['protocol']]} "
+        f"{content['model']}, {NAMES[content['protocol']]} "
         f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, figures from "
         "counts pooled over folds; (largest class): always answering it; [95 %]: over resampled "
         "subjects.",

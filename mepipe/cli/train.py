@@ -53,7 +53,7 @@ def command(
     with exit_codes(as_json=as_json, resume="Nothing was written."):
         from mepipe.errors import UsageError
         from mepipe.features import Features
-        from mepipe.pipeline.folds import file_digest
+        from mepipe.pipeline.folds import Source
         from mepipe.pipeline.train import train_model
 
         config = classifier_settings(config_file, assignments, model, None)
@@ -68,10 +68,10 @@ def command(
                 ) from error
             if not isinstance(figures, dict):
                 raise UsageError(f"{path} holds no results", "Give a folder of `mepipe evaluate`.")
-        digest = file_digest(features)
+        source = Source.of(features)
         card = train_model(
             Features(features),
-            digest,
+            source,
             out,
             model=config.model,
             train=config.train,

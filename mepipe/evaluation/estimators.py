@@ -62,7 +62,7 @@ class TrainedEstimator:
         if callable(getattr(self.estimator, "predict_proba", None)):
             given = np.asarray(self.estimator.predict_proba(flat))
             known = np.asarray(getattr(self.estimator, "classes_", range(self.classes)))
-            self._check(given.shape == (len(x), len(known)), given, (len(x), len(known)))
+            self._check(given, (len(x), len(known)))
             if not (given >= 0).all() or not np.allclose(given.sum(axis=1), 1, atol=1e-4):
                 raise UsageError(
                     f"the model {self.name} returned probabilities that are below 0, no numbers, "
@@ -72,7 +72,7 @@ class TrainedEstimator:
             out[:, known] = given
             return out
         given = np.asarray(self.estimator.predict(flat))
-        self._check(given.shape == (len(x),), given, (len(x),))
+        self._check(given, (len(x),))
         if not np.isin(given, range(self.classes)).all():
             raise UsageError(
                 f"the model {self.name} predicted {given[0]!r}, which is no class number",
@@ -81,8 +81,8 @@ class TrainedEstimator:
         out[np.arange(len(x)), given.astype(np.int64)] = 1
         return out
 
-    def _check(self, right: bool, given: NDArray[Any], expected: tuple[int, ...]) -> None:
-        if not right:
+    def _check(self, given: NDArray[Any], expected: tuple[int, ...]) -> None:
+        if given.shape != expected:
             raise UsageError(
                 f"the model {self.name} returned {given.shape} for {expected[0]} clips",
                 f"It must return {expected}.",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
-from mepipe.networks.registry import MODELS, build, is_network
+from mepipe.networks.registry import MODELS, build, is_network, is_own
 
 Floats = NDArray[np.float32]
 
@@ -66,14 +66,14 @@ def fit(
         ]
         return Ensemble(members)
     except Exception as error:
-        if name not in MODELS:
+        if is_own(name):  # ours need no note; every error goes on
             error.add_note(f"raised while the model {name} was trained on {len(y)} clips")
         raise
 
 
 def _is_network(x: Floats, classes: int, model: Mapping[str, Any]) -> bool:
     name = str(model["name"])
-    if name in MODELS:
+    if not is_own(name):
         return MODELS[name].kind == "network"
     # Only what a user's factory makes says what it is, and two of them, whether it makes it anew.
     made, other = (

@@ -140,6 +140,13 @@ def _loso(clips: LabelledClips, k: int) -> tuple[Fold, ...]:
     return leave_one_subject_out(clips)
 
 
+NAMES: Mapping[str, str] = {
+    "loso": "leave one subject out",
+    "megc2019": "MEGC 2019 composite",
+    "kfold": "folds of persons",
+    "cross-dataset": "leave one dataset out",
+}
+
 PROTOCOLS: Mapping[str, Callable[[LabelledClips, int], tuple[Fold, ...]]] = {
     "loso": _loso,
     "megc2019": _megc2019,

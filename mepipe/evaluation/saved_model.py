@@ -24,7 +24,7 @@ from mepipe.evaluation.device import resolve
 from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.normalisation import Normalisation
 from mepipe.evaluation.training import Trained
-from mepipe.networks.registry import MODELS, build
+from mepipe.networks.registry import MODELS, build, is_own
 
 Floats = NDArray[np.float32]
 
@@ -35,7 +35,6 @@ DECIDING = ("face", "spot", "flow", "tensor")
 
 _LONGEST_HEADER = 100 << 20
 _ABSENT = "(not set)"
-
 
 WIDEST = 512
 LARGEST = 512
@@ -63,7 +62,7 @@ class SavedModel:
     ensemble
         Predicts class probabilities (N, K) from features (N, C, S, S).
     card
-        What `card` returned when it was saved.
+        What it was trained on and how, as `encode_model` wrote it.
     """
 
     ensemble: Ensemble
@@ -230,12 +229,12 @@ def load_model(
     card = read_card(path)
     told = _told(path, card)
     name = told.model["name"]
-    if name not in MODELS and trust != name:
+    if is_own(name) and trust != name:
         raise UsageError(
             f"{path} needs the code of {name}, which would be imported and run",
             f"If you trust it, say so: load_model(path, trust={name!r}).",
         )
-    if name in MODELS and MODELS[name].kind != "network":
+    if not is_own(name) and (name not in MODELS or MODELS[name].kind != "network"):
         raise DamageError(f"{path}: {name} is no network", "Train the model again.")
     device = resolve(device)
     from safetensors import SafetensorError

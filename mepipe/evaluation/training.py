@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.normalisation import Normalisation
-from mepipe.networks.registry import MODELS, build
+from mepipe.networks.registry import build, is_own
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ class Trained:
     seen: NDArray[np.bool_]
     mirror: bool
     device: str
-    name: str = "spp"
+    name: str
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features (N, C, S, S).
@@ -141,7 +141,7 @@ def fit(
         name = str(model["name"])
         layout = _layout(name)
         network = network.to(device).train()
-        if name in MODELS:
+        if not is_own(name):
             network = network.to(memory_format=layout)
         inputs = torch.from_numpy(normalise(x)).to(device).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
@@ -198,7 +198,7 @@ def _layout(name: str) -> torch.memory_format:
     """Return how a batch lies in memory; users' networks may ``view`` what they compute."""
     import torch
 
-    return torch.channels_last if name in MODELS else torch.contiguous_format
+    return torch.contiguous_format if is_own(name) else torch.channels_last
 
 
 def _check_logits(logits: object, clips: int, classes: int, name: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import importlib
+import hashlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from mepipe.errors import UsageError
@@ -130,7 +132,7 @@ def build(name: str, *, channels: int, size: int, classes: int, **options: Any) 
         the user's code keeps its traceback.
     """
     given = {"channels": channels, "size": size, "classes": classes}
-    if ":" in name:
+    if is_own(name):
         return _build_own(name, given, options)
     entry = _entry(name)
     unknown = sorted(set(options) - set(entry.options))
@@ -170,6 +172,27 @@ def _entry(name: str) -> Entry:
             f"{meant}The models are: {', '.join(MODELS)}; your own is package.module:factory.",
         )
     return MODELS[name]
+
+
+def is_own(name: str) -> bool:
+    """Return whether ``name`` is a user's ``package.module:factory``."""
+    return ":" in name
+
+
+def code_digest(name: str) -> str:
+    """Return the sha256 of the file that holds a user's own model; empty for a built-in one.
+
+    It sees that file only, and not what it imports.
+    """
+    if not is_own(name):
+        return ""
+    try:
+        found = importlib.util.find_spec(name.partition(":")[0])
+    except (ImportError, ValueError):
+        return ""  # building it will say what is wrong
+    if found is None or not found.origin or not Path(found.origin).is_file():
+        return ""
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
 def find_factory(name: str) -> Callable[..., Any]:

@@ -10,10 +10,12 @@ from typing import Any
 from mepipe.cache.keys import object_key
 from mepipe.cache.store import Store
 from mepipe.evaluation.ablation import Variant, variants
+from mepipe.evaluation.comparison import holm, paired_bootstrap, subject_confusions
 from mepipe.features import Features
 from mepipe.networks.pyramid import plan
-from mepipe.pipeline.evaluate import Evaluated, Evaluation, evaluate
-from mepipe.pipeline.folds import VERSION
+from mepipe.networks.registry import build
+from mepipe.pipeline.evaluate import Evaluated, Evaluation, evaluate, jobs_of
+from mepipe.pipeline.folds import VERSION, Source
 from mepipe.pipeline.model import Progress
 from mepipe.pipeline.outputs import Manifest
 from mepipe.report.ablation import AblationRow, ablation_markdown, ablation_png
@@ -32,7 +34,7 @@ class Ablated:
 
 def ablate(
     features: Features,
-    digest: str,
+    source: Source,
     evaluation: Evaluation,
     *,
     store: Store,
@@ -46,8 +48,8 @@ def ablate(
 
     Parameters
     ----------
-    features, digest
-        The features and the sha256 of their file.
+    features, source
+        The features, and their file as it was hashed.
     evaluation
         The settings as they are, the protocol and the seeds.
     store, workers, progress
@@ -62,8 +64,6 @@ def ablate(
     """
     model = evaluation.model.model_copy(update={"name": "spp", "options": {}})
     rows: list[AblationRow] = []
-    from mepipe.evaluation.comparison import holm
-
     first: Evaluated | None = None
     computed = reused = 0
     chosen = variants(features.shape[2], model.model_dump())
@@ -71,8 +71,9 @@ def ablate(
         one = replace(evaluation, model=model.model_copy(update=dict(variant.change)))
         done = evaluate(
             features,
-            digest,
+            source,
             one,
+            jobs_of(features, one),
             store=store,
             workers=workers,
             progress=progress,
@@ -88,8 +89,6 @@ def ablate(
 
 
 def _row(variant: Variant, done: Evaluated, first: Evaluated) -> AblationRow:
-    from mepipe.evaluation.comparison import paired_bootstrap, subject_confusions
-
     figures = done.content
     low, high = figures["ci"]["uf1"]
     difference, p = None, None
@@ -120,8 +119,6 @@ def _cells(figures: Mapping[str, Any]) -> str:
 
 
 def _parameters(figures: Mapping[str, Any]) -> int:
-    from mepipe.networks.registry import build
-
     settings = figures["settings"]["model"]
     network = build(
         **settings,

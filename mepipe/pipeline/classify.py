@@ -13,11 +13,11 @@ from mepipe.features import Features
 from mepipe.pipeline.evaluate import (
     Evaluation,
     evaluate,
-    is_network,
     jobs_of,
+    on_device,
     write_results,
 )
-from mepipe.pipeline.folds import STAGE, kept
+from mepipe.pipeline.folds import STAGE, Source, kept
 from mepipe.pipeline.model import Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import FEATURES, RESULTS, Manifest
 
@@ -52,7 +52,7 @@ def classify_features(
         return
     features = Features(out / FEATURES)
     try:
-        jobs_of(features, evaluation, device="cpu")
+        work = jobs_of(features, evaluation)
     except UsageError as error:
         report.no_results = str(error)
         for file in RESULTS:
@@ -61,8 +61,9 @@ def classify_features(
     started = time.perf_counter()
     evaluated = evaluate(
         features,
-        digest,
+        Source(features.path, digest, manifest.stat(FEATURES)),
         evaluation,
+        work,
         store=store,
         workers=options.jobs,
         progress=progress,
@@ -86,14 +87,9 @@ def count_folds(
         return 0, int(json.loads(disk.read_bytes(options.out / "results.json") or b"")["folds"])
     features = Features(options.out / FEATURES)
     try:
-        jobs_of(features, evaluation, device="cpu")
+        work = jobs_of(features, evaluation)
     except UsageError:
         return 0, 0
-    device = "cpu"
-    if is_network(config.model.name):
-        from mepipe.evaluation.device import resolve
-
-        device = resolve(options.device)
-    jobs = jobs_of(features, evaluation, device=device).jobs
+    jobs = on_device(work, evaluation).jobs
     there = kept(jobs, digest, store)
     return len(jobs) - there, there

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +25,54 @@ _LIBRARIES = ("numpy", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)
+class Source:
+    """A features file as it was when it was hashed: sha256, size and time stamp (ns)."""
+
+    path: Path
+    digest: str
+    stat: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> Source:
+        """Hash the file at ``path``.
+
+        Raises
+        ------
+        UsageError
+            If there is no such file.
+        """
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}", "`mepipe run DATASET` writes features.h5.")
+        stat = _stat(path)
+        with path.open("rb") as file:
+            return cls(path, hashlib.file_digest(file, "sha256").hexdigest(), stat)
+
+    def refuse_changed(self) -> None:
+        """Raise SystemProblemError if it is another file by now."""
+        if _stat(self.path) != self.stat:
+            raise SystemProblemError(
+                f"{self.path} changed while it was evaluated", "Run the same command again."
+            )
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+@dataclass(frozen=True)
 class FoldTask:
     """One fold to train in any process: where the features and the cache are."""
 
     job: FoldJob
     key: str
-    features: Path
-    stat: tuple[int, int]
+    features: Source
     cache: Path
 
 
 def trained(
     jobs: Sequence[FoldJob],
-    features: Path,
-    digest: str,
+    features: Source,
     *,
     store: Store,
     workers: int,
@@ -54,8 +87,8 @@ def trained(
     ----------
     jobs
         The folds.
-    features, digest
-        The features file and its sha256.
+    features
+        The features file.
     store
         Where finished folds are kept.
     workers
@@ -70,29 +103,28 @@ def trained(
     Raises
     ------
     SystemProblemError
-        If a worker was killed, or a fold cannot be stored; finished folds are kept.
+        If a worker was killed, the features changed meanwhile, or a fold cannot be
+        stored; finished folds are kept.
     """
-    stat = _stat(features)
-    if file_digest(features) != digest:
-        raise _changed(features)
+    features.refuse_changed()
     listing = store.listing(STAGE)
     found: list[FoldPrediction] = []
     missing: list[FoldTask] = []
     for job in jobs:
-        key = fold_key(job, digest)
+        key = fold_key(job, features.digest)
         name = None if again else listing.get(key)
         known = _stored(store, job, name, strict_versions=strict_versions)
         if known is not None:
             found.append(known)
         else:
-            missing.append(FoldTask(job, key, features, stat, store.root))
+            missing.append(FoldTask(job, key, features, store.root))
     if not missing:
         return found, 0
     # A GPU takes the folds one after the other: they would only share it.
     workers = workers if missing[0].job.device == "cpu" else 1
     progress.begin(title, len(missing))
     try:
-        for _, answer in run_tasks(partial(_train, digest=digest), missing, workers):
+        for _, answer in run_tasks(_train, missing, workers):
             if isinstance(answer, WorkerDied):
                 raise SystemProblemError(
                     f"the process that trained a fold was killed: {answer.reason}",
@@ -109,31 +141,6 @@ def kept(jobs: Sequence[FoldJob], digest: str, store: Store) -> int:
     """Return how many of the jobs the cache holds already."""
     listing = store.listing(STAGE)
     return sum(fold_key(job, digest) in listing for job in jobs)
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file's bytes.
-
-    Raises
-    ------
-    UsageError
-        If there is no such file.
-    """
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}", "`mepipe run DATASET` writes features.h5.")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _stat(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
-
-
-def _changed(path: Path) -> SystemProblemError:
-    return SystemProblemError(
-        f"{path} changed while it was evaluated", "Run the same command again."
-    )
 
 
 def fold_parts(job: FoldJob, features_digest: str) -> dict[str, Any]:
@@ -162,15 +169,14 @@ def _stored(
     )
 
 
-def _train(task: FoldTask, digest: str) -> FoldPrediction:
+def _train(task: FoldTask) -> FoldPrediction:
     """Train one fold and store what it predicts."""
     from mepipe.evaluation.folds import run_fold
 
-    prediction = run_fold(task.job, Features(task.features))
-    if _stat(task.features) != task.stat:
-        raise _changed(task.features)
+    prediction = run_fold(task.job, Features(task.features.path))
+    task.features.refuse_changed()
     # JSON gives lists for tuples; the stored parts are what the key was made of.
-    parts = json.loads(canonical(fold_parts(task.job, digest)))
+    parts = json.loads(canonical(fold_parts(task.job, task.features.digest)))
     Store(task.cache).write(
         StoredObject(
             STAGE,

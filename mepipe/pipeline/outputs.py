@@ -71,6 +71,11 @@ class Manifest:
         """Return the sha256 of ``file`` as it was written."""
         return str(self._entries[file]["sha256"])
 
+    def stat(self, file: str) -> tuple[int, int]:
+        """Return the size and the time stamp (ns) of ``file`` as it was written."""
+        size, stamp = self._entries[file]["stat"]
+        return int(size), int(stamp)
+
     @contextmanager
     def writing(self, file: str, key: str) -> Iterator[disk.Output]:
         """Let the body write ``file``; it is replaced as a whole, and noted as made for ``key``."""

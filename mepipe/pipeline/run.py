@@ -19,10 +19,10 @@ from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
 from mepipe.datasets.model import Dataset, Note
 from mepipe.errors import DamageError
-from mepipe.pipeline.evaluate import describe_model
 from mepipe.pipeline.history import keep_record
 from mepipe.pipeline.index import DigestIndex, Entry
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
+from mepipe.pipeline.models import describe_model
 from mepipe.pipeline.outputs import (
     FEATURES,
     RESULTS,

@@ -14,15 +14,18 @@ from mepipe.cache import disk
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.folds import selected, training_seed
-from mepipe.evaluation.splits import LabelledClips, chosen, usable
+from mepipe.evaluation.splits import usable
 from mepipe.features import Features
-from mepipe.pipeline.evaluate import code_digest, is_network, model_of, recentred
+from mepipe.networks.registry import code_digest
+from mepipe.pipeline.evaluate import labelled
+from mepipe.pipeline.folds import Source
+from mepipe.pipeline.models import model_of, recentred, trains_network
 from mepipe.pipeline.work import libraries
 
 
 def train_model(
     features: Features,
-    digest: str,
+    source: Source,
     out: Path,
     *,
     model: ModelSettings,
@@ -35,8 +38,8 @@ def train_model(
 
     Parameters
     ----------
-    features, digest
-        The features and the sha256 of their file.
+    features, source
+        The features, and their file as it was hashed.
     out
         The .safetensors file; the readable copy of the card lies beside it, with
         the suffix .json.
@@ -61,25 +64,21 @@ def train_model(
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
-    clips = LabelledClips.of(features)
-    if select:
-        columns = {name: values.tolist() for name, values in features.columns.items()}
-        clips = chosen(clips, columns, select)
-    kept, _ = usable(clips)
+    kept, _ = usable(labelled(features, select))
     if not len(kept) or len(np.unique(kept.y)) < 2:
         raise UsageError(
             f"there are {len(kept)} clips with a class and a known subject, of "
             f"{len(np.unique(kept.y))} classes",
             "Training needs clips of at least two classes.",
         )
-    if not is_network(model.name):
+    if not trains_network(model.name):
         raise _not_saved(model.name)
     named = model_of(model)
     training = train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
     recentre = recentred(model, features)
     code = code_digest(model.name)
     asked = {
-        "features": digest,
+        "features": source.digest,
         "select": list(select),
         "model": named,
         "training": training,
@@ -116,7 +115,7 @@ def train_model(
         "seed": train.seed,
         "classes": list(kept.classes),
         "features": {
-            "sha256": digest,
+            "sha256": source.digest,
             "shape": list(features.shape[1:]),
             "channels": list(features.channels),
             "settings": features.settings,
@@ -134,6 +133,7 @@ def train_model(
         "figures": figures,
         "versions": {"mepipe": __version__, **libraries(("numpy", "torch", "safetensors"))},
     }
+    source.refuse_changed()
     disk.make_folder(out.absolute().parent)
     disk.write_atomic(out, encode_model(fitted, card))
     readable = json.dumps(card, indent=1, ensure_ascii=False)

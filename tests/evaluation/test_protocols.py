@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mepipe.errors import UsageError
-from mepipe.evaluation.protocols import PROTOCOLS, folds_of, protocol_notes
+from mepipe.evaluation.protocols import NAMES, PROTOCOLS, folds_of, protocol_notes
 from mepipe.evaluation.splits import LabelledClips, chosen, usable
 
 CLASSES = ("negative", "positive", "surprise")
@@ -51,6 +51,10 @@ def test_every_clip_is_tested_once_and_nobody_is_on_both_sides(rows, protocol, k
         assert set(fold.train) | set(fold.test) == set(clips.clip)
     assert len({fold.name for fold in folds}) == len(folds)
     assert folds == folds_of(clips, protocol, k=k)
+
+
+def test_every_protocol_has_a_name_for_readers():
+    assert list(NAMES) == list(PROTOCOLS)
 
 
 def test_loso_leaves_out_one_person_and_cross_dataset_one_dataset():

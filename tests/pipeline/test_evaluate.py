@@ -10,16 +10,16 @@ from mepipe.cli.progress import NoProgress
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import BadDataError, MepipeError, SystemProblemError, UsageError
 from mepipe.features import Features
+from mepipe.networks.registry import code_digest
 from mepipe.pipeline.ablate import ablate, write_ablation
 from mepipe.pipeline.evaluate import (
     Evaluation,
-    code_digest,
-    describe_model,
     evaluate,
-    model_of,
+    jobs_of,
     write_results,
 )
-from mepipe.pipeline.folds import file_digest
+from mepipe.pipeline.folds import Source
+from mepipe.pipeline.models import describe_model, model_of
 from mepipe.pipeline.outputs import Manifest
 from mepipe.pipeline.train import train_model
 
@@ -31,10 +31,12 @@ SVM = ModelSettings(name="svm")
 @pytest.fixture
 def run(tmp_path):
     def call(path, model=SVM, train=QUICK, workers=1, again=False, **options):
+        features, evaluation = Features(path), Evaluation(model, train, **options)
         return evaluate(
-            Features(path),
-            file_digest(path),
-            Evaluation(model, train, **options),
+            features,
+            Source.of(path),
+            evaluation,
+            jobs_of(features, evaluation),
             store=open_store(tmp_path / "cache"),
             workers=workers,
             progress=NoProgress(),
@@ -208,7 +210,7 @@ def test_features_that_are_swapped_meanwhile_never_enter_the_cache(
 ):
     from mepipe.evaluation import folds
 
-    digest = file_digest(features)
+    source = Source.of(features)
     other = write_features(tmp_path / "other.h5", size=8)
     learn = folds.run_fold
 
@@ -221,9 +223,10 @@ def test_features_that_are_swapped_meanwhile_never_enter_the_cache(
     with pytest.raises(SystemProblemError, match="changed while it was evaluated"):
         run(features)
     assert open_store(tmp_path / "cache").listing("classify") == {}
+    told, evaluation = Features(features), Evaluation(SVM, QUICK)
     with pytest.raises(SystemProblemError, match="changed"):
         evaluate(
-            Features(features), digest, Evaluation(SVM, QUICK),
+            told, source, evaluation, jobs_of(told, evaluation),
             store=open_store(tmp_path / "cache"), workers=1, progress=NoProgress(),
         )  # fmt: skip
 
@@ -234,7 +237,7 @@ def test_twins_matter_only_among_the_clips_that_are_evaluated(write_features, ru
 
 
 def test_figures_of_another_evaluation_do_not_get_into_a_card(features, run, tmp_path):
-    digest, told = file_digest(features), Features(features)
+    source, told = Source.of(features), Features(features)
     options = {"train": QUICK, "device": "cpu"}
     always = ModelSettings(**{**SMALL.model_dump(), "recentre": "always"})
     for model, tune, words in ((always, False, "recentre"), (SMALL, True, "tuning")):
@@ -242,15 +245,16 @@ def test_figures_of_another_evaluation_do_not_get_into_a_card(features, run, tmp
         results = run(features, model, train, tune=tune).content
         with pytest.raises(UsageError, match=words):
             train_model(
-                told, digest, tmp_path / "m.safetensors", model=SMALL, results=results, **options
+                told, source, tmp_path / "m.safetensors", model=SMALL, results=results, **options
             )
 
 
 def test_a_diverged_model_is_not_saved(features, tmp_path):
     out = tmp_path / "m.safetensors"
     train = TrainSettings(epochs=2, seeds=1, learning_rate=1e30)
+    source, told = Source.of(features), Features(features)
     with pytest.raises(UsageError, match="diverged"):
-        train_model(Features(features), "0", out, model=SMALL, train=train, device="cpu")
+        train_model(told, source, out, model=SMALL, train=train, device="cpu")
     assert not out.exists()
 
 
@@ -305,27 +309,27 @@ def test_results_are_written_whole(features, run, tmp_path):
     write_results(Manifest(tmp_path / "out"), "key", done)
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert content["settings"]["model"] == {"name": "svm"}
-    assert content["features"] == file_digest(features)
+    assert content["features"] == Source.of(features).digest
     assert (tmp_path / "out" / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_model_is_trained_on_everything_and_its_card_says_so(features, run, tmp_path):
     from mepipe.evaluation.saved_model import load_model
 
-    digest, told = file_digest(features), Features(features)
+    source, told = Source.of(features), Features(features)
     results = run(features, SMALL).content
     out = tmp_path / "new" / "model.safetensors"
     options = {"model": SMALL, "train": QUICK, "device": "cpu"}
-    card = train_model(told, digest, out, results=results, **options)
+    card = train_model(told, source, out, results=results, **options)
     assert card["clips"] == sorted(told.clip.tolist())
     assert card["figures"]["uf1"] == results["uf1"]
-    assert json.loads(out.with_suffix(".json").read_text())["features"]["sha256"] == digest
+    assert json.loads(out.with_suffix(".json").read_text())["features"]["sha256"] == source.digest
     model = load_model(out)
     model.check(told.settings, told.channels)
     assert model.predict(told.x).shape == (18, 3)
     other = TrainSettings(epochs=2, seeds=1)
     with pytest.raises(UsageError, match="training differ"):
-        train_model(told, digest, out, results=results, **{**options, "train": other})
+        train_model(told, source, out, results=results, **{**options, "train": other})
 
 
 @pytest.mark.parametrize(
@@ -340,18 +344,18 @@ def test_what_cannot_be_saved_is_refused(change, words, features, tmp_path):
     options = {"model": SMALL, "train": QUICK, "out": "model.safetensors", **change}
     out = tmp_path / options.pop("out")
     with pytest.raises(UsageError, match=words):
-        train_model(Features(features), "0", out, **options)
+        train_model(Features(features), Source.of(features), out, **options)
     assert not out.exists()
 
 
 def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(features, tmp_path):
     evaluation = Evaluation(SMALL, QUICK, protocol="kfold", k=2)
-    told, digest = Features(features), file_digest(features)
+    told, source = Features(features), Source.of(features)
     said = []
 
     def once(say=lambda row: None):
         return ablate(
-            told, digest, evaluation,
+            told, source, evaluation,
             store=open_store(tmp_path / "cache"), workers=1, progress=NoProgress(), say=say,
         )  # fmt: skip
 
@@ -377,7 +381,7 @@ def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(features, tmp_p
     assert len({(row.study, row.name) for row in done.rows}) == len(done.rows)
     equal = next(row for row in done.rows if "as many parameters" in row.name)
     assert equal.parameters == done.rows[0].parameters
-    write_ablation(Manifest(tmp_path / "out"), done, evaluation, digest, "2 folds")
+    write_ablation(Manifest(tmp_path / "out"), done, evaluation, source.digest, "2 folds")
     table = (tmp_path / "out" / "ablation.md").read_text()
     assert table.count("\n| ") == len(done.rows) + 1
     assert "chosen on them" in table
