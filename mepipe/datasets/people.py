@@ -10,15 +10,14 @@ from __future__ import annotations
 from mepipe.datasets import casme2_trees, samm, smic
 from mepipe.datasets.clip_trees import plain
 
-# Of a dataset's name, lower case, letters and digits only: whose subjects, and how they are padded.
-_CASME2 = ("casme2", casme2_trees.subject_name)
-_SMIC = (smic.PERSONS, smic.subject_name)
-_SAMM = ("samm", samm.subject_name)
-_PEOPLE = {
-    **dict.fromkeys(("casme2", "casmeii"), _CASME2),
-    **dict.fromkeys(("smic", "smichs", "smicvis", "smicnir", "smice", "smichse"), _SMIC),
-    **dict.fromkeys(("samm", "sammlong"), _SAMM),
-}
+# How a dataset's name begins (as `plain` writes it: SMIC-HS, SMIC-VIS-E, SAMM-MW, ...), whose
+# subjects it has, and how they are padded. CASME and CAS(ME)3 have people of their own.
+_PEOPLE = (
+    ("casme2", "casme2", casme2_trees.subject_name),
+    ("casmeii", "casme2", casme2_trees.subject_name),
+    ("smic", smic.PERSONS, smic.subject_name),
+    ("samm", "samm", samm.subject_name),
+)
 
 
 def person(dataset: str, subject: str) -> str:
@@ -32,5 +31,8 @@ def person(dataset: str, subject: str) -> str:
     subject
         As the file writes it.
     """
-    collection, padded = _PEOPLE.get(plain(dataset), (dataset, str))
-    return f"{collection}/{padded(subject) or subject}"
+    name = plain(dataset)
+    for beginning, collection, padded in _PEOPLE:
+        if name.startswith(beginning):
+            return f"{collection}/{padded(subject) or subject}"
+    return f"{dataset}/{subject}"

@@ -129,7 +129,12 @@ def test_what_counts_as_minmax():
         ("smic", "s3", "smic/s03"),
         ("SMIC-HS", "s03", "smic/s03"),
         ("smic-nir", "3", "smic/s03"),
+        ("SMIC-VIS-E", "3", "smic/s03"),
+        ("SMIC-HS-raw", "3", "smic/s03"),
+        ("CASME2-cropped", "sub1", "casme2/sub01"),
+        ("CASME", "sub01", "CASME/sub01"),
         ("SAMM", "6", "samm/006"),
+        ("SAMM-MW", "6", "samm/006"),
         ("samm", "who", "samm/who"),
         ("lab", "s3", "lab/s3"),
     ],
@@ -245,10 +250,10 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
 
 def test_a_header_that_claims_more_than_there_is(tmp_path):
     header = npy(X).replace(b"(5, 6, 6, 3), }", b"(5, 6, 60000000, 3), }")
-    with pytest.raises(MepipeError, match=r"x says it is .* damaged|no array that NumPy wrote"):
+    with pytest.raises(BadDataError, match=r"x says it is \(5, 6, 60000000, 3\)"):
         import_features(packed(tmp_path / "p.npz", x=header), tmp_path / "f.h5")
     short = npy(X)[:-10]
-    with pytest.raises(BadDataError, match=r"x says it is .* and the file has less|x is damaged"):
+    with pytest.raises(BadDataError, match="x is damaged"):
         import_features(packed(tmp_path / "p.npz", x=short), tmp_path / "f.h5")
     with pytest.raises(UsageError, match="y is no array that NumPy wrote"):
         import_features(packed(tmp_path / "p.npz", y=b"hello"), tmp_path / "f.h5")
