@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.evaluation import metrics
-from mepipe.evaluation.results import Predictions
+from mepipe.evaluation.results import Predictions, subject_confusions
 
 LEVEL = 0.05
 RESAMPLES = 10_000
@@ -175,12 +175,6 @@ def _check(models: Mapping[str, Predictions]) -> None:
         same = (first.clip, first.group, first.classes) == (other.clip, other.group, other.classes)
         if not (same and np.array_equal(first.y, other.y)):
             raise ValueError("the models predicted other clips, or clips with other labels")
-
-
-def subject_confusions(predictions: Predictions) -> Ints:
-    """Return the confusion matrix of each subject and seed (G, R, K, K), subjects sorted."""
-    groups = np.array(predictions.clips.group)
-    return np.stack([predictions.confusions(groups == group) for group in sorted(set(groups))])
 
 
 def paired_bootstrap(

@@ -6,11 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mepipe.evaluation import metrics
-from mepipe.evaluation.comparison import Difference, Pair, subject_confusions
-from mepipe.evaluation.results import Predictions, Table
+from mepipe.evaluation.comparison import Difference, Pair
+from mepipe.evaluation.results import (
+    Predictions,
+    Table,
+    interval_text,
+    pooled_figures,
+    subject_confusions,
+    text,
+)
 
 CAPTION = (
     "Figures are means over seeds of figures from counts pooled over all clips; [95 %] is over "
@@ -43,48 +48,19 @@ def comparison_json(models: Mapping[str, Predictions], pairs: Sequence[Pair]) ->
 
 
 def _model(name: str, predictions: Predictions) -> dict[str, Any]:
-    clips, confusions = predictions.clips, predictions.confusions()
     by_subject = subject_confusions(predictions)
-    interval = metrics.subject_bootstrap(by_subject)
-    datasets = np.array(clips.dataset)
     right = np.trace(by_subject, axis1=2, axis2=3).mean(axis=1)
     return {
         "name": name,
         "seeds": list(predictions.seeds),
-        **_figures(confusions),
-        "ci": {"uf1": list(interval.uf1), "uar": list(interval.uar)},
-        "per_dataset": {
-            dataset: {
-                "clips": int((datasets == dataset).sum()),
-                **_figures(predictions.confusions(datasets == dataset)),
-            }
-            for dataset in sorted(set(clips.dataset))
-        },
-        "per_class": {
-            label: {
-                "clips": int((clips.y == number).sum()),
-                "f1": _mean(metrics.class_f1(confusions)[:, number]),
-                "recall": _mean(metrics.class_recall(confusions)[:, number]),
-            }
-            for number, label in enumerate(clips.classes)
-        },
+        **pooled_figures(predictions),
         "per_subject": {
             group: {"clips": int(matrices[0].sum()), "right": float(share)}
             for group, matrices, share in zip(
-                sorted(set(clips.group)), by_subject, right, strict=True
+                sorted(set(predictions.clips.group)), by_subject, right, strict=True
             )
         },
     }
-
-
-def _figures(confusions: NDArray[np.int64]) -> dict[str, float | None]:
-    figures = {"uf1": metrics.uf1, "uar": metrics.uar, "accuracy": metrics.accuracy}
-    return {name: _mean(figure(confusions)) for name, figure in figures.items()}
-
-
-def _mean(values: NDArray[np.float64]) -> float | None:
-    value = float(np.mean(values))
-    return None if np.isnan(value) else value
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
@@ -135,16 +111,14 @@ def comparison_tables(content: Mapping[str, Any]) -> dict[str, Table]:
                     str(len(model["seeds"])),
                     _with_interval(model, "uf1"),
                     _with_interval(model, "uar"),
-                    _text(model["accuracy"]),
+                    text(model["accuracy"]),
                 )
                 for model in models
             ),
-            (),
         ),
         "Differences": Table(
             ("model - reference", "figure", "difference [95 %]", "p", "p Holm", "verdict"),
             tuple(row for pair in content["pairs"] for row in _pair_rows(pair)),
-            (),
         ),
         "F1 / recall per class": _per(models, "per_class", ("f1", "recall")),
         "UF1 / UAR per dataset": _per(models, "per_dataset", ("uf1", "uar")),
@@ -158,7 +132,6 @@ def comparison_tables(content: Mapping[str, Any]) -> dict[str, Table]:
                 )
                 for subject, one in models[0]["per_subject"].items()
             ),
-            (),
         ),
     }
     if len(models[0]["per_dataset"]) < 2:
@@ -186,7 +159,7 @@ def _per(models: Sequence[Mapping[str, Any]], key: str, figures: tuple[str, str]
             (
                 name,
                 str(one["clips"]),
-                *(" / ".join(_text(model[key][name][f]) for f in figures) for model in models),
+                *(" / ".join(text(model[key][name][f]) for f in figures) for model in models),
             )
             for name, one in models[0][key].items()
         ),
@@ -223,7 +196,7 @@ def comparison_latex(content: Mapping[str, Any]) -> str:
         cells = [_latex(model["name"])]
         cells += [_with_interval(model, key) for key in ("uf1", "uar")]
         cells += [
-            _text(model["per_dataset"][dataset][key])
+            text(model["per_dataset"][dataset][key])
             for dataset in datasets
             for key in ("uf1", "uar")
         ]
@@ -243,14 +216,9 @@ def _latex(text: str) -> str:
 
 
 def _with_interval(model: Mapping[str, Any], key: str) -> str:
-    low, high = model["ci"][key]
-    return f"{_text(model[key])} [{low:.2f}, {high:.2f}]"
+    return f"{text(model[key])} {interval_text(model['ci'][key])}"
 
 
 def _p(one: Mapping[str, Any]) -> tuple[str, str]:
     p, corrected = ("< .001" if one[k] < 0.001 else f"{one[k]:.3f}" for k in ("p", "p_holm"))
     return p, corrected
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"

@@ -17,6 +17,10 @@ from mepipe.evaluation.splits import LabelledClips, LeftOut
 
 SCHEMA = 1
 
+# The columns of predictions.csv, and how those of the classes begin.
+COLUMNS = ("clip", "dataset", "group", "seed", "y", "label", "predicted", "predicted_label")
+PROBABILITY = "p_"
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -82,19 +86,40 @@ def results(
     """
     clips = predictions.clips
     confusions = predictions.confusions()
-    total = confusions.sum(axis=0)
     left_out = left_out or LeftOut()
-    groups = np.array(clips.group)
-    interval = metrics.subject_bootstrap(
-        np.stack([predictions.confusions(groups == group) for group in sorted(set(clips.group))])
-    )
+    return {
+        "schema": SCHEMA,
+        **pooled_figures(predictions),
+        "per_seed": [
+            {"seed": seed, **_figures(one[None])}
+            for seed, one in zip(predictions.seeds, confusions, strict=True)
+        ],
+        "floors": {"largest class": _figures(metrics.largest_class(confusions[0])[None])},
+        "model": model,
+        "protocol": protocol,
+        "elapsed_s": round(elapsed_s, 3),
+        "clips": len(clips),
+        "subjects": len(set(clips.group)),
+        "classes": list(clips.classes),
+        "confusion": confusions.sum(axis=0).tolist(),
+        "left_out": {
+            "unlabelled": len(left_out.unlabelled),
+            "unknown_person": len(left_out.unknown_person),
+        },
+    }
+
+
+def pooled_figures(predictions: Predictions) -> dict[str, Any]:
+    """Return UF1, UAR and accuracy with intervals, by dataset and by class, as plain values."""
+    clips, confusions = predictions.clips, predictions.confusions()
+    interval = metrics.subject_bootstrap(subject_confusions(predictions))
     datasets = np.array(clips.dataset)
     f1, recall = metrics.class_f1(confusions), metrics.class_recall(confusions)
     precision = np.nan_to_num(metrics.class_precision(confusions))
     truth = confusions[0].sum(axis=1)
     return {
-        "schema": SCHEMA,
         **_figures(confusions),
+        "ci": {"uf1": list(interval.uf1), "uar": list(interval.uar)},
         "per_dataset": {
             name: _of_dataset(predictions, datasets == name) for name in sorted(set(clips.dataset))
         },
@@ -107,24 +132,13 @@ def results(
             }
             for number, name in enumerate(clips.classes)
         },
-        "per_seed": [
-            {"seed": seed, **_figures(one[None])}
-            for seed, one in zip(predictions.seeds, confusions, strict=True)
-        ],
-        "ci": {"uf1": list(interval.uf1), "uar": list(interval.uar)},
-        "floors": {"largest class": _figures(metrics.largest_class(confusions[0])[None])},
-        "model": model,
-        "protocol": protocol,
-        "elapsed_s": round(elapsed_s, 3),
-        "clips": len(clips),
-        "subjects": len(set(clips.group)),
-        "classes": list(clips.classes),
-        "confusion": total.tolist(),
-        "left_out": {
-            "unlabelled": len(left_out.unlabelled),
-            "unknown_person": len(left_out.unknown_person),
-        },
     }
+
+
+def subject_confusions(predictions: Predictions) -> NDArray[np.int64]:
+    """Return the confusion matrix of each subject and seed (G, R, K, K), subjects sorted."""
+    groups = np.array(predictions.clips.group)
+    return np.stack([predictions.confusions(groups == group) for group in sorted(set(groups))])
 
 
 def _figures(confusions: NDArray[np.int64]) -> dict[str, float | None]:
@@ -156,10 +170,7 @@ def predictions_csv(predictions: Predictions) -> str:
     clips = predictions.clips
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
-    write.writerow(
-        ["clip", "dataset", "group", "seed", "y", "label", "predicted", "predicted_label"]
-        + [f"p_{name}" for name in clips.classes]
-    )
+    write.writerow([*COLUMNS, *(f"{PROBABILITY}{name}" for name in clips.classes)])
     for run, seed in enumerate(predictions.seeds):
         for row, clip in enumerate(clips.clip):
             y, predicted = int(clips.y[row]), int(predictions.predicted[run, row])
@@ -173,11 +184,11 @@ def predictions_csv(predictions: Predictions) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table for the screen: text only, first row of ``rows`` the pooled figures."""
+    """A table for the screen: text only."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def screen_table(content: Mapping[str, Any]) -> Table:
@@ -187,9 +198,9 @@ def screen_table(content: Mapping[str, Any]) -> Table:
         (
             "all",
             str(content["clips"]),
-            f"{_text(content['uf1'])} {_interval(interval['uf1'])}",
-            f"{_text(content['uar'])} {_interval(interval['uar'])}",
-            _text(content["accuracy"]),
+            f"{text(content['uf1'])} {interval_text(interval['uf1'])}",
+            f"{text(content['uar'])} {interval_text(interval['uar'])}",
+            text(content["accuracy"]),
         )
     ]
     if len(content["per_dataset"]) > 1:
@@ -216,13 +227,15 @@ def _row(
     name: str, figures: Mapping[str, Any], whole: Mapping[str, Any] | None = None
 ) -> tuple[str, ...]:
     clips = str((whole or figures)["clips"])
-    return (name, clips, *(_text(figures[key]) for key in ("uf1", "uar", "accuracy")))
+    return (name, clips, *(text(figures[key]) for key in ("uf1", "uar", "accuracy")))
 
 
-def _interval(bounds: Sequence[float]) -> str:
+def interval_text(bounds: Sequence[float]) -> str:
+    """Return a 95 % interval as tables show it."""
     # Two digits: the bounds themselves are no more certain than that.
     return f"[{bounds[0]:.2f}, {bounds[1]:.2f}]"
 
 
-def _text(value: float | None) -> str:
+def text(value: float | None) -> str:
+    """Return a figure as tables show it; empty where it is undefined."""
     return "" if value is None else f"{value:.3f}"

@@ -18,13 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mepipe.errors import UsageError
-from mepipe.evaluation.results import Predictions
+from mepipe.evaluation.results import COLUMNS, PROBABILITY, Predictions
 from mepipe.evaluation.splits import LabelledClips
 
 PREDICTIONS = "predictions.csv"
 RESULTS = "results.json"
-_COLUMNS = ("clip", "dataset", "group", "seed", "y", "label", "predicted", "predicted_label")
-_PROBABILITY = "p_"
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 # predictions.csv holds six digits.
 _DIGIT = 1e-6
@@ -195,25 +193,24 @@ def _rows(path: Path, text: str) -> tuple[list[_Row], tuple[str, ...]]:
 
 
 def _classes(path: Path, header: list[str]) -> tuple[str, ...]:
-    given = len(_COLUMNS)
-    classes = tuple(name.removeprefix(_PROBABILITY) for name in header[given:])
-    wanted = [*_COLUMNS, *(f"{_PROBABILITY}{name}" for name in classes)]
+    given = len(COLUMNS)
+    classes = tuple(name.removeprefix(PROBABILITY) for name in header[given:])
+    wanted = [*COLUMNS, *(f"{PROBABILITY}{name}" for name in classes)]
     if header != wanted or not classes or len(set(classes)) < len(classes):
         raise UsageError(
-            f"{path}, line 1: the columns are not {', '.join(_COLUMNS)}, "
-            f"{_PROBABILITY}<class>, ...",
+            f"{path}, line 1: the columns are not {', '.join(COLUMNS)}, {PROBABILITY}<class>, ...",
             "Give the predictions as mepipe wrote them, or evaluate again.",
         )
     return classes
 
 
 def _row(where: str, line: int, cells: list[str], classes: Sequence[str]) -> _Row:
-    width = len(_COLUMNS) + len(classes)
+    width = len(COLUMNS) + len(classes)
     if len(cells) != width:
         raise UsageError(
             f"{where}: {len(cells)} cells instead of {width}, it may be cut off", _AGAIN
         )
-    clip, dataset, group, *middle = cells[: len(_COLUMNS)]
+    clip, dataset, group, *middle = cells[: len(COLUMNS)]
     seed, y, label, predicted, answer = middle
     if not clip or not group:
         raise UsageError(f"{where}: no {'group' if clip else 'clip'}", _AGAIN)
@@ -227,7 +224,7 @@ def _row(where: str, line: int, cells: list[str], classes: Sequence[str]) -> _Ro
                 f"{', '.join(f'{number} {one}' for number, one in enumerate(classes))}",
                 _AGAIN,
             )
-    probabilities = tuple(_number(where, cell) for cell in cells[len(_COLUMNS) :])
+    probabilities = tuple(_number(where, cell) for cell in cells[len(COLUMNS) :])
     if abs(sum(probabilities) - 1) > 1e-4 * len(classes):
         raise UsageError(f"{where}: the probabilities add up to {sum(probabilities):g}", _AGAIN)
     if probabilities[int(predicted)] < max(probabilities) - _DIGIT:

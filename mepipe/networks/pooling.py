@@ -85,13 +85,14 @@ class PyramidPooling(nn.Module):
         if fuse == "concat-1x1" and mode != "flat":
             self.fuse = nn.Linear(channels * (1 + len(self.kernels)), channels, bias=False)
             self.after = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+        brought_back = mode in ("upsample", "bins")
+        # By one matrix for all branches, where it is small enough to gain; "concat" wants each.
+        at_once = brought_back and fuse != "concat" and size <= AT_ONCE
         for kernel in self.kernels:
             if mode in ("bins", "flat"):
                 self._keep(f"bins{kernel}", bin_cells(size, kernel, pool))
-            if mode in ("upsample", "bins"):
+            if brought_back and not at_once:
                 self._keep(f"rows{kernel}", rows(size, kernel, mode))
-        # For all branches at once, where the matrix is small enough to gain by it.
-        at_once = mode in ("upsample", "bins") and size <= AT_ONCE
         self._keep("spread", spread(size, self.kernels if at_once else (), mode))
 
     def _keep(self, name: str, constant: Tensor) -> None:

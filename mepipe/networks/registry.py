@@ -195,29 +195,13 @@ def code_digest(name: str) -> str:
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
-def find_factory(name: str) -> Callable[..., Any]:
-    """Return what "package.module:factory" names.
-
-    Raises
-    ------
-    UsageError
-        If there is no such module or attribute, or it is no callable.
-    """
-    return _imported(name)
-
-
 def _build_own(name: str, given: dict[str, Any], options: dict[str, Any]) -> Any:
-    factory = _imported(name)
+    factory = find_factory(name)
     try:
         signature = inspect.signature(factory)
     except ValueError:  # compiled code may not tell
         signature = inspect.Signature()
-    named = [
-        parameter.name
-        for parameter in signature.parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    named, takes_all = _named(signature)
     unknown = sorted(set(options) - set(named))
     if unknown and not takes_all:
         raise UsageError(
@@ -243,8 +227,14 @@ def _build_own(name: str, given: dict[str, Any], options: dict[str, Any]) -> Any
     return model
 
 
-def _imported(name: str) -> Callable[..., Any]:
-    """Return what "package.module:factory" names."""
+def find_factory(name: str) -> Callable[..., Any]:
+    """Return what "package.module:factory" names.
+
+    Raises
+    ------
+    UsageError
+        If there is no such module or attribute, or it is no callable.
+    """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute or module_name.startswith("."):
         raise UsageError(
@@ -285,14 +275,16 @@ def _is_estimator(model: object) -> bool:
     )
 
 
+def _named(signature: inspect.Signature) -> tuple[list[str], bool]:
+    """Return the arguments that can be given by name, and whether any name can."""
+    parameters = signature.parameters.values()
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [p.name for p in parameters if p.kind in kinds], any(
+        p.kind is p.VAR_KEYWORD for p in parameters
+    )
+
+
 def _accepted(signature: inspect.Signature, given: dict[str, Any]) -> dict[str, Any]:
     """Return those of ``given`` that a signature names; all, where it takes any."""
-    parameters = signature.parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return given
-    named = {
-        parameter.name
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    }
-    return {key: value for key, value in given.items() if key in named}
+    named, takes_all = _named(signature)
+    return {key: value for key, value in given.items() if takes_all or key in named}

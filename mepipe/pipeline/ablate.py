@@ -10,7 +10,8 @@ from typing import Any
 from mepipe.cache.keys import object_key
 from mepipe.cache.store import Store
 from mepipe.evaluation.ablation import Variant, variants
-from mepipe.evaluation.comparison import holm, paired_bootstrap, subject_confusions
+from mepipe.evaluation.comparison import holm, paired_bootstrap
+from mepipe.evaluation.results import subject_confusions
 from mepipe.features import Features
 from mepipe.networks.pyramid import plan
 from mepipe.networks.registry import build

@@ -13,7 +13,6 @@ from mepipe.evaluation.comparison import (
     holm,
     mcnemar,
     paired_bootstrap,
-    subject_confusions,
 )
 from mepipe.evaluation.comparison_tables import (
     comparison_json,
@@ -21,7 +20,7 @@ from mepipe.evaluation.comparison_tables import (
     comparison_markdown,
     comparison_tables,
 )
-from mepipe.evaluation.results import Predictions
+from mepipe.evaluation.results import Predictions, subject_confusions
 from mepipe.evaluation.splits import LabelledClips
 
 
@@ -179,7 +178,13 @@ def test_the_tables_say_what_was_found(predict):
     content = comparison_json(models, compare(models, resamples=199))
     reference, best = content["models"]
     assert best["uf1"] == best["per_class"]["positive"]["f1"] == 1
-    assert best["per_dataset"]["b"] == {"clips": 24, "uf1": 1, "uar": 1, "accuracy": 1}
+    assert best["per_dataset"]["b"] == {
+        "clips": 24,
+        "uf1": 1,
+        "uar": 1,
+        "accuracy": 1,
+        "absent_classes": [],
+    }
     assert best["per_subject"]["a/p0"] == {"clips": 6, "right": 6}
     assert reference["ci"]["uf1"][0] < reference["uf1"] < reference["ci"]["uf1"][1]
     tables = comparison_tables(content)
