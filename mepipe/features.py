@@ -94,8 +94,9 @@ class Features:
                 content = plain_text(plain_array(file, "content"))
                 if content_digest(texts, stored) != content:
                     raise DamageError("its content does not match its digest")
-            self.settings: dict[str, Any] = json.loads(texts["settings"])
-            self.libraries: dict[str, str] = json.loads(texts["libraries"])
+            with damage("its settings"):
+                self.settings: dict[str, Any] = json.loads(texts["settings"])
+                self.libraries: dict[str, str] = json.loads(texts["libraries"])
             self.classes = tuple(_text(stored["classes"]).tolist())
             self.channels = tuple(_text(stored["channels"]).tolist())
             self.shape: tuple[int, ...] = plain_dataset(file, "x").shape

@@ -130,6 +130,7 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
                 call(os.close, descriptor)
             _replace(temporary, path)
         except BaseException:
+            # Whatever ends it, Ctrl-C too: no partial file stays.
             with suppress(OSError):
                 call(temporary.unlink)
             raise

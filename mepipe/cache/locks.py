@@ -36,6 +36,7 @@ def claim(path: Path, *, wait: bool) -> Iterator[bool]:
         yield False
         return
     except (OSError, NotImplementedError, SystemProblemError):
+        # No locks here (NotImplementedError is filelock's), or no place for one: as if alone.
         yield True
         return
     try:
@@ -50,12 +51,13 @@ def claim(path: Path, *, wait: bool) -> Iterator[bool]:
 
 def is_held(path: Path) -> bool:
     """Say whether a living process holds ``path``; yes where that cannot be known."""
-    from filelock import FileLock, Timeout
+    from filelock import FileLock
 
     lock = FileLock(path)
     try:
         disk.call(lock.acquire, timeout=0)
-    except (Timeout, OSError, NotImplementedError):
+    except (OSError, NotImplementedError):
+        # Held (filelock's Timeout is an OSError), or it cannot be known.
         return True
     with suppress(OSError):
         disk.call(path.unlink)

@@ -128,7 +128,7 @@ def write_pack(
     }
     # The digests are known when the tensors have been seen; until then their places are empty.
     columns["x_sha256"] = np.zeros(len(pack.rows), dtype=_DIGEST)
-    skeleton, place = Skeleton(), {}
+    skeleton = Skeleton()
     with h5py.File(skeleton, "w") as file:
         file.attrs["format"] = fixed_text(FORMAT)
         file.attrs["format_version"] = np.int64(FORMAT_VERSION)

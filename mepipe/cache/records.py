@@ -34,7 +34,7 @@ def new_run_id(cache_root: Path) -> str:
     Where the clock was set back, the time is the one after the newest record's.
     """
     now = datetime.now(UTC)
-    last = max(filter(None, map(started_at, run_ids(cache_root)[:1])), default=None)
+    last = next(filter(None, map(started_at, run_ids(cache_root))), None)
     if last is not None:
         now = max(now, last + timedelta(seconds=1))
     return f"{now:{_STAMP}}-{secrets.token_hex(4)}"

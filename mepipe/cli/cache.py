@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,7 +12,6 @@ from mepipe.cli.choices import data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.errors import EXIT_DAMAGE, EXIT_DONE
 
-_Command = Callable[..., Any]
 _where = click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _run = click.option("--run", "run_id", metavar="ID", help="Only of this run (`status` lists them).")

@@ -66,7 +66,8 @@ def fit(
         ]
         return Ensemble(members)
     except Exception as error:
-        if is_own(name):  # ours need no note; every error goes on
+        # Nothing is caught for good: a user's own code may raise anything, and is named.
+        if is_own(name):
             error.add_note(f"raised while the model {name} was trained on {len(y)} clips")
         raise
 

@@ -133,7 +133,7 @@ class Cluster:
                 task = running.pop(future)
                 error = future.exception() if future.status == "error" else None
                 if isinstance(error, KilledWorker):
-                    yield task, WorkerDied(f"{error}".split(" was the task")[0])
+                    yield task, WorkerDied(str(error).split(". ")[0])
                 else:
                     answer: Answer = future.result()
                     yield task, answer
@@ -143,9 +143,13 @@ class Cluster:
             self._client.cancel(list(running))
 
 
+def _sees(probe: Path) -> bool:
+    return disk.read_bytes(probe) == probe.name.encode()
+
+
 def _with_probe(function: Callable[[Task], Answer], task: Task, probe: Path) -> Answer:
     # A worker that joined later was not checked.
-    if disk.read_bytes(probe) != probe.name.encode():
+    if not _sees(probe):
         raise SystemProblemError(
             f"the Dask worker on {platform.node()} does not see the cache at {probe.parents[1]}",
             "Cache and datasets must lie on storage that all workers share.",
@@ -208,6 +212,6 @@ def versions() -> dict[str, str]:
 def _facts(probe: Path, roots: Sequence[Path]) -> dict[str, Any]:
     """Return what the check asks of a worker; runs there."""
     unseen = [str(root) for root in roots if not os.access(root, os.R_OK)]
-    if disk.read_bytes(probe) != probe.name.encode():
+    if not _sees(probe):
         unseen.append(str(probe.parents[1]))
     return {"versions": versions(), "unseen": unseen}

@@ -21,6 +21,7 @@ from mepipe.pipeline.work import libraries
 
 STAGE = "classify"
 VERSION = 2
+ARRAYS = {"probabilities": ("f4", 2)}
 _LIBRARIES = ("numpy", "scikit-learn", "torch")
 
 
@@ -159,7 +160,7 @@ def _stored(
     if name is None:
         return None
     try:
-        stored = store.read(name)
+        stored = store.read(name, ARRAYS)
     except DamageError:
         return None
     if strict_versions and stored.libraries != libraries(_LIBRARIES):

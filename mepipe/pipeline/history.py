@@ -49,8 +49,7 @@ def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
     stages = {}
     for stage in STAGES:
         rows, found = _of_stage(done, stage.name)
-        made_by = [dict(one.libraries) for one in found]
-        distinct = [made for number, made in enumerate(made_by) if made not in made_by[:number]]
+        distinct, made_by = _once(dict(one.libraries) for one in found)
         stages[stage.name] = {
             "version": stage.version,
             "rows": rows,
@@ -59,7 +58,7 @@ def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
             "values": [one.values for one in found],
             "failures": {str(n): one.failure for n, one in enumerate(found) if one.failure},
             "libraries": distinct,
-            "made_by": [distinct.index(made) for made in made_by],
+            "made_by": made_by,
         }
     return {
         "clips": [clip.id for clip, _ in done],
@@ -70,6 +69,19 @@ def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
     }
 
 
+def _once(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
+    """Return the different values, and the place of each value among them."""
+    places: dict[str, int] = {}
+    distinct: list[Any] = []
+    index = []
+    for value in values:
+        place = places.setdefault(canonical(value), len(places))
+        if place == len(distinct):
+            distinct.append(value)
+        index.append(place)
+    return distinct, index
+
+
 def _parts_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
     """Return what the keys were made of, by stage and part; equal values once."""
     table = {}
@@ -77,17 +89,9 @@ def _parts_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
         _, found = _of_stage(done, stage.name)
         columns: dict[str, dict[str, Any]] = {}
         for name in sorted({name for one in found for name in one.parts}):
-            places: dict[str, int] = {}
-            distinct: list[Any] = []
-            index = []
-            for one in found:
-                if name not in one.parts:
-                    index.append(-1)
-                    continue
-                place = places.setdefault(canonical(one.parts[name]), len(places))
-                if place == len(distinct):
-                    distinct.append(one.parts[name])
-                index.append(place)
+            distinct, places = _once(one.parts[name] for one in found if name in one.parts)
+            at = iter(places)
+            index = [next(at) if name in one.parts else -1 for one in found]
             columns[name] = {"distinct": distinct, "index": index}
         table[stage.name] = columns
     return table
@@ -172,8 +176,7 @@ class PastRun:
 
     def recorded(self, clip: str, stage: str) -> Recorded | None:
         """Return what the record says of this stage of the clip."""
-        row = self._rows.get(clip)
-        place = self._place_of_row.get(stage, {}).get(-1 if row is None else row)
+        place = self._place_of_row.get(stage, {}).get(self._rows.get(clip, -1))
         if place is None:
             return None
         columns = self._clips["stages"][stage]
@@ -210,7 +213,7 @@ class History:
     """What the newest earlier runs say of clips and objects, read as far as it is asked for."""
 
     def __init__(self, cache_root: Path) -> None:
-        self._waiting = _distinct(cache_root)
+        self._waiting = islice(_distinct(cache_root), _RECORDS)
         self._runs: list[PastRun] = []
 
     def _newest_first(self) -> Iterator[PastRun]:
@@ -229,13 +232,9 @@ class History:
 
 
 def _distinct(cache_root: Path) -> Iterator[PastRun]:
-    """Yield the newest runs that found different things."""
-
-    def all_of_them() -> Iterable[PastRun]:
-        seen: set[str] = set()
-        for record in read_records(cache_root):
-            if str(record.get("clips")) not in seen:
-                seen.add(str(record.get("clips")))
-                yield PastRun(cache_root, record)
-
-    return islice(all_of_them(), _RECORDS)
+    """Yield the runs that found different things, the newest first."""
+    seen: set[str] = set()
+    for record in read_records(cache_root):
+        if str(record.get("clips")) not in seen:
+            seen.add(str(record.get("clips")))
+            yield PastRun(cache_root, record)

@@ -130,7 +130,7 @@ def _refuse_other(out: Path) -> None:
         return
     try:
         imported = IMPORTED in load(out).settings
-    except (MepipeError, KeyError, ValueError):
+    except MepipeError:
         imported = False
     if not imported:
         raise UsageError(

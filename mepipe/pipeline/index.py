@@ -106,7 +106,6 @@ class DigestIndex:
         UnreadableInputError
             If the file is gone.
         """
-        # Paths of one root share its prefix; resolving each would cost a call per folder.
         entry = self._noted(path)
         try:
             stat = path.stat()
@@ -124,15 +123,15 @@ class DigestIndex:
         earlier = self._noted(path)
         if entry.video is None and earlier and earlier.file.sha256 == entry.file.sha256:
             entry = Entry(entry.file, earlier.video)
-        self._fresh[str(path)] = entry
+        self._fresh[_name(path)] = entry
         if entry.file.settled:
             video = entry.video.to_json() if entry.video else None
             facts = entry.file
-            self._entries[str(path)] = [facts.size, facts.mtime_ns, facts.sha256, video]
+            self._entries[_name(path)] = [facts.size, facts.mtime_ns, facts.sha256, video]
             self._changed = True
 
     def _noted(self, path: Path) -> Entry | None:
-        name = str(path)
+        name = _name(path)
         fresh, stored = self._fresh.get(name), self._entries.get(name)
         if fresh is not None or stored is None:
             return fresh
@@ -170,3 +169,8 @@ def _load(file: Path) -> dict[str, list[Any]]:
     except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
         # A damaged index is no index: everything is hashed again.
         return {}
+
+
+def _name(path: Path) -> str:
+    # However the user wrote the folder; resolving links would cost a call per folder.
+    return str(path.absolute())

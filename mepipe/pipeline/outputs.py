@@ -26,7 +26,7 @@ from mepipe.datasets.model import Note
 from mepipe.errors import DamageError
 from mepipe.pipeline.prepare import Failure, PreparedClip
 from mepipe.pipeline.work import ClipOutcome, libraries
-from mepipe.stages import STAGES
+from mepipe.stages import ARRAYS, STAGES
 
 PACK_VERSION = 2
 FEATURES = "features.h5"
@@ -195,11 +195,10 @@ def write_features(
 
 
 def _tensors(store: Store, names: Iterable[ObjectName]) -> Iterator[NDArray[np.float32]]:
-    declared = {stage.name: stage.arrays for stage in STAGES}["tensor"]
     damaged = []
     for name in names:
         try:
-            x = store.read(name, declared).arrays["x"]
+            x = store.read(name, ARRAYS["tensor"]).arrays["x"]
         except DamageError as error:
             # All of them are set aside before one is told: they are made anew together.
             damaged.append(error)

@@ -40,7 +40,7 @@ def run_tasks(
         Worker processes; with 1 everything runs in this process. A single task
         goes to a worker, too: it may be the one that killed an earlier run's.
     """
-    if jobs <= 1 or not tasks:
+    if jobs <= 1:
         for task in tasks:
             yield task, function(task)
         return

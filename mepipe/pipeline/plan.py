@@ -23,6 +23,7 @@ from mepipe.pipeline.work import (
     libraries,
     selected,
 )
+from mepipe.stages import ARRAYS
 
 
 @contextmanager
@@ -160,7 +161,7 @@ def _known(store: Store, history: History, name: ObjectName | None) -> Known | N
     known = history.known(name)
     if known is None:
         try:
-            stored = store.read(name)
+            stored = store.read(name, ARRAYS[name.stage])
         except DamageError:
             return None
         known = Known(stored.values, stored.failure, stored.libraries)

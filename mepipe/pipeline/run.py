@@ -177,7 +177,7 @@ class Run:
         if plan.stale:
             # A cache that cannot be written is told before any work, too.
             self.store.create()
-            with claim(self.store.live(run_id), wait=False):
+            with claim(self.store.live(run_id), wait=True):
                 self._work(plan, report, record)
         self._sum_up(plan, report)
         if not report.stopped_early:
@@ -255,7 +255,6 @@ class Run:
     ) -> None:
         """Run the tasks; those that another run is computing are put into ``busy``."""
         owners = {p.clip.id: self.indexes[p.clip.dataset] for p in plan.stale}
-        relative = {p.clip.id: p.input.frames.files for p in plan.stale}
         self.progress.begin(title, len(tasks))
         try:
             for task, answer in run(work, tasks):
@@ -263,9 +262,8 @@ class Run:
                 if outcome.busy:
                     busy.append(task)
                 plan.outcomes[task.clip] = outcome
-                files = {path.absolute(): path for path in relative[task.clip]}
                 for path, facts in outcome.learnt.items():
-                    owners[task.clip].learn(files.get(path, path), Entry(facts))
+                    owners[task.clip].learn(path, Entry(facts))
                 self.progress.advance()
                 if outcome.failure is not None and self.options.fail_fast:
                     report.stopped_early = True

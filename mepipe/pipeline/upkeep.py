@@ -21,15 +21,12 @@ from mepipe.cache.records import (
 )
 from mepipe.cache.store import GoneError, ObjectName, Store
 from mepipe.errors import DamageError, UsageError
+from mepipe.pipeline import folds
 from mepipe.pipeline.history import PastRun
-from mepipe.stages import STAGES
+from mepipe.stages import ARRAYS
 
 _DAY_S = 24 * 3600.0
-_CLASSIFY = "classify"
-_DECLARED: Mapping[str, Declaration] = {
-    **{stage.name: stage.arrays for stage in STAGES},
-    _CLASSIFY: {"probabilities": ("f4", 2)},
-}
+_DECLARED: Mapping[str, Declaration] = {**ARRAYS, folds.STAGE: folds.ARRAYS}
 
 
 def past_runs(cache: Path) -> Iterator[tuple[str, PastRun]]:
@@ -113,7 +110,7 @@ def status(store: Store, run_id: str | None = None) -> Status:
         holding.objects += 1
         holding.bytes += facts.st_size if facts else 0
         # Folds belong to a features.h5, and no record lists them.
-        known = name.stage != _CLASSIFY
+        known = name.stage != folds.STAGE
         holding.unreferenced += known and name not in owners
         holding.stale += name in owners and name not in current
     order = list(_DECLARED)
@@ -250,7 +247,7 @@ def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
 
 def _is_fold_of(store: Store, name: ObjectName, features: set[object]) -> bool:
     """Say whether ``name`` is a fold of a features.h5 that is kept; no record lists folds."""
-    if name.stage != _CLASSIFY:
+    if name.stage != folds.STAGE:
         return False
     try:
         return store.check(name).parts.get("features") in features

@@ -22,7 +22,7 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError, DamageError, UnreadableInputError
 from mepipe.frames import FileFacts
 from mepipe.pipeline.prepare import ClipTask, Failure
-from mepipe.stages import STAGES, ClipInput, Stage, Upstream
+from mepipe.stages import ARRAYS, STAGES, ClipInput, Stage, Upstream
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,8 @@ def run_clip(
             outcome.failure = Failure.of(task.clip, stage.name, error)
             return outcome
         except Exception as error:
-            # A bug keeps its traceback; the clip is what one needs to look into it.
+            # Whatever else ends the run keeps its traceback; the clip is what one needs to
+            # look into it.
             error.add_note(f"(clip {task.clip}, stage {stage.name})")
             raise
         if done is None:
@@ -282,7 +283,7 @@ def _read(store: Store, name: ObjectName, stage: Stage) -> StoredObject | None:
 def _fetch(store: Store, outcome: ClipOutcome) -> Callable[[str], Mapping[str, Any]]:
     def arrays(stage: str) -> Mapping[str, Any]:
         done = outcome.stages[stage]
-        return store.read(ObjectName(stage, done.key, done.digest)).arrays
+        return store.read(ObjectName(stage, done.key, done.digest), ARRAYS[stage]).arrays
 
     return arrays
 

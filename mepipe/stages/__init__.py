@@ -7,4 +7,7 @@ from mepipe.stages.model import ClipInput, Result, Stage, Upstream
 
 STAGES: tuple[Stage, ...] = (face.STAGE, spot.STAGE, flow.STAGE, tensor.STAGE)
 
-__all__ = ["STAGES", "ClipInput", "Result", "Stage", "Upstream"]
+ARRAYS = {stage.name: stage.arrays for stage in STAGES}
+"""What the objects of each stage may hold."""
+
+__all__ = ["ARRAYS", "STAGES", "ClipInput", "Result", "Stage", "Upstream"]

@@ -37,11 +37,10 @@ def test_ids_differ(tmp_path):
 def test_an_id_sorts_behind_all_others_even_if_the_clock_was_set_back(tmp_path):
     write_record(tmp_path, "20991231T235959Z-ffffffff", {"n": 1})
     write_record(tmp_path, "note", {"n": 0})
-    (tmp_path / "runs" / "note.json.gz").unlink()
     later = new_run_id(tmp_path)
     assert later.startswith("21000101T000000Z-")
     write_record(tmp_path, later, {"n": 2})
-    assert [record["n"] for record in read_records(tmp_path)] == [2, 1]
+    assert [record["n"] for record in read_records(tmp_path)] == [0, 2, 1]
 
 
 def test_a_table_is_kept_once_and_only_whole(tmp_path):

@@ -86,7 +86,6 @@ def test_runs_with_different_settings_do_not_disturb_each_other(start, toy_data,
 def test_a_run_that_waits_says_so(toy_run, toy_data, tmp_path):
     planned = toy_run(toy_data(2))
     titles = []
-    planned.progress.begin = lambda title, total: titles.append((title, total))
     first = planned.prepared.clips[0]
     from mepipe.pipeline.work import ClipOutcome, keyed
     from mepipe.stages import STAGES as stages
