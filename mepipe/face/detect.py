@@ -94,7 +94,7 @@ def detect_quickly(image: Image, search_size: int = 480) -> list[Face]:
     A reduced image, ``search_size`` on its long side, is searched first: that
     is several times quicker, and a face that fills a clip is still far above
     the detector's smallest. The full size is searched only if nothing was found.
-    Parameters and result as those of `detect`.
+    Image and result are as those of `detect`.
     """
     grey = _grey(image)
     scale = search_size / max(grey.shape)
@@ -220,10 +220,8 @@ def landmarks(image: Image, face: Face) -> NDArray[np.float64]:
     face
         Where the face is, from `detect`.
     """
-    import cv2
     import dlib
 
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
     x0, y0, x1, y1 = (round(value) for value in face.box)
-    shape = _predictor()(np.ascontiguousarray(grey), dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
+    shape = _predictor()(np.ascontiguousarray(_grey(image)), dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)

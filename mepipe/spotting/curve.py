@@ -1,15 +1,18 @@
-"""From the regions' motion to one curve: the expression's course over the clip."""
+"""From the regions' motion to one curve over the clip, and how a curve is read."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.smoothing import gaussian_mean
 from mepipe.spotting.evidence import OF_EYES, OF_HEAD, Movement, find_movement
 from mepipe.spotting.motion import FaceMotion
 
 Float = NDArray[np.float64]
 
+FWHM = 2.3548  # a Gaussian's width at half height, in standard deviations
+EDGE = 0.1  # onset and offset: the share of the peak that counts as movement
 END_MS = 25.0  # the clip's first frames: so long, or an eighth of it
 
 
@@ -65,3 +68,18 @@ def expression_curve(
         return np.zeros(len(vectors)), movement
     most = float(np.linalg.norm(movement.pattern.reshape(-1, 2), axis=1).max())
     return rest @ movement.pattern * (most / length**2), movement
+
+
+def smoothed(curve: Float, times_ms: Float, width_ms: float) -> Float:
+    """Return a curve (N,) under a Gaussian of this width at half height, ms."""
+    return gaussian_mean(curve[:, None], times_ms, width_ms / FWHM)[:, 0]
+
+
+def run_around(curve: Float, peak: int, level: float, low: int, high: int) -> tuple[int, int]:
+    """Return the first and last position of the run around the peak that reaches the level."""
+    begin = end = peak
+    while begin > low and curve[begin - 1] >= level:
+        begin -= 1
+    while end < high and curve[end + 1] >= level:
+        end += 1
+    return begin, end

@@ -15,15 +15,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.smoothing import gaussian_mean
 from mepipe.spotting.centre import middle
+from mepipe.spotting.curve import EDGE, run_around, smoothed
 from mepipe.spotting.model import RegionPolygon, Spotted, check_marks
 
 Float = NDArray[np.float64]
 
 BLOCKS = 5  # each region is so many blocks wide and high
-FWHM = 2.3548
-EDGE = 0.1
 MOVEMENT = 3.0  # a peak so many times the noise above the median difference
 _ROUND = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 # By the names in landmarks/regions.json: the parts of each of the paper's regions.
@@ -75,7 +73,7 @@ def lbp_divide(
     boxes = _boxes(regions, crops.shape[1])
     features = np.stack([lbp_features(crop, boxes) for crop in crops])
     raw = differences(features, first)
-    curve = gaussian_mean(raw[:, None], times_ms, smooth_ms / FWHM)[:, 0]
+    curve = smoothed(raw, times_ms, smooth_ms)
     if last - first < 2:
         peak = middle(count, onset=onset, apex=apex, offset=offset).apex
     else:
@@ -84,11 +82,7 @@ def lbp_divide(
     inside = curve[first : last + 1]
     floor = float(inside.min())
     level = floor + EDGE * (float(curve[peak]) - floor)
-    begin = end = peak
-    while begin > first and curve[begin - 1] >= level:
-        begin -= 1
-    while end < last and curve[end + 1] >= level:
-        end += 1
+    begin, end = run_around(curve, peak, level, first, last)
     typical = float(np.median(inside))
     # Noise is what differs from one frame to the next.
     steps = np.abs(np.diff(raw[first : last + 1]))
@@ -104,7 +98,6 @@ def lbp_divide(
         offset_confidence=sure if offset is None else 1.0,
         movement=strength >= MOVEMENT,
         curve=curve.astype(np.float32),
-        noise=spread,
         strength=strength,
     )
 

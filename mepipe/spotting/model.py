@@ -42,15 +42,12 @@ class Spotted:
         0 (a guess) to 1 (annotated); they order clips by how far the position
         can be trusted and are no probabilities.
     movement
-        Whether the peak stands out of the curve's noise. Where it does not, the
-        positions are the best candidates.
+        Whether the strength reaches the method's threshold. Where it does not,
+        the positions are the best candidates.
     curve
         (N,) float32: the expression's motion in each frame, px of the crop: how
         far the region that moves most has gone from rest, along the direction
         in which it goes at the apex. Below zero: the opposite direction.
-    noise
-        What the curve does beside the movement's own course, root mean square
-        over the clip, in the same px.
     strength
         How many times the movement is stronger than what chance would give;
         it orders clips by how likely they show a movement at all.
@@ -64,7 +61,6 @@ class Spotted:
     offset_confidence: float
     movement: bool
     curve: NDArray[np.float32]
-    noise: float = 0.0
     strength: float = 0.0
 
 

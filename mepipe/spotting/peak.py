@@ -7,16 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.smoothing import gaussian_mean
 from mepipe.spotting.centre import middle
-from mepipe.spotting.curve import expression_curve, first_frames
+from mepipe.spotting.curve import EDGE, expression_curve, first_frames, run_around, smoothed
 from mepipe.spotting.model import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
 Float = NDArray[np.float64]
 
-FWHM = 2.3548  # a Gaussian's width at half height, in standard deviations
-EDGE = 0.1  # onset and offset: the share of the peak motion that counts as movement
 CONTEXT_MS = 50.0
 TOP = 0.7  # the apex lies where the most likely course shows at least this share
 MARK_MS = 25.0  # the middle of an annotated movement is so near to its apex
@@ -32,7 +29,7 @@ def flow_peak(
     *,
     inter_ocular: float,
     smooth_ms: float = 20.0,
-    threshold: float = 3.0,
+    threshold: float = 1.2,
     onset: int | None = None,
     apex: int | None = None,
     offset: int | None = None,
@@ -76,7 +73,7 @@ def flow_peak(
     first = 0 if onset is None else onset
     last = count - 1 if offset is None else offset
     if first == last:
-        return _without_movement(count, onset, apex, offset, np.zeros(count), 0.0)
+        return _without_movement(count, onset, apex, offset, np.zeros(count))
 
     # Rest is before the onset and after the offset, where the clip goes on there.
     begin = int(np.searchsorted(times_ms, times_ms[first] - CONTEXT_MS))
@@ -89,17 +86,17 @@ def flow_peak(
     centres = inside if apex is None else _near(times_ms, apex)
     raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres)
     raw = raw * inter_ocular
-    curve = gaussian_mean(raw[:, None], times_ms, smooth_ms / FWHM)[:, 0]
+    curve = smoothed(raw, times_ms, smooth_ms)
     high = begin + np.flatnonzero(movement.course >= TOP * movement.course.max())
     high = high[(high >= inside.start) & (high < inside.stop)]
     if not len(high):
         high = np.arange(inside.start, inside.stop)
     peak = int(high[np.argmax(curve[high])]) if apex is None else apex
+    if curve[peak] <= 0:
+        return _without_movement(count, onset, apex, offset, curve)
     # What the curve does beside the movement's own course.
     left = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
     noise = float(np.hypot(left.std(), SMALLEST_NOISE))
-    if curve[peak] <= 0:
-        return _without_movement(count, onset, apex, offset, curve, noise)
     return _around(
         curve, times_ms, noise, peak, movement.strength, threshold, (onset, apex, offset)
     )
@@ -125,12 +122,7 @@ def _check(
 
 
 def _without_movement(
-    count: int,
-    onset: int | None,
-    apex: int | None,
-    offset: int | None,
-    curve: Float,
-    noise: float,
+    count: int, onset: int | None, apex: int | None, offset: int | None, curve: Float
 ) -> Spotted:
     guess = middle(count, onset=onset, apex=apex, offset=offset)
     return Spotted(
@@ -142,7 +134,6 @@ def _without_movement(
         guess.offset_confidence,
         movement=False,
         curve=curve.astype(np.float32),
-        noise=noise,
     )
 
 
@@ -160,13 +151,13 @@ def _around(
     height = float(curve[peak])
     low = 0 if onset is None else onset
     high = len(curve) - 1 if offset is None else offset
-    begin, end = _run(curve, peak, EDGE * height, low, high)
+    begin, end = run_around(curve, peak, EDGE * height, low, high)
     # A movement that rises or falls within one frame still begins before its peak.
     begin, end = max(low, min(begin, peak - 1)), min(high, max(end, peak + 1))
     clear = strength**2 / (strength**2 + threshold**2)
 
     # The frames that noise could have made the peak, and the best one elsewhere.
-    top_begin, top_end = _run(curve, peak, height - noise, low, high)
+    top_begin, top_end = run_around(curve, peak, height - noise, low, high)
     width = (times_ms[top_end] - times_ms[top_begin]) / 2
     elsewhere = np.concatenate([curve[low:begin], curve[end + 1 : high + 1], [0.0]])
     alone = 1 - min(1.0, float(elsewhere.max()) / height) ** 2
@@ -196,16 +187,5 @@ def _around(
         offset_confidence=1.0 if offset is not None else edge_confidence(end, 1, len(curve) - 1),
         movement=bool(strength >= threshold),
         curve=curve.astype(np.float32),
-        noise=noise,
         strength=strength,
     )
-
-
-def _run(curve: Float, peak: int, level: float, low: int, high: int) -> tuple[int, int]:
-    """Return the first and last position of the run around the peak that reaches the level."""
-    begin = end = peak
-    while begin > low and curve[begin - 1] >= level:
-        begin -= 1
-    while end < high and curve[end + 1] >= level:
-        end += 1
-    return begin, end

@@ -99,7 +99,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     few = [wanted[0], *wanted[len(_NEIGHBOURS) + 1 :][1::3]]
     for positions, anyhow in ((wanted[:1], False), (wanted[1:], False), (few, True)):
         found: dict[int, tuple[Face, Points, int]] = {}
-        for position, image in clip.frames.images(sorted(set(positions))) if positions else ():
+        for position, image in clip.frames.images(positions) if positions else ():
             faces = _faces(clip, config, image, position, anyhow=anyhow)
             if faces:
                 face = choose_face(faces, *image.shape[:2])
@@ -109,8 +109,6 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             face, points, count = found[position]
             points = _among_neighbours(clip, face, points, position, wanted)
             return _result(face, points, count, [_transform(points)], wanted.index(position))
-        if clip.face_box:
-            break
     raise BadDataError(
         f"no face was found in any of the {len(wanted)} frames that were searched",
         "Check that the clip shows a face from the front, at least 80 px wide.",
@@ -126,9 +124,9 @@ def _among_neighbours(
     lie elsewhere shows another face, or none.
     """
     near = [position + step for step in _NEIGHBOURS if position + step in wanted]
-    eyes = float(np.hypot(*(points[42:48].mean(axis=0) - points[36:42].mean(axis=0))))
+    eyes = float(np.hypot(*_eye_line(points)))
     all_ = [points]
-    for _, image in clip.frames.images(sorted(near)) if near else ():
+    for _, image in clip.frames.images(near) if near else ():
         others = landmarks(image, face)
         if np.median(np.hypot(*(others - points).T)) <= _SAME_FACE * eyes:
             all_.append(others)
@@ -195,10 +193,15 @@ def frontality(points: Points) -> float:
     The ratio of the two distances from the tip of the nose to the cheeks, the
     smaller to the larger, along the line of the eyes.
     """
-    line = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
+    line = _eye_line(points)
     line = line / max(float(np.hypot(*line)), 1e-9)
     right, left = (points[30] - points[2]) @ line, (points[14] - points[30]) @ line
     return float(max(0.0, min(right, left)) / max(right, left, 1e-9))
+
+
+def _eye_line(points: Points) -> Points:
+    """Return the vector (2,) from the right eye's centre to the left one's, px."""
+    return np.asarray(points[42:48].mean(axis=0) - points[36:42].mean(axis=0), np.float64)
 
 
 def _transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -213,7 +216,6 @@ def _result(
     transforms: list[NDArray[np.float64]],
     searched: int,
 ) -> Result:
-    eyes = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
     frontal = frontality(points)
     if frontal < _PROFILE:
         raise BadDataError(
@@ -227,7 +229,7 @@ def _result(
             "searched": searched,
             "quality": face.score,
             "frontal": frontal,
-            "inter_ocular_px": float(np.hypot(*eyes)),
+            "inter_ocular_px": float(np.hypot(*_eye_line(points))),
         },
         arrays={"box": np.array(face.box), "landmarks": points},
     )

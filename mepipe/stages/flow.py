@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.metadata import version
 
 import numpy as np
@@ -19,7 +20,6 @@ from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, one_
 
 # A field with such a displacement is no face motion but a solver that diverged.
 _LARGEST_SHARE = 0.25
-_NOT_TVL1 = {"size", "stabilise", "keep_faces", "engine", "preset", "gamma"}
 
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
@@ -67,7 +67,8 @@ def _device() -> str:
 def _engine(
     reference: NDArray[np.uint8], moving: NDArray[np.uint8], settings: FlowSettings
 ) -> NDArray[np.float32]:
-    chosen = Tvl1Settings(**settings.model_dump(exclude=_NOT_TVL1))
+    names = {field.name for field in fields(Tvl1Settings)}
+    chosen = Tvl1Settings(**settings.model_dump(include=names))
     if settings.engine == "opencv":
         from mepipe.flow.opencv import tvl1_opencv
 
