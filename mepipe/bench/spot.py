@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mepipe.datasets.registry import open_dataset
 from mepipe.errors import BadDataError, UsageError
 from mepipe.frames import FrameReader, Timing
 from mepipe.sample import HARD, Factors, write
+from mepipe.sample.photos import photo_paths
 from mepipe.stages import STAGES, ClipInput, Result, Upstream
 
 METHODS = ("flow-peak", "lbp-divide", "middle")
@@ -183,52 +184,41 @@ def measure(
     import cv2
 
     cv2.setNumThreads(1)
+    truths: Iterable[Truth]
     if dataset is not None:
-        return _measure(read_truth(dataset), progress)
-    factors = HARD if hard else Factors(timing=True)
+        truths = read_truth(dataset)
+        total = len(truths)
+    else:
+        factors = HARD if hard else Factors(timing=True)
+        truths = _made(factors, photos, subjects, clips, seed)
+        total = 2 * subjects * clips
     rows = [Row(method) for method in METHODS]
-    done = 0
-    for still in (False, True):
-        for number in range(subjects):
-            # One subject at a time: two hundred clips on the disk would be gigabytes.
-            with tempfile.TemporaryDirectory() as scratch:
-                folder = Path(scratch) / "made"
-                kind = Factors(**dict.fromkeys(factors.names, True), still=still)
-                write(
-                    folder, subjects=1, clips=clips, seed=seed + 2 * number + still,
-                    photos=_one_photo(photos, number, Path(scratch)), factors=kind,
-                )  # fmt: skip
-                for truth in read_truth(folder):
-                    _one(truth, rows)
-                    done += 1
-                    if progress is not None:
-                        progress(done, 2 * subjects * clips)
-    return rows
-
-
-def _one_photo(photos: Path | None, number: int, scratch: Path) -> Path | None:
-    """Return a folder with the photograph whose turn it is."""
-    from mepipe.sample.photos import SUFFIXES
-
-    if photos is None:
-        return None
-    files = sorted(path for path in photos.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise UsageError(f"there is no photograph in {photos}", "Check --photos.")
-    folder = scratch / "photo"
-    folder.mkdir()
-    chosen = files[number % len(files)]
-    (folder / chosen.name).write_bytes(chosen.read_bytes())
-    return folder
-
-
-def _measure(truths: Sequence[Truth], progress: Callable[[int, int], None] | None) -> list[Row]:
-    rows = [Row(method) for method in METHODS]
-    for done, truth in enumerate(truths):
+    for done, truth in enumerate(truths, start=1):
         _one(truth, rows)
         if progress is not None:
-            progress(done + 1, len(truths))
+            progress(done, total)
     return rows
+
+
+def _made(
+    factors: Factors, photos: Path | None, subjects: int, clips: int, seed: int
+) -> Iterator[Truth]:
+    """Yield made clips, those with a movement first; each lies on the disk while it is looked at.
+
+    One subject at a time: two hundred clips would be gigabytes.
+    """
+    faces = photo_paths(photos) if photos is not None else []
+    for still in (False, True):
+        for number in range(subjects):
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = Path(scratch) / "made"
+                write(
+                    folder, subjects=1, clips=clips, seed=seed + 2 * number + still,
+                    # A folder without photographs is refused there.
+                    photos=faces[number % len(faces)] if faces else photos,
+                    factors=replace(factors, still=still),
+                )  # fmt: skip
+                yield from read_truth(folder)
 
 
 def _one(truth: Truth, rows: Sequence[Row]) -> None:

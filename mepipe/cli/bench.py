@@ -112,7 +112,12 @@ def spot(
         from mepipe.bench.spot import measure
 
         progress = make_progress(quiet=False)
-        progress.begin("clips", 2 * subjects * clips)
+
+        def advance(done: int, total: int) -> None:
+            if done == 1:  # how many clips there are is known then
+                progress.begin("clips", total)
+            progress.advance()
+
         try:
             rows = measure(
                 dataset,
@@ -121,7 +126,7 @@ def spot(
                 subjects=subjects,
                 clips=clips,
                 seed=seed,
-                progress=lambda done, total: progress.advance(),
+                progress=advance,
             )
         finally:
             progress.end()

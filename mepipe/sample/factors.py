@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.sample.movement import Course, slow_noise
+from mepipe.sample.movement import rise_and_fall, slow_noise
 
 Float = NDArray[np.float64]
 
@@ -84,24 +84,16 @@ def varied_course(clip: tuple[int, int, int]) -> Float:
     fall = int(np.clip(round(rise * float(np.exp(rng.uniform(-0.7, 0.7)))), 12, 90))
     left = rng.uniform(0, 0.35) if rng.random() < 0.4 else rng.uniform(0, 0.06)
     lead = 100
-    t = np.arange(2 * lead + rise + hold + fall, dtype=np.float64)
-    power_up, power_down = rng.uniform(0.8, 1.3, 2)
-    up = np.sin(np.pi / 2 * np.clip((t - lead) / rise, 0, 1)) ** (2 * power_up)
-    down = np.clip((lead + rise + hold + fall - t) / fall, 0, 1)
-    down = left + (1 - left) * np.sin(np.pi / 2 * down) ** (2 * power_down)
-    centre = lead + rise + hold * rng.uniform(0.35, 0.65)
-    dome = 1 - 0.04 * np.clip((t - centre) / (hold / 2 + 1), -1, 1) ** 2
-    share = up * down * dome
-    share /= share.max()
-    seen = np.flatnonzero(share >= 0.1)
-    begin = _cut(rng, int(seen[0]), lead, -1)
-    end = _cut(rng, int(np.flatnonzero(down > left)[-1]), len(t) - 1, 1)
+    share, down = rise_and_fall(rng, (lead, rise, hold, fall, lead), left)
+    last = len(share) - 1
+    begin = _cut(rng, int(np.flatnonzero(share >= 0.1)[0]), lead, -1)
+    end = _cut(rng, int(np.flatnonzero(down > left)[-1]), last, 1)
     if rng.random() < 0.15:  # it ends before the movement is over
         half = np.flatnonzero(share >= min(max(0.1, 1.2 * left), 0.5))[-1]
         end = int(half)
     # A clip is at least 60 frames long, as far as there is anything to show.
-    while end - begin < 59 and (begin > 0 or end < len(t) - 1):
-        begin, end = max(begin - 1, 0), min(end + 1, len(t) - 1)
+    while end - begin < 59 and (begin > 0 or end < last):
+        begin, end = max(begin - 1, 0), min(end + 1, last)
     return np.asarray(share[begin : end + 1], np.float64)
 
 
@@ -132,13 +124,6 @@ def delayed(share: Float, frames: float) -> Float:
     """Return a course that comes so many frames later; its ends go on."""
     t = np.arange(len(share))
     return np.asarray(np.interp(t - frames, t, share), np.float64)
-
-
-def course_of(share: Float) -> Course:
-    """Return the course whose motion relative to its peak is ``share`` (N,)."""
-    apex = int(np.argmax(share))
-    seen = np.flatnonzero(share >= 0.1)
-    return Course(share, int(seen[0]), apex, int(seen[-1]))
 
 
 def blinks(clip: tuple[int, int, int], count: int) -> tuple[Float, Float]:

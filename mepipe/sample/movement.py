@@ -215,18 +215,35 @@ def course(rng: np.random.Generator) -> Course:
     before = int(rng.integers(0, missing + 1))
     lead_in, lead_out = lead_in + before, lead_out + missing - before
     left_over = rng.uniform(0.0, 0.06)
+    return course_of(rise_and_fall(rng, (lead_in, rise, hold, fall, lead_out), left_over)[0])
+
+
+def rise_and_fall(
+    rng: np.random.Generator, lengths: tuple[int, int, int, int, int], left_over: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw how steep a rise and a fall are, and where the low dome between them is highest.
+
+    ``lengths`` are those of lead-in, rise, plateau, fall and lead-out, in frames;
+    ``left_over`` is the share that stays at the end. Returns the share of the
+    motion in each of their N frames (N,), exactly 1 at its peak, and the fall
+    alone (N,), from 1 to ``left_over``.
+    """
+    lead_in, rise, hold, fall, _ = lengths
     power_up, power_down = rng.uniform(0.8, 1.3, 2)
-    t = np.arange(lead_in + rise + hold + fall + lead_out, dtype=np.float64)
+    t = np.arange(sum(lengths), dtype=np.float64)
     up = np.sin(np.pi / 2 * np.clip((t - lead_in) / rise, 0, 1)) ** (2 * power_up)
     down = np.clip((lead_in + rise + hold + fall - t) / fall, 0, 1)
     down = left_over + (1 - left_over) * np.sin(np.pi / 2 * down) ** (2 * power_down)
     centre = lead_in + rise + hold * rng.uniform(0.35, 0.65)
     dome = 1 - 0.04 * np.clip((t - centre) / (hold / 2 + 1), -1, 1) ** 2
     share = up * down * dome
-    apex = int(np.argmax(share))
-    share /= share[apex]
+    return share / share.max(), down
+
+
+def course_of(share: NDArray[np.float64]) -> Course:
+    """Return the course whose motion relative to its peak is ``share`` (N,)."""
     seen = np.flatnonzero(share >= 0.1)
-    return Course(share, int(seen[0]), apex, int(seen[-1]))
+    return Course(share, int(seen[0]), int(np.argmax(share)), int(seen[-1]))
 
 
 def slow_noise(rng: np.random.Generator, count: int, terms: int = 3) -> NDArray[np.float64]:

@@ -75,34 +75,45 @@ def astronaut() -> Photo:
     return photo
 
 
-def _paths(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise UsageError(f"the folder of photographs {folder} does not exist", "Check --photos.")
-    return sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
-    )
-
-
-def source_digests(folder: Path | None) -> list[str]:
-    """Return what `load_photos` depends on, without opening a picture."""
-    if folder is None:
-        return ["astronaut"]
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in _paths(folder)]
-
-
-def load_photos(folder: Path | None) -> list[Photo]:
-    """Return every photograph with a face in ``folder``, by name; None: the astronaut.
+def photo_paths(source: Path) -> list[Path]:
+    """Return the photographs in a folder, by name; of a photograph, itself.
 
     Raises
     ------
     UsageError
-        If the folder is not there, or no image in it has a face.
+        If it is not there.
     """
-    if folder is None:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise UsageError(f"the folder of photographs {source} does not exist", "Check --photos.")
+    return sorted(
+        p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+    )
+
+
+def source_digests(source: Path | None) -> list[str]:
+    """Return what `load_photos` depends on, without opening a picture."""
+    if source is None:
+        return ["astronaut"]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in photo_paths(source)]
+
+
+def load_photos(source: Path | None) -> list[Photo]:
+    """Return every photograph with a face in a folder, by name; None: the astronaut.
+
+    A single photograph may stand for the folder.
+
+    Raises
+    ------
+    UsageError
+        If the source is not there, or no image in it has a face.
+    """
+    if source is None:
         return [astronaut()]
     import cv2
 
-    paths = _paths(folder)
+    paths = photo_paths(source)
     photos: list[Photo] = []
     for path in paths:
         image = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_COLOR)
@@ -111,7 +122,7 @@ def load_photos(folder: Path | None) -> list[Photo]:
             photos.append(photo)
     if not photos:
         raise UsageError(
-            f"none of the {len(paths)} images in {folder} has a face that dlib finds",
+            f"none of the {len(paths)} images in {source} has a face that dlib finds",
             "Give photographs of frontal faces (jpg, png, bmp, tif, webp).",
         )
     return photos

@@ -21,6 +21,7 @@ from mepipe.sample.movement import (
     Expression,
     add_pulls,
     course,
+    course_of,
     displacement,
     slow_noise,
 )
@@ -54,9 +55,9 @@ class Scene:
         What is shown, and how much of it by each of the N frames.
     amplitude
         Largest displacement of the apex frame, in px.
-    field
-        (480, 640, 2), float32, px: where the skin of the still face goes by the
-        apex, in head coordinates. It is the exact flow between the two.
+    parts
+        What moves the skin, in head coordinates; summed, where the skin of the
+        still face goes by the apex: the exact flow between the two.
     drift
         (N, 6): shift x, y (px), roll (rad), growth (share), yaw and pitch (rad)
         of the head.
@@ -64,9 +65,6 @@ class Scene:
         (N,): brightness relative to the subject's.
     noise_seed
         Of the sensor noise.
-    parts
-        What moves the skin, where action units have courses of their own or the
-        lids move it too; empty: the field alone, by its course.
     closed, gaze
         (N,) 0 to 1 and (N, 2) px: the lids and the eyes; None: open and still.
     relief
@@ -80,11 +78,10 @@ class Scene:
     expression: Expression
     course: Course
     amplitude: float
-    field: NDArray[np.float32]
+    parts: tuple[Part, ...]
     drift: NDArray[np.float64]
     light: NDArray[np.float64]
     noise_seed: tuple[int, ...]
-    parts: tuple[Part, ...] = ()
     closed: NDArray[np.float64] | None = None
     gaze: NDArray[np.float64] | None = None
     relief: NDArray[np.float32] | None = None
@@ -107,27 +104,25 @@ def make_scene(
     amplitude = float(rng.uniform(0.8, 2.0))
     field = displacement(expression, subject.landmarks, (HEIGHT, WIDTH), rng=rng)
     if factors.timing:
-        timing = drawn.course_of(drawn.varied_course((seed, index, clip)))
+        timing = course_of(drawn.varied_course((seed, index, clip)))
     count = len(timing.share)
     sizes = (0.5, 0.5, 0.0012, 0.0012, 0.003, 0.003)
     drift = np.stack([size * slow_noise(rng, count) for size in sizes], axis=1)
     # Lamps on alternating current beat with the camera, and vary slowly.
     beat = np.sin(2 * np.pi * rng.uniform(0.8, 6.0) * np.arange(count) / FPS + rng.uniform(0, 6.3))
     light = 1 + 0.006 * slow_noise(rng, count) + 0.004 * beat + 0.002 * rng.standard_normal(count)
+    parts = (Part(field * np.float32(amplitude), timing.share),)
     scene = Scene(
-        subject, expression, timing, amplitude, field * np.float32(amplitude), drift, light,
-        (seed, index, clip, NOISE),
-    )  # fmt: skip
+        subject, expression, timing, amplitude, parts, drift, light, (seed, index, clip, NOISE)
+    )
     return _with_factors(scene, factors, (seed, index, clip)) if factors.names else scene
 
 
 def _with_factors(scene: Scene, factors: Factors, clip: tuple[int, int, int]) -> Scene:
     count = len(scene.course.share)
-    parts = [Part(scene.field, scene.course.share)]
     if factors.uneven:
         parts, timing = _uneven(scene, clip)
-        scene = replace(scene, course=timing)
-    scene = replace(scene, parts=tuple(parts))
+        scene = replace(scene, course=timing, parts=parts)
     if factors.head:
         subject = scene.subject
         scene = replace(
@@ -137,23 +132,20 @@ def _with_factors(scene: Scene, factors: Factors, clip: tuple[int, int, int]) ->
         )
     if factors.still:
         nothing = Course(np.zeros(count), -1, -1, -1)
-        scene = replace(
-            scene, expression=NEUTRAL, course=nothing, amplitude=0.0, parts=(),
-            field=np.zeros_like(scene.field),
-        )  # fmt: skip
+        scene = replace(scene, expression=NEUTRAL, course=nothing, amplitude=0.0, parts=())
     if factors.blinks:
         closed, gaze = drawn.blinks(clip, count)
-        coupled = np.zeros_like(scene.field)
+        coupled = np.zeros((HEIGHT, WIDTH, 2), np.float32)
         add_pulls(coupled, COUPLED, scene.subject.landmarks, 1.0, 1.0)
-        parts = [*scene.parts, Part(coupled, closed, shown=0.0)]
-        scene = replace(scene, parts=tuple(parts), closed=closed, gaze=gaze)
+        parts = (*scene.parts, Part(coupled, closed, shown=0.0))
+        scene = replace(scene, parts=parts, closed=closed, gaze=gaze)
     if factors.light:
         gain, plane = drawn.moving_light(clip, count)
         scene = replace(scene, light=scene.light * gain, plane=plane)
     return scene
 
 
-def _uneven(scene: Scene, clip: tuple[int, int, int]) -> tuple[list[Part], Course]:
+def _uneven(scene: Scene, clip: tuple[int, int, int]) -> tuple[tuple[Part, ...], Course]:
     """Give each action unit a delay and two sides; the largest motion of any frame stays.
 
     The motion of a frame is the largest displacement of its summed fields.
@@ -162,7 +154,7 @@ def _uneven(scene: Scene, clip: tuple[int, int, int]) -> tuple[list[Part], Cours
     lags, sides = drawn.unit_delays(clip, len(shares))
     parts = []
     for (unit, share), lag, (right, left) in zip(shares.items(), lags, sides, strict=True):
-        field = np.zeros_like(scene.field)
+        field = np.zeros((HEIGHT, WIDTH, 2), np.float32)
         add_pulls(field, ACTION_UNITS[unit], scene.subject.landmarks, share * right, share * left)
         parts.append(Part(field, drawn.delayed(scene.course.share, lag)))
     # Every fourth pixel is enough for fields as smooth as these.
@@ -173,8 +165,8 @@ def _uneven(scene: Scene, clip: tuple[int, int, int]) -> tuple[list[Part], Cours
     ]
     scale = np.float32(scene.amplitude / max(moved))
     return (
-        [replace(part, field=part.field * scale) for part in parts],
-        drawn.course_of(np.array(moved) / max(moved)),
+        tuple(replace(part, field=part.field * scale) for part in parts),
+        course_of(np.array(moved) / max(moved)),
     )
 
 
@@ -207,8 +199,7 @@ def frames(scene: Scene) -> Iterator[NDArray[np.uint8]]:
     centre = subject.landmarks[27:36].mean(axis=0).astype(np.float32)
     x, y = (xs - centre[0]) * head, (ys - centre[1]) * head
     basis = np.stack([head, x, y, head * depth], axis=-1).reshape(-1, 4)
-    parts = scene.parts or (Part(scene.field, scene.course.share),)
-    fields = [tuple(np.ascontiguousarray(p.field[..., i]) for i in (0, 1)) for p in parts]
+    fields = [tuple(np.ascontiguousarray(p.field[..., i]) for i in (0, 1)) for p in scene.parts]
     eyes = find_eyes(subject.landmarks) if scene.closed is not None else ()
     frame = still.copy()
     for position, (drift, light) in enumerate(zip(scene.drift, scene.light, strict=True)):
@@ -218,7 +209,7 @@ def frames(scene: Scene) -> Iterator[NDArray[np.uint8]]:
         )
         moved = (basis @ weights).reshape(*head.shape, 2)
         at_x, at_y = xs - moved[..., 0], ys - moved[..., 1]
-        rests = [np.float32(part.shown - part.share[position]) for part in parts]
+        rests = [np.float32(part.shown - part.share[position]) for part in scene.parts]
 
         def read(
             x: NDArray[np.float32],

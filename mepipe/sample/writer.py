@@ -105,8 +105,8 @@ def write(
         0 or larger. Each clip depends on the seed, its subject's number and its
         own number alone, so a larger sample contains the smaller one.
     photos
-        Folder of photographs with a face, used in turn; None: scikit-image's
-        astronaut.
+        Folder of photographs with a face, used in turn, or one photograph; None:
+        scikit-image's astronaut.
     factors
         What makes the clips hard, or leaves the expression out.
     progress

@@ -13,6 +13,7 @@ from mepipe.cli import main
 from mepipe.errors import UsageError
 from mepipe.report.trade_off import trade_off_png
 from mepipe.sample import write
+from mepipe.sample.photos import astronaut
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,24 @@ def test_key_frames_against_the_truth(tmp_path):
     assert found.ms_a_frame > 0
     assert np.isnan(found.auc)  # there is no still clip
     assert rows["middle"].recovered[0] < 1
+
+
+def test_what_a_mac_leaves_beside_a_photograph_is_none(tmp_path):
+    (tmp_path / "._face.png").write_bytes(b"\0\5\x16\7")
+    cv2.imwrite(str(tmp_path / "face.png"), astronaut().image)
+    steps = []
+    rows = spot.measure(
+        photos=tmp_path, subjects=1, clips=1, progress=lambda *step: steps.append(step)
+    )
+    assert steps == [(1, 2), (2, 2)]
+    assert [(len(row.moving), len(row.still)) for row in rows] == [(1, 1)] * len(spot.METHODS)
+
+
+def test_progress_counts_the_clips_of_the_dataset(tmp_path):
+    write(tmp_path / "made", subjects=1, clips=1)
+    answer = CliRunner().invoke(main, ["bench", "spot", "--dataset", str(tmp_path / "made")])
+    assert answer.exit_code == 0, answer.output
+    assert "clips: 1/1" in answer.output
 
 
 def test_a_refused_clip_is_a_miss(tmp_path):

@@ -29,6 +29,7 @@ def subject():
 def test_a_varied_course_has_one_peak_and_is_long_enough(seed):
     share = varied_course((seed, 0, 0))
     assert share.max() == 1
+    assert np.count_nonzero(share == 1) == 1
     assert share.min() >= 0
     assert len(share) >= 60
 
