@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mepipe.config import Config
 
 _Command = Callable[..., Any]
-_OPTIONS = (
+_SETTINGS = (
     click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml."),
     click.option(
         "--set",
@@ -23,6 +23,9 @@ _OPTIONS = (
         metavar="STAGE.KEY=VALUE",
         help="Change a setting; may be repeated. `mepipe config` lists them.",
     ),
+)
+_OPTIONS = (
+    *_SETTINGS,
     click.option("--select", metavar="NAME", help="Only the clips of a named selection: megc2019."),
     click.option(
         "--corrections",
@@ -44,7 +47,7 @@ _CLASSIFIER = (
         help="Only clips with these values, for example dataset=casme2; may be repeated.",
     ),
     click.option("--device", type=click.Choice(DEVICES), default="auto", help="For training."),
-    *_OPTIONS[:2],
+    *_SETTINGS,
 )
 _FOLDS = (
     click.option("--seeds", type=click.IntRange(1), help="Repetitions, by default 3."),
@@ -85,6 +88,13 @@ def _finding_models(config: Config) -> Config:
     if ":" in config.model.name:  # package.module:factory
         sys.path.insert(0, str(Path.cwd()))
     return config
+
+
+def setting_options(command: _Command) -> _Command:
+    """Give a command the options that change settings."""
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
 
 
 def data_options(command: _Command) -> _Command:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from mepipe.cli.choices import setting_options
 from mepipe.cli.errors import exit_codes
 
 
 @click.command()
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml.")
-@click.option("--set", "assignments", multiple=True, metavar="STAGE.KEY=VALUE")
+@setting_options
 def command(config_file: Path | None, assignments: tuple[str, ...]) -> None:
     """Print every setting, resolved and commented, as TOML.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mepipe.cli.choices import resolved_config, setting_options
 from mepipe.cli.errors import exit_codes
 from mepipe.errors import UsageError
 
@@ -15,14 +16,7 @@ from mepipe.errors import UsageError
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The picture; CLIP.png here unless given."
 )
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A mepipe.toml.")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="STAGE.KEY=VALUE",
-    help="Change a setting; may be repeated. A folder of images needs data.fps.",
-)
+@setting_options
 def command(
     clip: Path, out: Path | None, config_file: Path | None, assignments: tuple[str, ...]
 ) -> None:
@@ -30,7 +24,7 @@ def command(
 
     The picture holds the face with box and landmarks, the aligned onset and
     apex, flow as colour, strain, and the motion curve with the key frames.
-    It shows a face: treat it as such.
+    It shows a face: treat it as such. A folder of images needs its rate, data.fps.
 
     \b
     Example:
@@ -38,7 +32,6 @@ def command(
       mepipe show CASME2/sub01/EP02_01f --set data.fps=200
     """
     with exit_codes():
-        from mepipe.cli.choices import resolved_config
         from mepipe.pipeline.show import show
 
         target = out or Path(f"{clip.resolve().name}.png")

@@ -13,9 +13,16 @@ from mepipe.datasets.frames_on_disk import list_frames
 from mepipe.errors import BadDataError, UsageError
 from mepipe.flow.strain import optical_strain
 from mepipe.frames import FrameReader, Timing, probe_video
+from mepipe.pipeline.work import selected
 from mepipe.report.show import ClipPicture, clip_png
-from mepipe.stages import STAGES, ClipInput, Result, Upstream
+from mepipe.stages import ClipInput, Result, Upstream
 from mepipe.stages.face import found_at
+
+# What each method measures in a frame, and its unit.
+_CURVES = {
+    "flow-peak": ("motion along the movement's pattern", "px of the crop"),
+    "lbp-divide": ("difference of local binary patterns from the first frame's", "1 - correlation"),
+}
 
 
 def show(path: Path, config: Config) -> bytes:
@@ -43,7 +50,7 @@ def show(path: Path, config: Config) -> bytes:
         update={"flow": config.flow.model_copy(update={"keep_faces": True})}
     )
     reason = ""
-    for stage in STAGES[:3]:
+    for stage in selected("flow"):
         upstream = Upstream(dict(values), lambda name: results[name].arrays)
         try:
             results[stage.name] = stage.compute(clip, settings, upstream)
@@ -84,25 +91,29 @@ def _picture(
     face, spot = values["face"], values["spot"]
     position = found_at(clip, config, values)
     flow = results["flow"].arrays if "flow" in results else None
-    curve = np.asarray(results["spot"].arrays["curve"], np.float32)
-    first = int(spot.get("visible", [0])[0])
-    times = clip.timing.times(clip.frames.count)
-    if times is not None and len(curve):
-        curve = np.concatenate(
-            [np.full(first, np.nan), curve, np.full(len(times) - first - len(curve), np.nan)]
-        ).astype(np.float32)
+    method = config.spot.fallback if config.spot.method == "auto" else config.spot.method
+    title, unit = _CURVES.get(method, ("no motion curve: nothing was measured", ""))
+    curve = None
     lines = [
         f"{clip.frames.count} frames"
         + (f", {clip.timing.fps:g} a second" if clip.timing.fps else ""),
         f"face in frame {position} of quality {face['quality']:.2f}",
         f"{face['faces']} face(s), {face['inter_ocular_px']:.0f} px between the eyes",
         f"frontal {face['frontal']:.2f} (1: from the front)",
-        f"face seen in frames {first} to {spot['visible'][1] - 1}" if "visible" in spot else "",
-        f"method: {config.spot.method}",
-        f"strength {spot.get('strength', 0):.2f}, threshold {config.spot.threshold:g}",
-        "a movement" if spot["movement"] else "no movement: the best candidate",
-        *([reason] if reason else []),
+        f"method: {method}",
     ]
+    if "visible" in spot:
+        first, stop = spot["visible"]
+        curve = np.full(clip.frames.count, np.nan, np.float32)
+        curve[first:stop] = results["spot"].arrays["curve"]
+        threshold = f", threshold {config.spot.threshold:g}" if method == "flow-peak" else ""
+        lines += [
+            f"face seen in frames {first} to {stop - 1}",
+            f"strength {spot['strength']:.2f}{threshold}",
+            "a movement" if spot["movement"] else "no movement: the best candidate",
+        ]
+    if reason:
+        lines.append(reason)
     return ClipPicture(
         name=name,
         frame=clip.frames.image(position),
@@ -113,11 +124,12 @@ def _picture(
         flow=None if flow is None else np.asarray(flow["uv"]),
         strain=None if flow is None else optical_strain(np.asarray(flow["uv"])),
         curve=curve,
-        times_ms=times,
+        curve_title=title,
+        curve_unit=unit,
+        times_ms=clip.timing.times(clip.frames.count),
         marks={
             mark: (int(spot[mark]), spot[f"{mark}_confidence"])
             for mark in ("onset", "apex", "offset")
-            if spot[mark] is not None
         },
-        lines=[line for line in lines if line],
+        lines=lines,
     )

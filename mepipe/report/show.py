@@ -33,11 +33,13 @@ class ClipPicture:
     strain
         (S, S); None likewise.
     curve
-        (N,), px; empty where the key frames were annotated.
+        (N,), NaN where the face is not seen; None where nothing was measured.
+    curve_title, curve_unit
+        What it is a curve of.
     times_ms
-        (N,), or None where the rate is unknown.
+        (N,), or None where the rate is unknown: then there is no curve either.
     marks
-        Position and confidence (None: unknown) of onset, apex and offset.
+        Position and confidence of onset, apex and offset.
     lines
         What is said beside the curve.
     """
@@ -50,9 +52,11 @@ class ClipPicture:
     apex_face: NDArray[np.uint8] | None
     flow: NDArray[np.float32] | None
     strain: NDArray[np.float32] | None
-    curve: NDArray[np.float32]
+    curve: NDArray[np.float32] | None
+    curve_title: str
+    curve_unit: str
     times_ms: NDArray[np.float64] | None
-    marks: Mapping[str, tuple[int, float | None]]
+    marks: Mapping[str, tuple[int, float]]
     lines: Sequence[str]
 
 
@@ -157,23 +161,16 @@ def _strain(figure: Any, axes: Any, clip: ClipPicture) -> None:
 
 def _curve(axes: Any, clip: ClipPicture) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    if not len(clip.curve):
-        axes.set_title("no motion curve: the key frames are annotated", fontsize=10)
-    count = len(clip.curve)
-    axes.set_title(
-        "motion along the movement's pattern" if count else axes.get_title(), fontsize=10
-    )
-    timed = clip.times_ms is not None
-    at = clip.times_ms if clip.times_ms is not None else np.arange(max(count, 1), dtype=np.float64)
-    first = max(0, len(at) - count) if count else 0
-    if count:
-        axes.plot(at[first : first + count], clip.curve, color="black")
+    axes.set_title(clip.curve_title, fontsize=10)
+    if clip.curve is not None:
+        axes.plot(clip.times_ms, clip.curve, color="black")
         axes.axhline(0, color="0.8", linewidth=0.8)
+    else:
+        axes.set_yticks([])
     for name, (position, confidence) in clip.marks.items():
-        x = float(at[position]) if timed and position < len(at) else float(position)
-        sure = "" if confidence is None else f", confidence {confidence:.2f}"
-        axes.axvline(x, color=_MARKS[name], label=f"{name}: frame {position}{sure}")
-    axes.set_xlabel("ms" if timed else "frame")
-    axes.set_ylabel("px of the crop")
-    if clip.marks:
-        axes.legend(fontsize=8)
+        x = position if clip.times_ms is None else float(clip.times_ms[position])
+        label = f"{name}: frame {position}, confidence {confidence:.2f}"
+        axes.axvline(x, color=_MARKS[name], label=label)
+    axes.set_xlabel("frame" if clip.times_ms is None else "ms")
+    axes.set_ylabel(clip.curve_unit)
+    axes.legend(fontsize=8)

@@ -8,7 +8,9 @@ from click.testing import CliRunner
 pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
 
 from mepipe.cli import main
-from mepipe.report.show import flow_colours
+from mepipe.config import Config
+from mepipe.pipeline.show import show
+from mepipe.report.show import clip_png, flow_colours
 from mepipe.sample import write
 
 
@@ -27,6 +29,36 @@ def test_a_clip_becomes_a_picture(clip, tmp_path):
     picture = cv2.imread(str(target))
     assert picture.shape[1] > 1000
     assert picture.std() > 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "method", "measured"),
+    [
+        ({"data": {"fps": 200}}, "flow-peak", True),
+        ({"data": {"fps": 200}, "spot": {"method": "lbp-divide"}}, "lbp-divide", True),
+        ({"spot": {"fallback": "middle"}}, "middle", False),
+    ],
+)
+def test_the_picture_says_what_was_done(clip, settings, method, measured, monkeypatch):
+    shown = []
+
+    def drawn(picture):
+        shown.append(picture)
+        return clip_png(picture)
+
+    monkeypatch.setattr("mepipe.pipeline.show.clip_png", drawn)
+    assert show(clip, Config.model_validate(settings)).startswith(b"\x89PNG")
+    (picture,) = shown
+    text = "\n".join(picture.lines)
+    assert f"method: {method}" in text
+    assert ("strength" in text) == ("movement" in text) == measured
+    assert ("threshold" in text) == (method == "flow-peak")
+    assert ("no motion curve" in picture.curve_title) == (not measured)
+    if measured:
+        assert len(picture.curve) == len(picture.times_ms)
+        assert np.nanargmax(picture.curve) == pytest.approx(picture.marks["apex"][0], abs=3)
+    else:
+        assert picture.curve is None
 
 
 def test_a_rate_that_is_unknown_is_asked_for(clip, tmp_path):
