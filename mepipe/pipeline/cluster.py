@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.errors import SystemProblemError, UsageError
-from mepipe.pipeline.parallel import WorkerDied
+from mepipe.pipeline.parallel import WorkerDied, one_thread
 from mepipe.pipeline.work import libraries
 from mepipe.stages import STAGES
 
@@ -154,7 +154,7 @@ def _with_probe(function: Callable[[Task], Answer], task: Task, probe: Path) -> 
             f"the Dask worker on {platform.node()} does not see the cache at {probe.parents[1]}",
             "Cache and datasets must lie on storage that all workers share.",
         )
-    return function(task)
+    return one_thread(function, task)
 
 
 def _check(client: Client, probe: Path, roots: Sequence[Path]) -> None:

@@ -42,7 +42,7 @@ def run_tasks(
     """
     if jobs <= 1:
         for task in tasks:
-            yield task, function(task)
+            yield task, one_thread(function, task)
         return
     waiting = list(range(len(tasks)))
     while waiting:
@@ -50,6 +50,18 @@ def run_tasks(
         for number in suspects:
             waiting.remove(number)
             yield tasks[number], _alone(function, tasks[number])
+
+
+def one_thread(function: Callable[[Task], Answer], task: Task) -> Answer:
+    """Return ``function(task)``, its linear algebra in one thread.
+
+    The last bits of a product depend on the number of threads, and results must
+    not depend on where they were computed.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        return function(task)
 
 
 def _parallel(
@@ -95,7 +107,7 @@ def _numbered(function: Callable[[Task], Answer], number: int, task: Task) -> tu
     # Where psutil is there, loky ends a worker that has grown by 300 MB since its first task and
     # takes it for a leak. A worker that read frames and then imports torch grows so by right.
     process_executor._USE_PSUTIL = False
-    return number, function(task)
+    return number, one_thread(function, task)
 
 
 def _alone(function: Callable[[Task], Answer], task: Task) -> Answer | WorkerDied:
@@ -104,7 +116,7 @@ def _alone(function: Callable[[Task], Answer], task: Task) -> Answer | WorkerDie
 
     with ProcessPoolExecutor(max_workers=1) as executor:
         try:
-            answer: Answer = executor.submit(function, task).result()
+            answer: Answer = executor.submit(one_thread, function, task).result()
         except TerminatedWorkerError as error:
             return WorkerDied(_how(str(error)))
     return answer

@@ -80,3 +80,16 @@ def test_leaving_early_does_not_hang():
     answers = run_tasks(square, list(range(200)), 2)
     next(answers)
     answers.close()
+
+
+def blas_threads(_):
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    np.ones((4, 4)) @ np.ones((4, 4))
+    return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_linear_algebra_has_one_thread_wherever_a_task_runs(jobs):
+    assert [answer for _, answer in run_tasks(blas_threads, [1, 2], jobs)] == [{1}, {1}]
