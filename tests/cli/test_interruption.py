@@ -12,7 +12,13 @@ from quick import QUICK
 
 from mepipe.cache.store import Store
 
-PROGRAM = "from mepipe.cli import main; main()"
+# A suite that was started in the background hands on that Ctrl-C is ignored.
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from mepipe.cli import main
+main()
+"""
 STAGES = ("face", "spot", "flow", "tensor")
 
 
