@@ -228,7 +228,7 @@ class TrainSettings(Settings):
     )
     shift: int = Field(2, ge=0, description="augment: moved by up to so many cells")
     members: int = Field(
-        3, ge=1, le=20, description="networks of a training, whose probabilities are averaged"
+        2, ge=1, le=20, description="networks of a training, whose probabilities are averaged"
     )
     choices: dict[str, tuple[Any, ...]] = Field(
         {},
