@@ -164,6 +164,7 @@ class Run:
         report = report if report is not None else RunReport()
         # An output folder that cannot be is better known before hours of work.
         disk.make_folder(self.options.out)
+        disk.sweep_stray(self.options.out)
         plan = self.plan()
         run_id = new_run_id(self.options.cache)
         state = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "finished": False}
