@@ -46,7 +46,7 @@ test: $(VENV)/.dev
 	@$(BIN)/python -m pytest
 
 stress: $(VENV)/.dev
-	@MEPIPE_STRESS=1 $(BIN)/python -m pytest -s tests/cache tests/test_features.py \
+	@MEPIPE_STRESS=1 $(BIN)/python -m pytest -s tests/cache tests/features \
 	  tests/pipeline/test_faults.py tests/pipeline/test_concurrency.py \
 	  tests/pipeline/test_cluster.py tests/pipeline/test_scale.py tests/cli/test_interruption.py
 

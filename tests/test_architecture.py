@@ -33,8 +33,8 @@ ALLOWED = {
         "kernels", "networks", "report", "features",
     },
     "bench": {
-        "assets", "cache", "config", "datasets", "face", "flow", "frames", "kernels", "pipeline",
-        "sample", "stages",
+        "assets", "cache", "config", "datasets", "face", "features", "flow", "frames", "kernels",
+        "pipeline", "sample", "stages",
     },
     "cli": {
         "assets", "bench", "cache", "config", "datasets", "evaluation", "features", "pipeline",

@@ -117,7 +117,7 @@ def write_pack(
         If a tensor has another shape.
     """
     columns = {
-        f"columns/{name}": _column([row[name] for row in pack.rows], kind)
+        f"columns/{name}": stored_column([row[name] for row in pack.rows], kind)
         for name, kind in COLUMNS.items()
     }
     columns["classes"] = fixed_texts(list(pack.classes))
@@ -202,7 +202,8 @@ def _reserve(file: h5py.File, shape: tuple[int, ...]) -> None:
     h5d.create(file.id, b"x", kind, h5s.create_simple(shape), creation)
 
 
-def _column(values: list[Json], kind: str) -> NDArray[Any]:
+def stored_column(values: list[Json], kind: str) -> NDArray[Any]:
+    """Return a column of `COLUMNS` as it is stored; texts as fixed-length UTF-8."""
     if kind == "text":
         return fixed_texts([str(value) for value in values])
     if kind == "int":

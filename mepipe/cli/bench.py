@@ -220,3 +220,25 @@ def cache(clips: int, rounds: int) -> None:
         click.echo(
             f"bytes flipped: {small} (all) and {large} of a larger object, {accepted} accepted"
         )
+
+
+@command.command()
+@click.option("--clips", type=click.IntRange(64), default=10_000, show_default=True)
+@click.option("--size", type=click.IntRange(4), default=28, show_default=True, help="In cells.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+def feed(clips: int, size: int, rounds: int) -> None:
+    """Feed a torch DataLoader from features.h5, against a memory-mapped array of the same data.
+
+    \b
+    Example:
+      mepipe bench feed --clips 2000
+    """
+    with exit_codes():
+        from mepipe.bench.feed import measure
+
+        click.echo("| workers | features.h5, samples/s | memmap, samples/s | share |")
+        click.echo("|---|---|---|---|")
+        for row in measure(clips, size, rounds, (0, 2)):
+            click.echo(
+                f"| {row.workers} | {row.features:,.0f} | {row.memmap:,.0f} | {row.share:.0%} |"
+            )

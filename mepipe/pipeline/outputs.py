@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.cache.keys import Json, object_key
-from mepipe.cache.pack import Pack, write_pack
+from mepipe.cache.pack import COLUMNS, Pack, write_pack
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
 from mepipe.datasets.action_units import parse_action_units
@@ -172,6 +172,23 @@ def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> d
 def pack_key(pack: Pack) -> str:
     """Return the key of the features.h5 that ``pack`` gives."""
     return object_key("pack", PACK_VERSION, pack.parts())
+
+
+def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome]) -> Json:
+    """Return what a record keeps of a pack: `mepipe.load` finds the features of a run by it."""
+    return {
+        "classes": pack.classes,
+        "settings": pack.settings,
+        "libraries": pack.libraries,
+        "columns": {name: [row[name] for row in pack.rows] for name in COLUMNS},
+        "objects": {
+            stage: [
+                [done.key, done.digest]
+                for done in (outcomes[str(row["clip"])].stages[stage] for row in pack.rows)
+            ]
+            for stage in ("flow", "tensor")
+        },
+    }
 
 
 def write_features(

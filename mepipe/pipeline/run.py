@@ -13,7 +13,7 @@ from functools import partial
 from mepipe.cache import disk
 from mepipe.cache.locks import claim
 from mepipe.cache.pack import Pack
-from mepipe.cache.records import new_run_id
+from mepipe.cache.records import new_run_id, write_table
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
@@ -32,6 +32,7 @@ from mepipe.pipeline.outputs import (
     failures_csv,
     notes_csv,
     pack_key,
+    pack_table,
     write_features,
 )
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
@@ -167,7 +168,8 @@ class Run:
         disk.sweep_stray(self.options.out)
         plan = self.plan()
         run_id = new_run_id(self.options.cache)
-        state = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "finished": False}
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        state: dict[str, object] = {"started": started, "finished": False}
 
         def record() -> None:
             clips = [prepared.clip for prepared in self.prepared.clips]
@@ -185,6 +187,9 @@ class Run:
             features = self._finish(plan, report)
             state |= {"finished": True, "features": features}
         try:
+            if state.get("features"):
+                table = pack_table(self._rows(plan), plan.outcomes)
+                state["pack"] = write_table(self.options.cache, table)
             record()
         except disk.NotWritableError:
             # A cache that is only read from cannot remember who read from it.

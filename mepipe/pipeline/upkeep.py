@@ -224,7 +224,7 @@ def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
             features.add(record.get("features"))
             if str(record.get("clips")) not in tables:
                 named |= {name for _, name in PastRun(store.root, record).objects()}
-            tables |= {str(record.get("clips")), str(record.get("parts"))}
+            tables |= {str(record.get(name)) for name in ("clips", "parts", "pack")}
     for name in _all_objects(store):
         path = store.path(name)
         if name in named or _age(path) >= oldest or _is_fold_of(store, name, features):

@@ -1,0 +1,231 @@
+"""One features.h5: checked when it is opened, its maps read by row.
+
+The maps lie in one piece each, so a row is read straight from its place in the
+file: as fast as from an array on disk, and checked against its digest on the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, content_digest
+from mepipe.cache.plain import (
+    damage,
+    plain_array,
+    plain_attribute,
+    plain_attributes,
+    plain_dataset,
+    plain_group,
+    plain_names,
+    plain_text,
+)
+from mepipe.errors import DamageError, UsageError
+from mepipe.features.source import MAPS, About
+
+_ATTRIBUTES = {"format", "format_version", "settings", "libraries"}
+_NAMES = {"x", "y", "classes", "channels", "columns"}
+_KINDS = {"text": "S", "int": "i", "float": "f", "bool": "u"}
+_AGAIN = "Run `mepipe run` again to write it anew."
+_CHANGED = "it was changed after it was opened"
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of every HDF5 file
+
+
+class FeatureFile:
+    """A features.h5 as a `mepipe.features.source.Source`.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it is no features file, or too new a one.
+    DamageError
+        If it is damaged, or holds what mepipe never writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _open(path) as (file, version):
+            self._identity = _identity(path)
+            found = plain_attributes(file, _ATTRIBUTES)
+            texts = {name: str(found[name]) for name in ("settings", "libraries")}
+            names = [name for name in MAPS if name == "x" or name in file]
+            digests = [f"{name}_sha256" for name in names] if version > 1 else []
+            # The positions of frames, where a map shows some.
+            extra = ["targets"] if {"faces", "sequence"} & set(names) else []
+            expected = _NAMES | set(names) | set(digests) | set(extra)
+            if set(plain_names(file)) != expected | ({"content"} if version > 1 else set()):
+                raise DamageError("it holds other datasets than it should")
+            group = plain_group(file, "columns")
+            if set(plain_names(group)) != set(COLUMNS):
+                raise DamageError("it has other columns than it should")
+            stored = {f"columns/{name}": plain_array(group, name) for name in COLUMNS}
+            for name in ("classes", "channels", *digests, *extra):
+                stored[name] = plain_array(file, name)
+            if version > 1:
+                content = plain_text(plain_array(file, "content"))
+                if content_digest(texts, stored) != content:
+                    raise DamageError("its content does not match its digest")
+            with damage("its settings"):
+                settings, libraries = json.loads(texts["settings"]), json.loads(texts["libraries"])
+            maps = {name: plain_dataset(file, name) for name in names}
+            count = maps["x"].shape[0]
+            self.about = About(
+                classes=tuple(_text(stored["classes"]).tolist()),
+                channels=tuple(_text(stored["channels"]).tolist()),
+                columns={
+                    name: checked_column(name, kind, stored[f"columns/{name}"], count)
+                    for name, kind in COLUMNS.items()
+                },
+                settings=settings,
+                libraries=libraries,
+                shapes={name: item.shape for name, item in maps.items()},
+                targets=stored["targets"].astype(np.int64) if extra else None,
+            )
+            _check(self.about, maps)
+            # An empty dataset has no place.
+            self._offsets = {name: item.id.get_offset() or 0 for name, item in maps.items()}
+            self._digests = {
+                name: stored[f"{name}_sha256"].tolist() for name in names if version > 1
+            }
+        self._open_maps: dict[str, NDArray[Any]] = {}
+        self._seen: dict[str, NDArray[np.bool_]] = {}
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def read(self, name: str, rows: NDArray[np.intp]) -> NDArray[Any]:
+        """Return rows of a map; see `mepipe.features.source.Source.read`.
+
+        A row is checked when it is first read; a process that gets a copy of
+        this object (a DataLoader's worker) opens and checks for itself.
+        """
+        if name not in self._open_maps:
+            self._open_maps[name] = self._map(name)
+            self._seen[name] = np.zeros(len(self.about), dtype=np.bool_)
+        found = np.asarray(self._open_maps[name][rows])
+        digests, seen = self._digests.get(name), self._seen[name]
+        if digests is not None and not seen[rows].all():
+            for data, row in zip(found, rows.tolist(), strict=True):
+                if not seen[row]:
+                    if hashlib.sha256(data).hexdigest().encode() != digests[row]:
+                        clip = self.about.columns["clip"][row]
+                        what = "tensor" if name == "x" else name
+                        raise DamageError(
+                            f"{self.path} is damaged: the {what} of {clip} does not match its "
+                            "digest",
+                            _AGAIN,
+                        )
+                    seen[row] = True
+        return found
+
+    def _map(self, name: str) -> NDArray[Any]:
+        kind, shape = np.dtype(MAPS[name][0]), self.about.shapes[name]
+        if 0 in shape:
+            return np.empty(shape, dtype=kind)
+        try:
+            with self.path.open("rb") as file:
+                if _identity(self.path) != self._identity:
+                    raise DamageError(f"{self.path}: {_CHANGED}", "Load it again.")
+                # As an array of the base class: a view of a memmap costs more than a row.
+                return np.asarray(np.memmap(file, kind, "r", self._offsets[name], shape))
+        except FileNotFoundError as error:
+            raise DamageError(f"{self.path} is gone", "Give the file's new place.") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open_maps": {}, "_seen": {}}
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[h5py.File, int]]:
+    """Open a features.h5 for the body; damage that is found there names the file."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", f"Give the file: {path / 'features.h5'}")
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", "`mepipe run DATASET` writes features.h5.")
+    try:
+        file = _unlocked(path)
+    except OSError as error:
+        with path.open("rb") as raw:
+            if raw.read(8) not in {_HDF5, b""}:
+                raise UsageError(
+                    f"{path} is no features file of mepipe", "Give a features.h5."
+                ) from error
+        raise DamageError(f"{path} cannot be opened as HDF5: {error}", _AGAIN) from error
+    try:
+        with file:
+            yield file, _version(file, path)
+    except DamageError as error:
+        raise DamageError(f"{path} is damaged: {error.message}", _AGAIN) from error
+
+
+def _unlocked(path: Path) -> h5py.File:
+    """Open for reading whoever else has it open: the digests tell what is whole."""
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError:
+        # HDF5 opens a file only in one way in a process, and this one may have it open.
+        return h5py.File(path, "r")
+
+
+def _version(file: h5py.File, path: Path) -> int:
+    version = plain_attribute(file, "format_version")
+    if plain_attribute(file, "format") != FORMAT or not isinstance(version, int):
+        raise UsageError(f"{path} is no features file of mepipe", "Give a features.h5.")
+    if version > FORMAT_VERSION:
+        raise UsageError(
+            f"{path} has the format {version}, newer than this mepipe's {FORMAT_VERSION}",
+            "Update mepipe.",
+        )
+    return version
+
+
+def _text(values: NDArray[Any]) -> NDArray[np.str_]:
+    if values.dtype.kind != "S" or values.ndim != 1:
+        raise DamageError("a list of texts is stored as something else")
+    with damage("a text"):
+        return np.array([item.decode() for item in values.tolist()], dtype=np.str_)
+
+
+def checked_column(name: str, kind: str, values: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return a stored column of `COLUMNS` as it is used; DamageError if it is none."""
+    if values.dtype.kind != _KINDS[kind] or values.shape != (count,):
+        raise DamageError(f"x and its column {name!r} differ in length, or that is no {kind}")
+    if kind == "text":
+        return _text(values)
+    return values.astype(np.bool_) if kind == "bool" else values
+
+
+def _check(about: About, maps: Mapping[str, h5py.Dataset]) -> None:
+    """Raise DamageError where a map, the positions or the classes do not fit."""
+    for name, item in maps.items():
+        kind, dimensions = MAPS[name]
+        if item.dtype != np.dtype(kind) or len(item.shape) != dimensions:
+            raise DamageError(
+                f"{name} is {item.dtype} of shape {item.shape}, which mepipe never writes"
+            )
+        if item.shape[0] != len(about):
+            raise DamageError(f"x and {name} differ in length")
+    if maps["x"].shape[1] != len(about.channels):
+        raise DamageError(f"x has the shape {maps['x'].shape}, but its channels have other names")
+    frames = about.targets
+    if frames is not None and (frames.ndim != 2 or len(frames) != len(about)):
+        raise DamageError(f"targets has the shape {frames.shape}, which mepipe never writes")
+    y = about.columns["y"]
+    if len(y) and not -1 <= y.min() <= y.max() < len(about.classes):
+        raise DamageError("a clip has a class that is none of its classes")
