@@ -70,6 +70,18 @@ def _predictor() -> Any:
     return dlib.shape_predictor(str(verified_model_path("shape_predictor_68")))
 
 
+def load_models() -> None:
+    """Read the model files of detector and landmarks now, so that the first image does not wait.
+
+    Raises
+    ------
+    UsageError
+        If a model file is missing or not the right one.
+    """
+    _detector()
+    _predictor()
+
+
 def detect(image: Image, min_face: float = SMALLEST_FACE) -> list[Face]:
     """Find every face of at least ``min_face`` px in an image.
 
