@@ -29,12 +29,12 @@ ALLOWED = {
     "features": {"cache", "evaluation"},
     "sample": {"assets", "datasets", "face"},
     "pipeline": {
-        "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "flow",
+        "assets", "config", "datasets", "face", "frames", "stages", "cache", "evaluation", "flow",
         "kernels", "networks", "report", "features",
     },
     "bench": {
-        "assets", "cache", "config", "datasets", "face", "flow", "frames", "kernels", "pipeline",
-        "sample", "stages",
+        "assets", "cache", "config", "datasets", "face", "features", "flow", "frames", "kernels",
+        "pipeline", "sample", "stages",
     },
     "cli": {
         "assets", "bench", "cache", "config", "datasets", "evaluation", "features", "pipeline",
