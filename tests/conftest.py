@@ -122,8 +122,9 @@ def write_features():
 
 @pytest.fixture(scope="session")
 def trained_sample(tmp_path_factory):
-    """A sample of three clips and a video of one, their features, and a model of two networks."""
+    """Three made clips and a video of one, their features, and a model of two networks."""
     pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
+    import csv
     from types import SimpleNamespace
 
     import cv2
@@ -149,6 +150,14 @@ def trained_sample(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("predict")
     write(folder / "sample", subjects=1, clips=3, seed=1)
+    labels = folder / "sample" / "labels.csv"
+    with labels.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    # As new clips are: without any annotation.
+    text = "subject,clip,emotion,fps\n"
+    labels.write_text(
+        text + "".join(f"{r['subject']},{r['clip']},{r['emotion']},{r['fps']}\n" for r in rows)
+    )
     frames = sorted((folder / "sample" / "s01" / "c02").glob("*.jpg"))
     video = folder / "sample" / "s02" / "film.avi"
     video.parent.mkdir()
@@ -158,8 +167,10 @@ def trained_sample(tmp_path_factory):
     writer.release()
     config = load_config(
         None,
-        ["flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "spot.method=flow-peak"]
-        + ["train.epochs=12", "train.members=2"],
+        [
+            *("flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "spot.threshold=1.3"),
+            *("train.epochs=12", "train.members=2"),
+        ],
     )
     options = RunOptions(cache=folder / "cache", out=folder, until="pack")
     Run(open_datasets([str(folder / "sample")]), config, options, Quiet()).execute()

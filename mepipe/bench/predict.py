@@ -45,9 +45,9 @@ def measure(rounds: int, progress: Progress) -> Answers:
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        model = _model(folder, progress)
+        model, frames = _model(folder, progress)
         clip = folder / "clip.mp4"
-        images = _write_video(folder / "sample" / "s01" / "c01", clip)
+        images = _write_video(frames, clip)
         predictor = Predictor(model, progress=progress)
         asked = predictor.clip(clip)  # OpenCV and torch, too, take longer the first time
         if asked.label is None:
@@ -59,7 +59,8 @@ def measure(rounds: int, progress: Progress) -> Answers:
         )
 
 
-def _model(folder: Path, progress: Progress) -> Path:
+def _model(folder: Path, progress: Progress) -> tuple[Path, Path]:
+    """Return a model that was trained in ``folder``, and the images of a clip."""
     write(folder / "sample", subjects=2, clips=3)
     config = load_config(None, ["train.epochs=1"])
     options = RunOptions(cache=folder / "cache", out=folder, until="pack")
@@ -69,7 +70,7 @@ def _model(folder: Path, progress: Progress) -> Path:
         load(features), Source.of(features), out, model=config.model, train=config.train,
         device="cpu",
     )  # fmt: skip
-    return out
+    return out, folder / "sample" / "s01" / "c01"
 
 
 def _write_video(frames: Path, out: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

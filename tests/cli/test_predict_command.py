@@ -5,12 +5,16 @@ import os
 import shutil
 
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from mepipe.cli import main
 
-KEYS = ["schema", "label", "probabilities", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s", "confidence", "picture", "reason"]
+KEYS = [
+    "schema", "label", "probabilities", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s",
+    "confidence", "picture", "reason",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_no_answer_is_exit_3_with_a_reason(ask, trained_sample, tmp_path):
     clip = tmp_path / "grey"
     clip.mkdir()
     for path in sorted(trained_sample.folder.iterdir())[:4]:
-        cv2.imwrite(str(clip / path.name), cv2.imread(str(path)) * 0 + 90)
+        cv2.imwrite(str(clip / path.name), np.full((120, 160), 90, np.uint8))
     answer = ask(clip, "--fps", 200, "--json")
     assert answer.exit_code == 3
     told = json.loads(answer.stdout)

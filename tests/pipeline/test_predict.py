@@ -88,7 +88,7 @@ def refused(answer):
 
 
 def test_without_a_face_or_a_movement_there_is_no_answer(predictor, frames):
-    assert "no face" in refused(predictor(np.full_like(frames, 90), 200))
+    assert "no face" in refused(predictor(np.full((2, 120, 160), 90, np.uint8), 200))
     noise = np.random.default_rng(0).normal(0, 1.2, frames.shape)
     still = np.clip(np.rint(frames[:1] + noise), 0, 255).astype(np.uint8)
     answer = predictor(still, 200)
@@ -144,7 +144,7 @@ def test_a_model_for_other_features_is_refused(change, words, trained_sample, tm
 
 def test_the_settings_are_the_card_s(trained_sample):
     config = settings_of(load_model(trained_sample.model))
-    assert (config.flow.size, config.flow.scales, config.spot.method) == (64, 3, "flow-peak")
+    assert (config.flow.size, config.flow.scales, config.spot.threshold) == (64, 3, 1.3)
 
 
 def test_a_model_of_one_s_own_is_used_if_trusted(trained_sample, frames, tmp_path, monkeypatch):
