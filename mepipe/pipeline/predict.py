@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from mepipe.cache.pack import CHANNELS
 from mepipe.config.settings import Config, DataSettings
-from mepipe.errors import BadDataError, MepipeError, UnreadableInputError, UsageError
+from mepipe.errors import BadDataError, DamageError, MepipeError, UnreadableInputError, UsageError
 from mepipe.evaluation.saved_model import DECIDING, SavedModel, load_model
 from mepipe.frames import FramesInMemory, Timing
 from mepipe.pipeline.import_features import IMPORTED
@@ -137,6 +137,8 @@ class Predictor:
         ------
         UsageError
             If the frames are no such images, or there are none; if fps is no rate.
+        DamageError
+            If what the model gives are no numbers.
         """
         read = FramesInMemory(frames)
         if read.count == 1:
@@ -176,6 +178,8 @@ class Predictor:
             return Prediction(reason=reason, shown=shown)
         x = np.asarray(done.results["tensor"].arrays["x"], np.float32)
         given = self._model.predict(x[None])[0]
+        if not np.isfinite(given).all():
+            raise DamageError("the model's probabilities are no numbers", "Train the model again.")
         probabilities = {
             label: float(value) for label, value in zip(self.classes, given, strict=True)
         }

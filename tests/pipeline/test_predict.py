@@ -201,3 +201,20 @@ def test_naming_it_imports_nothing():
         "assert not {'torch', 'cv2', 'dlib', 'numba', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_arrays_of_any_layout_and_size(predictor, frames):
+    rgb = np.ascontiguousarray(frames[..., ::-1])
+    assert predictor(rgb[..., ::-1], 200) == predictor(frames, 200)
+    assert "no face" in refused(predictor(np.zeros((3, 2, 5), np.uint8), 200))
+
+
+def test_a_model_that_gives_no_numbers_is_damaged(trained_sample, frames, tmp_path):
+    model = load_model(trained_sample.model)
+    for member in model.ensemble.members:
+        for value in member.network.parameters():
+            value.data.fill_(float("nan"))
+    path = tmp_path / "nan.safetensors"
+    path.write_bytes(encode_model(model.ensemble, model.card))
+    with pytest.raises(DamageError, match="no numbers"):
+        mepipe.Predictor(path)(frames, 200)
