@@ -1,7 +1,8 @@
 """mepipe: micro-expression features from raw clips, cached and reproducible.
 
 ``mepipe.load("features.h5")`` reads the features that ``mepipe run`` wrote; it
-needs nothing but numpy and h5py.
+needs nothing but numpy and h5py. ``mepipe.Predictor("model.safetensors")`` answers on
+new clips.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from mepipe.features import Features, load
+    from mepipe.pipeline.predict import Prediction, Predictor
 
-__all__ = ["Features", "__version__", "load"]
+__all__ = ["Features", "Prediction", "Predictor", "__version__", "load"]
 
 
 def __getattr__(name: str) -> object:
@@ -21,4 +23,8 @@ def __getattr__(name: str) -> object:
         from mepipe import features
 
         return getattr(features, name)
+    if name in {"Prediction", "Predictor"}:
+        from mepipe.pipeline import predict
+
+        return getattr(predict, name)
     raise AttributeError(f"module 'mepipe' has no attribute {name!r}")

@@ -118,3 +118,74 @@ def write_features():
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trained_sample(tmp_path_factory):
+    """Three made clips and a video of one, their features, and a model of two networks."""
+    pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
+    import csv
+    from types import SimpleNamespace
+
+    import cv2
+
+    from mepipe.config import load_config
+    from mepipe.datasets.registry import open_datasets
+    from mepipe.features import load
+    from mepipe.pipeline.folds import Source
+    from mepipe.pipeline.model import RunOptions
+    from mepipe.pipeline.run import Run
+    from mepipe.pipeline.train import train_model
+    from mepipe.sample import write
+
+    class Quiet:
+        def begin(self, title, total):
+            pass
+
+        def advance(self):
+            pass
+
+        def end(self):
+            pass
+
+    folder = tmp_path_factory.mktemp("predict")
+    write(folder / "sample", subjects=1, clips=3, seed=1)
+    labels = folder / "sample" / "labels.csv"
+    with labels.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    # As new clips are: without any annotation.
+    text = "subject,clip,emotion,fps\n"
+    labels.write_text(
+        text + "".join(f"{r['subject']},{r['clip']},{r['emotion']},{r['fps']}\n" for r in rows)
+    )
+    frames = sorted((folder / "sample" / "s01" / "c02").glob("*.jpg"))
+    video = folder / "sample" / "s02" / "film.avi"
+    video.parent.mkdir()
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 200, (640, 480))
+    for path in frames:
+        writer.write(cv2.imread(str(path)))
+    writer.release()
+    config = load_config(
+        None,
+        [
+            *("flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "spot.threshold=1.3"),
+            *("train.epochs=12", "train.members=2"),
+        ],
+    )
+    options = RunOptions(cache=folder / "cache", out=folder, until="pack")
+    Run(open_datasets([str(folder / "sample")]), config, options, Quiet()).execute()
+    features = load(folder / "features.h5")
+
+    def train(out, name="spp"):
+        model = config.model.model_copy(update={"name": name})
+        source = Source.of(features.path)
+        train_model(features, source, out, model=model, train=config.train, device="cpu")
+        return out
+
+    return SimpleNamespace(
+        folder=folder / "sample" / "s01" / "c02",
+        video=video,
+        features=features,
+        model=train(folder / "model.safetensors"),
+        train=train,
+    )

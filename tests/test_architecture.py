@@ -29,7 +29,7 @@ ALLOWED = {
     "features": {"cache", "evaluation"},
     "sample": {"assets", "datasets", "face"},
     "pipeline": {
-        "assets", "config", "datasets", "frames", "stages", "cache", "evaluation", "flow",
+        "assets", "config", "datasets", "face", "frames", "stages", "cache", "evaluation", "flow",
         "kernels", "networks", "report", "features",
     },
     "bench": {

@@ -16,6 +16,7 @@ _COMMANDS = {
     ),
     "evaluate": ("mepipe.cli.evaluate", "Evaluate a model on features, leaving people out."),
     "train": ("mepipe.cli.train", "Train a network on features and save it."),
+    "predict": ("mepipe.cli.predict", "Say what one new clip shows, by a saved model."),
     "compare": ("mepipe.cli.compare", "Say whether models differ by more than chance."),
     "ablate": ("mepipe.cli.ablate", "Vary the SPP network's pyramid, on the same folds."),
     "import-features": (

@@ -242,3 +242,29 @@ def feed(clips: int, size: int, rounds: int) -> None:
             click.echo(
                 f"| {row.workers} | {row.features:,.0f} | {row.memmap:,.0f} | {row.share:.0%} |"
             )
+
+
+@command.command()
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+def predict(rounds: int) -> None:
+    """Time a saved model's answer on a clip of 2 s, 640x480, 30 frames per second.
+
+    Loading the models is not counted.
+
+    \b
+    Example:
+      taskset -c 0 mepipe bench predict
+    """
+    with exit_codes():
+        from statistics import median
+
+        from mepipe.bench.predict import measure
+
+        found = measure(rounds, make_progress(quiet=False))
+        for name, times in (
+            ("a video", found.video),
+            ("in memory", found.frames),
+            ("its picture", found.picture),
+        ):
+            cpu, clock = (median(column) for column in zip(*times, strict=True))
+            click.echo(f"{name:<11} {cpu:.2f} s of CPU, {clock:.2f} s of the clock")

@@ -232,7 +232,7 @@ def load_model(
     if is_own(name) and trust != name:
         raise UsageError(
             f"{path} needs the code of {name}, which would be imported and run",
-            f"If you trust it, say so: load_model(path, trust={name!r}).",
+            f"If you trust it, say so: trust={name!r}, or --trust {name}.",
         )
     if not is_own(name) and (name not in MODELS or MODELS[name].kind != "network"):
         raise DamageError(f"{path}: {name} is no network", "Train the model again.")

@@ -10,6 +10,7 @@ from mepipe.face.detect import (
     detect_anyhow,
     detect_quickly,
     landmarks,
+    load_models,
 )
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "detect_quickly",
     "fit_similarity",
     "landmarks",
+    "load_models",
     "steady",
     "warp_face",
 ]

@@ -21,6 +21,7 @@ Image = NDArray[np.uint8]
 SMALLEST_FACE = 80
 ANYHOW_SIZE = 800  # px: long side of an image that the slower detectors look at
 BORDER = 0.25  # of the long side, around a crop that is tight
+NARROWEST = 16  # px: the convolutional detector fails on images below 10, which hold no face
 SURE = 0.6  # the convolutional detector's confidence; below, it takes drawings for faces
 
 
@@ -68,6 +69,18 @@ def _predictor() -> Any:
     from mepipe.assets import verified_model_path
 
     return dlib.shape_predictor(str(verified_model_path("shape_predictor_68")))
+
+
+def load_models() -> None:
+    """Read the model files of detector and landmarks now, so that the first image does not wait.
+
+    Raises
+    ------
+    UsageError
+        If a model file is missing or not the right one.
+    """
+    _detector()
+    _predictor()
 
 
 def detect(image: Image, min_face: float = SMALLEST_FACE) -> list[Face]:
@@ -153,6 +166,8 @@ def _convolutional(image: Image, scale: float) -> list[Face]:
 
     colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     rgb = np.ascontiguousarray(_resized(np.asarray(colour, np.uint8), scale)[..., ::-1])
+    if min(rgb.shape[:2]) < NARROWEST:
+        return []
     found = [(one.rect, float(one.confidence)) for one in _convolutional_detector()(rgb)]
     return _faces([(box, score) for box, score in found if score >= SURE], scale)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from mepipe.frames.headers import image_size
 from mepipe.frames.images import decode_image
+from mepipe.frames.memory import FramesInMemory
 from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable
 from mepipe.frames.video import VideoFacts, probe_video, video_frames
 
 __all__ = [
     "FileFacts",
     "FrameReader",
+    "FramesInMemory",
     "Timing",
     "VideoFacts",
     "decode_image",

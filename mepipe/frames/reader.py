@@ -124,6 +124,11 @@ class FrameReader:
         """Return one frame, (H, W, 3) uint8 BGR; errors as for `images`."""
         return next(image for _, image in self.images([position]))
 
+    def name(self, position: int) -> str:
+        """Return what a user calls the frame: its file, and where in a video it is."""
+        path = self._path(position)
+        return f"{path}, frame {position}" if self.is_video else str(path)
+
     def _path(self, position: int) -> Path:
         return self.files[0 if self.is_video else position]
 

@@ -155,7 +155,7 @@ def prepare(
         ]
         for clip in dataset.clips:
             try:
-                prepared = _prepare_clip(clip, indexes[dataset.name], config.data)
+                prepared = prepare_clip(clip, indexes[dataset.name], config.data)
             except (BadDataError, DroppedError, UnreadableInputError) as error:
                 failures.append(Failure.of(clip.id, "dataset", error))
                 continue
@@ -169,7 +169,18 @@ def prepare(
     return Prepared(tuple(clips), tuple(failures), tuple(notes))
 
 
-def _prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> PreparedClip:
+def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> PreparedClip:
+    """Find one clip's frames and their times, and hold its annotation against them.
+
+    Raises
+    ------
+    BadDataError
+        If there is no motion to be seen in it, or it cannot be decoded.
+    DroppedError
+        If its annotation cannot be right, and the settings say that it goes.
+    UnreadableInputError
+        If a file cannot be read.
+    """
     numbers: Sequence[int]
     notes = [
         Note(

@@ -87,12 +87,7 @@ def failure_of(
     message, place = stored["message"], stored.get("frame")
     if place is not None:
         position = stage.frames(clip, config, outcome.values)[place]
-        file = clip.frames.files[0 if clip.frames.is_video else position]
-        message = (
-            f"{file}, frame {position}: {message}"
-            if clip.frames.is_video
-            else (f"{file}: {message}")
-        )
+        message = f"{clip.frames.name(position)}: {message}"
     return Failure(outcome.clip, stage.name, stored["error"], message, stored["remedy"])
 
 

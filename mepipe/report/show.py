@@ -39,7 +39,7 @@ class ClipPicture:
     times_ms
         (N,), or None where the rate is unknown: then there is no curve either.
     marks
-        Position and confidence of onset, apex and offset.
+        Position and confidence of onset, apex and offset; empty where none was found.
     lines
         What is said beside the curve.
     """
@@ -173,4 +173,5 @@ def _curve(axes: Any, clip: ClipPicture) -> None:
         axes.axvline(x, color=_MARKS[name], label=label)
     axes.set_xlabel("frame" if clip.times_ms is None else "ms")
     axes.set_ylabel(clip.curve_unit)
-    axes.legend(fontsize=8)
+    if clip.marks:
+        axes.legend(fontsize=8)

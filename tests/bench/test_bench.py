@@ -67,7 +67,7 @@ def test_the_peer_computes_what_a_user_would(tmp_path):
 
 
 def test_bench_has_examples():
-    for arguments in (["bench"], ["bench", "flow"], ["bench", "run"]):
+    for arguments in (["bench"], ["bench", "flow"], ["bench", "run"], ["bench", "predict"]):
         answer = CliRunner().invoke(main, [*arguments, "--help"])
         assert answer.exit_code == 0
         assert "Example" in answer.output
@@ -121,3 +121,14 @@ def test_strength_orders_moving_and_still_clips():
 def test_a_folder_without_truth_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"truth\.csv"):
         spot.measure(tmp_path)
+
+
+def test_predictions_are_timed_on_a_clip_of_two_seconds(trained_sample, monkeypatch):
+    from mepipe.bench import predict
+
+    made = (trained_sample.model, trained_sample.folder)
+    monkeypatch.setattr(predict, "_model", lambda folder, progress: made)
+    answer = CliRunner().invoke(main, ["bench", "predict", "--rounds", "1"])
+    assert answer.exit_code == 0, answer.output
+    lines = answer.stdout.splitlines()
+    assert [line[:11].rstrip() for line in lines] == ["a video", "in memory", "its picture"]

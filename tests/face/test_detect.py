@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from mepipe.face import Face, choose_face, detect, detect_anyhow, detect_quickly, landmarks
 
@@ -115,3 +116,8 @@ def test_landmarks_agree_with_reference_annotations(shared_data):
     assert len(errors) == 5
     assert np.mean(errors) <= 0.03
     assert max(errors) <= 0.06
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 300), (300, 8, 3), (9, 9)])
+def test_an_image_too_small_for_a_face_holds_none(shape):
+    assert detect_anyhow(np.full(shape, 90, np.uint8)) == []

@@ -1,0 +1,127 @@
+"""``mepipe predict``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
+from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.predict import Prediction
+
+_MARKS = ("onset", "apex", "offset")
+_KEYS = ("label", "probabilities", *_MARKS, "onset_s", "apex_s", "offset_s", "confidence")
+
+
+@click.command()
+@click.argument("clip", metavar="VIDEO_OR_FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A .safetensors file of `mepipe train`.",
+)
+@click.option(
+    "--fps",
+    type=float,
+    help="Frames per second: of images, or of a video that says a wrong rate.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="Where the picture goes; NAME-prediction.png here unless given.",
+)
+@click.option("--no-picture", is_flag=True, help="Draw none: it shows a face.")
+@click.option(
+    "--trust",
+    metavar="MODULE:FACTORY",
+    help="The code of a model of your own, which is imported and run.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    clip: Path,
+    model: Path,
+    fps: float | None,
+    picture: Path | None,
+    trust: str | None,
+    *,
+    no_picture: bool,
+    as_json: bool,
+) -> None:
+    """Say which class of micro-expression one new clip shows, by a saved model.
+
+    The clip is a video, or a folder of images; it needs no annotation. Where no
+    face or no movement is found there is no answer, and the exit code is 3.
+
+    \b
+    Examples:
+      mepipe predict smile.mp4 --model model.safetensors
+      mepipe predict frames/ --model model.safetensors --fps 200 --json
+    """
+    found: Prediction | None = None
+    with exit_codes(as_json=as_json, resume="Nothing was written.") as ended_early:
+        from mepipe.pipeline.predict import Prediction, Predictor
+
+        ended_early.update(_json(Prediction(), None))
+        target = _target(clip, picture, no_picture=no_picture)
+        if trust is not None:
+            sys.path.insert(0, str(Path.cwd()))  # a model of one's own may lie here
+        try:
+            predictor = Predictor(model, trust=trust, progress=make_progress(quiet=as_json))
+            found = predictor.clip(clip, fps)
+            ended_early.update(_json(found, None))
+            if not as_json:
+                click.echo(_text(found))
+            drawn = found.png() if target is not None else None
+            if target is not None and drawn is not None:
+                from mepipe.cache import disk
+
+                disk.write_atomic(target, drawn)
+                ended_early.update(picture=str(target))
+                if not as_json:
+                    click.echo(f"picture     {target}")
+        except MepipeError as error:
+            if found is None:
+                ended_early.update(reason=str(error))
+            raise
+        if as_json:
+            print_json(ended_early)
+    sys.exit(EXIT_DONE if found is not None and found.label is not None else EXIT_SOME_FAILED)
+
+
+def _target(clip: Path, picture: Path | None, *, no_picture: bool) -> Path | None:
+    if no_picture and picture is not None:
+        raise UsageError("--picture and --no-picture exclude each other", "Leave one out.")
+    if no_picture:
+        return None
+    target = picture or Path(f"{clip.resolve().stem}-prediction.png")
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"{target} does not end in .png", "Name it clip.png.")
+    if not target.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", "Make it, or name another.")
+    return target
+
+
+def _json(found: Prediction, picture: str | None) -> dict[str, Any]:
+    keys = {key: getattr(found, key) for key in _KEYS}
+    return {**keys, "picture": picture, "reason": found.reason}
+
+
+def _text(found: Prediction) -> str:
+    """Return an answer for a person to read."""
+    if found.label is None:
+        return f"no answer: {found.reason}"
+    shares = ", ".join(f"{name} {value:.2f}" for name, value in found.probabilities.items())
+    lines = [f"{found.label}  ({shares})"]
+    for mark in _MARKS:
+        seconds = getattr(found, f"{mark}_s")
+        when = "" if seconds is None else f", {seconds:.3f} s"
+        lines.append(f"{mark:<11} frame {getattr(found, mark)}{when}")
+    lines.append(f"confidence  {found.confidence:.2f} (of the apex: 0 a guess, 1 certain)")
+    return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""``mepipe predict`` answers on one clip, or says why not."""
+
+import json
+import os
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mepipe.cli import main
+
+KEYS = [
+    "schema", "label", "probabilities", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s",
+    "confidence", "picture", "reason",
+]  # fmt: skip
+
+
+@pytest.fixture
+def ask(trained_sample, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def call(clip, *options, model=trained_sample.model):
+        arguments = ["predict", str(clip), "--model", str(model), *map(str, options)]
+        return CliRunner().invoke(main, arguments)
+
+    return call
+
+
+def test_a_video_and_its_folder_have_the_same_label(ask, trained_sample):
+    film = ask(trained_sample.video, "--json")
+    assert film.exit_code == 0, film.output
+    one = json.loads(film.stdout)
+    assert list(one) == KEYS
+    folder = ask(trained_sample.folder, "--fps", 200, "--json")
+    two = json.loads(folder.stdout)
+    assert one["label"] == two["label"] == max(one["probabilities"], key=one["probabilities"].get)
+    assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert (one["picture"], two["picture"]) == ("film-prediction.png", "c02-prediction.png")
+    assert cv2.imread("film-prediction.png").shape[1] > 1000
+
+
+def test_a_person_reads_class_times_and_where_the_picture_is(ask, trained_sample):
+    answer = ask(trained_sample.video, "--picture", "mine.png")
+    assert answer.exit_code == 0, answer.output
+    for words in ("positive 0.", "onset       frame", "confidence", "picture     mine.png"):
+        assert words in answer.stdout
+    assert not ask(trained_sample.video, "--no-picture").stdout.count("picture")
+
+
+def test_no_answer_is_exit_3_with_a_reason(ask, trained_sample, tmp_path):
+    clip = tmp_path / "grey"
+    clip.mkdir()
+    for path in sorted(trained_sample.folder.iterdir())[:4]:
+        cv2.imwrite(str(clip / path.name), np.full((120, 160), 90, np.uint8))
+    answer = ask(clip, "--fps", 200, "--json")
+    assert answer.exit_code == 3
+    told = json.loads(answer.stdout)
+    assert list(told) == KEYS
+    assert told["label"] is None
+    assert told["probabilities"] == {}
+    assert told["picture"] is None
+    assert "no face" in told["reason"]
+    answer = ask(clip, "--fps", 200)
+    assert answer.exit_code == 3
+    assert answer.stdout.startswith("no answer: no face")
+
+
+def test_what_cannot_be_decoded_is_said(ask, trained_sample, tmp_path):
+    (tmp_path / "notes.txt").write_text("no film")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "cut.avi").write_bytes(trained_sample.video.read_bytes()[:3000])
+    bad = shutil.copytree(trained_sample.folder, tmp_path / "bad")
+    first = sorted(bad.iterdir())[0]
+    first.write_bytes(first.read_bytes()[:2000])
+    reasons = {}
+    for name in ("notes.txt", "empty.mp4", "cut.avi", "bad"):
+        answer = ask(name, "--fps", 200, "--json")
+        assert answer.exit_code == 3, answer.output
+        reasons[name] = json.loads(answer.stdout)["reason"]
+    assert "no video" in reasons["notes.txt"]
+    assert "empty" in reasons["empty.mp4"]
+    assert "cut.avi" in reasons["cut.avi"]
+    assert f"bad/{first.name}: the frame is a truncated JPEG" in reasons["bad"]
+
+
+def test_a_folder_of_clips_is_no_clip(ask, trained_sample, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    answer = ask("nothing")
+    assert answer.exit_code == 2
+    assert "no images and no videos" in answer.output
+    answer = ask(trained_sample.folder.parent)
+    assert answer.exit_code == 2
+    assert "it holds 3 clip(s) (c01, c02, c03)" in answer.output
+    answer = ask(trained_sample.video.parent)
+    assert answer.exit_code == 2
+    assert "film.avi" in answer.output
+    for wrong in ("none.mp4", sorted(trained_sample.folder.iterdir())[0]):
+        assert ask(wrong).exit_code == 2
+
+
+def test_options_that_cannot_be_right(ask, trained_sample):
+    for options in (
+        ("--picture", "a.png", "--no-picture"),
+        ("--picture", trained_sample.video),
+        ("--picture", "none/a.png"),
+        ("--fps", 0),
+    ):
+        answer = ask(trained_sample.video, *options, "--json")
+        assert answer.exit_code == 2, answer.output
+        assert answer.stdout == ""
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_costs_the_picture_alone(ask, trained_sample, tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        answer = ask(trained_sample.video, "--json")
+    finally:
+        tmp_path.chmod(0o700)
+    _only_the_picture(answer)
+
+
+def test_a_picture_that_cannot_be_written_costs_the_picture_alone(ask, trained_sample, tmp_path):
+    (tmp_path / "film-prediction.png").mkdir()
+    _only_the_picture(ask(trained_sample.video, "--json"))
+
+
+def _only_the_picture(answer):
+    assert answer.exit_code == 6
+    assert answer.stderr.count("\n") == 1
+    told = json.loads(answer.stdout)
+    assert told["label"] is not None
+    assert told["picture"] is None
+    assert "film-prediction.png" in told["error"]["message"]
+
+
+def test_a_damaged_model_is_exit_5_with_json(ask, trained_sample, tmp_path):
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(trained_sample.model.read_bytes()[:-100])
+    answer = ask(trained_sample.video, "--json", model=cut)
+    assert answer.exit_code == 5
+    told = json.loads(answer.stdout)
+    assert told["label"] is None
+    assert "damaged" in told["reason"]
+
+
+def test_real_videos(ask, shared_data):
+    answer = ask(shared_data / "videos" / "single_face.mp4", "--json")
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["apex_s"] > 0
+    answer = ask(shared_data / "videos" / "no_face.mp4", "--json")
+    assert answer.exit_code == 3
+    assert "no face" in json.loads(answer.stdout)["reason"]
