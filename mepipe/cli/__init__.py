@@ -18,6 +18,7 @@ _COMMANDS = {
     "train": ("mepipe.cli.train", "Train a network on features and save it."),
     "compare": ("mepipe.cli.compare", "Say whether models differ by more than chance."),
     "ablate": ("mepipe.cli.ablate", "Vary the SPP network's pyramid, on the same folds."),
+    "export": ("mepipe.cli.export", "Write features in the form that other code reads."),
     "import-features": (
         "mepipe.cli.import_features",
         "Bring published features into the format of features.h5.",
