@@ -104,10 +104,13 @@ def _find(path: Path) -> tuple[Path, Path]:
     for inner in (STSTNET_ROOT, HTNET_ROOT):
         if (path / inner).is_dir():
             return path / inner, path
-    here = path.resolve()
     if any((path / person / TEST).is_dir() for person in disk.names(path)):
-        depth = 2 if here.parts[-2:] == tuple(HTNET_ROOT.split("/")) else 1
-        return path, here.parents[depth - 1] if here.parent != here else here
+        here = path.resolve()
+        # A table is the tree's own only where the tree lies as its script wants it.
+        for inner in (STSTNET_ROOT, HTNET_ROOT):
+            if here.as_posix().endswith(f"/{inner}"):
+                return path, here.parents[inner.count("/")]
+        return path, path
     raise UsageError(
         f"{path} is a folder, and holds neither {STSTNET_ROOT} nor {HTNET_ROOT}",
         f"Give an .npz file, or the folder that holds {STSTNET_ROOT}/PERSON/{TEST}/CLASS/*.png.",
@@ -211,7 +214,7 @@ def _ids(
             collection, subject, clip = (*row["clip"].split("/", 2), "", "")[:3]
             found[row["picture"]] = collection, subject, clip
         return _complete(base / INDEX, found, tested), ()
-    if table is not None and tree != base / STSTNET_ROOT:
+    if table is not None and tree.name != STSTNET_ROOT:
         columns = ("dataset", "sub", "filename_o")
         found = {
             f"{row['sub']}_{row['filename_o']} .png": (
@@ -222,7 +225,7 @@ def _ids(
             for row in _rows(base / TABLE, table, columns)
         }
         return _complete(base / TABLE, found, tested), ()
-    name = dataset or tree.name
+    name = dataset or tree.resolve().name
     told = {
         picture: (name, place.person, _stem(picture).removeprefix(f"{place.person}_"))
         for picture, place in tested.items()
@@ -252,7 +255,7 @@ def _rows(path: Path, data: bytes, columns: tuple[str, ...]) -> list[dict[str, s
 
 
 def _complete(path: Path, found: _Ids, tested: Mapping[str, _Place]) -> _Ids:
-    """Refuse a table of other clips than the tree's, or one that takes two folders for one."""
+    """Return ``found``; refuse a table of other clips than the tree's."""
     for name, place in tested.items():
         if name not in found:
             raise BadDataError(f"{place.path} is not in {path}", _AGAIN)
