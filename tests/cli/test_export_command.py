@@ -22,10 +22,6 @@ def call(*arguments, code=0):
     return result
 
 
-def test_help_shows_an_example():
-    assert "mepipe export mepipe-out/features.h5 --to npz" in call("export", "--help").output
-
-
 def test_a_tree_goes_out_and_comes_back(features, tmp_path):
     shown = call("export", features, "--to", "ststnet", "--out", tmp_path / "out")
     assert "109, in " in shown.stdout
@@ -71,34 +67,47 @@ def test_features_that_are_cut_off(features, tmp_path):
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
 def test_a_destination_that_cannot_be_written(features, tmp_path, monkeypatch, target, number):
     """Wherever a write fails: one line, exit 6, and nothing that looks like an export."""
-    out, real, count = tmp_path / "out", disk.call, 0
-    failing = 1
+    out, real = tmp_path / "out", disk.call
+    state = {"count": 0, "failing": 1}
+
+    def failing_call(operation, *args, **kwargs):
+        name = getattr(operation, "__name__", "")
+        if operation in {os.open, os.write} or name in {"mkdir", "rename"}:
+            state["count"] += 1
+            if state["count"] == state["failing"]:
+                raise OSError(number, os.strerror(number))
+        return real(operation, *args, **kwargs)
+
+    monkeypatch.setattr(disk, "call", failing_call)
+    arguments = ["export", str(features), "--to", target, "--out", str(out), "--json"]
     while True:
-        count = 0
-
-        def failing_call(operation, *args, **kwargs):
-            nonlocal count
-            if operation in {os.open, os.write} or getattr(operation, "__name__", "") in {
-                "mkdir", "rename",
-            }:  # fmt: skip
-                count += 1
-                if count == failing:
-                    raise OSError(number, os.strerror(number))
-            return real(operation, *args, **kwargs)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(disk, "call", failing_call)
-            result = CliRunner().invoke(
-                main, ["export", str(features), "--to", target, "--out", str(out), "--json"]
-            )
-        if count < failing:
+        state["count"] = 0
+        result = CliRunner().invoke(main, arguments)
+        if state["count"] < state["failing"]:
             break
         assert result.exit_code == 6, result.output
-        assert "Traceback" not in result.stderr
+        assert "error" in json.loads(result.stdout)
         assert not out.exists()
-        failing = failing + 1 if failing < 4 else failing * 2
+        state["failing"] = state["failing"] + 1 if state["failing"] < 4 else state["failing"] * 2
     assert result.exit_code == 0
-    assert failing > 4
+    assert state["failing"] > 4
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_last_step_that_fails_takes_all_back(features, tmp_path, monkeypatch, failing):
+    out, real, seen = tmp_path / "out", disk.call, []
+
+    def failing_call(operation, *args, **kwargs):
+        if getattr(operation, "__name__", "") == "rename":
+            seen.append(args)
+            if len(seen) == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(operation, *args, **kwargs)
+
+    monkeypatch.setattr(disk, "call", failing_call)
+    call("export", features, "--to", "ststnet", "--out", out, code=6)
+    assert len(seen) == failing
+    assert not out.exists()
 
 
 def test_what_was_killed_looks_unfinished(mepipe, features, tmp_path):
