@@ -27,18 +27,19 @@ ALLOWED = {
     "evaluation": {"networks"},
     "report": set(),
     "features": {"cache", "evaluation"},
+    "export": {"cache", "features", "report"},
     "sample": {"assets", "datasets", "face"},
     "pipeline": {
-        "assets", "config", "datasets", "face", "frames", "stages", "cache", "evaluation", "flow",
-        "kernels", "networks", "report", "features",
+        "assets", "config", "datasets", "face", "frames", "stages", "cache", "evaluation",
+        "export", "flow", "kernels", "networks", "report", "features",
     },
     "bench": {
         "assets", "cache", "config", "datasets", "face", "features", "flow", "frames", "kernels",
         "pipeline", "sample", "stages",
     },
     "cli": {
-        "assets", "bench", "cache", "config", "datasets", "evaluation", "features", "pipeline",
-        "report", "sample",
+        "assets", "bench", "cache", "config", "datasets", "evaluation", "export", "features",
+        "pipeline", "report", "sample",
     },
 }  # fmt: skip
 

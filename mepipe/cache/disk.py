@@ -11,13 +11,14 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from mepipe.errors import SystemProblemError
+from mepipe.errors import SystemProblemError, UsageError
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -42,6 +43,7 @@ _ANY_REMEDY = (
 _STRAY_AFTER_S = 24 * 3600
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _AT_ONCE = 1 << 20  # bytes
+_UNFINISHED = ".unfinished"
 # Windows takes files for texts unless told otherwise.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -144,6 +146,70 @@ def write_atomic(
     """Write ``data`` to ``path`` as `replacing` does."""
     with replacing(path, scratch, lasting=lasting) as output:
         output.write(data)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write the new file ``path``; for one of many in a folder that `filling` makes."""
+    with system_errors("write", path):
+        descriptor = call(os.open, path, _NEW_FILE, 0o666)
+        try:
+            Output(descriptor).write(data)
+        finally:
+            call(os.close, descriptor)
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """Let the body fill a new or empty ``folder``, which looks unfinished until it is done.
+
+    The body writes into the folder that is yielded: one within ``folder``, so that
+    nothing beside it need be writable and it may be a mount point. Its content is
+    moved up at the end, and it goes last: as long as it is there, ``folder`` is
+    unfinished. Whatever ends the body early, nothing of its work stays.
+
+    Raises
+    ------
+    UsageError
+        If ``folder`` is not empty.
+    SystemProblemError
+        If it cannot be made or written.
+    """
+    existed = folder.is_dir()
+    make_folder(folder)
+    with system_errors("list", folder):
+        found = sorted(call(os.listdir, folder))
+    if found:
+        remains = found[0].startswith(_UNFINISHED)
+        raise UsageError(
+            f"the output folder {folder} is not empty: it holds "
+            f"{'the unfinished ' if remains else ''}{found[0]}",
+            "Empty it, or name another with --out.",
+        )
+    part = folder / f"{_UNFINISHED}.{secrets.token_hex(8)}.part"
+    moved: list[Path] = []
+    try:
+        with system_errors("create", part):
+            call(part.mkdir)
+        yield part
+        with system_errors("finish", folder):
+            for name in sorted(call(os.listdir, part)):
+                moved.append(folder / name)
+                call((part / name).rename, folder / name)
+            call(part.rmdir)
+            _sync_folder(folder)
+    except BaseException:
+        for path in moved:
+            _remove_tree(path)
+        _remove_tree(part)
+        if not existed:
+            with suppress(OSError):
+                call(folder.rmdir)
+        raise
+
+
+def _remove_tree(path: Path) -> None:
+    with suppress(OSError):
+        call(shutil.rmtree if path.is_dir() else os.unlink, path)
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ _COMMANDS = {
     "predict": ("mepipe.cli.predict", "Say what one new clip shows, by a saved model."),
     "compare": ("mepipe.cli.compare", "Say whether models differ by more than chance."),
     "ablate": ("mepipe.cli.ablate", "Vary the SPP network's pyramid, on the same folds."),
+    "export": ("mepipe.cli.export", "Write features in the form that other code reads."),
     "import-features": (
         "mepipe.cli.import_features",
         "Bring published features into the format of features.h5.",

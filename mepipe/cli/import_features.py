@@ -36,22 +36,33 @@ _SCALES = ("fixed", "clip", "minmax", "none")  # mepipe.pipeline, which imports 
     help="How u, v and strain were scaled (docs/features.md). minmax shows in the data; any other "
     "has to be said.",
 )
+@click.option("--dataset", help="The dataset of a tree's clips, where the tree does not say it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(published: Path, out: Path, classes: str, scale: str | None, *, as_json: bool) -> None:
-    """Bring published features, an .npz file, into the format of features.h5.
+def command(
+    published: Path,
+    out: Path,
+    classes: str,
+    scale: str | None,
+    dataset: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Bring published features into the format of features.h5.
 
-    PUBLISHED holds x (N, H, W, 3) uint8 or float in the order u, v, strain, and
-    y, subject, dataset and clip with one value a clip.
+    PUBLISHED is an .npz file that holds x (N, H, W, 3) uint8 or float in the order
+    u, v, strain, and y, subject, dataset and clip with one value a clip. Or it is
+    the tree of pictures that the scripts of STSTNet and HTNet read.
 
     \b
-    Example:
+    Examples:
       mepipe import-features published.npz --out features.h5
+      mepipe import-features for-ststnet --out features.h5
     """
     with exit_codes(as_json=as_json, resume="Nothing was written; run the same command again."):
         from mepipe.pipeline.import_features import import_features
 
         names = [name.strip() for name in classes.split(",")]
-        done = import_features(published, out, classes=names, scale=scale)
+        done = import_features(published, out, classes=names, scale=scale, dataset=dataset)
         if as_json:
             print_json(_json(done))
         else:

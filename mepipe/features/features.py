@@ -83,7 +83,12 @@ class Features:
         return len(self._rows)
 
     def __repr__(self) -> str:
-        return f"<Features {self._source.name}: {len(self)} clips, x {self.shape}, {self.classes}>"
+        return f"<Features {self.name}: {len(self)} clips, x {self.shape}, {self.classes}>"
+
+    @property
+    def name(self) -> str:
+        """What messages call these features: the file, the files, or the run."""
+        return self._source.name
 
     @property
     def path(self) -> Path:
@@ -97,7 +102,7 @@ class Features:
         if isinstance(self._source, FeatureFile):
             return self._source.path
         raise UsageError(
-            f"these features are no file of their own: {self._source.name}",
+            f"these features are no file of their own: {self.name}",
             "Give one features.h5; `mepipe run` on several datasets writes one for all of them.",
         )
 
@@ -136,7 +141,7 @@ class Features:
         if name not in self.maps:
             how = _HOW.get(name)
             raise UsageError(
-                f"{self._source.name} has no {name!r}, only {', '.join(self.maps)}",
+                f"{self.name} has no {name!r}, only {', '.join(self.maps)}",
                 f"Make the features with {how}." if how else f"Maps are x, {', '.join(_HOW)}.",
             )
         wanted = self._rows if rows is None else self._rows[_index(rows)]

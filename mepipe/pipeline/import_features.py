@@ -18,6 +18,7 @@ from mepipe.datasets.people import person
 from mepipe.errors import BadDataError, MepipeError, UsageError
 from mepipe.features import load
 from mepipe.pipeline.published import Published, read_published
+from mepipe.pipeline.published_tree import read_tree
 from mepipe.pipeline.work import libraries
 
 CLASSES = ("negative", "positive", "surprise")
@@ -51,14 +52,16 @@ def import_features(
     *,
     classes: Sequence[str] = CLASSES,
     scale: str | None = None,
+    dataset: str | None = None,
 ) -> Import:
-    """Write the features.h5 that holds what the published .npz ``source`` does.
+    """Write the features.h5 that holds what the published ``source`` does.
 
     Parameters
     ----------
     source
-        x (N, S, S, 3) uint8 or float in the order u, v, strain; y; subject;
-        dataset; clip. uint8 is divided by 255.
+        An .npz of x (N, S, S, 3) uint8 or float in the order u, v, strain; y;
+        subject; dataset; clip. Or a folder: the tree of pictures that STSTNet's and
+        HTNet's scripts read. uint8 is divided by 255.
     out
         Where it goes. An earlier import there is replaced, nothing else.
     classes
@@ -66,6 +69,8 @@ def import_features(
     scale
         How the features were scaled, as `tensor.scale` has it. None: found in the
         data, which show only ``minmax``.
+    dataset
+        The dataset of a tree's clips, where no table beside it says that.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def import_features(
             "Write different ones: --classes a,b,c.",
         )
     _refuse_other(out)
-    published = read_published(source)
+    published, told = _read(source, dataset)
     outside = (published.y < 0) | (published.y >= len(classes))
     if outside.any():
         row = int(np.argmax(outside))
@@ -120,8 +125,16 @@ def import_features(
         scale=chosen,
         scale_seen=scale is None,
         sha256=published.sha256,
-        notes=tuple(_notes(rows, x, chosen, seen=seen)),
+        notes=(*told, *_notes(rows, x, chosen, seen=seen)),
     )
+
+
+def _read(source: Path, dataset: str | None) -> tuple[Published, tuple[str, ...]]:
+    if source.is_dir():
+        return read_tree(source, dataset)
+    if dataset is not None:
+        raise UsageError(f"{source} names the dataset of each clip itself", "Leave out --dataset.")
+    return read_published(source), ()
 
 
 def _refuse_other(out: Path) -> None:

@@ -91,7 +91,7 @@ def read_published(path: Path) -> Published:
     with archive:
         members = _members(path, archive)
         arrays = {name: _read(path, archive, members[name], name) for name in ARRAYS}
-    return _checked(arrays, hashlib.sha256(data).hexdigest())
+    return checked(arrays, hashlib.sha256(data).hexdigest())
 
 
 def _bytes(path: Path) -> bytes:
@@ -169,7 +169,8 @@ def _header(member: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _checked(arrays: Mapping[str, NDArray[Any]], sha256: str) -> Published:
+def checked(arrays: Mapping[str, NDArray[Any]], sha256: str) -> Published:
+    """Return arrays of the names `ARRAYS` as `Published`; errors as `read_published`."""
     x = arrays["x"]
     if x.ndim != 4 or x.shape[3] != 3:
         turn = "x.transpose(0, 2, 3, 1)" if x.ndim == 4 and x.shape[1] == 3 else ""

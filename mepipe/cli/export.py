@@ -1,0 +1,91 @@
+"""``mepipe export``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
+
+if TYPE_CHECKING:
+    from mepipe.export import Exported
+
+_TARGETS = ("npz", "png", "csv", "ststnet", "htnet")  # mepipe.export, which imports NumPy
+
+
+@click.command()
+@click.argument("features", type=click.Path(path_type=Path))
+@click.option("--to", "target", type=click.Choice(_TARGETS), required=True, help="The form.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="A new or empty folder."
+)
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="COLUMN=VALUE,...",
+    help="Only clips with these values, for example dataset=casme2; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    features: Path, target: str, out: Path, select: tuple[str, ...], *, as_json: bool
+) -> None:
+    """Write features in the form that other code reads.
+
+    npz: arrays for NumPy. csv: tables for R and pandas. png: pictures to look at,
+    flow as colour, strain as grey. ststnet, htnet: the trees of pictures that the
+    public training scripts of these networks read.
+
+    \b
+    Examples:
+      mepipe export mepipe-out/features.h5 --to npz --out arrays
+      mepipe export mepipe-out/features.h5 --to ststnet --out for-ststnet
+      mepipe export features.h5 --to csv --out tables --select dataset=casme2
+    """
+    started = time.monotonic()
+    with exit_codes(as_json=as_json, resume="Nothing was written; run the same command again."):
+        from mepipe.export import export
+        from mepipe.features import Features
+
+        told = Features(features)
+        rows = None
+        if select:
+            from mepipe.pipeline.evaluate import labelled
+
+            wanted = set(labelled(told, select).clip)
+            rows = [row for row, clip in enumerate(told.clip.tolist()) if clip in wanted]
+        progress = make_progress(quiet=as_json)
+        progress.begin(f"export {target}", len(told) if rows is None else len(rows))
+        try:
+            done = export(told, target, out, rows=rows, advance=progress.advance)
+        finally:
+            progress.end()
+        if as_json:
+            elapsed = round(time.monotonic() - started, 3)
+            print_json(
+                {
+                    "target": done.target,
+                    "out": str(done.out),
+                    "clips": done.clips,
+                    "files": done.files,
+                    "left_out": list(done.left_out),
+                    "notes": list(done.notes),
+                    "elapsed_s": elapsed,
+                }
+            )
+        else:
+            _print(done, time.monotonic() - started)
+
+
+def _print(done: Exported, elapsed: float) -> None:
+    click.echo(f"{'clips':<10}{done.clips}")
+    if done.left_out:
+        some = ", ".join(done.left_out[:3]) + (", ..." if len(done.left_out) > 3 else "")
+        click.echo(f"{'left out':<10}{len(done.left_out)} without a class: {some}")
+    for note in done.notes:
+        click.echo(f"{'note':<10}{note}")
+    click.echo(f"{'files':<10}{done.files}, in {elapsed:.1f} s")
+    click.echo(f"{'folder':<10}{done.out}")
