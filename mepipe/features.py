@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, content_digest
+from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, MAPS, OF_TARGETS, content_digest
 from mepipe.cache.plain import (
     damage,
     plain_array,
@@ -80,7 +80,12 @@ class Features:
         with _open(self.path) as (file, version):
             found = plain_attributes(file, _ATTRIBUTES)
             texts = {name: str(found[name]) for name in ("settings", "libraries")}
-            if set(plain_names(file)) != _NAMES | (_DIGESTS if version > 1 else set()):
+            names = set(plain_names(file))
+            # Since version 3: maps beside x.
+            maps = names & MAPS.keys() - {"x"} if version > 2 else set()
+            beside = {f"{name}_sha256" for name in maps}
+            beside |= {"targets"} if maps & OF_TARGETS else set()
+            if names != _NAMES | maps | beside | (_DIGESTS if version > 1 else set()):
                 raise DamageError("it holds other datasets than it should")
             group = plain_group(file, "columns")
             if set(plain_names(group)) != set(COLUMNS):
@@ -89,7 +94,7 @@ class Features:
             stored |= {name: plain_array(file, name) for name in ("classes", "channels")}
             self._row_digests: list[bytes] | None = None
             if version > 1:
-                stored["x_sha256"] = plain_array(file, "x_sha256")
+                stored |= {name: plain_array(file, name) for name in ("x_sha256", *beside)}
                 self._row_digests = stored["x_sha256"].tolist()
                 content = plain_text(plain_array(file, "content"))
                 if content_digest(texts, stored) != content:

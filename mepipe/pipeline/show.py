@@ -46,9 +46,9 @@ def show(path: Path, config: Config) -> bytes:
     clip = _open(path, config)
     results: dict[str, Result] = {}
     values: dict[str, Mapping[str, Any]] = {}
-    settings = config.model_copy(
-        update={"flow": config.flow.model_copy(update={"keep_faces": True})}
-    )
+    # The picture shows the apex, whatever else is looked at.
+    shown = config.flow.model_copy(update={"keep_faces": True, "targets": "apex"})
+    settings = config.model_copy(update={"flow": shown})
     reason = ""
     for stage in selected("flow"):
         upstream = Upstream(dict(values), lambda name: results[name].arrays)
