@@ -161,6 +161,18 @@ def test_streamed_and_in_memory_are_the_same_bytes(tmp_path):
     assert (tmp_path / "f.h5").read_bytes() == encode_pack(pack(), X)
 
 
+def test_a_row_of_a_map_of_another_shape_is_refused():
+    from mepipe.cache.pack import Rows, write_pack
+
+    class Nowhere:
+        def write(self, data):
+            pass
+
+    flow = np.zeros((2, 2, 8, 8), np.float32)
+    with pytest.raises(DamageError, match="a row of flow has the shape"):
+        write_pack(Nowhere(), pack(), X.shape[1:], iter(X), {"flow": Rows((2, 4, 4), iter(flow))})
+
+
 def test_no_time_stands_in_the_file():
     first = encode_pack(pack(), X)
     time.sleep(1.1)
