@@ -73,13 +73,13 @@ def test_the_maps_of_a_sequence_keep_their_amplitudes(gains):
         x = sequence_tensor(flows, scale=scale, inter_ocular=90.0)
         assert x.shape == (len(gains), 3, 28, 28)
         largest = np.abs(x[:, 0]).max(axis=(1, 2))
-        unit = largest.max() / max(max(gains), 1e-9)
+        unit = largest.max() / max(*gains, 1e-9)
         np.testing.assert_allclose(largest, np.array(gains) * unit, atol=1e-4)
     rising = sequence_tensor(flows, scale="minmax", inter_ocular=90.0)
     assert rising.min() >= 0
     assert rising.max() <= 1
     spans = np.ptp(rising[:, 0], axis=(1, 2))
-    np.testing.assert_allclose(spans, np.array(gains) / max(max(gains), 1e-9), atol=1e-3)
+    np.testing.assert_allclose(spans, np.array(gains) / max(*gains, 1e-9), atol=1e-3)
 
 
 @pytest.mark.parametrize("scale", ["fixed", "clip", "minmax", "none"])
