@@ -1,5 +1,7 @@
 """Flow to several target frames of a clip."""
 
+import weakref
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from mepipe.config import load_config
 from mepipe.datasets.annotation import KeyFrame
 from mepipe.errors import BadDataError
 from mepipe.frames import FrameReader, Timing
-from mepipe.stages import STAGES, ClipInput
+from mepipe.stages import STAGES, ClipInput, Upstream
 from mepipe.stages.flow import targets
 
 FRAMES = 13
@@ -151,3 +153,20 @@ def test_a_video_gives_what_its_frames_do(tmp_path, moving):
     for stage in STAGES:
         for name, array in one[stage.name][2].arrays.items():
             assert array.tobytes() == other[stage.name][2].arrays[name].tobytes(), name
+
+
+def test_two_frames_at_most_are_held_at_full_size(files, monkeypatch):
+    read, alive, most = FrameReader.images, [], []
+
+    def counted(reader, positions=None):
+        for position, image in read(reader, positions):
+            alive.append(weakref.ref(image))
+            most.append(sum(one() is not None for one in alive))
+            yield position, image
+
+    clip, config = clip_of(files), load_config(None, [*QUICK, "flow.targets=8"])
+    values = {name: found[2].values for name, found in walk(clip, config).items()}
+    monkeypatch.setattr(FrameReader, "images", counted)
+    STAGES[2].compute(clip, config, Upstream(values, lambda _: {}))
+    assert len(most) == 9, "the onset, and eight targets of which one is the apex"
+    assert max(most) <= 2
