@@ -1,4 +1,4 @@
-"""The pack: the tensors and columns of a run as one read-only features.h5."""
+"""The pack: the tensors, other maps and columns of a run as one read-only features.h5."""
 
 from __future__ import annotations
 
@@ -18,10 +18,24 @@ from mepipe.cache.skeleton import Skeleton
 from mepipe.errors import DamageError
 
 FORMAT = "mepipe-features"
-# 2 added the digests `x_sha256` and `content`.
-FORMAT_VERSION = 2
+# 2 added the digests `x_sha256` and `content`; 3 the maps beside x, and `targets`.
+FORMAT_VERSION = 3
 CHANNELS = ("u", "v", "strain")
 _DIGEST = h5py.string_dtype("utf-8", 64)
+
+MAPS: Mapping[str, str] = {"x": "<f4", "flow": "<f4", "faces": "|u1", "sequence": "<f4"}
+"""What a features.h5 may hold of each clip, in the order of the file: name -> type."""
+
+SOURCES: Mapping[str, tuple[str, str]] = {
+    "x": ("tensor", "x"),
+    "flow": ("flow", "uv"),
+    "faces": ("flow", "faces"),
+    "sequence": ("tensor", "sequence"),
+}
+"""Where each map comes from: the stage, and its array."""
+
+OF_TARGETS = frozenset({"faces", "sequence"})
+"""The maps that have a part for each target frame, which `targets` names."""
 
 # Column -> how it is stored. JSON's null stands for an unknown number, never a guess:
 # -1 among whole numbers, NaN among the others.
@@ -68,16 +82,24 @@ class Pack:
         The settings that decided the features, by section.
     libraries
         Versions of what made them.
+    targets
+        The 0-based positions of each row's target frames, where a map of `OF_TARGETS` is packed.
+    flows
+        Digests of the flow objects, where their arrays are packed.
     """
 
     rows: Sequence[Mapping[str, Json]]
     classes: Sequence[str]
     settings: Mapping[str, Json]
     libraries: Mapping[str, str]
+    targets: Sequence[Sequence[int]] = ()
+    flows: Sequence[str] = ()
 
     def parts(self) -> dict[str, Json]:
         """Return all of it as it enters the pack's key."""
         return {
+            "targets": self.targets,
+            "flows": self.flows,
             "rows": self.rows,
             "classes": self.classes,
             "settings": self.settings,
@@ -95,10 +117,22 @@ class Sink(Protocol):
         """Write ``data`` over what stands at ``position``."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a map: the ``shape`` of each, and one after the other in the pack's order."""
+
+    shape: Sequence[int]
+    values: Iterable[NDArray[Any]]
+
+
 def write_pack(
-    sink: Sink, pack: Pack, shape: Sequence[int], tensors: Iterable[NDArray[np.float32]]
+    sink: Sink,
+    pack: Pack,
+    shape: Sequence[int],
+    tensors: Iterable[NDArray[np.float32]],
+    maps: Mapping[str, Rows] | None = None,
 ) -> None:
-    """Write features.h5, holding one tensor at a time. Equal content gives equal bytes.
+    """Write features.h5, holding one row of one map at a time. Equal content gives equal bytes.
 
     Parameters
     ----------
@@ -110,12 +144,17 @@ def write_pack(
         (C, S, S) of each tensor.
     tensors
         One (C, S, S) float32 tensor for each row, in their order.
+    maps
+        What is packed beside x, by its name in `MAPS`. They are read in the order of `MAPS`,
+        each to its end.
 
     Raises
     ------
     DamageError
-        If a tensor has another shape.
+        If a row has another shape than its map.
     """
+    every = {"x": Rows(shape, tensors), **(maps or {})}
+    every = {name: every[name] for name in MAPS if name in every}
     columns = {
         f"columns/{name}": stored_column([row[name] for row in pack.rows], kind)
         for name, kind in COLUMNS.items()
@@ -126,41 +165,58 @@ def write_pack(
         "settings": canonical(pack.settings),
         "libraries": canonical(pack.libraries),
     }
-    # The digests are known when the tensors have been seen; until then their places are empty.
-    columns["x_sha256"] = np.zeros(len(pack.rows), dtype=_DIGEST)
+    # The digests are known when the rows have been seen; until then their places are empty.
+    for name in every:
+        columns[f"{name}_sha256"] = np.zeros(len(pack.rows), dtype=_DIGEST)
+    if OF_TARGETS & every.keys():
+        columns["targets"] = np.array(pack.targets, dtype="<i8")
     skeleton = Skeleton()
     with h5py.File(skeleton, "w") as file:
         file.attrs["format"] = fixed_text(FORMAT)
         file.attrs["format_version"] = np.int64(FORMAT_VERSION)
         for name, text in attributes.items():
             file.attrs[name] = fixed_text(text)
-        _reserve(file, (len(pack.rows), *shape))
+        for name, rows in every.items():
+            _reserve(file, name, (len(pack.rows), *rows.shape))
         for name, values in columns.items():
             file.create_dataset(name, data=values)
         file.create_dataset("content", data=np.zeros((), dtype=_DIGEST))
         # The name that every reader looks for first.
         file["y"] = file["columns/y"]
         file.flush()
-        place = {name: file[name].id.get_offset() for name in ("x", "x_sha256", "content")}
-    start = place["x"] or 0
-    sink.write(skeleton.part(0, start))
-    digests, size = [], 0
-    for tensor in tensors:
-        if tensor.shape != tuple(shape):
-            raise DamageError(f"a tensor has the shape {tensor.shape}, another {tuple(shape)}")
-        row = np.ascontiguousarray(tensor, dtype="<f4")
-        sink.write(row.data)
-        digests.append(hashlib.sha256(row.data).hexdigest())
-        size += row.nbytes
-    sink.write(skeleton.part(start + size, skeleton.size))
-    columns["x_sha256"] = np.array([d.encode() for d in digests], dtype=_DIGEST)
-    if digests:
-        sink.patch(place["x_sha256"], columns["x_sha256"].tobytes())
+        place = {
+            name: file[name].id.get_offset() or 0
+            for name in ("content", *every, *(f"{name}_sha256" for name in every))
+        }
+    done = 0
+    for name in sorted(every, key=place.__getitem__):
+        sink.write(skeleton.part(done, place[name]))
+        digests, size = _write_rows(sink, name, every[name])
+        done = place[name] + size
+        columns[f"{name}_sha256"] = np.array([d.encode() for d in digests], dtype=_DIGEST)
+    sink.write(skeleton.part(done, skeleton.size))
+    for name in every if pack.rows else ():
+        sink.patch(place[f"{name}_sha256"], columns[f"{name}_sha256"].tobytes())
     sink.patch(place["content"], content_digest(attributes, columns).encode())
 
 
+def _write_rows(sink: Sink, name: str, rows: Rows) -> tuple[list[str], int]:
+    """Write a map; return the digest of each of its rows, and how many bytes all have."""
+    digests, size = [], 0
+    for values in rows.values:
+        if values.shape != tuple(rows.shape):
+            raise DamageError(
+                f"a row of {name} has the shape {values.shape}, another {tuple(rows.shape)}"
+            )
+        row = np.ascontiguousarray(values, dtype=MAPS[name])
+        sink.write(row.data)
+        digests.append(hashlib.sha256(row.data).hexdigest())
+        size += row.nbytes
+    return digests, size
+
+
 def content_digest(attributes: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the sha256 of everything in a features.h5 but ``x``, whose rows have their own.
+    """Return the sha256 of everything in a features.h5 but its maps, whose rows have their own.
 
     Of each text and array, by name: the name, the type, the shape, and the bytes.
     """
@@ -173,10 +229,13 @@ def content_digest(attributes: Mapping[str, str], arrays: Mapping[str, NDArray[A
     return found.hexdigest()
 
 
-def encode_pack(pack: Pack, x: NDArray[np.float32]) -> bytes:
-    """Return the bytes that `write_pack` writes, for the tensors (N, C, S, S)."""
+def encode_pack(
+    pack: Pack, x: NDArray[np.float32], maps: Mapping[str, NDArray[Any]] | None = None
+) -> bytes:
+    """Return the bytes that `write_pack` writes, for the tensors (N, C, S, S) and other maps."""
     memory = _Memory()
-    write_pack(memory, pack, x.shape[1:], x)
+    others = {name: Rows(values.shape[1:], values) for name, values in (maps or {}).items()}
+    write_pack(memory, pack, x.shape[1:], x, others)
     return bytes(memory.data)
 
 
@@ -191,15 +250,15 @@ class _Memory:
         self.data[position : position + len(data)] = data
 
 
-def _reserve(file: h5py.File, shape: tuple[int, ...]) -> None:
-    """Make the dataset ``x`` with a place for its data, and nothing written there."""
+def _reserve(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
+    """Make the dataset of a map with a place for its data, and nothing written there."""
     creation = h5p.create(h5p.DATASET_CREATE)
     creation.set_layout(h5d.CONTIGUOUS)
     creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     creation.set_fill_time(h5d.FILL_TIME_NEVER)
     creation.set_obj_track_times(False)  # else the time of creation stands in the file
-    kind = h5t.py_create(np.dtype("<f4"))
-    h5d.create(file.id, b"x", kind, h5s.create_simple(shape), creation)
+    kind = h5t.py_create(np.dtype(MAPS[name]))
+    h5d.create(file.id, name.encode(), kind, h5s.create_simple(shape), creation)
 
 
 def stored_column(values: list[Json], kind: str) -> NDArray[Any]:

@@ -128,7 +128,8 @@ def _unknown(
 def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
     first = error.errors()[0]
     if first["type"] == "value_error":  # settings that do not fit each other
-        return f"{origin}: {first['ctx']['error']}", "Change one of them."
+        told = [str(text) for text in first["ctx"]["error"].args]
+        return f"{origin}: {told[0]}", told[1] if len(told) > 1 else "Change one of them."
     name = ".".join(str(part) for part in first["loc"][:2])
     message = f"{origin}: {name} = {first['input']!r}: {first['msg'].lower()}"
     return message, "`mepipe config` prints every setting with what it may be."

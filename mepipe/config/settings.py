@@ -11,11 +11,44 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from mepipe.flow.settings import PRESETS, Tvl1Settings
 
 Positive = Annotated[float, Field(gt=0)]
+
+_TARGETS = ("apex", "apex-offset")
+_MOST_TARGETS = 64
+
+
+def _targets(value: object) -> object:
+    """Refuse what names no target, in words that say all that would."""
+    if value in _TARGETS:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= _MOST_TARGETS:
+        return value
+    raise PydanticCustomError(
+        "targets", f"input should be apex, apex-offset, or a whole number from 2 to {_MOST_TARGETS}"
+    )
+
+
+Targets = Annotated[Literal["apex", "apex-offset"] | int, BeforeValidator(_targets)]
+
+MAPS = ("x", "flow", "faces", "sequence")
+"""What features.h5 can hold of each clip, in the order of the file."""
+
+
+def _maps(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Bring the names into one order; refuse a list without x, or with a name twice."""
+    if "x" not in value or len(set(value)) < len(value):
+        raise PydanticCustomError(
+            "maps", "input should have x, which every model reads, and no name twice"
+        )
+    return tuple(name for name in MAPS if name in value)
+
+
+Maps = Annotated[tuple[Literal["x", "flow", "faces", "sequence"], ...], AfterValidator(_maps)]
 
 
 class Settings(BaseModel):
@@ -113,7 +146,14 @@ class FlowSettings(Settings):
     stabilise: Literal["similarity", "translation", "none"] = Field(
         "similarity", description="head motion fitted on rigid regions and removed before flow"
     )
-    keep_faces: bool = Field(False, description="store the two aligned faces beside the flow")
+    targets: Targets = Field(
+        "apex",
+        description="what flow goes to from the onset: apex; apex-offset, both; or K, 2 to 64 "
+        "frames spread evenly up to the offset, in a sequence beside the flow to the apex",
+    )
+    keep_faces: bool = Field(
+        False, description="store the aligned faces beside the flow: the onset's and each target's"
+    )
     engine: Literal["mepipe", "torch", "opencv"] = Field(
         "mepipe", description="what computes TV-L1: mepipe's own, torch (CUDA if there), or OpenCV"
     )
@@ -178,6 +218,16 @@ class TensorSettings(Settings):
         0.03, description="fixed: motion that becomes 1, as a fraction of the inter-ocular distance"
     )
     strain_range: Positive = Field(0.1, description="fixed: strain that becomes 1")
+
+
+class PackSettings(Settings):
+    """The pack: what features.h5 holds of each clip."""
+
+    include: Maps = Field(
+        ("x",),
+        description="x (always), flow (px, from onset to apex), faces (needs flow.keep_faces), "
+        "sequence (u, v, strain of each target; needs flow.targets)",
+    )
 
 
 class ModelSettings(Settings):
@@ -248,6 +298,7 @@ class Config(Settings):
     spot: SpotSettings = SpotSettings()
     flow: FlowSettings = FlowSettings()
     tensor: TensorSettings = TensorSettings()
+    pack: PackSettings = PackSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
 
@@ -256,5 +307,21 @@ class Config(Settings):
         if self.tensor.size > self.flow.size:
             raise ValueError(
                 f"tensor.size = {self.tensor.size} is larger than flow.size = {self.flow.size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_packed_is_made(self) -> Self:
+        include = self.pack.include
+        if "faces" in include and not self.flow.keep_faces:
+            raise ValueError(
+                "pack.include has faces, which are kept only with flow.keep_faces = true",
+                "Add --set flow.keep_faces=true, or take faces out of pack.include.",
+            )
+        if "sequence" in include and self.flow.targets == "apex":
+            raise ValueError(
+                "pack.include has sequence, which there is not with flow.targets = apex",
+                "Add --set flow.targets=8 (any number from 2 to 64) or "
+                "--set flow.targets=apex-offset, or take sequence out of pack.include.",
             )
         return self

@@ -33,6 +33,9 @@ FORMAT_VERSION = 1
 DECIDING = ("face", "spot", "flow", "tensor")
 """Sections of the feature settings that decide what a network sees."""
 
+# These add to the features, and leave what a network sees as it is.
+_BESIDE = {"flow": {"keep_faces", "targets"}}
+
 _LONGEST_HEADER = 100 << 20
 _ABSENT = "(not set)"
 
@@ -120,7 +123,7 @@ def differences(trained: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
     found = []
     for section in DECIDING:
         one, two = trained.get(section) or {}, here.get(section) or {}
-        for key in sorted(set(one) | set(two)):
+        for key in sorted((one.keys() | two.keys()) - _BESIDE.get(section, set())):
             was, now = one.get(key, _ABSENT), two.get(key, _ABSENT)
             if was != now:
                 found.append(f"{section}.{key} was {was} in training and is {now} here")

@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.pack import CHANNELS, COLUMNS, stored_column
+from mepipe.cache.pack import CHANNELS, COLUMNS, OF_TARGETS, SOURCES, stored_column
 from mepipe.cache.records import read_record, read_records, read_table
 from mepipe.cache.store import ObjectName, Store, open_store
 from mepipe.errors import DamageError, UsageError
 from mepipe.features.file import checked_column
-from mepipe.features.source import MAPS, About, empty
-
-_STAGE = {"x": "tensor", "sequence": "tensor", "flow": "flow", "faces": "flow"}
-_ARRAY = {"x": "x", "sequence": "sequence", "flow": "uv", "faces": "faces"}
+from mepipe.features.source import About, empty
 
 
 class CachedRun:
@@ -61,17 +58,19 @@ class CachedRun:
         }
         count = len(columns["clip"])
         found = {stage: self._arrays(stage, 0) for stage in self._objects}
+        shapes = {
+            name: (count, *found[stage][array].shape)
+            for name, (stage, array) in SOURCES.items()
+            if array in found[stage]
+        }
         self.about = About(
             classes=tuple(table["classes"]),
             channels=CHANNELS,
             columns=columns,
             settings=table["settings"],
             libraries=table["libraries"],
-            shapes={
-                name: (count, *found[_STAGE[name]][_ARRAY[name]].shape)
-                for name in MAPS
-                if _ARRAY[name] in found[_STAGE[name]]
-            },
+            shapes=shapes,
+            targets=np.array(table["targets"], np.int64) if OF_TARGETS & shapes.keys() else None,
         )
 
     def _arrays(self, stage: str, row: int) -> Mapping[str, NDArray[Any]]:
@@ -80,8 +79,9 @@ class CachedRun:
     def read(self, name: str, rows: NDArray[np.intp]) -> NDArray[Any]:
         """Return rows of a map; see `mepipe.features.source.Source.read`."""
         found = empty(self.about, name, len(rows))
+        stage, array = SOURCES[name]
         for place, row in enumerate(rows.tolist()):
-            found[place] = self._arrays(_STAGE[name], row)[_ARRAY[name]]
+            found[place] = self._arrays(stage, row)[array]
         return found
 
 

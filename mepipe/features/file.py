@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, content_digest
+from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, MAPS, OF_TARGETS, content_digest
 from mepipe.cache.plain import (
     damage,
     plain_array,
@@ -29,7 +29,7 @@ from mepipe.cache.plain import (
     plain_text,
 )
 from mepipe.errors import DamageError, UsageError
-from mepipe.features.source import MAPS, About
+from mepipe.features.source import DIMENSIONS, About
 
 _ATTRIBUTES = {"format", "format_version", "settings", "libraries"}
 _NAMES = {"x", "y", "classes", "channels", "columns"}
@@ -57,10 +57,11 @@ class FeatureFile:
             self._identity = _identity(path)
             found = plain_attributes(file, _ATTRIBUTES)
             texts = {name: str(found[name]) for name in ("settings", "libraries")}
-            names = [name for name in MAPS if name == "x" or name in file]
+            # Maps beside x, since version 3.
+            names = [name for name in MAPS if name == "x" or (version > 2 and name in file)]
             digests = [f"{name}_sha256" for name in names] if version > 1 else []
             # The positions of frames, where a map shows some.
-            extra = ["targets"] if {"faces", "sequence"} & set(names) else []
+            extra = ["targets"] if OF_TARGETS & set(names) else []
             expected = _NAMES | set(names) | set(digests) | set(extra)
             if set(plain_names(file)) != expected | ({"content"} if version > 1 else set()):
                 raise DamageError("it holds other datasets than it should")
@@ -130,7 +131,7 @@ class FeatureFile:
         return found
 
     def _map(self, name: str) -> NDArray[Any]:
-        kind, shape = np.dtype(MAPS[name][0]), self.about.shapes[name]
+        kind, shape = np.dtype(MAPS[name]), self.about.shapes[name]
         if 0 in shape:
             return np.empty(shape, dtype=kind)
         try:
@@ -214,8 +215,7 @@ def checked_column(name: str, kind: str, values: NDArray[Any], count: int) -> ND
 def _check(about: About, maps: Mapping[str, h5py.Dataset]) -> None:
     """Raise DamageError where a map, the positions or the classes do not fit."""
     for name, item in maps.items():
-        kind, dimensions = MAPS[name]
-        if item.dtype != np.dtype(kind) or len(item.shape) != dimensions:
+        if item.dtype != np.dtype(MAPS[name]) or len(item.shape) != DIMENSIONS[name]:
             raise DamageError(
                 f"{name} is {item.dtype} of shape {item.shape}, which mepipe never writes"
             )

@@ -9,13 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-# Name -> (dtype, dimensions with the clips' own). What a map is stands in `Features.read`.
-MAPS: Mapping[str, tuple[str, int]] = {
-    "x": ("<f4", 4),
-    "flow": ("<f4", 4),
-    "faces": ("|u1", 4),
-    "sequence": ("<f4", 5),
-}
+from mepipe.cache.pack import MAPS
+
+DIMENSIONS: Mapping[str, int] = {"x": 4, "flow": 4, "faces": 4, "sequence": 5}
+"""Dimensions of each map of `mepipe.cache.pack.MAPS`, the clips' own among them."""
 
 
 @dataclass(frozen=True)
@@ -72,4 +69,4 @@ class Source(Protocol):
 
 def empty(about: About, name: str, rows: int) -> NDArray[Any]:
     """Return a place for ``rows`` rows of the map ``name``."""
-    return np.empty((rows, *about.shapes[name][1:]), dtype=MAPS[name][0])
+    return np.empty((rows, *about.shapes[name][1:]), dtype=MAPS[name])

@@ -6,7 +6,8 @@ from mepipe.flow.engine import tvl1, tvl1_many
 from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.flow.stabilise import estimate_motion
 from mepipe.flow.strain import optical_strain
-from mepipe.flow.tensor import flow_tensor
+from mepipe.flow.targets import spread
+from mepipe.flow.tensor import flow_tensor, sequence_tensor
 
 __all__ = [
     "PRESETS",
@@ -14,6 +15,8 @@ __all__ = [
     "estimate_motion",
     "flow_tensor",
     "optical_strain",
+    "sequence_tensor",
+    "spread",
     "tvl1",
     "tvl1_many",
 ]

@@ -36,6 +36,7 @@ def estimate_motion(
     moving: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     model: MotionModel = "similarity",
+    name: str = "apex",
 ) -> Float:
     """Return how the masked part of ``reference`` moved in ``moving``.
 
@@ -47,6 +48,8 @@ def estimate_motion(
         (S, S) bool: the rigid regions.
     model
         What the motion may be.
+    name
+        What errors call ``moving``.
 
     Returns
     -------
@@ -70,8 +73,8 @@ def estimate_motion(
     moved = corners @ motion[:, :2].T + motion[:, 2] - corners
     if not np.isfinite(moved).all() or np.abs(moved).max() > _LARGEST_SHARE * size:
         raise BadDataError(
-            "the head moves too far between onset and apex to be stabilised",
-            "Check the onset and apex frames, or use --set flow.stabilise=none.",
+            f"the head moves too far between onset and {name} to be stabilised",
+            f"Check the onset and {name} frames, or use --set flow.stabilise=none.",
         )
     return motion
 

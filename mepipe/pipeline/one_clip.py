@@ -113,7 +113,9 @@ def walk(clip: ClipInput, config: Config, until: str = "tensor") -> Walk:
     The arrays are those that a run with the same settings stores; beside them
     flow has the two aligned faces.
     """
-    faces = config.model_copy(update={"flow": config.flow.model_copy(update={"keep_faces": True})})
+    # The picture and the model want the apex, whatever else the features hold.
+    apex = config.flow.model_copy(update={"keep_faces": True, "targets": "apex"})
+    faces = config.model_copy(update={"flow": apex})
     done = Walk(clip, config)
     for stage in selected(until):
         upstream = Upstream(done.values, lambda name: done.results[name].arrays)

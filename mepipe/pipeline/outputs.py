@@ -6,18 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.cache.keys import Json, object_key
-from mepipe.cache.pack import COLUMNS, Pack, write_pack
+from mepipe.cache.pack import COLUMNS, OF_TARGETS, SOURCES, Pack, Rows, write_pack
 from mepipe.cache.store import ObjectName, Store
 from mepipe.config.settings import Config
 from mepipe.datasets.action_units import parse_action_units
@@ -27,8 +24,9 @@ from mepipe.errors import DamageError
 from mepipe.pipeline.prepare import Failure, PreparedClip
 from mepipe.pipeline.work import ClipOutcome, libraries
 from mepipe.stages import ARRAYS, STAGES
+from mepipe.stages.flow import targets
 
-PACK_VERSION = 2
+PACK_VERSION = 3
 FEATURES = "features.h5"
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 _MANIFEST = "manifest.json"
@@ -118,15 +116,18 @@ def build_pack(
 
     ``corrections`` are the values that the user's corrections changed, by clip.
     """
-    rows = [
-        _row(prepared, outcomes[prepared.clip.id], labels)
+    usable = [
+        (prepared, outcomes[prepared.clip.id])
         for prepared in sorted(clips, key=lambda prepared: prepared.clip.id)
         if "tensor" in outcomes[prepared.clip.id].stages
         and outcomes[prepared.clip.id].failure is None
     ]
+    rows = [_row(prepared, outcome, labels) for prepared, outcome in usable]
     names = tuple(sorted({name for stage in STAGES for name in stage.libraries} | {"h5py"}))
     settings = config.model_dump(
-        mode="json", by_alias=True, include={"data", "labels", "face", "spot", "flow", "tensor"}
+        mode="json",
+        by_alias=True,
+        include={"data", "labels", "face", "spot", "flow", "tensor", "pack"},
     )
     # What files say decides, and where they lie is nobody's business.
     settings["data"]["corrections"] = {
@@ -140,7 +141,17 @@ def build_pack(
                 f"{dataset}: {word}": label for (dataset, word), label in labels.words.items()
             }
         }
-    return Pack(rows, labels.classes, settings, {"mepipe": __version__, **libraries(names)})
+    include = set(config.pack.include)
+    positions = [targets(config, outcome.values["spot"]) or () for _, outcome in usable]
+    flows = [outcome.stages["flow"].digest for _, outcome in usable]
+    return Pack(
+        rows,
+        labels.classes,
+        settings,
+        {"mepipe": __version__, **libraries(names)},
+        positions if include & OF_TARGETS else (),
+        flows if any(SOURCES[name][0] == "flow" for name in include) else (),
+    )
 
 
 def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> dict[str, Json]:
@@ -174,18 +185,17 @@ def pack_key(pack: Pack) -> str:
     return object_key("pack", PACK_VERSION, pack.parts())
 
 
-def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome]) -> Json:
+def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome], config: Config) -> Json:
     """Return what a record keeps of a pack: `mepipe.load` finds the features of a run by it."""
+    clips = [outcomes[str(row["clip"])] for row in pack.rows]
     return {
+        "targets": [targets(config, clip.values["spot"]) for clip in clips],
         "classes": pack.classes,
         "settings": pack.settings,
         "libraries": pack.libraries,
         "columns": {name: [row[name] for row in pack.rows] for name in COLUMNS},
         "objects": {
-            stage: [
-                [done.key, done.digest]
-                for done in (outcomes[str(row["clip"])].stages[stage] for row in pack.rows)
-            ]
+            stage: [[clip.stages[stage].key, clip.stages[stage].digest] for clip in clips]
             for stage in ("flow", "tensor")
         },
     }
@@ -194,36 +204,43 @@ def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome]) -> Json:
 def write_features(
     manifest: Manifest, key: str, pack: Pack, outcomes: Mapping[str, ClipOutcome], store: Store
 ) -> None:
-    """Write features.h5, one tensor after the other.
+    """Write features.h5, one map after the other, and of that one clip after the other.
 
     Raises
     ------
     DamageError
-        If a tensor's object is gone or damaged; nothing is written then.
+        If an object is gone or damaged; nothing is written then.
     """
-    names = [
-        ObjectName("tensor", done.key, done.digest)
-        for done in (outcomes[str(row["clip"])].stages["tensor"] for row in pack.rows)
-    ]
-    tensors = _tensors(store, names)
-    first = next(tensors)
-    with manifest.writing(FEATURES, key) as output:
-        write_pack(output, pack, first.shape, chain([first], tensors))
+    settings = pack.settings["pack"]
+    assert isinstance(settings, Mapping)
+    include = settings["include"]
+    assert isinstance(include, Sequence)
+    clips = [outcomes[str(row["clip"])] for row in pack.rows]
+    try:
+        x, *others = (_rows_of(store, clips, str(name)) for name in include)
+        maps = {str(name): rows for name, rows in zip(include[1:], others, strict=True)}
+        with manifest.writing(FEATURES, key) as output:
+            write_pack(output, pack, x.shape, x.values, maps)
+    except DamageError:
+        # All that are damaged are set aside before one is told: they are made anew together.
+        for stage in {SOURCES[str(name)][0] for name in include}:
+            for clip in clips:
+                with suppress(DamageError):
+                    store.read(_object_name(clip, stage), ARRAYS[stage])
+        raise
 
 
-def _tensors(store: Store, names: Iterable[ObjectName]) -> Iterator[NDArray[np.float32]]:
-    damaged = []
-    for name in names:
-        try:
-            x = store.read(name, ARRAYS["tensor"]).arrays["x"]
-        except DamageError as error:
-            # All of them are set aside before one is told: they are made anew together.
-            damaged.append(error)
-        else:
-            if not damaged:
-                yield x
-    if damaged:
-        raise damaged[0]
+def _rows_of(store: Store, clips: Sequence[ClipOutcome], name: str) -> Rows:
+    """Return the rows of a map, each read when it is asked for."""
+    stage, array = SOURCES[name]
+    rows = (store.read(_object_name(c, stage), ARRAYS[stage]).arrays[array] for c in clips)
+    first = next(rows)
+    return Rows(first.shape, chain([first], rows))
+
+
+def _object_name(clip: ClipOutcome, stage: str) -> ObjectName:
+    done = clip.stages[stage]
+    return ObjectName(stage, done.key, done.digest)
 
 
 def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:

@@ -20,6 +20,7 @@ _INPUT_NAMES = {
     "reference": "annotation changed",
     "transforms": "face found elsewhere",
     "uv": "flow changed",
+    "sequence": "flow changed",
     "inter_ocular": "flow changed",
 }
 

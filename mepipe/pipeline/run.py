@@ -188,7 +188,7 @@ class Run:
             state |= {"finished": True, "features": features}
         try:
             if state.get("features"):
-                table = pack_table(self._rows(plan), plan.outcomes)
+                table = pack_table(self._rows(plan), plan.outcomes, self.config)
                 state["pack"] = write_table(self.options.cache, table)
             record()
         except disk.NotWritableError:

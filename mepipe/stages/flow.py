@@ -1,10 +1,10 @@
-"""The flow stage: TV-L1 from the onset to the apex frame, head motion removed."""
+"""The flow stage: TV-L1 from the onset to the apex and other targets, head motion removed."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 
 import numpy as np
@@ -15,25 +15,65 @@ from mepipe.cache.keys import Json
 from mepipe.config.settings import Config, FlowSettings
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
-from mepipe.flow import Tvl1Settings, estimate_motion, tvl1
-from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, one_size, transform_at
+from mepipe.flow import Tvl1Settings, estimate_motion, spread, tvl1
+from mepipe.stages.model import (
+    ClipInput,
+    Image,
+    Result,
+    Stage,
+    Upstream,
+    Values,
+    one_size,
+    transform_at,
+)
 
 # A field with such a displacement is no face motion but a solver that diverged.
 _LARGEST_SHARE = 0.25
 
 
+def targets(config: Config, spotted: Values) -> tuple[int, ...] | None:
+    """Return the positions of the frames that flow goes to, in their order.
+
+    Parameters
+    ----------
+    config
+        The resolved configuration.
+    spotted
+        The values of the clip's spot stage.
+
+    Returns
+    -------
+    The apex alone by default; None where the offset is needed and unknown.
+    """
+    onset, apex, offset = (spotted[name] for name in ("onset", "apex", "offset"))
+    wanted = config.flow.targets
+    if wanted == "apex":
+        return (apex,)
+    if offset is None:
+        return None
+    return (apex, offset) if wanted == "apex-offset" else spread(onset, offset, wanted)
+
+
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
-    del clip, config
-    return [values["spot"]["onset"], values["spot"]["apex"]]
+    """Return the onset and the apex, and where there is a sequence its targets behind them."""
+    del clip
+    pair = [values["spot"]["onset"], values["spot"]["apex"]]
+    if config.flow.targets == "apex":
+        return pair
+    return [*pair, *(targets(config, values["spot"]) or ())]
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
-    pair = _frames(clip, config, values)
+    positions = _frames(clip, config, values)
+    settings = config.flow.model_dump(by_alias=True, exclude={"preset"})
+    if config.flow.targets == "apex":
+        # As before there was a choice: what was computed then still holds.
+        del settings["targets"]
     parts: dict[str, Json] = {
         # What a preset stands for decides, not its name.
-        "settings": config.flow.model_dump(by_alias=True, exclude={"preset"}),
-        "frames": [clip.frames.digest(position) for position in pair],
-        "transforms": [transform_at(values, position).tolist() for position in pair],
+        "settings": settings,
+        "frames": [clip.frames.digest(position) for position in positions],
+        "transforms": [transform_at(values, position).tolist() for position in positions],
     }
     if config.flow.engine == "torch":
         # Its results are those of a device and a release within a tolerance only.
@@ -81,42 +121,99 @@ def _engine(
     return tvl1(reference, moving, chosen)
 
 
-def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+@dataclass(frozen=True)
+class _Movement:
+    """From the onset to one target: u, v (2, S, S), the head's motion, and the steadied face."""
+
+    uv: NDArray[np.float32]
+    motion: NDArray[np.float64]
+    face: Image
+
+
+def _movement(
+    reference: Image, image: Image, transform: NDArray[np.float64], config: Config, name: str
+) -> _Movement:
+    """Return what moved from the onset's face to the face in ``image``, a frame called ``name``."""
     settings = config.flow
-    onset, apex = _frames(clip, config, upstream.values)
+    moving = warp_face(image, transform, settings.size)
+    motion = np.eye(2, 3)
+    if settings.stabilise != "none":
+        mask = rigid_mask(settings.size)
+        motion = estimate_motion(reference, moving, mask, settings.stabilise, name)
+        moving = warp_face(image, transform, settings.size, motion)
+    uv = _engine(reference, moving, settings)
+    largest = float(np.abs(uv).max())
+    if not np.isfinite(largest) or largest > _LARGEST_SHARE * settings.size:
+        raise BadDataError(
+            "the optical flow diverged",
+            f"Check the onset and {name} frames, or use the default flow.scale_step.",
+        )
+    return _Movement(uv, motion, moving)
+
+
+def _movements(
+    clip: ClipInput, config: Config, upstream: Upstream
+) -> tuple[Image, dict[int, _Movement]]:
+    """Return the onset's face, and what moved from it, by position; each position once.
+
+    Frames come in the clip's order, the onset first; that and one other are held at full size.
+    """
+    onset, apex, *others = _frames(clip, config, upstream.values)
+    frames = one_size(clip.frames.images([onset, apex, *others]))
+    # No name for the image: it need not outlive its face.
+    reference = warp_face(next(frames)[1], transform_at(upstream.values, onset), config.flow.size)
+    still = np.zeros((2, config.flow.size, config.flow.size), np.float32)
+    found = {onset: _Movement(still, np.eye(2, 3), reference)}
+    for position, image in frames:
+        digest = clip.frames.digest(position)
+        if digest == clip.frames.digest(onset):
+            found[position] = found[onset]
+            continue
+        transform = transform_at(upstream.values, position)
+        name = "apex" if digest == clip.frames.digest(apex) else "target"
+        try:
+            found[position] = _movement(reference, image, transform, config, name)
+        except BadDataError as error:
+            if name == "apex":
+                raise
+            # One of many: which one cannot be seen from the name.
+            raise BadDataError(error.message, error.remedy, position) from error
+    return reference, found
+
+
+def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+    settings, spotted = config.flow, upstream.values["spot"]
+    onset, apex = spotted["onset"], spotted["apex"]
+    wanted = targets(config, spotted)
+    if wanted is None:
+        raise BadDataError(
+            f"flow.targets = {settings.targets} needs the clip's offset, which is unknown",
+            "Annotate it; or say the frames per second, so that it can be found "
+            "(--set data.fps=200, or a column fps in labels.csv); or take the clip's last frame "
+            "for it (--set spot.fallback=middle).",
+        )
     if clip.frames.digest(onset) == clip.frames.digest(apex):
         raise BadDataError(
             "the onset and the apex frame are the same image: there is no motion between them",
             "Correct the annotation, or let mepipe find the frames (--set spot.method=flow-peak); "
             "where it did, the clip shows no movement to find.",
         )
-    images = dict(one_size(clip.frames.images([onset, apex])))
-    to_onset = transform_at(upstream.values, onset)
-    to_apex = transform_at(upstream.values, apex)
-    reference = warp_face(images[onset], to_onset, settings.size)
-    moving = warp_face(images[apex], to_apex, settings.size)
-    motion = np.eye(2, 3)
-    if settings.stabilise != "none":
-        mask = rigid_mask(settings.size)
-        motion = estimate_motion(reference, moving, mask, settings.stabilise)
-        moving = warp_face(images[apex], to_apex, settings.size, motion)
-    uv = _engine(reference, moving, settings)
-    largest = float(np.abs(uv).max())
-    if not np.isfinite(largest) or largest > _LARGEST_SHARE * settings.size:
-        raise BadDataError(
-            "the optical flow diverged",
-            "Check the onset and apex frames, or use the default flow.scale_step.",
-        )
-    arrays: dict[str, NDArray[np.generic]] = {"uv": uv, "motion": motion}
+    reference, found = _movements(clip, config, upstream)
+    uv = found[apex].uv
+    arrays: dict[str, NDArray[np.generic]] = {"uv": uv, "motion": found[apex].motion}
+    values: dict[str, Json] = {
+        "uv": hashlib.sha256(uv.tobytes()).hexdigest(),
+        "inter_ocular": template().inter_ocular * settings.size,
+    }
+    chosen = [found[position] for position in wanted]
     if settings.keep_faces:
-        arrays["faces"] = np.stack([reference, moving])
-    return Result(
-        values={
-            "uv": hashlib.sha256(uv.tobytes()).hexdigest(),
-            "inter_ocular": template().inter_ocular * settings.size,
-        },
-        arrays=arrays,
-    )
+        arrays["faces"] = np.stack([reference, *(one.face for one in chosen)])
+    if settings.targets != "apex":
+        sequence = np.stack([one.uv for one in chosen])
+        arrays["sequence"] = sequence
+        arrays["sequence_motion"] = np.stack([one.motion for one in chosen])
+        values["sequence"] = hashlib.sha256(sequence.data).hexdigest()
+    return Result(values=values, arrays=arrays)
 
 
 STAGE = Stage(
@@ -126,5 +223,11 @@ STAGE = Stage(
     parts=_parts,
     frames=_frames,
     compute=_compute,
-    arrays={"uv": ("f4", 3), "motion": ("f8", 2), "faces": ("u1", 3)},
+    arrays={
+        "uv": ("f4", 3),
+        "motion": ("f8", 2),
+        "faces": ("u1", 3),
+        "sequence": ("f4", 4),
+        "sequence_motion": ("f8", 3),
+    },
 )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mepipe.cache.keys import Json
 from mepipe.config.settings import Config
-from mepipe.flow import flow_tensor
-from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values
+from mepipe.flow import flow_tensor, sequence_tensor
+from mepipe.stages.model import Array, ClipInput, Result, Stage, Upstream, Values
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
     del clip
     settings: dict[str, Json] = {"size": config.tensor.size, "scale": config.tensor.scale}
     parts: dict[str, Json] = {"settings": settings, "uv": values["flow"]["uv"]}
+    if "sequence" in values["flow"]:
+        parts["sequence"] = values["flow"]["sequence"]
     if config.tensor.scale == "fixed":
         settings["displacement_range"] = config.tensor.displacement_range
         settings["strain_range"] = config.tensor.strain_range
@@ -28,15 +30,22 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
 
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     del clip
-    x = flow_tensor(
-        upstream.arrays("flow")["uv"],
-        size=config.tensor.size,
-        scale=config.tensor.scale,
-        inter_ocular=upstream.values["flow"]["inter_ocular"],
-        displacement_range=config.tensor.displacement_range,
-        strain_range=config.tensor.strain_range,
-    )
-    return Result(values={}, arrays={"x": x})
+    flow = upstream.arrays("flow")
+
+    def scaled(reduce: Callable[..., Array], of: str) -> Array:
+        return reduce(
+            flow[of],
+            size=config.tensor.size,
+            scale=config.tensor.scale,
+            inter_ocular=upstream.values["flow"]["inter_ocular"],
+            displacement_range=config.tensor.displacement_range,
+            strain_range=config.tensor.strain_range,
+        )
+
+    arrays = {"x": scaled(flow_tensor, "uv")}
+    if "sequence" in flow:
+        arrays["sequence"] = scaled(sequence_tensor, "sequence")
+    return Result(values={}, arrays=arrays)
 
 
 STAGE = Stage(
@@ -46,5 +55,5 @@ STAGE = Stage(
     parts=_parts,
     frames=_frames,
     compute=_compute,
-    arrays={"x": ("f4", 3)},
+    arrays={"x": ("f4", 3), "sequence": ("f4", 4)},
 )

@@ -1,7 +1,9 @@
 """Files as every format version wrote them must stay readable; nothing may rewrite these."""
 
+import hashlib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -43,6 +45,38 @@ def test_features_of_every_version(version):
     assert np.isnan(features.columns["fps"][1])
     assert features.classes == ("negative", "positive")
     assert features.settings == {"tensor": {"size": 4}}
+
+
+def test_the_maps_of_version_3():
+    with h5py.File(GOLDEN / "features-v3.h5") as file:
+        flow, faces, sequence = (file[name] for name in ("flow", "faces", "sequence"))
+        assert (flow.dtype, faces.dtype, sequence.dtype) == ("<f4", "u1", "<f4")
+        assert faces.shape == (2, 3, 8, 8)
+        np.testing.assert_array_equal(flow[()].ravel(), np.arange(256) / 4)
+        np.testing.assert_array_equal(faces[()].ravel(), np.arange(384) % 251)
+        np.testing.assert_array_equal(
+            sequence[()], -np.arange(192, dtype="f4").reshape(2, 2, 3, 4, 4)
+        )
+        assert file["targets"].dtype == "<i8"
+        assert file["targets"][()].tolist() == [[12, 40], [22, 40]]
+        for name in ("x", "flow", "faces", "sequence"):
+            digests = [hashlib.sha256(row.tobytes()).hexdigest() for row in file[name][()]]
+            assert [d.decode() for d in file[f"{name}_sha256"][()]] == digests
+        assert content(file) == file["content"][()].decode()
+
+
+def content(file):
+    """The digest as docs/reference/cache-format.md describes it, written from the page alone."""
+    found = hashlib.sha256()
+    for name in ("libraries", "settings"):
+        found.update(name.encode() + b"\0text\0\0" + file.attrs[name])
+    paths = ["channels", "classes", "targets", *(f"columns/{name}" for name in file["columns"])]
+    paths += [name for name in file if name.endswith("_sha256")]
+    for path in sorted(paths):
+        array = file[path][()]
+        kind, shape = array.dtype.str, ",".join(map(str, array.shape))
+        found.update(f"{path}\0{kind}\0{shape}\0".encode() + array.tobytes())
+    return found.hexdigest()
 
 
 def test_every_version_has_its_file():

@@ -142,3 +142,42 @@ def test_gamma_needs_the_engine_that_has_it():
     with pytest.raises(UsageError, match=r"flow.gamma = 0.2 needs flow.engine = opencv"):
         load_config(None, ["flow.gamma=0.2"])
     assert load_config(None, ["flow.gamma=0.2", "flow.engine=opencv"]).flow.gamma == 0.2
+
+
+@pytest.mark.parametrize(
+    ("assignment", "value"),
+    [("apex", "apex"), ("apex-offset", "apex-offset"), ("8", 8), ("2", 2), ("64", 64)],
+)
+def test_targets_are_names_or_a_number(assignment, value):
+    config = load_config(None, [f"flow.targets={assignment}"])
+    assert config.flow.targets == value
+    assert Config.model_validate(tomllib.loads(render(config))) == config
+
+
+@pytest.mark.parametrize("value", ["offset", "1", "65", "true", "8.0", "[8]"])
+def test_a_target_that_is_none_says_what_would_be(value):
+    with pytest.raises(UsageError, match=r"flow\.targets = .*apex-offset.*2 to 64"):
+        load_config(None, [f"flow.targets={value}"])
+
+
+def test_what_is_packed_has_one_order():
+    some = 'pack.include=["sequence", "x", "flow"]'
+    config = load_config(None, ["flow.targets=8", some])
+    assert config.pack.include == ("x", "flow", "sequence")
+    assert Config.model_validate(tomllib.loads(render(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("include", "settings", "message", "remedy"),
+    [
+        ('["flow"]', [], r"pack\.include = .*should have x", "mepipe config"),
+        ('["x", "x"]', [], r"pack\.include = .*twice", "mepipe config"),
+        ('["x", "strain"]', [], r"pack\.include = 'strain'", "mepipe config"),
+        ('["x", "faces"]', [], r"faces.*flow\.keep_faces", "--set flow.keep_faces=true"),
+        ('["x", "sequence"]', [], r"sequence.*flow\.targets = apex", "--set flow.targets=8"),
+    ],
+)
+def test_what_cannot_be_packed_is_named_with_a_way_out(include, settings, message, remedy):
+    with pytest.raises(UsageError, match=message) as caught:
+        load_config(None, [f"pack.include={include}", *settings])
+    assert remedy in caught.value.remedy

@@ -204,3 +204,12 @@ def test_the_card_is_plain_json(saved):
     text = json.dumps(read_card(saved))
     assert "NaN" not in text
     assert read_card(saved)["inputs"]["members"] == 2
+
+
+def test_what_is_only_added_to_features_does_not_part_them_from_a_model():
+    from mepipe.evaluation.saved_model import differences
+
+    before = {"flow": {"size": 224, "keep_faces": False}}
+    beside = {"flow": {"size": 224, "keep_faces": True, "targets": 8}}
+    assert differences(before, beside) == []
+    assert len(differences(before, {"flow": {"size": 112, "targets": 8}})) == 1

@@ -161,6 +161,18 @@ def test_streamed_and_in_memory_are_the_same_bytes(tmp_path):
     assert (tmp_path / "f.h5").read_bytes() == encode_pack(pack(), X)
 
 
+def test_a_row_of_a_map_of_another_shape_is_refused():
+    from mepipe.cache.pack import Rows, write_pack
+
+    class Nowhere:
+        def write(self, data):
+            pass
+
+    flow = np.zeros((2, 2, 8, 8), np.float32)
+    with pytest.raises(DamageError, match="a row of flow has the shape"):
+        write_pack(Nowhere(), pack(), X.shape[1:], iter(X), {"flow": Rows((2, 4, 4), iter(flow))})
+
+
 def test_no_time_stands_in_the_file():
     first = encode_pack(pack(), X)
     time.sleep(1.1)
@@ -283,3 +295,63 @@ def test_a_class_that_is_none_is_refused(tmp_path):
     path.write_bytes(encode_pack(pack([{**ROW, "y": 7}, OTHER]), X))
     with pytest.raises(DamageError, match="none of its classes"):
         mepipe.load(path)
+
+
+MAPS = {
+    "flow": np.arange(2 * 2 * 8 * 8, dtype=np.float32).reshape(2, 2, 8, 8),
+    "faces": np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8),
+    "sequence": np.arange(2 * 2 * 3 * 4 * 4, dtype=np.float32).reshape(2, 2, 3, 4, 4),
+}
+
+
+@pytest.fixture
+def wide(tmp_path):
+    file = tmp_path / "wide.h5"
+    rows = pack().rows
+    more = Pack(rows, ("negative", "positive"), {"tensor": {}}, {}, targets=[[10, 20], [20, 40]])
+    file.write_bytes(encode_pack(more, X, MAPS))
+    return file
+
+
+def test_every_map_is_read_by_row(wide):
+    features = mepipe.load(wide)
+    assert features.maps == ("x", "flow", "faces", "sequence")
+    assert features.targets.tolist() == [[10, 20], [20, 40]]
+    for name, values in MAPS.items():
+        np.testing.assert_array_equal(features.read(name), values)
+        np.testing.assert_array_equal(features.read(name, [1]), values[1:])
+        assert features.read(name).dtype == values.dtype
+    assert features.select(clip="a/s2/x").targets.tolist() == [[20, 40]]
+    sequence, x, y = features.torch(of=("sequence", "x"))[1]
+    np.testing.assert_array_equal(sequence, MAPS["sequence"][1])
+    np.testing.assert_array_equal(x, X[1])
+    assert y == -1
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_changed_row_of_any_map_is_noticed(wide, name):
+    with h5py.File(wide, "r+") as file:
+        values = file[name][1]
+        values.flat[5] += 1
+        file[name][1] = values
+    features = mepipe.load(wide)
+    features.read(name, [0])
+    with pytest.raises(DamageError, match=f"the {name} of a/s2/x does not match"):
+        features.read(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("flow", np.zeros((2, 2, 8), "f4"), "flow is float32 of shape"),
+        ("faces", np.zeros((2, 3, 8, 8), "f4"), "faces is float32"),
+        ("sequence", np.zeros((1, 2, 3, 4, 4), "f4"), "sequence differ in length"),
+        ("targets", np.zeros((1, 2), "i8"), "digest"),
+    ],
+)
+def test_a_map_of_another_kind_is_refused(wide, name, data, message):
+    with h5py.File(wide, "r+") as file:
+        del file[name]
+        file[name] = data
+    with pytest.raises(DamageError, match=message):
+        mepipe.load(wide)

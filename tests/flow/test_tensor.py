@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mepipe.flow import flow_tensor
+from mepipe.flow import flow_tensor, sequence_tensor
 
 
 def stretch(strength=0.05, size=224):
@@ -64,3 +64,26 @@ def test_minmax_fills_the_range():
     x = flow_tensor(stretch(), scale="minmax", inter_ocular=90.0)
     assert x[0].min() == 0
     assert x[0].max() == 1
+
+
+@given(st.lists(st.just(0.0) | st.floats(0.01, 4), min_size=1, max_size=5))
+def test_the_maps_of_a_sequence_keep_their_amplitudes(gains):
+    flows = np.stack([stretch(0.05, 56) * np.float32(gain) for gain in gains])
+    for scale in ("clip", "none"):
+        x = sequence_tensor(flows, scale=scale, inter_ocular=90.0)
+        assert x.shape == (len(gains), 3, 28, 28)
+        largest = np.abs(x[:, 0]).max(axis=(1, 2))
+        unit = largest.max() / max(*gains, 1e-9)
+        np.testing.assert_allclose(largest, np.array(gains) * unit, atol=1e-4)
+    rising = sequence_tensor(flows, scale="minmax", inter_ocular=90.0)
+    assert rising.min() >= 0
+    assert rising.max() <= 1
+    spans = np.ptp(rising[:, 0], axis=(1, 2))
+    np.testing.assert_allclose(spans, np.array(gains) / max(*gains, 1e-9), atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", ["fixed", "clip", "minmax", "none"])
+def test_a_sequence_of_one_is_the_tensor(scale):
+    flow = np.stack([stretch(0.05, 56)[0] ** 2, 0.3 * stretch(0.05, 56)[0].T])
+    one = sequence_tensor(flow[None], scale=scale, inter_ocular=20.0)
+    assert one[0].tobytes() == flow_tensor(flow, scale=scale, inter_ocular=20.0).tobytes()

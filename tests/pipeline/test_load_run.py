@@ -63,3 +63,17 @@ def test_gc_keeps_what_loading_a_run_needs(ran):
     _, cache, _ = ran
     collect(open_store(cache), keep_days=0, dry_run=False)
     assert len(mepipe.load(run="latest", cache=cache).x) == 3
+
+
+def test_a_run_with_sequences_has_every_map(make_run, sample, tmp_path):
+    """Of the real stages, whether or not the pack was asked for them."""
+    settings = ["flow.targets=3", "flow.keep_faces=true"]
+    make_run(sample, settings=settings, out=tmp_path / "narrow").execute()
+    found = mepipe.load(run="latest", cache=tmp_path / "cache")
+    everything = 'pack.include=["x","flow","faces","sequence"]'
+    make_run(sample, settings=[*settings, everything]).execute()
+    expected = mepipe.load(tmp_path / "out" / "features.h5")
+    assert found.maps == expected.maps == ("x", "flow", "faces", "sequence")
+    np.testing.assert_array_equal(found.targets, expected.targets)
+    for name in found.maps:
+        np.testing.assert_array_equal(found.read(name), expected.read(name))

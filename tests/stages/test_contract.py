@@ -22,6 +22,8 @@ CONFIGS = {
     "translation": ["flow.stabilise=translation"],
     "faces": ["flow.keep_faces=true", "flow.stabilise=none"],
     "minmax": ["tensor.scale=minmax", "tensor.size=14"],
+    "sequence": ["flow.targets=3", "flow.keep_faces=true"],
+    "apex-offset": ["flow.targets=apex-offset", "face.align=per-frame", "tensor.scale=clip"],
 }
 
 
@@ -106,6 +108,8 @@ def test_keys_hold_no_path_name_or_number_of_the_dataset(frames, tmp_path, name)
         ("flow.tau=0.2", ["flow", "tensor"]),
         ("tensor.size=14", ["tensor"]),
         ("tensor.strain_range=0.3", ["tensor"]),
+        ("flow.targets=2", ["flow", "tensor"]),
+        ('pack.include=["x", "flow"]', []),
         ("train.epochs=3", []),
         ("labels.classes=emotion", []),
     ],

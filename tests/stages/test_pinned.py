@@ -69,6 +69,29 @@ PINNED = {
         "largest": 1.0,
     },
 }
+
+# With flow.targets = 3, by the versions of flow and of tensor.
+SEQUENCES = {
+    (2, 1): {
+        "flow": (
+            [[[[-0.009, -0.017], [-0.003, 0.063]], [[0.154, 0.148], [0.044,
+            0.008]]], [[[-0.005, -0.027], [0.001, 0.09]], [[0.253, 0.245], [0.101,
+            0.031]]], [[[-0.074, 0.063], [-0.006, 0.131]], [[0.132, 0.085], [0.213,
+            0.116]]]]
+        ),
+        "motion": (
+            [[[0.999, 0.0, 0.199], [0.0, 0.999, 0.269]], [[0.998, 0.001, 0.168],
+            [-0.001, 0.998, 0.46]], [[0.999, 0.0, 0.009], [0.0, 0.999, 0.442]]]
+        ),
+        "tensor": (
+            [[[[-0.003, -0.006], [-0.001, 0.023]], [[0.057, 0.055], [0.017, 0.003]],
+            [[0.142, 0.13], [0.099, 0.095]]], [[[-0.002, -0.01], [0.0, 0.033]],
+            [[0.094, 0.091], [0.038, 0.011]], [[0.198, 0.182], [0.141, 0.135]]],
+            [[[-0.028, 0.023], [-0.002, 0.049]], [[0.049, 0.032], [0.079, 0.043]],
+            [[0.176, 0.128], [0.201, 0.181]]]]
+        ),
+    },
+}
 # fmt: on
 
 
@@ -132,3 +155,17 @@ def test_results_are_those_of_the_version(clip, method):
                 value, pinned[name], atol=0.0011 if stage.name in ("flow", "tensor") else 0.011,
                 err_msg=f"{stage.name} {stage.version} {method}: {name}",
             )  # fmt: skip
+
+
+def test_sequences_are_those_of_the_versions(clip):
+    marks = [KeyFrame(i, i, "annotation") for i in (10, 28, 39)]
+    found = walk(ClipInput(clip, Timing(200.0), *marks), load_config(None, ["flow.targets=3"]))
+    flow, tensor = (found[name][2].arrays for name in ("flow", "tensor"))
+    pinned = SEQUENCES[STAGES[2].version, STAGES[3].version]
+    summaries = {
+        "flow": flow["sequence"].reshape(3, 2, 2, 112, 2, 112).mean(axis=(3, 5)),
+        "motion": flow["sequence_motion"],
+        "tensor": tensor["sequence"].reshape(3, 3, 2, 14, 2, 14).mean(axis=(3, 5)),
+    }
+    for name, value in summaries.items():
+        np.testing.assert_allclose(rounded(value, 3), pinned[name], atol=0.0011, err_msg=name)
