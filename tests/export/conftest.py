@@ -1,17 +1,8 @@
 import numpy as np
 import pytest
 
+from mepipe.cache.pack import Pack, encode_pack
 from mepipe.features import Features
-
-
-class WithFaces(Features):
-    """Features whose file would hold faces: what `Features` offers of them."""
-
-    faces: np.ndarray
-
-    def read(self, name, rows=None):
-        assert rows is None or len(rows) <= 256
-        return super().read(name, rows) if name == "x" else self.faces[rows]
 
 
 @pytest.fixture
@@ -31,6 +22,10 @@ def made(write_features, tmp_path):
     return make
 
 
+def unknown(value):
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 @pytest.fixture
 def with_faces(made):
     """The same with an onset face and two target faces each, the second of them the apex."""
@@ -41,11 +36,15 @@ def with_faces(made):
                 row["apex"], row["apex_number"] = apex, 109
             change(x, rows)
 
-        features = WithFaces(made(annotate).path)
-        features.maps = ("x", "faces")
-        rng = np.random.default_rng(1)
-        features.faces = rng.integers(0, 256, (len(features), 3, 40, 40)).astype(np.uint8)
-        features.targets = np.tile([4, 9], (len(features), 1))
-        return features
+        plain = made(annotate)
+        count = len(plain)
+        faces = np.random.default_rng(1).integers(0, 256, (count, 3, 40, 40)).astype(np.uint8)
+        facts = {name: values.tolist() for name, values in plain.columns.items()}
+        rows = [
+            {name: unknown(values[row]) for name, values in facts.items()} for row in range(count)
+        ]
+        pack = Pack(rows, plain.classes, plain.settings, plain.libraries, [[4, 9]] * count)
+        plain.path.write_bytes(encode_pack(pack, plain.x, {"faces": faces}))
+        return Features(plain.path)
 
     return make

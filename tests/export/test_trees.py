@@ -231,7 +231,7 @@ def test_htnet_finds_everything_it_looks_for(with_faces, tmp_path):
         shown = table[(table["sub"] == person) & (table["filename_o"] == name)].iloc[0]
         assert (shown["dataset"], shown["label"], shown["apex"]) == (dataset, features.y[row], 109)
         face = cv2.imread(f"{tmp_path}/out/datasets/combined_datasets_whole/{shown['imagename']}")
-        np.testing.assert_array_equal(face[..., 0], features.faces[row, 2])
+        np.testing.assert_array_equal(face[..., 0], features.read("faces", [row])[0, 2])
         seen = flows[f"{person}_{name} .png"][..., ::-1].transpose(2, 0, 1) / 255
         np.testing.assert_allclose(seen, features.x[row], atol=0.5 / 255 + 1e-6)
 
