@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.locks import claim
@@ -20,10 +21,11 @@ from mepipe.pipeline.history import keep_record
 from mepipe.pipeline.index import DigestIndex, Entry
 from mepipe.pipeline.model import Progress, RunOptions, RunReport
 from mepipe.pipeline.models import describe_model
-from mepipe.pipeline.outputs import clip_notes
+from mepipe.pipeline.outputs import REPORT, Manifest, clip_notes
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan, planning
 from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
+from mepipe.pipeline.report import Told, is_reported, remembered, write_if_stale
 from mepipe.pipeline.videos import look_into_videos
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
@@ -129,7 +131,12 @@ class Run:
         disk.make_folder(self.options.out)
         plan = self.plan()
         run_id = new_run_id(self.options.cache)
-        state = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "finished": False}
+        state: dict[str, Any] = {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "finished": False,
+            "out": str(self.options.out.resolve()),
+        }
+        told: Told | None = None
 
         def record() -> None:
             clips = [prepared.clip for prepared in self.prepared.clips]
@@ -146,14 +153,33 @@ class Run:
         if not report.stopped_early:
             again = partial(self._recompute, plan, report)
             features = self._outputs().write(plan, report, self.progress, again)
-            state |= {"finished": True, "features": features}
+            told = self._told(plan, report, run_id, state["started"])
+            state |= {"finished": True, "features": features, "report": remembered(told)}
         try:
             record()
         except disk.NotWritableError:
             # A cache that is only read from cannot remember who read from it.
             if plan.stale:
                 raise
+        if told is not None and self.config.report.enabled and is_reported(self.options.until):
+            out = self.options.out
+            write_if_stale(out, Manifest(out), told, self.store, self.options.jobs, self.progress)
+            report.page = out / REPORT
         return report
+
+    def _told(self, plan: Plan, report: RunReport, run_id: str, started: str) -> Told:
+        return Told(
+            config=self.config,
+            outcomes=plan.outcomes,
+            sources={one.clip.id: one.task() for one in self.prepared.clips},
+            clips=report.clips,
+            run=run_id,
+            started=started,
+            computed=report.computed,
+            reused=report.reused,
+            seconds=report.seconds,
+            no_results=report.no_results,
+        )
 
     def _work(self, plan: Plan, report: RunReport, record: Callable[[], None]) -> None:
         record()
