@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,6 @@ def _drawn(
 
 
 def _with(card: ClipCard, pictures: Pictures) -> ClipCard:
-    from dataclasses import replace
-
     return replace(card, pictures=pictures)
 
 
@@ -192,7 +191,8 @@ def _by_subject(saved: Saved) -> list[tuple[str, float, int]]:
 
 def _counts(features: Features) -> list[CountTable]:
     columns = {name: features.columns[name].tolist() for name in ("dataset", "group", "emotion")}
-    classes = [*features.classes, "no class"]
+    outside = bool((features.y < 0).any())
+    classes = [*features.classes, *(["no class"] if outside else [])]
     y = [int(value) for value in features.y]
     people = {"dataset": "By dataset", "group": "By subject", "emotion": "By emotion"}
     tables = []
@@ -200,7 +200,7 @@ def _counts(features: Features) -> list[CountTable]:
         counts: dict[str, Counter[int]] = defaultdict(Counter)
         for name, label in zip(columns[column], y, strict=True):
             counts[name or ("unlabelled" if column == "emotion" else "unknown")][label] += 1
-        order = [*range(len(features.classes)), -1]
+        order = [*range(len(features.classes)), *([-1] if outside else [])]
         rows = tuple(
             (name, (*(found[label] for label in order), found.total()))
             for name, found in sorted(counts.items())
