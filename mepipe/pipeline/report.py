@@ -123,7 +123,7 @@ def remembered(told: Told) -> dict[str, Any]:
         "clips": told.clips,
         "computed": dict(told.computed),
         "reused": dict(told.reused),
-        "seconds": {step: round(seconds, 3) for step, seconds in told.seconds.items()},
+        "seconds": dict(told.seconds),
         "no_results": told.no_results,
     }
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -64,7 +65,7 @@ def test_it_has_language_title_and_headings_in_order(document):
     levels = [int(tag[1]) for tag, _ in document.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels.count(1) == 1
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_failures_stand_before_everything_else(document):
@@ -77,7 +78,7 @@ def test_failures_stand_before_everything_else(document):
 def test_every_picture_is_described_and_every_field_named(document):
     assert len(document.all("img")) == 2 + 5 * 4
     assert all(image["alt"].strip() for image in document.all("img"))
-    drawings = [a for a in document.all("svg")]
+    drawings = list(document.all("svg"))
     assert all(a.get("aria-label") or a.get("aria-hidden") == "true" for a in drawings)
     named = {label["for"] for label in document.all("label")}
     fields = [a["id"] for name in ("select", "input") for a in document.all(name)]
@@ -101,13 +102,18 @@ def test_nothing_comes_from_outside_and_the_policy_knows_what_is_inside(html, do
 
 
 def test_the_provenance_can_be_read_by_a_machine(document):
-    place = [n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data"][0]
+    place = next(n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data")
     assert json.loads(document.text[place])["features.h5 (sha256)"] == "ab" * 32
 
 
 def test_hostile_names_stay_text(make_page):
-    page = make_page(title=HOSTILE, failures=[FailureRow(*[HOSTILE] * 4)], notes=[(HOSTILE, HOSTILE)],
-                     by_subject=[(HOSTILE, 0.5, 1)], provenance={"mepipe": HOSTILE})  # fmt: skip
+    page = make_page(
+        title=HOSTILE,
+        failures=[FailureRow(*[HOSTILE] * 4)],
+        notes=[(HOSTILE, HOSTILE)],
+        by_subject=[(HOSTILE, 0.5, 1)],
+        provenance={"mepipe": HOSTILE},
+    )
     names = dict.fromkeys(
         ("clip", "dataset", "subject", "emotion", "label", "action_units", "predicted"), HOSTILE
     )
@@ -117,7 +123,7 @@ def test_hostile_names_stay_text(make_page):
     assert len(document.all("script")) == 2
     assert not [a for a in document.all("img") if not a["src"].startswith("data:")]
     assert HOSTILE in document.texts("h3")
-    place = [n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data"][0]
+    place = next(n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data")
     assert json.loads(document.text[place]) == {"mepipe": HOSTILE}
 
 
@@ -131,11 +137,15 @@ def test_without_faces_there_is_no_picture_of_one(make_page):
 
 def test_a_source_that_is_gone_has_a_placeholder(document):
     gone = [a["aria-label"] for a in document.all("div") if a.get("class") == "gone"]
-    assert gone == [f"No picture of the face at the {m}: its source is gone" for m in ("onset", "apex")]
+    assert gone == [
+        f"No picture of the face at the {m}: its source is gone" for m in ("onset", "apex")
+    ]
 
 
 def test_an_empty_run_has_a_page(make_page):
-    page = make_page(cards=[], results=None, by_subject=[], no_results="no clip.", times=[], counts=())
+    page = make_page(
+        cards=[], results=None, by_subject=[], no_results="no clip.", times=[], counts=()
+    )
     assert "No clip could be used" in render(page)
 
 
