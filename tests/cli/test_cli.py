@@ -36,7 +36,8 @@ def test_help_is_light(mepipe):
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "check", "compare", "import-features", "config", "doctor", "sample"]
+    "command",
+    ["run", "check", "report", "compare", "import-features", "config", "doctor", "sample"],
 )
 def test_every_command_shows_an_example(command):
     answer = invoke(command, "--help")
