@@ -14,6 +14,7 @@ _COMMANDS = {
         "mepipe.cli.check",
         "Say what a dataset holds, what is wrong, and what a run would do.",
     ),
+    "report": ("mepipe.cli.report", "Write the report of a run anew, with or without faces."),
     "evaluate": ("mepipe.cli.evaluate", "Evaluate a model on features, leaving people out."),
     "train": ("mepipe.cli.train", "Train a network on features and save it."),
     "predict": ("mepipe.cli.predict", "Say what one new clip shows, by a saved model."),

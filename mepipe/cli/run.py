@@ -54,6 +54,7 @@ _STEPS = ("face", "spot", "flow", "tensor", "pack", "classify")
     "--strict-versions", is_flag=True, help="Compute anew what other library versions made."
 )
 @click.option("--rehash", is_flag=True, help="Read every input file, whatever its time stamp.")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first clip that fails.")
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be computed and why; compute nothing."
@@ -76,6 +77,7 @@ def command(
     retry_failed: bool,
     strict_versions: bool,
     rehash: bool,
+    no_report: bool,
     fail_fast: bool,
     dry_run: bool,
     as_json: bool,
@@ -106,6 +108,8 @@ def command(
                 "--backend dask and --scheduler ADDRESS go together",
                 "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` joins it.",
             )
+        if no_report:
+            assignments += ("report.enabled=false",)
         config = resolved_config(config_file, assignments, select, corrections)
         options = RunOptions(
             cache=cache_root(cache),

@@ -69,6 +69,8 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
             ("picture", "confusion.png"),
         ):
             console.print(f"{label:<11} {escape(str(options.out / file))}")
+    if report.page is not None:
+        console.print(f"report      {escape(str(report.page))}")
     if not report.stopped_early:
         for label, some in (("failures", report.failed), ("notes", report.notes)):
             if some:

@@ -289,6 +289,14 @@ class TrainSettings(Settings):
     seed: int = Field(0, ge=0, description="the first seed")
 
 
+class ReportSettings(Settings):
+    """The report: one HTML page at the end of a run."""
+
+    enabled: bool = Field(True, description="write report.html")
+    faces: bool = Field(True, description="show aligned faces; false: no picture of a face")
+    clips: int = Field(500, ge=0, description="clips with a card of their own, at most")
+
+
 class Config(Settings):
     """The whole configuration, a section per stage."""
 
@@ -301,6 +309,7 @@ class Config(Settings):
     pack: PackSettings = PackSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:

@@ -78,7 +78,8 @@ class RunReport:
 
     ``computed``, ``reused`` and ``seconds`` are by step; ``seconds`` sums over
     workers. ``results`` is None where the classifier did not run, and
-    ``no_results`` says why. ``network`` tells the cells of its pyramid.
+    ``no_results`` says why. ``network`` tells the cells of its pyramid. ``page`` is the
+    report as a web page.
     """
 
     clips: int = 0
@@ -92,4 +93,5 @@ class RunReport:
     results: Mapping[str, Any] | None = None
     network: str = ""
     no_results: str = ""
+    page: Path | None = None
     stopped_early: bool = False

@@ -28,6 +28,7 @@ from mepipe.stages.flow import targets
 
 PACK_VERSION = 3
 FEATURES = "features.h5"
+REPORT = "report.html"
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 _MANIFEST = "manifest.json"
 
@@ -68,6 +69,10 @@ class Manifest:
     def digest(self, file: str) -> str:
         """Return the sha256 of ``file`` as it was written."""
         return str(self._entries[file]["sha256"])
+
+    def made(self, file: str) -> str:
+        """Return the sha256 of ``file`` as it was written; empty where none was."""
+        return str(self._entries[file]["sha256"]) if file in self._entries else ""
 
     def stat(self, file: str) -> tuple[int, int]:
         """Return the size and the time stamp (ns) of ``file`` as it was written."""

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.locks import claim
-from mepipe.cache.pack import Pack
 from mepipe.cache.records import new_run_id, write_table
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
 from mepipe.datasets.model import Dataset, Note
-from mepipe.errors import DamageError
+from mepipe.pipeline.finish import Outputs
 from mepipe.pipeline.history import keep_record
 from mepipe.pipeline.index import DigestIndex, Entry
-from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
+from mepipe.pipeline.model import Progress, RunOptions, RunReport
 from mepipe.pipeline.models import describe_model
-from mepipe.pipeline.outputs import (
-    FEATURES,
-    RESULTS,
-    Manifest,
-    build_pack,
-    clip_notes,
-    failures_csv,
-    notes_csv,
-    pack_key,
-    pack_table,
-    write_features,
-)
+from mepipe.pipeline.outputs import REPORT, Manifest, clip_notes
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan, planning
 from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
+from mepipe.pipeline.report import Told, is_reported, remembered, write_if_stale
 from mepipe.pipeline.videos import look_into_videos
 from mepipe.pipeline.work import ClipOutcome, run_clip, selected
 from mepipe.stages import STAGES
@@ -110,36 +98,12 @@ class Run:
 
     def plan_outputs(self, plan: Plan) -> tuple[StageCount, ...]:
         """Return what is to be done behind the clips: the pack, and the classifier's folds."""
-        if STEPS.index(self.options.until) < STEPS.index("pack"):
-            return ()
-        pack, folds = StageCount("pack"), StageCount("classify")
-        counts = (pack, folds) if self.options.until == "classify" else (pack,)
-        waits = next((count.stage for count in plan.counts if count.compute), "")
-        rows = self._rows(plan)
-        manifest = Manifest(self.options.out)
-        if waits:
-            pack.at_most, pack.reasons[f"waits for {waits}"] = 1, 1
-        elif rows.rows and (why := manifest.why_stale(FEATURES, pack_key(rows))):
-            waits, pack.compute, pack.at_most, pack.reasons[why] = "pack", 1, 1, 1
-        elif rows.rows:
-            pack.reuse = 1
-        if waits:
-            folds.at_most = self._most_folds()
-            folds.reasons[f"waits for {waits}"] = folds.at_most
-        elif rows.rows and self.options.until == "classify":
-            from mepipe.pipeline.classify import count_folds
+        return self._outputs().plan(plan, self._most_folds())
 
-            folds.compute, folds.reuse = count_folds(
-                self.config, self.options, self.store, manifest
-            )
-            folds.at_most = folds.compute
-            if folds.compute:
-                folds.reasons["new, or settings changed"] = folds.compute
-        return counts
-
-    def _rows(self, plan: Plan) -> Pack:
-        corrections = self.curated.corrections
-        return build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config, corrections)
+    def _outputs(self) -> Outputs:
+        return Outputs(
+            self.config, self.options, self.curated, self.prepared, self.labels, self.store
+        )
 
     def _most_folds(self) -> int:
         """Return the number of folds if every labelled clip turns out usable."""
@@ -168,8 +132,12 @@ class Run:
         disk.sweep_stray(self.options.out)
         plan = self.plan()
         run_id = new_run_id(self.options.cache)
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        state: dict[str, object] = {"started": started, "finished": False}
+        state: dict[str, Any] = {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "finished": False,
+            "out": str(self.options.out.resolve()),
+        }
+        told: Told | None = None
 
         def record() -> None:
             clips = [prepared.clip for prepared in self.prepared.clips]
@@ -184,18 +152,38 @@ class Run:
                 self._work(plan, report, record)
         self._sum_up(plan, report)
         if not report.stopped_early:
-            features = self._finish(plan, report)
-            state |= {"finished": True, "features": features}
+            again = partial(self._recompute, plan, report)
+            features = self._outputs().write(plan, report, self.progress, again)
+            told = self._told(plan, report, run_id, state["started"])
+            state |= {"finished": True, "features": features, "report": remembered(told)}
         try:
             if state.get("features"):
-                table = pack_table(self._rows(plan), plan.outcomes, self.config)
+                table = self._outputs().table(plan)
                 state["pack"] = write_table(self.options.cache, table)
             record()
         except disk.NotWritableError:
             # A cache that is only read from cannot remember who read from it.
             if plan.stale:
                 raise
+        if told is not None and self.config.report.enabled and is_reported(self.options.until):
+            out = self.options.out
+            write_if_stale(out, Manifest(out), told, self.store, self.options.jobs, self.progress)
+            report.page = out / REPORT
         return report
+
+    def _told(self, plan: Plan, report: RunReport, run_id: str, started: str) -> Told:
+        return Told(
+            config=self.config,
+            outcomes=plan.outcomes,
+            sources={one.clip.id: one.task() for one in self.prepared.clips},
+            clips=report.clips,
+            run=run_id,
+            started=started,
+            computed=report.computed,
+            reused=report.reused,
+            seconds=report.seconds,
+            no_results=report.no_results,
+        )
 
     def _work(self, plan: Plan, report: RunReport, record: Callable[[], None]) -> None:
         record()
@@ -204,6 +192,13 @@ class Run:
         finally:
             self._sum_up(plan, report)
             record()
+
+    def _recompute(self, plan: Plan, report: RunReport) -> None:
+        """Compute anew what turned out damaged, and bring plan and report up to date."""
+        self._compute(fresh := self.plan(), report)
+        for clip, outcome in fresh.outcomes.items():
+            plan.outcomes[clip] = outcome.following(plan.outcomes.get(clip))
+        self._sum_up(plan, report)
 
     def preview(self, plan: Plan) -> RunReport:
         """Return what is known of a run before anything of it is done."""
@@ -267,7 +262,7 @@ class Run:
                 outcome = answer if isinstance(answer, ClipOutcome) else _died(task, answer)
                 if outcome.busy:
                     busy.append(task)
-                plan.outcomes[task.clip] = outcome
+                plan.outcomes[task.clip] = outcome.following(plan.outcomes.get(task.clip))
                 for path, facts in outcome.learnt.items():
                     owners[task.clip].learn(path, Entry(facts))
                 self.progress.advance()
@@ -321,55 +316,6 @@ class Run:
                 for what, count in sorted(plan.other_versions.items())
             ),
         ]
-
-    def _finish(self, plan: Plan, report: RunReport) -> str | None:
-        """Write the outputs; return the digest of features.h5, where there is one."""
-        manifest = Manifest(self.options.out)
-        for file, data in (
-            ("failures.csv", failures_csv(report.failed)),
-            ("notes.csv", notes_csv(report.notes)),
-        ):
-            manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
-        if STEPS.index(self.options.until) < STEPS.index("pack"):
-            return None
-        if report.usable == 0:
-            for file in (FEATURES, *RESULTS):
-                manifest.drop(file)
-            return None
-        self._pack(plan, report, manifest)
-        if self.options.until == "classify":
-            from mepipe.pipeline.classify import classify_features
-
-            classify_features(
-                self.config, self.options, self.store, manifest, report, self.progress
-            )
-        return manifest.digest(FEATURES)
-
-    def _pack(self, plan: Plan, report: RunReport, manifest: Manifest) -> None:
-        started = time.perf_counter()
-        for last_try in (False, True):
-            pack = self._rows(plan)
-            key = pack_key(pack)
-            report.features = self.options.out / FEATURES
-            if manifest.is_current(FEATURES, key):
-                report.reused["pack"] += 1
-                return
-            # Results of other features must not stand beside these, whatever comes next.
-            for file in RESULTS:
-                manifest.drop(file)
-            try:
-                write_features(manifest, key, pack, plan.outcomes, self.store)
-            except DamageError:
-                # The damaged object is in the quarantine now: compute it anew, once.
-                if last_try:
-                    raise
-                self._compute(fresh := self.plan(), report)
-                plan.outcomes.update(fresh.outcomes)
-                self._sum_up(plan, report)
-                continue
-            report.computed["pack"] += 1
-            report.seconds["pack"] += time.perf_counter() - started
-            return
 
 
 def _check_models() -> None:

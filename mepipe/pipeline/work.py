@@ -65,6 +65,15 @@ class ClipOutcome:
         """The small results of the stages so far."""
         return {name: stage.values for name, stage in self.stages.items()}
 
+    def following(self, earlier: ClipOutcome | None) -> ClipOutcome:
+        """Return this outcome, where what the run computed ``earlier`` still counts as computed."""
+        if earlier is not None:
+            for name, done in self.stages.items():
+                before = earlier.stages.get(name)
+                if before is not None and before.computed and before.digest == done.digest:
+                    self.stages[name] = before
+        return self
+
 
 def selected(until: str) -> tuple[Stage, ...]:
     """Return the clip stages up to and with ``until`` (all of them for a later step)."""

@@ -121,6 +121,29 @@ def _engine(
     return tvl1(reference, moving, chosen)
 
 
+def aligned_faces(
+    clip: ClipInput, values: Mapping[str, Values], size: int, motion: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Return the onset and the apex face (2, size, size) as flow compared them.
+
+    Parameters
+    ----------
+    clip
+        Only its frames are used; errors as `mepipe.frames.FrameReader.images`.
+    values
+        Of the face and the spot stage.
+    size
+        The side for which ``motion`` was found, px.
+    motion
+        The stage's array of that name.
+    """
+    onset, apex = values["spot"]["onset"], values["spot"]["apex"]
+    images = dict(one_size(clip.frames.images([onset, apex])))
+    reference = warp_face(images[onset], transform_at(values, onset), size)
+    moving = warp_face(images[apex], transform_at(values, apex), size, motion)
+    return np.stack([reference, moving])
+
+
 @dataclass(frozen=True)
 class _Movement:
     """From the onset to one target: u, v (2, S, S), the head's motion, and the steadied face."""

@@ -37,7 +37,17 @@ def test_help_is_light(mepipe):
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "check", "compare", "export", "import-features", "config", "doctor", "sample"],
+    [
+        "run",
+        "check",
+        "report",
+        "compare",
+        "export",
+        "import-features",
+        "config",
+        "doctor",
+        "sample",
+    ],
 )
 def test_every_command_shows_an_example(command):
     answer = invoke(command, "--help")
@@ -109,12 +119,15 @@ def test_a_run_from_clips_to_results_and_a_warm_one(mepipe, cli_sample, tmp_path
     out = tmp_path / "mepipe-out"
     assert {path.name for path in out.iterdir()} == {
         "features.h5", "results.json", "predictions.csv", "confusion.png", "failures.csv",
-        "notes.csv", "manifest.json",
+        "notes.csv", "manifest.json", "report.html",
     }  # fmt: skip
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.iterdir()}
 
     warm = mepipe(
-        "run", cli_sample, *QUICK, code=loaded("torch", "numba", "dlib", "matplotlib", "cv2")
+        "run",
+        cli_sample,
+        *QUICK,
+        code=loaded("torch", "numba", "dlib", "matplotlib", "cv2", "jinja2"),
     )
     assert warm.returncode == 0, warm.stderr
     assert "Nothing to compute" in warm.stdout
@@ -122,6 +135,14 @@ def test_a_run_from_clips_to_results_and_a_warm_one(mepipe, cli_sample, tmp_path
     assert "largest class" in warm.stdout
     assert "LOADED []" in warm.stdout
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.iterdir()} == before
+    assert "report      mepipe-out/report.html" in warm.stdout
+
+    anew = mepipe("report", "mepipe-out", "--no-faces")
+    assert anew.returncode == 0, anew.stderr
+    assert anew.stdout == "report      mepipe-out/report.html\n"
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count('<article class="card"') == 9
+    assert "Aligned face" not in page
 
     (tmp_path / "mepipe-out" / "results.json").unlink()
     again = json.loads(mepipe("run", cli_sample, "--json", *QUICK).stdout)

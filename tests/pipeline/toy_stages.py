@@ -12,7 +12,8 @@ from mepipe.pipeline.model import RunOptions
 from mepipe.stages import STAGES, Result
 
 # Small faces: what is tested here is what is computed when, not how well.
-QUICK = ("flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "train.epochs=2")
+QUICK = ("flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "train.epochs=2",
+         "report.enabled=false")  # fmt: skip
 
 
 class Quiet:
@@ -61,7 +62,7 @@ def toy_process(data, cache, out, computed, seconds=0.0, settings=()):
     """One run of toy stages in a process of its own; says in a file what it computed."""
     install(seconds)
     run._check_models = lambda: None
-    config = load_config(None, ["flow.engine=opencv", *settings])
+    config = load_config(None, ["flow.engine=opencv", "report.enabled=false", *settings])
     options = RunOptions(cache=cache, out=out, until="pack")
     report = run.Run(open_datasets([str(data)]), config, options, Quiet()).execute()
     done = {step: number for step, number in report.computed.items() if number}
@@ -71,7 +72,7 @@ def toy_process(data, cache, out, computed, seconds=0.0, settings=()):
 
 def real_process(data, cache, out, settings):
     """One run of the real stages in a process of its own."""
-    config = load_config(None, list(settings))
+    config = load_config(None, ["report.enabled=false", *settings])
     options = RunOptions(cache=cache, out=out, until="pack")
     report = run.Run(open_datasets([str(data)]), config, options, Quiet()).execute()
     os._exit(0 if report.usable and not report.failed else 3)

@@ -1,0 +1,210 @@
+"""A paragraph of methods, written from the settings and the figures of what really ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mepipe.report.content import Methods
+from mepipe.report.references import REFERENCES
+
+_MODELS = {
+    "spp": ("a compact network with a spatial pyramid pooling module", "spp"),
+    "base": ("the base of a spatial pyramid pooling network, without its pyramid", "spp"),
+    "ststnet": ("STSTNet", "ststnet"),
+    "off-apexnet": ("OFF-ApexNet", "off-apexnet"),
+    "svm": ("a support vector machine (RBF kernel) on the features", ""),
+    "tree": ("a decision tree on the features", ""),
+    "hoof-svm": ("a support vector machine on histograms of oriented optical flow", "hoof"),
+    "hoof-tree": ("a decision tree on histograms of oriented optical flow", "hoof"),
+    "mdmo-svm": ("a support vector machine on main directional mean optical flow", "mdmo"),
+    "mdmo-tree": ("a decision tree on main directional mean optical flow", "mdmo"),
+}
+_PROTOCOLS = {
+    "loso": "leaving one subject out",
+    "megc2019": "leaving one subject out of the composite of MEGC 2019",
+    "kfold": "leaving out folds of whole persons",
+    "cross-dataset": "leaving one dataset out",
+}
+_ENGINES = {"mepipe": "mepipe's own engine", "torch": "mepipe's torch engine", "opencv": "OpenCV"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What the paragraph is made from.
+
+    Parameters
+    ----------
+    version
+        Of mepipe.
+    settings
+        Every setting by section, as `mepipe config` names them.
+    clips, subjects
+        Usable clips, and people among them.
+    collections
+        Where the clips are from: the first parts of their ids, with their number.
+    sources
+        Where the apex of each clip came from, with their number.
+    results
+        The content of results.json; None where nothing was evaluated.
+    """
+
+    version: str
+    settings: Mapping[str, Mapping[str, Any]]
+    clips: int
+    subjects: int
+    collections: Mapping[str, int]
+    sources: Mapping[str, int]
+    results: Mapping[str, Any] | None = None
+
+
+class _Cited:
+    """Numbers the references in the order in which they are cited."""
+
+    def __init__(self) -> None:
+        self._order: list[str] = []
+
+    def __call__(self, *names: str) -> str:
+        self._order += [name for name in names if name not in self._order]
+        return " [" + ", ".join(str(self._order.index(name) + 1) for name in names) + "]"
+
+    def references(self) -> tuple[str, ...]:
+        return tuple(REFERENCES[name] for name in self._order)
+
+
+def write_methods(ran: Ran) -> Methods:
+    """Return the paragraph and the works it cites. Nothing that did not run is named."""
+    cite = _Cited()
+    sentences = [_data(ran, cite)]
+    if ran.clips:
+        sentences += [
+            _face(ran.settings["face"], cite),
+            *_spot(ran, cite),
+            *_flow(ran.settings["flow"], cite),
+            _tensor(ran.settings["tensor"], cite),
+        ]
+    if ran.results is not None:
+        sentences += _classifier(ran, ran.results, cite)
+    return Methods(" ".join(sentences), cite.references())
+
+
+def _data(ran: Ran, cite: _Cited) -> str:
+    parts = []
+    for name, count in ran.collections.items():
+        known = next((one for one in ("casme2", "samm", "smic") if _is_of(name, one)), "")
+        parts.append(f"{name}{cite(known) if known else ''} ({count})")
+    of = f" from {', '.join(parts)}" if parts else ""
+    people = f" of {ran.subjects} subjects" if ran.subjects else ""
+    return f"{ran.clips} clips{people}{of} were processed with mepipe {ran.version}."
+
+
+def _is_of(name: str, collection: str) -> bool:
+    return name == collection or name.startswith(f"{collection}-")
+
+
+def _face(face: Mapping[str, Any], cite: _Cited) -> str:
+    once = face["align"] == "clip"
+    way = (
+        "one similarity transform per clip"
+        if once
+        else "one similarity transform per frame, smoothed with a Gaussian of "
+        f"{face['steady_ms']:g} ms"
+    )
+    return (
+        f"Faces were detected with the HOG detector{cite('hog')} of dlib{cite('dlib')} and 68 "
+        f"landmarks located by an ensemble of regression trees{cite('landmarks')} trained on "
+        f"iBUG 300-W{cite('300w')}; the face was aligned to a template by {way}{cite('umeyama')}, "
+        "fitted to landmarks that expressions do not move."
+    )
+
+
+def _spot(ran: Ran, cite: _Cited) -> list[str]:
+    spot, sentences = ran.settings["spot"], []
+    annotated = sum(n for source, n in ran.sources.items() if source not in {"spotted", "middle"})
+    if annotated:
+        sentences.append(f"The apex was taken from the annotation in {annotated} clips.")
+    found = ran.sources.get("spotted", 0)
+    method = spot["fallback"] if spot["method"] == "auto" else spot["method"]
+    if found and method == "flow-peak":
+        sentences.append(
+            f"In {found} clips it was found where the facial motion, measured cell by cell with "
+            f"inverse compositional alignment{cite('lucas', 'baker')} and freed of head motion and "
+            f"blinks, peaks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, threshold "
+            f"{spot['threshold']:g})."
+        )
+    elif found:
+        sentences.append(
+            f"In {found} clips it was found by divide and conquer over differences of local binary "
+            f"patterns{cite('lbp')}."
+        )
+    if ran.sources.get("middle"):
+        sentences.append(f"In {ran.sources['middle']} clips the middle frame was taken for it.")
+    return sentences
+
+
+def _flow(flow: Mapping[str, Any], cite: _Cited) -> list[str]:
+    sentences = []
+    if flow["stabilise"] != "none":
+        sentences.append(
+            f"Head motion between onset and apex was estimated as a {flow['stabilise']} on rigid "
+            "regions of the face and removed."
+        )
+    numbers = f"lambda {flow['lambda']:g}, theta {flow['theta']:g}, {flow['scales']} scales"
+    sentences.append(
+        f"TV-L1 optical flow{cite('tvl1', 'tvl1-ipol')} from onset to apex was computed on the "
+        f"aligned face of {flow['size']} px with {_ENGINES[flow['engine']]} (preset "
+        f"{flow['preset']}; {numbers})."
+    )
+    return sentences
+
+
+def _tensor(tensor: Mapping[str, Any], cite: _Cited) -> str:
+    scales = {
+        "fixed": f"scaled alike for all clips (motion of {tensor['displacement_range']:g} of the "
+        f"inter-ocular distance and strain of {tensor['strain_range']:g} become 1)",
+        "clip": "scaled by each clip's largest motion",
+        "minmax": "scaled to 0 to 1, each channel of each clip for itself",
+        "none": "left in px",
+    }
+    return (
+        f"Optical strain{cite('strain', 'ststnet')} was derived from the flow, and u, v and strain "
+        f"were reduced to {tensor['size']} by {tensor['size']} cells and {scales[tensor['scale']]}."
+    )
+
+
+def _classifier(ran: Ran, results: Mapping[str, Any], cite: _Cited) -> list[str]:
+    name = str(results["model"])
+    words, reference = _MODELS.get(name, (f"the model {name}", ""))
+    classes = ", ".join(results["classes"])
+    protocol = _PROTOCOLS.get(results["protocol"], str(results["protocol"]))
+    model = f"{words}{cite(reference) if reference else ''}"
+    if results["protocol"] == "megc2019":
+        protocol += cite("megc2019")
+    seeds = [one["seed"] for one in results["per_seed"]]
+    sentences = [
+        f"{results['clips']} clips of {results['subjects']} subjects in the classes {classes} were "
+        f"classified with {model}, evaluated by {protocol}."
+    ]
+    training = results.get("settings", {}).get("training")
+    if training:
+        members = training["members"]
+        several = f"the mean of {members} networks" if members > 1 else "one network"
+        sentences.append(
+            f"Each training is {several}, {training['epochs']} epochs of AdamW (peak learning rate "
+            f"{training['learning_rate']:g}, batch {training['batch']}), last weights."
+        )
+    interval = results["ci"]
+    spread = "seed" if len(seeds) == 1 else "seeds"
+    sentences.append(
+        f"Over {len(seeds)} {spread} ({', '.join(map(str, seeds))}), from counts pooled over "
+        f"folds, UF1 is {_figure(results['uf1'])} (95 % interval over resampled subjects "
+        f"{_figure(interval['uf1'][0])} to {_figure(interval['uf1'][1])}) and UAR "
+        f"{_figure(results['uar'])} ({_figure(interval['uar'][0])} to "
+        f"{_figure(interval['uar'][1])})."
+    )
+    return sentences
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

@@ -1,0 +1,91 @@
+"""The paragraph of methods names what ran, and nothing else."""
+
+import re
+
+import pytest
+
+from mepipe.config import load_config
+from mepipe.report.methods import Ran, write_methods
+from mepipe.report.references import REFERENCES
+
+
+def write(*settings, sources=None, results=None, collections=None):
+    config = load_config(None, settings).model_dump(mode="json", by_alias=True)
+    return write_methods(
+        Ran("0.1", config, 4, 2, collections or {"lab": 4}, sources or {"annotation": 4}, results)
+    )
+
+
+def results(**changes):
+    figures = {"uf1": 0.5, "uar": None}
+    return {
+        "model": "spp",
+        "protocol": "loso",
+        "classes": ["a", "b"],
+        "clips": 4,
+        "subjects": 2,
+        "per_seed": [{"seed": 7}],
+        "ci": {"uf1": [0.4, 0.6], "uar": [None, None]},
+        **figures,
+        **changes,
+    }
+
+
+def test_every_citation_has_its_reference_and_the_other_way_round():
+    for text, references in (
+        (m.text, m.references)
+        for m in (
+            write(),
+            write(sources={"spotted": 4}, results=results()),
+            write("spot.fallback=lbp-divide", sources={"spotted": 1, "annotation": 3}),
+            write(results=results(protocol="megc2019", model="ststnet")),
+        )
+    ):
+        cited = {int(n) for group in re.findall(r"\[([\d, ]+)\]", text) for n in group.split(",")}
+        assert cited == set(range(1, len(references) + 1))
+        first = [int(group.split(",")[0]) for group in re.findall(r"\[([\d, ]+)\]", text)]
+        assert first[0] == 1
+        assert set(references) <= set(REFERENCES.values())
+
+
+def test_spotting_is_named_only_where_it_found_something():
+    assert "spot" not in write().text
+    assert "Lucas" not in " ".join(write().references)
+    found = write("spot.smooth_ms=30", sources={"spotted": 3, "annotation": 1})
+    assert "In 3 clips" in found.text
+    assert "30 ms" in found.text
+    assert "annotation in 1 clips" in found.text
+
+
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("flow.preset=subtle", "theta 0.05"),
+        ("flow.engine=opencv", "with OpenCV"),
+        ("tensor.size=56", "56 by 56"),
+        ("tensor.scale=minmax", "0 to 1"),
+        ("face.align=per-frame", "per frame"),
+        ("flow.stabilise=translation", "translation"),
+    ],
+)
+def test_the_settings_stand_in_it(setting, word):
+    assert word not in write().text
+    assert word in write(setting).text
+
+
+def test_what_is_off_is_not_named():
+    assert "Head motion" not in write("flow.stabilise=none").text
+
+
+def test_the_classifier_and_an_undefined_figure():
+    text = write(results=results()).text
+    assert "pyramid pooling" in text
+    assert "1 seed (7)" in text
+    assert "UAR undefined" in text
+    assert "the model my.nets:make" in write(results=results(model="my.nets:make")).text
+
+
+def test_datasets_are_cited_by_their_collections():
+    methods = write(collections={"casme2": 2, "smic-hs": 1, "lab": 1})
+    assert any("CASME II" in one for one in methods.references)
+    assert any("Inducement" in one for one in methods.references)

@@ -1,0 +1,167 @@
+"""The page: whole in itself, escaped, and usable by those who do not see it."""
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from mepipe.report.content import FailureRow
+from mepipe.report.page import render
+from mepipe.report.palette import DARK, LIGHT, PAIRS, contrast
+
+HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
+VOID = {"meta", "img", "input", "br", "rect", "path", "polyline", "link", "hr"}
+
+
+class Document(HTMLParser):
+    """Every start tag with its attributes and the text in it; refuses what does not nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append((tag, len(self.tags) - 1))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if self.open:
+            place = self.open[-1][1]
+            self.text[place] = self.text.get(place, "") + data
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+    def texts(self, name):
+        return [self.text.get(n, "") for n, (tag, _) in enumerate(self.tags) if tag == name]
+
+
+@pytest.fixture(scope="module")
+def html(make_page):
+    return render(make_page())
+
+
+@pytest.fixture(scope="module")
+def document(html):
+    return Document(html)
+
+
+def test_it_has_language_title_and_headings_in_order(document):
+    assert document.all("html")[0]["lang"] == "en"
+    assert document.texts("title") == ["set0, set1 – mepipe report"]
+    levels = [int(tag[1]) for tag, _ in document.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_failures_stand_before_everything_else(document):
+    assert document.texts("h2")[0] == "Failures and notes"
+    ids = [a["id"] for a in document.all("section")]
+    assert ids[0] == "failures"
+    assert set(ids) > {"results", "counts", "settings", "time", "methods", "provenance", "clips"}
+
+
+def test_every_picture_is_described_and_every_field_named(document):
+    assert len(document.all("img")) == 2 + 5 * 4
+    assert all(image["alt"].strip() for image in document.all("img"))
+    drawings = list(document.all("svg"))
+    assert all(a.get("aria-label") or a.get("aria-hidden") == "true" for a in drawings)
+    named = {label["for"] for label in document.all("label")}
+    fields = [a["id"] for name in ("select", "input") for a in document.all(name)]
+    assert set(fields) == named
+    assert {f"f-{name}" for name in ("dataset", "label", "problem", "confidence")} == named
+
+
+def test_nothing_comes_from_outside_and_the_policy_knows_what_is_inside(html, document):
+    assert "http:" not in html
+    assert "https:" not in html
+    assert not document.all("link")
+    sources = [a[k] for _, a in document.tags for k in ("src", "href") if k in a]
+    assert all(source.startswith(("data:image/", "#")) for source in sources)
+    assert not any("style" in a or any(k.startswith("on") for k in a) for _, a in document.tags)
+    policy = next(a["content"] for a in document.all("meta") if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    for name in ("style", "script"):
+        text = document.texts(name)[-1]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}'" in policy
+
+
+def test_the_provenance_can_be_read_by_a_machine(document):
+    place = next(n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data")
+    assert json.loads(document.text[place])["features.h5 (sha256)"] == "ab" * 32
+
+
+def test_hostile_names_stay_text(make_page):
+    page = make_page(
+        title=HOSTILE,
+        failures=[FailureRow(*[HOSTILE] * 4)],
+        notes=[(HOSTILE, HOSTILE)],
+        by_subject=[(HOSTILE, 0.5, 1)],
+        provenance={"mepipe": HOSTILE},
+    )
+    names = dict.fromkeys(
+        ("clip", "dataset", "subject", "emotion", "label", "action_units", "predicted"), HOSTILE
+    )
+    marks = tuple(replace(mark, source=HOSTILE) for mark in page.cards[1].marks)
+    hostile = replace(page.cards[1], **names, marks=marks, notes=(HOSTILE,))
+    document = Document(render(replace(page, cards=[hostile])))
+    assert len(document.all("script")) == 2
+    assert not [a for a in document.all("img") if not a["src"].startswith("data:")]
+    assert HOSTILE in document.texts("h3")
+    place = next(n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data")
+    assert json.loads(document.text[place]) == {"mepipe": HOSTILE}
+
+
+def test_without_faces_there_is_no_picture_of_one(make_page):
+    html = render(make_page(faces=False))
+    document = Document(html)
+    assert {a["alt"].split()[0] for a in document.all("img")} == {"Optical"}
+    assert "face at" not in html
+    assert "share this page" not in html
+
+
+def test_a_source_that_is_gone_has_a_placeholder(document):
+    gone = [a["aria-label"] for a in document.all("div") if a.get("class") == "gone"]
+    assert gone == [
+        f"No picture of the face at the {m}: its source is gone" for m in ("onset", "apex")
+    ]
+
+
+def test_an_empty_run_has_a_page(make_page):
+    page = make_page(
+        cards=[], results=None, by_subject=[], no_results="no clip.", times=[], counts=()
+    )
+    assert "No clip could be used" in render(page)
+
+
+def test_five_hundred_clips_stay_below_ten_megabytes(make_page):
+    size = len(render(make_page(500)).encode())
+    print(f"500 clips: {size / 1e6:.2f} MB")
+    assert size < 10e6
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_is_written_can_be_read(theme):
+    poor = {(ink, paper): contrast(theme[ink], theme[paper]) for ink, paper in PAIRS}
+    assert {pair: ratio for pair, ratio in poor.items() if ratio < 4.5} == {}
+    assert LIGHT.keys() == DARK.keys()
+
+
+def test_contrast_is_that_of_the_guidelines():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=1e-3)
