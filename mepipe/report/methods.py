@@ -128,15 +128,15 @@ def _spot(ran: Ran, cite: _Cited) -> list[str]:
     method = spot["fallback"] if spot["method"] == "auto" else spot["method"]
     if found and method == "flow-peak":
         sentences.append(
-            f"In {found} clips the apex was found where the facial motion, measured cell by cell with "
-            f"inverse compositional alignment{cite('lucas', 'baker')} and freed of head motion and "
+            f"In {found} clips the apex was found where the facial motion, measured cell by cell "
+            f"with inverse compositional alignment{cite('lucas', 'baker')} and freed of head motion and "
             f"blinks, peaks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, threshold "
             f"{spot['threshold']:g})."
         )
     elif found:
         sentences.append(
-            f"In {found} clips the apex was found by divide and conquer over differences of local binary "
-            f"patterns{cite('lbp')}."
+            f"In {found} clips the apex was found by divide and conquer over differences of local "
+            f"binary patterns{cite('lbp')}."
         )
     if ran.sources.get("middle"):
         sentences.append(
