@@ -129,8 +129,8 @@ def _spot(ran: Ran, cite: _Cited) -> list[str]:
     if found and method == "flow-peak":
         sentences.append(
             f"In {found} clips the apex was found where the facial motion, measured cell by cell "
-            f"with inverse compositional alignment{cite('lucas', 'baker')} and freed of head motion and "
-            f"blinks, peaks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, threshold "
+            f"with inverse compositional alignment{cite('lucas', 'baker')} and freed of head motion "
+            f"and blinks, peaks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, threshold "
             f"{spot['threshold']:g})."
         )
     elif found:
