@@ -128,10 +128,10 @@ def _spot(ran: Ran, cite: _Cited) -> list[str]:
     method = spot["fallback"] if spot["method"] == "auto" else spot["method"]
     if found and method == "flow-peak":
         sentences.append(
-            f"In {found} clips the apex was found where the facial motion, measured cell by cell "
-            f"with inverse compositional alignment{cite('lucas', 'baker')} and freed of head motion "
-            f"and blinks, peaks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, threshold "
-            f"{spot['threshold']:g})."
+            f"In {found} clips the apex was found where the facial motion peaks, measured cell by "
+            f"cell with inverse compositional alignment{cite('lucas', 'baker')} and freed of head "
+            f"motion and blinks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, "
+            f"threshold {spot['threshold']:g})."
         )
     elif found:
         sentences.append(
