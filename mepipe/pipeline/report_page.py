@@ -74,10 +74,12 @@ def make_page(
         by_subject=_by_subject(saved) if saved is not None else (),
         no_results=told.no_results or ("" if features is not None else "no clip could be used."),
         times=[
-            StepTime(step, told.computed.get(step, 0), told.reused.get(step, 0), seconds)
+            StepTime(step, told.computed.get(step, 0), reused, told.seconds.get(step, 0.0))
             for step in STEPS
-            if (seconds := told.seconds.get(step, 0.0)) or told.computed.get(step)
-        ],
+            if (reused := told.reused.get(step, 0)) or told.computed.get(step)
+        ]
+        if any(told.computed.values())
+        else [],
         methods=write_methods(_ran(told, cards, groups, results)),
         provenance=_provenance(manifest, told, features),
         cards=[_with(card, drawn[card.clip]) for card in shown],

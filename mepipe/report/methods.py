@@ -128,18 +128,20 @@ def _spot(ran: Ran, cite: _Cited) -> list[str]:
     method = spot["fallback"] if spot["method"] == "auto" else spot["method"]
     if found and method == "flow-peak":
         sentences.append(
-            f"In {found} clips it was found where the facial motion, measured cell by cell with "
-            f"inverse compositional alignment{cite('lucas', 'baker')} and freed of head motion and "
-            f"blinks, peaks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, threshold "
-            f"{spot['threshold']:g})."
+            f"In {found} clips the apex was found where the facial motion peaks, measured cell by "
+            f"cell with inverse compositional alignment{cite('lucas', 'baker')} and freed of head "
+            f"motion and blinks (flow-peak; curve smoothed over {spot['smooth_ms']:g} ms, "
+            f"threshold {spot['threshold']:g})."
         )
     elif found:
         sentences.append(
-            f"In {found} clips it was found by divide and conquer over differences of local binary "
-            f"patterns{cite('lbp')}."
+            f"In {found} clips the apex was found by divide and conquer over differences of local "
+            f"binary patterns{cite('lbp')}."
         )
     if ran.sources.get("middle"):
-        sentences.append(f"In {ran.sources['middle']} clips the middle frame was taken for it.")
+        sentences.append(
+            f"In {ran.sources['middle']} clips the middle frame was taken for the apex."
+        )
     return sentences
 
 
