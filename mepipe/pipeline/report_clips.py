@@ -117,7 +117,8 @@ def _faces(
     work: ClipWork, flow: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[np.uint8] | None, str]:
     """Return the aligned faces (2, S, S), or why there are none."""
-    if "faces" in flow:
+    # With targets, the second face is the first of them, and the apex need be none.
+    if "faces" in flow and "sequence" not in flow:
         return np.asarray(flow["faces"], np.uint8), ""
     if work.source is None:
         return None, "its dataset is not where the run found it"

@@ -64,17 +64,23 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
-    positions = _frames(clip, config, values)
+    onset, apex, *others = _frames(clip, config, values)
+    pair = [onset, apex]
     settings = config.flow.model_dump(by_alias=True, exclude={"preset"})
-    if config.flow.targets == "apex":
-        # As before there was a choice: what was computed then still holds.
-        del settings["targets"]
     parts: dict[str, Json] = {
         # What a preset stands for decides, not its name.
         "settings": settings,
-        "frames": [clip.frames.digest(position) for position in positions],
-        "transforms": [transform_at(values, position).tolist() for position in positions],
+        "frames": [clip.frames.digest(position) for position in pair],
+        "transforms": [transform_at(values, position).tolist() for position in pair],
     }
+    if config.flow.targets == "apex":
+        # As before there was a choice: what was computed then still holds.
+        del settings["targets"]
+    else:
+        parts["target_frames"] = [clip.frames.digest(position) for position in others]
+        parts["target_transforms"] = [
+            transform_at(values, position).tolist() for position in others
+        ]
     if config.flow.engine == "torch":
         # Its results are those of a device and a release within a tolerance only.
         parts["torch"] = [version("torch"), _device()]

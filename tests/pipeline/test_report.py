@@ -75,7 +75,7 @@ def test_it_shows_every_clip_with_its_face_until_the_source_is_gone(run, sample,
     assert page(tmp_path).count("No picture of the face at the apex") == report.usable
 
 
-def test_faces_that_the_cache_keeps_are_left_out_too(toy_run, toy_data, tmp_path):
+def test_faces_are_left_out_by_a_setting_too(toy_run, toy_data, tmp_path):
     data = toy_data(3)
     toy_run(data, settings=[*ON, "report.faces=false"]).execute()
     assert faces(page(tmp_path)) == 0
@@ -148,3 +148,17 @@ def test_of_many_clips_the_doubtful_are_chosen_first():
     assert max(steps) - min(steps) <= 2
     assert choose(cards, 200) == cards
     assert choose(cards, 0) == []
+
+
+def test_it_shows_the_apex_beside_any_number_of_targets(run, sample, tmp_path):
+    """Of the frames that flow went to, the page shows the apex, kept in the cache or not."""
+    pictures = set()
+    for number, extra in enumerate(
+        ([], ["flow.targets=20"], ["flow.targets=3", "flow.keep_faces=true"])
+    ):
+        out = tmp_path / f"out-{number}"
+        run(sample, settings=[*ON, *extra], out=out)
+        html = (out / "report.html").read_text(encoding="utf-8")
+        pictures.add(tuple(re.findall(r'src="(data:image/[^"]+)"[^>]*alt="Aligned face', html)))
+    assert len(pictures) == 1
+    assert len(pictures.pop()) == 8
