@@ -13,12 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from roads import PAGES, ROOT, blocks
 
 from mepipe.cli import main
 
-SMALL = ["--subjects", "3", "--clips", "3"]
+SMALL = ["--subjects", "2", "--clips", "3"]
 QUICK = {
     "flow.size": 64, "flow.scales": 3, "flow.outer_iterations": 2,
     "train.epochs": 2, "train.seeds": 1, "train.members": 1,
@@ -35,8 +36,8 @@ def folder(tmp_path_factory):
     from mepipe.sample import write
 
     place = tmp_path_factory.mktemp("road")
-    write(place / "path/to/CASME2", layout="casme2", subjects=3, clips=3, seed=1)
-    write(place / "path/to/videos", subjects=3, clips=3, seed=1)
+    write(place / "path/to/CASME2", layout="casme2", subjects=2, clips=2, seed=1)
+    write(place / "path/to/videos", subjects=2, clips=2, seed=1)
     frames = sorted((place / "path/to/videos/s01/c01").glob("*.jpg"))
     (place / "frames").symlink_to(frames[0].parent)
     (place / "CASME2").symlink_to(place / "path/to/CASME2")
@@ -46,6 +47,21 @@ def folder(tmp_path_factory):
     for path in frames:
         video.write(cv2.imread(str(path)))
     video.release()
+    (place / "DATA").symlink_to(place / "path/to/videos")
+    rng = np.random.default_rng(0)
+    np.savez(
+        place / "published.npz",
+        x=rng.random((6, 28, 28, 3)).astype(np.float32),
+        y=np.arange(6) % 3,
+        subject=np.repeat(["s1", "s2"], 3),
+        dataset=np.full(6, "own"),
+        clip=np.array([f"c{number}" for number in range(6)]),
+    )
+    for block in BLOCKS:  # a page may name what a later one shows
+        if block.mark == "file":
+            content = place / block.told
+            content.parent.mkdir(parents=True, exist_ok=True)
+            content.write_text(block.code)
     return place
 
 
@@ -62,10 +78,7 @@ def in_folder(folder, monkeypatch):
 def test_the_blocks_of_a_page_run(in_folder, page):
     names = {}
     for block in blocks(page):
-        if block.mark == "file":
-            Path(block.told).parent.mkdir(parents=True, exist_ok=True)
-            Path(block.told).write_text(block.code)
-        elif block.runs and block.language == "python":
+        if block.runs and block.language == "python":
             exec(compile(block.code, block.where, "exec"), names)
         elif block.runs:
             run_shell(block)
