@@ -47,11 +47,18 @@ def folder(tmp_path_factory):
     for path in frames:
         video.write(cv2.imread(str(path)))
     video.release()
+    program = place / "bin" / "mepipe"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nfrom mepipe.cli import main\nmain(prog_name='mepipe')\n"
+    )
+    program.chmod(0o755)
     (place / "DATA").symlink_to(place / "path/to/videos")
-    rng = np.random.default_rng(0)
+    x = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 3), dtype=np.uint8)
+    x[:, 0, 0], x[:, 0, 1] = 0, 255  # each channel from end to end, as published features are
     np.savez(
         place / "published.npz",
-        x=rng.random((6, 28, 28, 3)).astype(np.float32),
+        x=x,
         y=np.arange(6) % 3,
         subject=np.repeat(["s1", "s2"], 3),
         dataset=np.full(6, "own"),
@@ -69,6 +76,7 @@ def folder(tmp_path_factory):
 def in_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MEPIPE_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     return folder
