@@ -194,10 +194,9 @@ def _command(context: click.Context, command: click.Command) -> list[str]:
     level = "#" * path.count(" ") + "#"
     usage = " ".join(command.collect_usage_pieces(context))
     lines = [f"{level} {path} {{ #{_anchor(path)} }}", ""]
-    lines += _help(command.help or "")
+    lines += ["```text", f"{path} {usage}", "```", "", *_help(command.help or "")]
     if isinstance(command, click.Group):
         return lines + _summary(context, command)
-    lines += ["```text", f"{path} {usage}", "```", ""]
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is None or isinstance(parameter, click.Argument) or "--help" in parameter.opts:
