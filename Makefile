@@ -4,13 +4,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test stress lint format wheel clean
+.PHONY: help demo test stress lint format docs wheel clean
 help:
 	@echo "make demo    install mepipe, write the sample dataset, run the whole pipeline on it"
 	@echo "make test    install the development extras and run the tests"
 	@echo "make stress  the fault tests in full: kills, failing disks, flipped bytes (half an hour)"
 	@echo "make lint    ruff (lint and format) and mypy"
 	@echo "make format  let ruff rewrite what it can"
+	@echo "make docs    build the documentation into site/; a warning is an error"
 	@echo "make wheel   build the wheel and the sdist in dist/"
 	@echo "make clean   remove the environment, the demo and build products (not the cache)"
 
@@ -59,8 +60,12 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+docs: $(VENV)/.dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the documentation is in site/: open site/index.html"
+
 wheel: $(VENV)/.dev
 	@$(BIN)/python -m build --outdir dist
 
 clean:
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -73,7 +73,12 @@ def _farneback(reference: Grey, moving: Grey) -> Floats:
     return np.asarray(np.moveaxis(flow, 2, 0), np.float32)
 
 
-def measure(photos: Path | None, sizes: Sequence[int] = SIZES, rounds: int = 3) -> list[Row]:
+def measure(
+    photos: Path | None,
+    sizes: Sequence[int] = SIZES,
+    rounds: int = 3,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Row]:
     """Measure every engine in this process, on one thread, in turn.
 
     Parameters
@@ -84,6 +89,8 @@ def measure(photos: Path | None, sizes: Sequence[int] = SIZES, rounds: int = 3) 
         Sides of the aligned face, px.
     rounds
         Timings of each engine on each of a few pairs; the median counts.
+    progress
+        Called with (measurements done, all of them): an engine at a size is one.
     """
     import cv2
     import torch
@@ -116,6 +123,8 @@ def measure(photos: Path | None, sizes: Sequence[int] = SIZES, rounds: int = 3) 
                     forward_backward=_forward_backward(engine, moved[PEAKS[2]][:4]),
                 )
             )
+            if progress is not None:
+                progress(len(rows), len(sizes) * len(engines()))
     return rows
 
 
@@ -209,8 +218,13 @@ class Setting:
     noise: float
 
 
-def trade_off(photos: Path | None, size: int = 224) -> list[Setting]:
-    """Return recovered motion and noise floor over a grid around both presets."""
+def trade_off(
+    photos: Path | None, size: int = 224, progress: Callable[[int, int], None] | None = None
+) -> list[Setting]:
+    """Return recovered motion and noise floor over a grid around both presets.
+
+    ``progress`` is called with (settings done, all of them).
+    """
     faces = aligned_faces(photos, size)
     moved, still = list(pairs(faces, 0.6, seed=6)), list(still_pairs(faces, seed=5))
     grid = [
@@ -220,11 +234,12 @@ def trade_off(photos: Path | None, size: int = 224) -> list[Setting]:
         for lambda_ in (0.15, 0.2, 0.3, 0.45)
         for epsilon in (0.01, 0.003)
     ]
-    return [
-        Setting(
-            one,
-            _recovered([tvl1(p.reference, p.moving, one) for p in moved], moved),
-            float(np.mean([_length(tvl1(p.reference, p.moving, one)) for p in still])),
-        )
-        for one in dict.fromkeys([*PRESETS.values(), *grid])
-    ]
+    every = list(dict.fromkeys([*PRESETS.values(), *grid]))
+    points = []
+    for one in every:
+        recovered = _recovered([tvl1(p.reference, p.moving, one) for p in moved], moved)
+        noise = float(np.mean([_length(tvl1(p.reference, p.moving, one)) for p in still]))
+        points.append(Setting(one, recovered, noise))
+        if progress is not None:
+            progress(len(points), len(every))
+    return points

@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,15 @@ class ColdRun:
         return float(np.median(self.peer) / np.median(self.mepipe))
 
 
-def measure(subjects: int = 12, clips: int = 3, rounds: int = 3) -> ColdRun:
+def measure(
+    subjects: int = 12,
+    clips: int = 3,
+    rounds: int = 3,
+    progress: Callable[[int, int], None] | None = None,
+) -> ColdRun:
     """Time `mepipe run --until tensor --jobs 1` and the peer in turn, compilation apart.
+
+    ``progress`` is called with (runs done, all of them).
 
     Raises
     ------
@@ -52,7 +60,11 @@ def measure(subjects: int = 12, clips: int = 3, rounds: int = 3) -> ColdRun:
             arguments = ["run", str(folder / "sample"), "--until", "tensor", "--jobs", "1"]
             arguments += ["--cache", str(cache), "--out", str(out)]
             ours.append(_cpu([sys.executable, "-c", _RUN, *arguments]))
+            if progress is not None:
+                progress(2 * number + 1, 2 * rounds)
             theirs.append(_cpu([sys.executable, "-m", "mepipe.bench.peer", str(folder / "sample")]))
+            if progress is not None:
+                progress(2 * number + 2, 2 * rounds)
     return ColdRun(subjects * clips, tuple(ours), tuple(theirs))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,22 @@ if TYPE_CHECKING:
 
     from mepipe.bench.flow import Row
     from mepipe.bench.spot import Row as SpotRow
+
+
+@contextmanager
+def _counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Give what is called with (done, total), and shows it."""
+    progress = make_progress(quiet=False)
+
+    def advance(done: int, total: int) -> None:
+        if done == 1:  # how many there are is known then
+            progress.begin(title, total)
+        progress.advance()
+
+    try:
+        yield advance
+    finally:
+        progress.end()
 
 
 @click.group()
@@ -50,11 +68,14 @@ def flow(sizes: tuple[int, ...], photos: Path | None, rounds: int, plot: Path | 
         if plot is not None and not plot.absolute().parent.is_dir():
             raise UsageError(f"there is no folder {plot.parent}", "Make it, or name another.")
 
-        click.echo(flow_table(measure(photos, sizes or SIZES, rounds)))
+        with _counting("engines") as advance:
+            rows = measure(photos, sizes or SIZES, rounds, advance)
+        click.echo(flow_table(rows))
         if plot is not None:
             from mepipe.report.trade_off import trade_off_png
 
-            points = trade_off(photos)
+            with _counting("settings") as advance:
+                points = trade_off(photos, progress=advance)
             plot.write_bytes(trade_off_png([(p.settings, p.recovered, p.noise) for p in points]))
             click.echo(f"\nplot {plot}")
 
@@ -111,14 +132,7 @@ def spot(
     with exit_codes():
         from mepipe.bench.spot import measure
 
-        progress = make_progress(quiet=False)
-
-        def advance(done: int, total: int) -> None:
-            if done == 1:  # how many clips there are is known then
-                progress.begin("clips", total)
-            progress.advance()
-
-        try:
+        with _counting("clips") as advance:
             rows = measure(
                 dataset,
                 hard=hard,
@@ -128,8 +142,6 @@ def spot(
                 seed=seed,
                 progress=advance,
             )
-        finally:
-            progress.end()
         click.echo(spot_table(rows))
 
 
@@ -171,7 +183,8 @@ def run(subjects: int, clips: int, rounds: int) -> None:
     with exit_codes():
         from mepipe.bench.run import measure
 
-        result = measure(subjects, clips, rounds)
+        with _counting("runs") as advance:
+            result = measure(subjects, clips, rounds, advance)
         for name, times in (("mepipe", result.mepipe), ("by hand", result.peer)):
             shown = ", ".join(f"{value:.1f}" for value in times)
             click.echo(f"{name:<8} {shown} s of CPU over {result.clips} clips")

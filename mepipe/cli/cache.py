@@ -10,6 +10,7 @@ import click
 
 from mepipe.cli.choices import data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DAMAGE, EXIT_DONE
 
 _where = click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept.")
@@ -109,7 +110,9 @@ def verify(cache: Path | None, run_id: str | None, *, fix: bool, as_json: bool) 
         from mepipe.pipeline.upkeep import verify as check
 
         store = Store(cache_root(cache))
-        checked, damaged = check(store, fix=fix, run_id=run_id)
+        checked, damaged = check(
+            store, fix=fix, run_id=run_id, progress=make_progress(quiet=as_json)
+        )
         if as_json:
             rows = [{**asdict(one), "file": str(one.file)} for one in damaged]
             print_json({"checked": checked, "damaged": rows})

@@ -1,4 +1,4 @@
-"""How errors leave the program: one line, a remedy, and the exit code of FORMATS."""
+"""How errors leave the program: one line, a remedy, and an exit code (docs/reference/json.md)."""
 
 from __future__ import annotations
 

@@ -84,8 +84,9 @@ def command(
 ) -> None:
     """Take dataset folders to cached features and leave-one-subject-out results.
 
-    DATASET is a CASME II tree, a folder of videos or of image folders, or one
-    video file. Several make a composite. Only what is stale is computed.
+    DATASET is the tree of a published set (CASME II, SAMM, SMIC and others), a
+    folder of videos or of image folders, or one video file. Several make a
+    composite. Only what is stale is computed.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ import click
 
 from mepipe.cli.choices import resolved_config, setting_options
 from mepipe.cli.errors import exit_codes
+from mepipe.cli.progress import make_progress
 from mepipe.errors import UsageError
 
 
@@ -37,5 +38,6 @@ def command(
         target = out or Path(f"{clip.resolve().name}.png")
         if not target.absolute().parent.is_dir():
             raise UsageError(f"there is no folder {target.parent}", "Make it, or name another.")
-        target.write_bytes(show(clip, resolved_config(config_file, assignments, None, None)))
+        config = resolved_config(config_file, assignments, None, None)
+        target.write_bytes(show(clip, config, make_progress(quiet=False)))
         click.echo(f"picture {target}")

@@ -10,6 +10,7 @@ import click
 
 from mepipe.cli.choices import classifier_options, classifier_settings
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.progress import make_progress
 
 
 @click.command()
@@ -78,6 +79,7 @@ def command(
             select=select,
             device=device,
             results=figures,
+            progress=make_progress(quiet=as_json),
         )
         if as_json:
             print_json({**card, "out": str(out)})

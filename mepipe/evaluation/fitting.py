@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +32,7 @@ def fit(
     recentre: bool = False,
     seed: int = 0,
     device: str = "cpu",
+    advance: Callable[[], None] | None = None,
 ) -> Fitted:
     """Train the model that ``model`` names.
 
@@ -61,6 +62,7 @@ def fit(
                 recentre=recentre,
                 seed=one,
                 device=device,
+                advance=advance,
             )
             for one in member_seeds(seed, int(training.get("members", 1)))
         ]

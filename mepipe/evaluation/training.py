@@ -7,7 +7,7 @@ bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,7 @@ def fit(
     recentre: bool = False,
     seed: int = 0,
     device: str = "cpu",
+    advance: Callable[[], None] | None = None,
 ) -> Trained:
     """Train a network: AdamW on a one-cycle schedule, fixed epochs, the last weights.
 
@@ -121,6 +122,8 @@ def fit(
     device
         "cpu", "cuda" or "mps". The data lie there from the first step to the
         last, and nothing is read back in between.
+    advance
+        Called after each epoch.
 
     Raises
     ------
@@ -181,6 +184,8 @@ def fit(
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
+            if advance is not None:
+                advance()
     seen = np.bincount(y, minlength=classes) > 0
     return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device, name)
 

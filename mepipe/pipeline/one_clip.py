@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from mepipe.report.show import ClipPicture
 from mepipe.stages import ClipInput, Result, Upstream
 from mepipe.stages.face import found_at
 
+if TYPE_CHECKING:
+    from mepipe.pipeline.model import Progress
+
 _NAMED = 4  # clips of a folder that holds several
 
 # What each method measures in a frame, and its unit.
@@ -34,6 +37,30 @@ _CURVES = {
     "flow-peak": ("motion along the movement's pattern", "px of the crop"),
     "lbp-divide": ("difference of local binary patterns from the first frame's", "1 - correlation"),
 }
+
+
+def make_ready(config: Config, progress: Progress | None) -> None:
+    """Load the face models and the flow engine, so that the first clip does not wait.
+
+    ``progress`` says that the engine is being compiled, the first time.
+    """
+    from mepipe.face import load_models
+
+    load_models()
+    if config.flow.engine != "mepipe":
+        return
+    from mepipe.flow.engine import compile_all
+    from mepipe.kernels import is_compiled
+
+    if progress is None or is_compiled():
+        compile_all()
+        return
+    progress.begin("compiling the flow engine (only this once)", 1)
+    try:
+        compile_all()
+        progress.advance()
+    finally:
+        progress.end()
 
 
 @dataclass

@@ -24,7 +24,7 @@ from mepipe.evaluation.saved_model import DECIDING, SavedModel, load_model
 from mepipe.frames import FramesInMemory, Timing
 from mepipe.pipeline.import_features import IMPORTED
 from mepipe.pipeline.model import Progress
-from mepipe.pipeline.one_clip import Walk, open_clip, picture_of, told, walk
+from mepipe.pipeline.one_clip import Walk, make_ready, open_clip, picture_of, told, walk
 from mepipe.report.show import ClipPicture, clip_png
 from mepipe.stages import ClipInput
 
@@ -112,7 +112,7 @@ class Predictor:
     ) -> None:
         self._model = load_model(Path(model), trust=trust)
         self._config = settings_of(self._model, str(model))
-        _load(self._config, progress)
+        make_ready(self._config, progress)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -239,26 +239,6 @@ def settings_of(model: SavedModel, name: str = "the model") -> Config:
             f"{name} is a model for other features than this mepipe makes: {error.message}", _OTHERS
         ) from None
     return config
-
-
-def _load(config: Config, progress: Progress | None) -> None:
-    from mepipe.face import load_models
-
-    load_models()
-    if config.flow.engine != "mepipe":
-        return
-    from mepipe.flow.engine import compile_all
-    from mepipe.kernels import is_compiled
-
-    if progress is None or is_compiled():
-        compile_all()
-        return
-    progress.begin("compiling the flow engine (only this once)", 1)
-    try:
-        compile_all()
-        progress.advance()
-    finally:
-        progress.end()
 
 
 def _refusal(done: Walk) -> str | None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mepipe.config.settings import Config
-from mepipe.pipeline.one_clip import open_clip, picture_of, walk
+from mepipe.pipeline.one_clip import make_ready, open_clip, picture_of, walk
 from mepipe.report.show import clip_png
 
+if TYPE_CHECKING:
+    from mepipe.pipeline.model import Progress
 
-def show(path: Path, config: Config) -> bytes:
+
+def show(path: Path, config: Config, progress: Progress | None = None) -> bytes:
     """Return a picture (PNG) of a clip: its face, key frames, flow and motion curve.
 
     Parameters
@@ -20,6 +24,8 @@ def show(path: Path, config: Config) -> bytes:
     config
         As for a run; ``data.fps`` gives the rate of a folder of images. Key
         frames are looked for, whatever a dataset says of the clip.
+    progress
+        Where it says that the flow engine is being compiled, the first time.
 
     Raises
     ------
@@ -30,7 +36,9 @@ def show(path: Path, config: Config) -> bytes:
     UnreadableInputError
         If the clip cannot be read.
     """
-    done = walk(open_clip(path, config.data), config, "flow")
+    clip = open_clip(path, config.data)  # what is wrong with it is said before the wait
+    make_ready(config, progress)
+    done = walk(clip, config, "flow")
     # Without flow there is still a face and a curve to be seen.
     if done.stopped is not None and done.stage != "flow":
         raise done.stopped

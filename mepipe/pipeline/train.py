@@ -19,6 +19,7 @@ from mepipe.features import Features
 from mepipe.networks.registry import code_digest
 from mepipe.pipeline.evaluate import labelled
 from mepipe.pipeline.folds import Source
+from mepipe.pipeline.model import Progress
 from mepipe.pipeline.models import model_of, recentred, trains_network
 from mepipe.pipeline.work import libraries
 
@@ -33,6 +34,7 @@ def train_model(
     select: tuple[str, ...] = (),
     device: str = "auto",
     results: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train on every clip with a class and a known person, write the model, return its card.
 
@@ -52,6 +54,8 @@ def train_model(
     results
         The results.json of an evaluation of the same features and settings: its
         figures go into the card.
+    progress
+        Where it says how many epochs are done, of all networks.
 
     Raises
     ------
@@ -92,16 +96,23 @@ def train_model(
     from mepipe.evaluation.saved_model import encode_model
 
     x = selected(features, kept.clip)
-    fitted = fit(
-        x,
-        kept.y,
-        classes=len(kept.classes),
-        model=named,
-        training=training,
-        recentre=recentre,
-        seed=training_seed(train.seed, "all"),
-        device=resolve(device),
-    )
+    if progress is not None:
+        progress.begin("epochs", train.epochs * train.members)
+    try:
+        fitted = fit(
+            x,
+            kept.y,
+            classes=len(kept.classes),
+            model=named,
+            training=training,
+            recentre=recentre,
+            seed=training_seed(train.seed, "all"),
+            device=resolve(device),
+            advance=progress.advance if progress is not None else None,
+        )
+    finally:
+        if progress is not None:
+            progress.end()
     if not isinstance(fitted, Ensemble):
         raise _not_saved(model.name)
     if not np.isfinite(fitted.predict(x)).all():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mepipe.cache.store import GoneError, ObjectName, Store
 from mepipe.errors import DamageError, UsageError
 from mepipe.pipeline import folds
 from mepipe.pipeline.history import PastRun
+from mepipe.pipeline.model import Progress
 from mepipe.stages import ARRAYS
 
 _DAY_S = 24 * 3600.0
@@ -125,6 +127,18 @@ def _all_objects(store: Store) -> Iterator[ObjectName]:
         yield from store.every(stage)
 
 
+@contextmanager
+def _counted(progress: Progress | None, title: str, total: int) -> Iterator[Callable[[], None]]:
+    if progress is None or not total:
+        yield lambda: None
+        return
+    progress.begin(title, total)
+    try:
+        yield progress.advance
+    finally:
+        progress.end()
+
+
 @dataclass(frozen=True)
 class Damage:
     """A file of the cache that is not what it should be."""
@@ -134,7 +148,9 @@ class Damage:
     fixed: bool
 
 
-def verify(store: Store, *, fix: bool, run_id: str | None = None) -> tuple[int, list[Damage]]:
+def verify(
+    store: Store, *, fix: bool, run_id: str | None = None, progress: Progress | None = None
+) -> tuple[int, list[Damage]]:
     """Hold every object against its name and its stage, every table against its name.
 
     Parameters
@@ -145,28 +161,30 @@ def verify(store: Store, *, fix: bool, run_id: str | None = None) -> tuple[int, 
         Whether damaged objects go to the quarantine, and damaged tables away.
     run_id
         Look only at what this run names; an object of it that is gone is damage.
+    progress
+        Where it says how many objects it has read.
 
     Returns
     -------
     tuple
         How many files were looked at, and what is wrong.
     """
-    wanted: Iterable[ObjectName]
     if run_id:
-        wanted = {name for _, name in past_run(store.root, run_id).objects()}
+        wanted = list({name for _, name in past_run(store.root, run_id).objects()})
     else:
-        wanted = _all_objects(store)
-    checked, found = 0, []
-    for name in wanted:
-        checked += 1
-        path = store.path(name)
-        try:
-            store.check(name, _DECLARED.get(name.stage))
-        except GoneError:
-            if run_id:
-                found.append(Damage(path, "it is gone; a run computes it anew", fixed=False))
-        except DamageError as error:
-            found.append(Damage(path, error.message, fixed=fix and store.set_aside(path)))
+        wanted = list(_all_objects(store))
+    checked, found = len(wanted), []
+    with _counted(progress, "objects", len(wanted)) as advance:
+        for name in wanted:
+            path = store.path(name)
+            try:
+                store.check(name, _DECLARED.get(name.stage))
+            except GoneError:
+                if run_id:
+                    found.append(Damage(path, "it is gone; a run computes it anew", fixed=False))
+            except DamageError as error:
+                found.append(Damage(path, error.message, fixed=fix and store.set_aside(path)))
+            advance()
     if not run_id:
         for path in store.foreign(_DECLARED):
             checked += 1

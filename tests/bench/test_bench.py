@@ -18,7 +18,12 @@ from mepipe.sample.photos import astronaut
 
 @pytest.fixture(scope="module")
 def rows():
-    return flow.measure(None, sizes=(64,), rounds=1)
+    heard = []
+    rows = flow.measure(
+        None, sizes=(64,), rounds=1, progress=lambda done, total: heard.append((done, total))
+    )
+    assert heard == [(done, len(rows)) for done in range(1, len(rows) + 1)]
+    return rows
 
 
 def test_every_engine_has_a_row_and_opencv_is_its_own_measure(rows):

@@ -68,7 +68,9 @@ def test_verify_and_gc(mepipe, filled, tmp_path):
     import shutil
 
     cache = shutil.copytree(filled, tmp_path / "cache")
-    assert mepipe("cache", "verify").returncode == 0
+    whole = mepipe("cache", "verify")
+    assert whole.returncode == 0
+    assert "objects: 36/36 (" in whole.stderr
     victim = next((cache / "objects" / "flow").rglob("*.h5"))
     victim.write_bytes(victim.read_bytes()[:-5])
     found = mepipe("cache", "verify", "--json")

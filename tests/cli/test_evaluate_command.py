@@ -69,7 +69,9 @@ def test_what_evaluate_writes_compare_reads(call, features, tmp_path):
 
 def test_train_says_what_it_wrote_and_takes_figures(call, features, tmp_path):
     call("evaluate", features, *QUICK, "--seeds", 1)
-    shown = call("train", features, *QUICK[:-1], "--results", "mepipe-eval/spp-loso").stdout
+    done = call("train", features, *QUICK[:-1], "--results", "mepipe-eval/spp-loso")
+    assert "epochs: " in done.stderr
+    shown = done.stdout
     assert "trained spp on 18 clips of 6 subjects (negative 6, positive 6, surprise 6)" in shown
     assert "no figures" not in shown
     card = json.loads((tmp_path / "model.json").read_text())

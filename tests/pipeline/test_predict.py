@@ -218,3 +218,32 @@ def test_a_model_that_gives_no_numbers_is_damaged(trained_sample, frames, tmp_pa
     path.write_bytes(encode_model(model.ensemble, model.card))
     with pytest.raises(DamageError, match="no numbers"):
         mepipe.Predictor(path)(frames, 200)
+
+
+def test_what_is_compiled_first_is_said(monkeypatch):
+    from mepipe import kernels
+    from mepipe.config import Config
+    from mepipe.flow import engine
+    from mepipe.pipeline.one_clip import make_ready
+
+    said = []
+
+    class Heard:
+        def begin(self, title, total):
+            said.append(title)
+
+        def advance(self):
+            said.append("done")
+
+        def end(self):
+            said.append("end")
+
+    monkeypatch.setattr(engine, "compile_all", lambda: said.append("compiled"))
+    monkeypatch.setattr(kernels, "is_compiled", lambda: True)
+    make_ready(Config(), Heard())
+    assert said == ["compiled"]
+    monkeypatch.setattr(kernels, "is_compiled", lambda: False)
+    make_ready(Config(), Heard())
+    assert said[1:] == [
+        "compiling the flow engine (only this once)", "compiled", "done", "end",
+    ]  # fmt: skip
