@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Subset
 import mepipe
 from mepipe.evaluation.metrics import confusion, largest_class, uar, uf1
 
-EPOCHS = 30
+EPOCHS = 20
 
 
 def shifted(x: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def answers(features: mepipe.Features, train: np.ndarray, test: np.ndarray) -> n
     torch.manual_seed(0)
     loader = DataLoader(
         Subset(features.torch(shifted), train.tolist()),
-        batch_size=16,
+        batch_size=8,
         shuffle=True,
         num_workers=2,
         persistent_workers=True,

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Subset
 import mepipe
 from mepipe.evaluation.metrics import confusion, largest_class, uar, uf1
 
-EPOCHS = 30
+EPOCHS = 20
 
 
 class SequenceNetwork(nn.Module):
@@ -49,7 +49,7 @@ def answers(features: mepipe.Features, train: np.ndarray, test: np.ndarray) -> n
     """Train on the clips ``train`` and return the classes predicted for ``test``."""
     torch.manual_seed(0)
     sequences = features.torch(of="sequence")
-    loader = DataLoader(Subset(sequences, train.tolist()), batch_size=16, shuffle=True)
+    loader = DataLoader(Subset(sequences, train.tolist()), batch_size=8, shuffle=True)
     model = SequenceNetwork(len(features.classes))
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
     for _ in range(EPOCHS):

@@ -67,7 +67,7 @@ def write(tmp_path, write_features):
             rows[0]["y"], rows[0]["label"] = -1, ""  # what has no class is left out
             taken.update(x=x, rows=rows)
 
-        path = write_features(tmp_path / "features.h5", change=change)
+        path = write_features(tmp_path / "features.h5", people=6 if shuffled else 4, change=change)
         if sequence:
             # x is small noise and says nothing here: the movement is in the frames.
             rise = np.array([0.3, 1, 0.6, 0.1], dtype=np.float32)[:, None, None, None]
