@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from mepipe.datasets.frames_on_disk import is_utf8
 from mepipe.datasets.model import Dataset, Note, NotRecognisedError
-from mepipe.errors import UsageError
+from mepipe.errors import MepipeError, UsageError
 
 GROUP = "mepipe.datasets"
 GENERIC = "folder"
@@ -95,14 +96,15 @@ def open_dataset(spec: str, reader: str | None = None) -> Dataset:
     ------
     UsageError
         If there is nothing, no reader recognises it, or the one that does
-        cannot read it as a whole; or there is no such reader.
+        cannot read it as a whole; or there is no such reader, or one of another
+        package cannot be imported or gives two clips one id.
     """
     name, root = parse_spec(spec)
     looked_for = []
     asked = readers() if reader is None else (_reader(reader),)
     for index, entry in enumerate(asked):
         try:
-            dataset: Dataset = entry.load()(root, name)
+            dataset = _ask(entry, root, name)
         except NotRecognisedError as error:
             looked_for.append(error.message)
         else:
@@ -111,6 +113,39 @@ def open_dataset(spec: str, reader: str | None = None) -> Dataset:
         f"no dataset was recognised in {root}. Looked for {'; or for '.join(looked_for)}",
         "Give the folder that holds one of these.",
     )
+
+
+def _ask(entry: EntryPoint, root: Path, name: str | None) -> Dataset:
+    """Return what a reader makes of a tree; whatever goes wrong in another's says whose it is."""
+    if entry.name in BUILTIN:
+        dataset: Dataset = entry.load()(root, name)
+        return dataset
+    package = entry.dist.name if entry.dist is not None else entry.module
+    whose = f"the dataset reader {entry.name} ({entry.value}, of {package})"
+    try:
+        try:
+            read = entry.load()
+        except ImportError as error:
+            raise UsageError(
+                f"{whose} cannot be imported: {error}",
+                f"Install what it lacks, or uninstall {package}.",
+            ) from error
+        dataset = read(root, name)
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"a reader returns a Dataset, not {type(dataset).__name__}")
+    except MepipeError:
+        raise
+    except Exception as error:
+        # Nothing is caught for good: other people's code may raise anything, and is named.
+        error.add_note(f"raised by {whose} for {root}")
+        raise
+    for clip, count in Counter(clip.id for clip in dataset.clips).most_common(1):
+        if count > 1:
+            raise UsageError(
+                f"{whose} found {count} clips with the id {clip}",
+                "Name each clip once in the dataset's own table, or correct the reader.",
+            )
+    return dataset
 
 
 def _with_others_noted(dataset: Dataset, others: Sequence[EntryPoint]) -> Dataset:

@@ -9,7 +9,7 @@ from lookalike_sets import samm_rows, write_mmew, write_samm, write_smic
 from lookalikes import write_casme2, write_folder
 
 from mepipe.datasets import registry
-from mepipe.datasets.model import Dataset
+from mepipe.datasets.model import Clip, Dataset, Video
 from mepipe.datasets.registry import BUILTIN, GROUP, open_dataset, open_datasets, parse_spec
 from mepipe.errors import UsageError
 
@@ -46,6 +46,13 @@ def test_two_readers_of_one_name_are_refused(registered):
 def foreign_reader(root, name):
     if name == "bug":
         raise ZeroDivisionError("a bug of the other package")
+    if name == "told":
+        raise UsageError("there is no sheet")
+    if name == "list":
+        return []
+    if name == "twice":
+        clip = Clip("twice/s1/c1", "twice", "s1", "twice/s1", Video(root / "c1.mp4"))
+        return Dataset(name, "foreign", root, (clip, clip))
     return Dataset(name or "foreign", "foreign", root, ())
 
 
@@ -53,8 +60,37 @@ def test_a_third_party_reader_and_its_bugs(registered, tmp_path):
     registered(EntryPoint("foreign", f"{__name__}:foreign_reader", GROUP))
     write_folder(tmp_path)
     assert open_dataset(str(tmp_path)).reader == "foreign"
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as caught:
         open_dataset(f"bug={tmp_path}")
+    (note,) = caught.value.__notes__
+    assert "the dataset reader foreign" in note
+    assert f"{__name__}:foreign_reader" in note
+    assert str(tmp_path) in note
+    with pytest.raises(UsageError, match="no sheet") as told:
+        open_dataset(f"told={tmp_path}")
+    assert not hasattr(told.value, "__notes__")
+
+
+def test_a_third_party_reader_that_gives_no_dataset(registered, tmp_path):
+    registered(EntryPoint("foreign", f"{__name__}:foreign_reader", GROUP))
+    with pytest.raises(TypeError, match="a Dataset, not list") as caught:
+        open_dataset(f"list={tmp_path}")
+    assert "the dataset reader foreign" in caught.value.__notes__[0]
+
+
+def test_a_third_party_reader_that_gives_a_clip_twice(registered, tmp_path):
+    registered(EntryPoint("foreign", f"{__name__}:foreign_reader", GROUP))
+    with pytest.raises(UsageError, match=r"foreign.*found 2 clips with the id twice/s1/c1"):
+        open_dataset(f"twice={tmp_path}")
+
+
+def test_a_third_party_reader_that_cannot_be_imported(registered, tmp_path):
+    registered(EntryPoint("broken", "a_package_that_is_gone.reader:read", GROUP))
+    with pytest.raises(UsageError, match=r"reader broken .*No module named") as caught:
+        open_dataset(str(tmp_path))
+    assert "uninstall a_package_that_is_gone" in caught.value.remedy
+    write_folder(tmp_path)
+    assert open_dataset(str(tmp_path), "folder").reader == "folder"
 
 
 def test_the_entry_points_of_the_package_are_the_built_in_readers():

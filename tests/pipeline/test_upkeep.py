@@ -75,8 +75,8 @@ def test_verify_finds_damage_and_fix_lets_it_be_made_anew(done, toy_run, tmp_pat
     data = victim.read_bytes()
     victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     checked, (damage,) = verify(done.store, fix=False)
-    # Two tables when the run began and two at its end.
-    assert checked == 12 + 4
+    # Two tables when the run began, two at its end, and that of its features.
+    assert checked == 12 + 5
     assert (damage.file, damage.fixed) == (victim, False)
     assert victim.exists()
     _, (damage,) = verify(done.store, fix=True)
@@ -121,7 +121,7 @@ def test_a_damaged_table_is_found_and_costs_nothing_but_time(done, toy_run, tmp_
     for path in (done.store.root / "tables").iterdir():
         path.write_bytes(path.read_bytes()[:-9])
     _, damaged = verify(done.store, fix=True)
-    assert len(damaged) == 4
+    assert len(damaged) == 5
     report = toy_run(tmp_path / "toy").execute()
     assert sum(report.computed.values()) == 0
 
@@ -187,12 +187,12 @@ def test_gc_keeps_what_the_newest_run_names_and_removes_what_only_old_ones_do(
     age(done.store, 60)
     before = objects(done.store)
     dry = collect(done.store, keep_days=30, dry_run=True)
-    assert dict(dry.files) == {"tensor": 3, "tables": 6}
+    assert dict(dry.files) == {"tensor": 3, "tables": 7}
     assert objects(done.store) == before
     swept = collect(done.store, keep_days=30, dry_run=False)
     assert (swept.files["tensor"], swept.kept) == (3, 12)
     assert len(objects(done.store)) == 12
-    assert len(table_names(done.store.root)) == 2
+    assert len(table_names(done.store.root)) == 3
     report = toy_run(tmp_path / "toy", settings=["tensor.size=14"]).execute()
     assert sum(report.computed.values()) == 0
 
