@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from made_features import rows
+from made_rows import rows
 
 from mepipe.cache.pack import Pack, encode_pack
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_features import PEOPLE, rows
+from made_rows import PEOPLE, rows
 
 import mepipe
 from mepipe.errors import DamageError, UsageError
