@@ -133,20 +133,10 @@ def trained_sample(tmp_path_factory):
     from mepipe.datasets.registry import open_datasets
     from mepipe.features import load
     from mepipe.pipeline.folds import Source
-    from mepipe.pipeline.model import RunOptions
+    from mepipe.pipeline.model import NoProgress, RunOptions
     from mepipe.pipeline.run import Run
     from mepipe.pipeline.train import train_model
     from mepipe.sample import write
-
-    class Quiet:
-        def begin(self, title, total):
-            pass
-
-        def advance(self):
-            pass
-
-        def end(self):
-            pass
 
     folder = tmp_path_factory.mktemp("predict")
     write(folder / "sample", subjects=1, clips=3, seed=1)
@@ -173,7 +163,7 @@ def trained_sample(tmp_path_factory):
         ],
     )
     options = RunOptions(cache=folder / "cache", out=folder, until="pack")
-    Run(open_datasets([str(folder / "sample")]), config, options, Quiet()).execute()
+    Run(open_datasets([str(folder / "sample")]), config, options, NoProgress()).execute()
     features = load(folder / "features.h5")
 
     def train(out, name="spp"):

@@ -14,7 +14,7 @@ from mepipe.cache.store import open_store
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
 from mepipe.pipeline.history import keep_record
-from mepipe.pipeline.model import RunOptions
+from mepipe.pipeline.model import NoProgress, RunOptions
 from mepipe.pipeline.run import Run
 from mepipe.pipeline.work import ClipOutcome, StageOutcome, keyed, libraries
 from mepipe.stages import STAGES, Upstream
@@ -33,21 +33,10 @@ _VALUES: dict[str, dict[str, Any]] = {
 _WITH_CONTENT = 2000
 
 
-class _Silent:
-    def begin(self, title: str, total: int) -> None:
-        pass
-
-    def advance(self) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-
 def _run(data: Path, cache: Path) -> Run:
     config = load_config(None, ["flow.engine=opencv"])
     options = RunOptions(cache=cache, out=cache / "none", until="tensor")
-    return Run(open_datasets([str(data)]), config, options, _Silent())
+    return Run(open_datasets([str(data)]), config, options, NoProgress())
 
 
 def plan_made(data: Path, cache: Path) -> int:

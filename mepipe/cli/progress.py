@@ -74,21 +74,10 @@ class BarProgress:
             self._bar.stop()
 
 
-class NoProgress:
-    """Says nothing."""
-
-    def begin(self, title: str, total: int) -> None:
-        """Do nothing."""
-
-    def advance(self) -> None:
-        """Do nothing."""
-
-    def end(self) -> None:
-        """Do nothing."""
-
-
 def make_progress(*, quiet: bool) -> Progress:
     """Return what fits standard error."""
     if quiet:
+        from mepipe.pipeline.model import NoProgress
+
         return NoProgress()
     return BarProgress() if sys.stderr.isatty() else PlainProgress()

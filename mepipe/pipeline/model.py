@@ -31,6 +31,19 @@ class Progress(Protocol):
         ...
 
 
+class NoProgress:
+    """A `Progress` that says nothing."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Do nothing."""
+
+    def advance(self) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How a run is done; nothing here changes a result.

@@ -25,6 +25,7 @@ from mepipe.datasets.model import Images
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import MepipeError
 from mepipe.pipeline.check import check
+from mepipe.pipeline.model import NoProgress
 
 SEEDS = 1000
 CONFIG = load_config()
@@ -259,12 +260,6 @@ def test_no_traceback_and_no_silent_loss(name, pristine, tmp_path):
         shutil.rmtree(tmp_path / "d")
     # Neither may be rare, or the test tries nothing.
     assert min(outcomes.values()) > SEEDS // len(LOOKALIKES) // 20, outcomes
-
-
-class NoProgress:
-    def begin(self, title, total): ...
-    def advance(self): ...
-    def end(self): ...
 
 
 def reports(dataset):

@@ -4,11 +4,11 @@ import os
 import shutil
 
 import pytest
-from toy_stages import QUICK, Quiet, install
+from toy_stages import QUICK, install
 
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
-from mepipe.pipeline.model import RunOptions
+from mepipe.pipeline.model import NoProgress, RunOptions
 from mepipe.pipeline.run import Run
 
 
@@ -40,7 +40,7 @@ def make_run(tmp_path):
         )
         config = load_config(None, [*QUICK, *settings])
         found = open_datasets([str(dataset) for dataset in datasets])
-        return Run(found, config, chosen, Quiet())
+        return Run(found, config, chosen, NoProgress())
 
     return make
 

@@ -12,18 +12,14 @@ from mepipe.config import load_config
 from mepipe.datasets.registry import open_dataset
 from mepipe.pipeline.check import check
 from mepipe.pipeline.index import DigestIndex
+from mepipe.pipeline.model import NoProgress
 
 
 @pytest.fixture
 def find(tmp_path):
-    class Quiet:
-        def begin(self, title, total): ...
-        def advance(self): ...
-        def end(self): ...
-
     def run_check(path, *settings):
         config = load_config(None, settings)
-        return check(open_dataset(str(path)), config, tmp_path / "cache", Quiet())
+        return check(open_dataset(str(path)), config, tmp_path / "cache", NoProgress())
 
     return run_check
 

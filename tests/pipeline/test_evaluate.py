@@ -6,7 +6,6 @@ import pytest
 
 from mepipe.cache import disk
 from mepipe.cache.store import open_store
-from mepipe.cli.progress import NoProgress
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import BadDataError, MepipeError, SystemProblemError, UsageError
 from mepipe.features import Features
@@ -19,6 +18,7 @@ from mepipe.pipeline.evaluate import (
     write_results,
 )
 from mepipe.pipeline.folds import Source
+from mepipe.pipeline.model import NoProgress
 from mepipe.pipeline.models import describe_model, model_of
 from mepipe.pipeline.outputs import Manifest
 from mepipe.pipeline.train import train_model

@@ -27,10 +27,10 @@ def provenance(html):
 
 
 def later(tmp_path, **options):
-    from toy_stages import Quiet
+    from mepipe.pipeline.model import NoProgress
 
     options = {"faces": None, "clips": None, "jobs": 1, **options}
-    return report_later(tmp_path / "out", tmp_path / "cache", progress=Quiet(), **options)
+    return report_later(tmp_path / "out", tmp_path / "cache", progress=NoProgress(), **options)
 
 
 def test_it_shows_every_clip_with_its_face_until_the_source_is_gone(run, sample, tmp_path):

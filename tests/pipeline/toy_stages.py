@@ -8,23 +8,12 @@ import numpy as np
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
 from mepipe.pipeline import run
-from mepipe.pipeline.model import RunOptions
+from mepipe.pipeline.model import NoProgress, RunOptions
 from mepipe.stages import STAGES, Result
 
 # Small faces: what is tested here is what is computed when, not how well.
 QUICK = ("flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "train.epochs=2",
          "report.enabled=false")  # fmt: skip
-
-
-class Quiet:
-    def begin(self, title, total):
-        pass
-
-    def advance(self):
-        pass
-
-    def end(self):
-        pass
 
 
 def install(seconds=0.0):
@@ -64,7 +53,7 @@ def toy_process(data, cache, out, computed, seconds=0.0, settings=()):
     run._check_models = lambda: None
     config = load_config(None, ["flow.engine=opencv", "report.enabled=false", *settings])
     options = RunOptions(cache=cache, out=out, until="pack")
-    report = run.Run(open_datasets([str(data)]), config, options, Quiet()).execute()
+    report = run.Run(open_datasets([str(data)]), config, options, NoProgress()).execute()
     done = {step: number for step, number in report.computed.items() if number}
     computed.write_text(repr(done))
     os._exit(0 if report.usable and not report.failed else 3)
@@ -74,5 +63,5 @@ def real_process(data, cache, out, settings):
     """One run of the real stages in a process of its own."""
     config = load_config(None, ["report.enabled=false", *settings])
     options = RunOptions(cache=cache, out=out, until="pack")
-    report = run.Run(open_datasets([str(data)]), config, options, Quiet()).execute()
+    report = run.Run(open_datasets([str(data)]), config, options, NoProgress()).execute()
     os._exit(0 if report.usable and not report.failed else 3)
