@@ -44,7 +44,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/mepipe run demo/sample --out demo/out
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --dist loadfile
 
 stress: $(VENV)/.dev
 	@MEPIPE_STRESS=1 $(BIN)/python -m pytest -s tests/cache tests/features \
