@@ -124,4 +124,5 @@ def _text(found: Prediction) -> str:
         when = "" if seconds is None else f", {seconds:.3f} s"
         lines.append(f"{mark:<11} frame {getattr(found, mark)}{when}")
     lines.append(f"confidence  {found.confidence:.2f} (of the apex: 0 a guess, 1 certain)")
+    lines += [f"caution     {caution}" for caution in found.cautions]
     return "\n".join(lines)

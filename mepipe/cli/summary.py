@@ -60,8 +60,11 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
         console.print(f"No classifier results: {escape(report.no_results)}")
     if report.stopped_early:
         console.print("Stopped at the first failure (--fail-fast): no files were written.")
+    before = options.out / "features.h5"
     if report.features is not None:
         console.print(f"features    {escape(str(report.features))}")
+    elif not report.stopped_early and before.exists():
+        console.print(f"features    {escape(str(before))} is of an earlier run, not of this one")
     if report.results is not None:
         for label, file in (
             ("results", "results.json"),

@@ -70,6 +70,7 @@ def command(
             if not isinstance(figures, dict):
                 raise UsageError(f"{path} holds no results", "Give a folder of `mepipe evaluate`.")
         source = Source.of(features)
+        replaced = out.exists()
         card = train_model(
             Features(features),
             source,
@@ -89,6 +90,11 @@ def command(
             f"trained {card['model']['name']} on {len(card['clips'])} clips of "
             f"{card['subjects']} subjects ({counts}) in {time.monotonic() - started:.0f} s"
         )
+        missing = [name for name, count in card["clips_by_class"].items() if not count]
+        if missing:
+            click.echo(f"caution: no clip is {' or '.join(missing)}, so no answer ever will be")
+        if replaced:
+            click.echo(f"{out} was there before, and is replaced")
         if card["figures"] is None:
             click.echo(
                 "The card has no figures: run `mepipe evaluate` and give its folder with --results."

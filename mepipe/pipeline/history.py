@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +189,10 @@ class PastRun:
         name = ObjectName(stage, columns["keys"][span], columns["objects"][span])
         return Recorded(name, columns["version"], parts)
 
+    def is_of(self, datasets: Collection[str]) -> bool:
+        """Say whether the run was over one of these."""
+        return not set(datasets).isdisjoint(self.record.get("roots", ()))
+
     def clips(self) -> Sequence[str]:
         """Return the ids of the run's clips."""
         clips: Sequence[str] = self._clips["clips"]
@@ -210,10 +214,16 @@ def _cut(digests: str) -> list[str]:
 
 
 class History:
-    """What the newest earlier runs say of clips and objects, read as far as it is asked for."""
+    """What the newest earlier runs say of clips and objects, read as far as it is asked for.
 
-    def __init__(self, cache_root: Path) -> None:
-        self._waiting = islice(_distinct(cache_root), _RECORDS)
+    Runs over one of ``datasets`` go before others: between two runs of a study there may be
+    many of another.
+    """
+
+    def __init__(self, cache_root: Path, datasets: Collection[str]) -> None:
+        ours = (run for run in _distinct(cache_root) if run.is_of(datasets))
+        others = (run for run in _distinct(cache_root) if not run.is_of(datasets))
+        self._waiting = chain(islice(ours, _RECORDS), islice(others, _RECORDS))
         self._runs: list[PastRun] = []
 
     def _newest_first(self) -> Iterator[PastRun]:

@@ -31,6 +31,8 @@ FEATURES = "features.h5"
 REPORT = "report.html"
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 _MANIFEST = "manifest.json"
+# Below it, what lasts 200 ms is 12 frames at most.
+_FEW_FPS = 60
 
 
 class Manifest:
@@ -252,6 +254,16 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
     """Return what should be known of clips that were used: other faces, where the face is seen."""
     frames = {prepared.clip.id: prepared.input.frames.count for prepared in clips}
     notes = []
+    slow = [fps for prepared in clips if (fps := prepared.input.timing.fps) and fps < _FEW_FPS]
+    if slow:
+        notes.append(
+            Note(
+                None,
+                f"{len(slow)} clip(s) have fewer than {_FEW_FPS} frames per second "
+                f"({' to '.join(dict.fromkeys(f'{fps:g}' for fps in (min(slow), max(slow))))}): a "
+                "micro-expression is a few frames there, and was studied at 100 to 200",
+            )
+        )
     for clip, outcome in sorted(outcomes.items()):
         face, spot = outcome.values.get("face"), outcome.values.get("spot")
         if face and face["faces"] > 1:

@@ -94,7 +94,7 @@ def make_plan(
     strict_versions
         Whether what other library versions made counts as stale.
     """
-    history = History(store.root)
+    history = History(store.root, {prepared.clip.dataset for prepared in clips})
     stages = selected(until)
     listings = {stage.name: store.listing(stage.name) for stage in stages}
     counts = {stage.name: StageCount(stage.name) for stage in stages}

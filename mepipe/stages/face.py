@@ -111,7 +111,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             return _result(face, points, count, [_transform(points)], wanted.index(position))
     raise BadDataError(
         f"no face was found in any of the {len(wanted)} frames that were searched",
-        "Check that the clip shows a face from the front, at least 80 px wide.",
+        "Check that the clip shows a face from the front, at least 40 px wide, better 80.",
     )
 
 
@@ -174,7 +174,7 @@ def _per_frame(clip: ClipInput, config: Config) -> Result:
     if not found:
         raise BadDataError(
             f"no face was found in any of the {clip.frames.count} frames",
-            "Check that the clip shows a face from the front, at least 80 px wide.",
+            "Check that the clip shows a face from the front, at least 40 px wide, better 80.",
         )
     # A frame without a face takes the transform of the nearest one that has one.
     seen = sorted(found)

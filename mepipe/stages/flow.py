@@ -224,8 +224,10 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     if clip.frames.digest(onset) == clip.frames.digest(apex):
         raise BadDataError(
             "the onset and the apex frame are the same image: there is no motion between them",
-            "Correct the annotation, or let mepipe find the frames (--set spot.method=flow-peak); "
-            "where it did, the clip shows no movement to find.",
+            "The clip shows no movement to find: leave it out."
+            if spotted.get("apex_source") in {"spotted", "middle"}
+            else "Correct the annotation, or let mepipe find the frames "
+            "(--set spot.method=flow-peak).",
         )
     reference, found = _movements(clip, config, upstream)
     uv = found[apex].uv

@@ -247,3 +247,22 @@ def test_what_is_compiled_first_is_said(monkeypatch):
     assert said[1:] == [
         "compiling the flow engine (only this once)", "compiled", "done", "end",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("confidence", "offset_s", "words"),
+    [
+        (0.08, 0.4, ["the movement is weak"]),
+        (0.9, 1.9, ["1.80 s from onset to offset"]),
+        (0.08, 1.9, ["the movement is weak", "1.80 s from onset to offset"]),
+        (0.9, 0.4, []),
+        (0.9, None, []),
+    ],
+)
+def test_what_speaks_against_an_answer_is_said(confidence, offset_s, words):
+    from mepipe.pipeline.predict import Prediction
+
+    onset_s = None if offset_s is None else 0.1
+    found = Prediction("positive", confidence=confidence, onset_s=onset_s, offset_s=offset_s)
+    assert len(found.cautions) == len(words)
+    assert all(word in caution for word, caution in zip(words, found.cautions, strict=True))
