@@ -98,7 +98,7 @@ def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Datase
         except (BadDataError, UnreadableInputError) as error:
             rejects.append(Reject(clip_id, type(error).__name__, error.message, error.remedy))
     if table:
-        notes += [Note(None, text) for text in table.notes]
+        notes += table.notes
     words = {clip.emotion for clip in clips if clip.emotion}
     notes += _near_words(words)
     return Dataset(
