@@ -100,18 +100,20 @@ def open_dataset(spec: str, reader: str | None = None) -> Dataset:
         package cannot be imported or gives two clips one id.
     """
     name, root = parse_spec(spec)
-    looked_for = []
+    looked_for, hints = [], []
     asked = readers() if reader is None else (_reader(reader),)
     for index, entry in enumerate(asked):
         try:
             dataset = _ask(entry, root, name)
         except NotRecognisedError as error:
             looked_for.append(error.message)
+            hints += [f": {error.remedy}"] if error.remedy else []
         else:
             return _marked(_with_others_noted(dataset, asked[index + 1 :]))
     raise UsageError(
-        f"no dataset was recognised in {root}. Looked for {'; or for '.join(looked_for)}",
-        "Give the folder that holds one of these.",
+        f"no dataset was recognised in {root}{''.join(hints[:1])}. Looked for "
+        + "; or for ".join(dict.fromkeys(looked_for)),
+        "" if hints else "Give one of these, or the folder that holds it.",
     )
 
 

@@ -299,8 +299,11 @@ def test_own_words_altogether_need_no_remark(tmp_path):
 
 def test_a_folder_given_too_high_or_too_low_says_which_to_give(tmp_path):
     write_frames(tmp_path / "data" / "s1" / "c1", range(3))
-    with pytest.raises(NotRecognisedError, match="it is one clip"):
-        read(tmp_path / "data" / "s1" / "c1", None)
+    for given, words in (("s1/c1", "it is one clip"), ("s1", "folders (c1) hold images")):
+        with pytest.raises(NotRecognisedError) as caught:
+            read(tmp_path / "data" / given, None)
+        assert words in caught.value.remedy
+        assert caught.value.remedy.endswith(f": {tmp_path / 'data'}")
     video(tmp_path / "deep" / "session" / "anna" / "a.mp4")
     video(tmp_path / "deep" / "loose.mp4")
     (reject,) = read(tmp_path / "deep", None).rejects

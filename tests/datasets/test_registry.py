@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from lookalike_sets import samm_rows, write_mmew, write_samm, write_smic
-from lookalikes import write_casme2, write_folder
+from lookalikes import write_casme2, write_folder, write_frames
 
 from mepipe.datasets import registry
 from mepipe.datasets.model import Clip, Dataset, Video
@@ -131,6 +131,26 @@ def test_nothing_recognised_says_what_each_reader_looked_for(tmp_path):
     for part in (str(tmp_path), "CASME2_RAW_selected or Cropped", "subject/clip.mp4"):
         assert part in caught.value.message
     assert "\n" not in str(caught.value)
+
+
+def test_a_hint_comes_before_what_was_looked_for(tmp_path):
+    write_frames(tmp_path / "s1" / "c1", range(3))
+    for given in ("s1", "s1/c1"):
+        with pytest.raises(UsageError) as caught:
+            open_dataset(str(tmp_path / given))
+        text = str(caught.value)
+        assert text.index(f": {tmp_path}. ") < text.index("Looked for")
+        assert text.count("Give ") == 1
+
+
+def test_a_file_that_is_no_video_is_one_sentence(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError) as caught:
+        open_dataset(str(tmp_path / "notes.txt"))
+    text = str(caught.value)
+    assert text.count("not a file") == 1
+    assert "one video (mp4, " in text
+    assert len(text) < len(str(tmp_path)) + 200
 
 
 def test_a_composite(tmp_path):
