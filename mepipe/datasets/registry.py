@@ -188,9 +188,11 @@ def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:
     root = dataset.root.resolve()
     for other in others:
         known = other.root.resolve()
-        if root == known or root in known.parents or known in root.parents:
+        if root == known:
+            raise UsageError(f"{dataset.root} is given twice", "Give it once.")
+        if root in known.parents or known in root.parents:
             raise UsageError(
-                f"{dataset.root} and {other.root} are one folder, or one within the other",
+                f"{dataset.root} and {other.root}: one lies within the other",
                 "Give each clip once.",
             )
 
@@ -215,6 +217,7 @@ def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
     owners: dict[str, Dataset] = {}
     for spec in specs:
         dataset = open_dataset(spec)
+        _refuse_overlap(dataset, datasets.values())
         if dataset.name in datasets:
             raise UsageError(
                 f"two datasets are called {dataset.name}: {datasets[dataset.name].root} and "
@@ -222,7 +225,6 @@ def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
                 "Give one another name, as NAME=PATH; the two trees of one set cannot be used "
                 "together.",
             )
-        _refuse_overlap(dataset, datasets.values())
         datasets[dataset.name] = dataset
         for clip in dataset.clips:
             if clip.id in owners:

@@ -191,6 +191,14 @@ def test_two_datasets_of_one_name_are_refused(tmp_path):
     assert len(open_datasets([specs[0], f"other={specs[1]}"])) == 2
 
 
+def test_a_folder_given_twice_is_told_before_its_name(tmp_path):
+    data = write_folder(tmp_path / "data")
+    for specs in ([f"a={data}"] * 2, [str(data)] * 2, [str(data), f"b={data}"]):
+        with pytest.raises(UsageError, match=f"{data} is given twice") as caught:
+            open_datasets(specs)
+        assert "NAME" not in caught.value.remedy
+
+
 def test_two_trees_of_one_set_are_refused_under_any_name(tmp_path):
     write_casme2(tmp_path)
     write_casme2(tmp_path, tree="Cropped", sheet=None)
