@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dataset", metavar="[NAME=]DATASET")
-@click.option("--as", "reader", metavar="READER", help="Read it as casme2, folder, ...")
+@click.option(
+    "--as",
+    "reader",
+    metavar="READER",
+    help="Read it as casme2, folder, ..., to see why it is not: a run has no such option.",
+)
 @data_options
 @click.option(
     "--write-corrections",
