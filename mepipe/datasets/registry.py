@@ -188,11 +188,11 @@ def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:
     root = dataset.root.resolve()
     for other in others:
         known = other.root.resolve()
-        if root == known:
+        if dataset.root == other.root:
             raise UsageError(f"{dataset.root} is given twice", "Give it once.")
-        if root in known.parents or known in root.parents:
+        if root == known or root in known.parents or known in root.parents:
             raise UsageError(
-                f"{dataset.root} and {other.root}: one lies within the other",
+                f"{dataset.root} and {other.root} are one folder, or one within the other",
                 "Give each clip once.",
             )
 
