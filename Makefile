@@ -42,6 +42,7 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 demo: $(VENV)/.demo
 	@$(BIN)/mepipe sample demo/sample
 	@$(BIN)/mepipe run demo/sample --out demo/out
+	@echo "next: source $(VENV)/bin/activate; open demo/out/report.html"
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n logical --dist loadfile

@@ -1,6 +1,7 @@
 """mepipe works from an installed wheel, in a folder that is not its checkout."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -90,3 +91,11 @@ def small_clips(tmp_path):
 
     write(tmp_path / "clips", subjects=1, clips=1)
     return tmp_path / "clips"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_make_demo_ends_with_what_is_next():
+    plan = subprocess.run(
+        ["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "open demo/out/report.html" in plan.stdout.splitlines()[-1]

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dataset", metavar="[NAME=]DATASET")
-@click.option("--as", "reader", metavar="READER", help="Read it as casme2, folder, ...")
+@click.option(
+    "--as",
+    "reader",
+    metavar="READER",
+    help="Read it as casme2, folder, ..., to see why it is not: a run has no such option.",
+)
 @data_options
 @click.option(
     "--write-corrections",
@@ -111,7 +116,11 @@ def _json(findings: Findings) -> dict[str, Any]:
 
 def _print(findings: Findings) -> None:
     classes = {name: n for name, n in findings.classes.items() if name is not None}
-    outside = findings.classes.get(None, 0)
+    none = {
+        "outside": findings.classes.get(None, 0) - findings.unlabelled,
+        "unlabelled": findings.unlabelled,
+    }
+    counted = [_counts(classes), *(f"{why}: {number}" for why, number in none.items() if number)]
     rates = ["unknown" if rate is None else f"{rate:g}" for rate in findings.rates]
     shown = ", ".join(rates[:3]) + (f", ... {rates[-1]}" if len(rates) > 3 else "")
     for title, text in (
@@ -119,7 +128,7 @@ def _print(findings: Findings) -> None:
         ("clips", f"{findings.clips}, {findings.usable} usable"),
         ("subjects", str(findings.subjects)),
         ("labels", _counts(findings.labels) or "none"),
-        ("classes", _counts(classes) + (f"; outside: {outside}" if outside else "")),
+        ("classes", "; ".join(filter(None, counted))),
         ("fps", shown or "unknown"),
         ("missing", f"{findings.missing_frames} frame(s) within the clips"),
     ):

@@ -30,7 +30,7 @@ def command(
     \b
     Example:
       mepipe show videos/s01/smile.mp4
-      mepipe show CASME2/sub01/EP02_01f --set data.fps=200
+      mepipe show CASME2/CASME2_RAW_selected/sub01/EP02_01f --set data.fps=200
     """
     with exit_codes():
         from mepipe.pipeline.show import show

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mepipe.datasets.clip_trees import folders_in, plain
 from mepipe.datasets.frames_on_disk import list_folder
-from mepipe.datasets.model import Note, NotRecognisedError
+from mepipe.datasets.model import NO_FOLDER, Note, NotRecognisedError
 from mepipe.datasets.sheets import find_sheets
 from mepipe.errors import UnreadableInputError, UsageError
 
@@ -77,7 +77,7 @@ def find_tree(root: Path) -> tuple[Tree, list[Note]]:
         If it is, but there is no tree with clips, or there are two.
     """
     if not root.is_dir():
-        raise NotRecognisedError("CASME II: a folder, not a file")
+        raise NotRecognisedError(NO_FOLDER)
     listing = list_folder(root)
     if plain(root.name) in _TREES:
         trees = [Tree(_TREES[plain(root.name)], _innermost(root))]

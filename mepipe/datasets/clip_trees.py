@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES, list_folder
-from mepipe.datasets.model import Note, NotRecognisedError
+from mepipe.datasets.model import NO_FOLDER, Note, NotRecognisedError
 from mepipe.errors import UnreadableInputError, UsageError
 
 _DEEPEST = 4  # folders of the dataset's name within one another, as archives unpack
@@ -89,7 +89,7 @@ def locate(root: Path, shape: Shape) -> list[Path]:
         If a folder bears the dataset's name and is empty.
     """
     if not root.is_dir():
-        raise NotRecognisedError(f"{shape.title}: a folder, not a file")
+        raise NotRecognisedError(NO_FOLDER)
     found: list[Path] = []
     empty: list[Path] = []
     level = [root]

@@ -66,7 +66,7 @@ def read(root: Path, name: str | None) -> Dataset:
     table = None
     if root.is_file():
         if root.suffix.lower() not in VIDEO_SUFFIXES:
-            raise NotRecognisedError(f"{_LOOKED_FOR}, or one video file")
+            raise NotRecognisedError("one video (mp4, avi, mov, mkv, gif)")
         name = name or root.stem
         disk.sources["", root.stem].append((root, Video(root)))
     else:
@@ -79,10 +79,7 @@ def read(root: Path, name: str | None) -> Dataset:
         for subject in listing.folders:
             _list_subject(root / subject, disk)
         if not _anything(disk):
-            alone = (
-                ". This folder holds images: it is one clip. Give the folder above its subject's"
-            )
-            raise NotRecognisedError(_LOOKED_FOR + (alone if has_images(listing) else ""))
+            raise NotRecognisedError(_LOOKED_FOR, _too_low(root, listing))
         table = find_labels(root, listing.files)
     return _dataset(root, name, disk, read_labels(table, list(disk.sources)) if table else None)
 
@@ -98,7 +95,7 @@ def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Datase
         except (BadDataError, UnreadableInputError) as error:
             rejects.append(Reject(clip_id, type(error).__name__, error.message, error.remedy))
     if table:
-        notes += [Note(None, text) for text in table.notes]
+        notes += table.notes
     words = {clip.emotion for clip in clips if clip.emotion}
     notes += _near_words(words)
     return Dataset(
@@ -197,6 +194,21 @@ def _anything(disk: _Disk) -> bool:
         not isinstance(source, MepipeError) or has_images(_listing_or_nothing(path))
         for sources in disk.sources.values()
         for path, source in sources
+    )
+
+
+def _too_low(root: Path, listing: Listing) -> str:
+    """Say which folder was meant where a clip's or a subject's was given."""
+    if has_images(listing):
+        above = root.parent.parent
+        return f"it is one clip, a folder of images. Give the folder above its subject's: {above}"
+    clips = [n for n in listing.folders if has_images(_listing_or_nothing(root / n))]
+    if not clips:
+        return ""
+    shown = ", ".join(clips[:3]) + (", ..." if len(clips) > 3 else "")
+    return (
+        f"its folders ({shown}) hold images, so it is one subject's. Give the folder that holds "
+        f"the subjects: {root.parent}"
     )
 
 

@@ -6,7 +6,7 @@ positions for videos.
 
 A row finds its clip by the exact names; failing that without regard to case
 and Unicode form; failing that without leading zeros, which spreadsheets drop.
-The clip may be written with its file's ending. Where there is no subject
+The clip may be written with its file's ending, and as ``subject/clip``. Where there is no subject
 column the clip's name alone must be unique.
 """
 
@@ -15,11 +15,12 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES
+from mepipe.datasets.model import Note
 from mepipe.datasets.sheets import Row, read_table
 from mepipe.errors import BadDataError
 
@@ -44,7 +45,7 @@ class Labels:
 
     path: Path
     rows: Mapping[_Key, Sequence[Row]]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def row(self, key: _Key) -> Mapping[str, str]:
         """Return the cells of a clip, empty without a row.
@@ -85,11 +86,11 @@ def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
     subjects = any("subject" in row.cells for row in table.rows)
     indices = [(form, _index(clips, form, subjects=subjects)) for form in _FORMS]
     rows: dict[_Key, list[Row]] = defaultdict(list)
-    notes = [f"{path.name}: the column {text!r} is not used" for text in table.unused]
-    notes += [f"{path.name}: line {n} names no clip: ignored" for n in table.ignored]
+    known = {name for row in table.rows for name in row.cells}
+    notes = [f"{path.name}: line {n} names no clip: ignored" for n in table.ignored]
     for row in table.rows:
         found = _find(row, indices)
-        what = "/".join(part for part in (row["subject"], row["clip"]) if part)
+        what = _written(row)
         if len(found) == 1:
             rows[found[0]].append(row)
         elif found:
@@ -107,17 +108,32 @@ def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
         for some in rows.values()
         if len(some) > 1
     ]
-    return Labels(path, rows, tuple(notes))
+    columns = [
+        Note(None, f"{path.name}: {_unknown_column(text, known)}", "its values are not read")
+        for text in table.unused
+    ]
+    return Labels(path, rows, (*columns, *(Note(None, text) for text in notes)))
+
+
+def _unknown_column(text: str, known: Collection[str]) -> str:
+    """Say which column of those that the table lacks was meant."""
+    lacking = [word for name, words in _OPTIONAL.items() if name not in known for word in words]
+    close = difflib.get_close_matches(text.strip().casefold(), lacking, n=1)
+    return f"unknown column {text!r}" + (f" (did you mean {close[0]!r}?)" if close else "")
 
 
 def _hint(row: Row, clips: Sequence[_Key]) -> str:
     """Say what a row that fits no clip may have meant."""
-    if "/" in row["clip"]:
+    what = _written(row)
+    if what.count("/") > 1:
         return "; write the subject and the clip in columns of their own"
     known = ["/".join(part for part in key if part) for key in clips]
-    what = "/".join(part for part in (row["subject"], row["clip"]) if part)
     close = difflib.get_close_matches(what, known, n=1, cutoff=0.8)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _written(row: Row) -> str:
+    return "/".join(part for part in (row["subject"], row["clip"]) if part)
 
 
 def _as_written(text: str) -> str:
@@ -143,12 +159,16 @@ def _index(clips: Sequence[_Key], form: _Form, *, subjects: bool) -> Mapping[_Ke
 
 
 def _find(row: Row, indices: Sequence[tuple[_Form, Mapping[_Key, list[_Key]]]]) -> list[_Key]:
-    names = [row["clip"]]
-    if Path(row["clip"]).suffix.lower() in VIDEO_SUFFIXES:
-        names.append(Path(row["clip"]).stem)
+    person, _, name = row["clip"].rpartition("/")
+    names = [name]
+    if Path(name).suffix.lower() in VIDEO_SUFFIXES:
+        names.append(Path(name).stem)
+    subject = row["subject"] or (person if "subject" in row.cells else "")
     for name in names:
         for form, index in indices:
-            found = index.get((form(row["subject"]), form(name)))
+            found = index.get((form(subject), form(name)), [])
+            if person:
+                found = [key for key in found if form(key[0]) == form(person)]
             if found:
                 return found
     return []

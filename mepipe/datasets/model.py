@@ -143,8 +143,16 @@ class Dataset:
     own_words: bool = False
 
 
+NO_FOLDER = "the folder of a dataset, not a file"
+"""What a reader of folders looked for where there is a file: told once for all of them."""
+
+
 class NotRecognisedError(MepipeError):
-    """The tree is not of the reader's kind; the message says what was looked for."""
+    """The tree is not of the reader's kind.
+
+    The message says what was looked for, the remedy (may be empty) what lies
+    there instead and what to give.
+    """
 
 
 class Reader(Protocol):

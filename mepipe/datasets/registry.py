@@ -100,18 +100,20 @@ def open_dataset(spec: str, reader: str | None = None) -> Dataset:
         package cannot be imported or gives two clips one id.
     """
     name, root = parse_spec(spec)
-    looked_for = []
+    looked_for, hints = [], []
     asked = readers() if reader is None else (_reader(reader),)
     for index, entry in enumerate(asked):
         try:
             dataset = _ask(entry, root, name)
         except NotRecognisedError as error:
             looked_for.append(error.message)
+            hints += [f": {error.remedy}"] if error.remedy else []
         else:
             return _marked(_with_others_noted(dataset, asked[index + 1 :]))
     raise UsageError(
-        f"no dataset was recognised in {root}. Looked for {'; or for '.join(looked_for)}",
-        "Give the folder that holds one of these.",
+        f"no dataset was recognised in {root}{''.join(hints[:1])}. Looked for "
+        + "; or for ".join(dict.fromkeys(looked_for)),
+        "" if hints else "Give one of these, or the folder that holds it.",
     )
 
 
@@ -186,6 +188,8 @@ def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:
     root = dataset.root.resolve()
     for other in others:
         known = other.root.resolve()
+        if dataset.root == other.root:
+            raise UsageError(f"{dataset.root} is given twice", "Give it once.")
         if root == known or root in known.parents or known in root.parents:
             raise UsageError(
                 f"{dataset.root} and {other.root} are one folder, or one within the other",
@@ -213,6 +217,7 @@ def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
     owners: dict[str, Dataset] = {}
     for spec in specs:
         dataset = open_dataset(spec)
+        _refuse_overlap(dataset, datasets.values())
         if dataset.name in datasets:
             raise UsageError(
                 f"two datasets are called {dataset.name}: {datasets[dataset.name].root} and "
@@ -220,7 +225,6 @@ def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
                 "Give one another name, as NAME=PATH; the two trees of one set cannot be used "
                 "together.",
             )
-        _refuse_overlap(dataset, datasets.values())
         datasets[dataset.name] = dataset
         for clip in dataset.clips:
             if clip.id in owners:

@@ -337,10 +337,11 @@ def _same_clips(first: tuple[str, Saved], second: tuple[str, Saved]) -> None:
         for clips, (_, saved) in zip(only, (first, second), strict=True)
         if clips
     ]
+    common = ", or compare over the clips in common: --common" if sets[0] & sets[1] else ""
     raise UsageError(
         f"{first[0]} and {second[0]} predicted different clips: {len(sets[0] & sets[1])} in "
         f"common, {' and '.join(told)}",
-        "Evaluate both on the same features, or compare over the clips in common: --common.",
+        f"Evaluate both on the same features{common}.",
     )
 
 

@@ -152,13 +152,18 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[tuple[h5py.File, int]]:
-    """Open a features.h5 for the body; damage that is found there names the file."""
+def refuse_no_file(path: Path) -> None:
+    """Raise UsageError unless there is a file at ``path``."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder", f"Give the file: {path / 'features.h5'}")
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "`mepipe run DATASET` writes features.h5.")
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[h5py.File, int]]:
+    """Open a features.h5 for the body; damage that is found there names the file."""
+    refuse_no_file(path)
     try:
         file = _unlocked(path)
     except OSError as error:

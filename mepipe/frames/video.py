@@ -7,6 +7,7 @@ reached by seeking: a header's frame count and key-frame table are often wrong.
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import os
 from collections.abc import Collection, Iterator
@@ -21,6 +22,8 @@ from mepipe.errors import BadDataError
 
 # Containers store time stamps in ticks, so even a constant rate jitters a little.
 _CONSTANT_RATE_JITTER = 0.1
+_HEAD = 1024  # bytes that tell text from a container
+_RESTORE = "Restore it from the original."
 _CONVERT = "Restore it from the original, or convert it: ffmpeg -i INPUT -c:v ffv1 OUTPUT.mkv"
 
 
@@ -65,14 +68,16 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     stream.seek(0)
-    empty = not stream.read(1)
+    head = stream.read(_HEAD)
     stream.seek(0)
     # OpenCV's capture does not keep its stream alive, and crashes without it.
     parameters = [cv2.CAP_PROP_N_THREADS, 1]
     capture = cv2.VideoCapture(stream, cv2.CAP_FFMPEG, parameters)  # type: ignore[call-overload]
     try:
-        if empty:
-            raise BadDataError("the file is empty", "Restore it from the original.")
+        if not head:
+            raise BadDataError("the file is empty", _RESTORE)
+        if not capture.isOpened() and _is_text(head):
+            raise BadDataError("the file is no video: it holds text", _RESTORE)
         if not capture.isOpened():
             raise BadDataError("the file is no video that can be decoded", _CONVERT)
         yield capture
@@ -80,6 +85,16 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
         capture.release()
         del capture
         cv2.utils.logging.setLogLevel(level)
+
+
+def _is_text(head: bytes) -> bool:
+    """Say whether a file begins with UTF-8 text."""
+    try:
+        # Not final: the last character may be cut off.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(char.isprintable() or char.isspace() for char in text)
 
 
 def probe_video(stream: BinaryIO) -> VideoFacts:

@@ -33,8 +33,9 @@ class Findings:
     """What a check found.
 
     ``labels`` counts the dataset's emotion words and ``classes`` what they
-    become (None: outside), each for all of ``clips``; ``rates`` are the frames
-    per second that occur. ``ids`` are the clips that can be corrected.
+    become (None: no class, of which ``unlabelled`` have no word either), each
+    for all of ``clips``; ``rates`` are the frames per second that occur. ``ids``
+    are the clips that can be corrected.
     """
 
     dataset: str
@@ -45,6 +46,7 @@ class Findings:
     subjects: int
     labels: Mapping[str, int]
     classes: Mapping[str | None, int]
+    unlabelled: int
     rates: tuple[float | None, ...]
     missing_frames: int
     problems: tuple[Problem, ...]
@@ -116,6 +118,9 @@ def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> 
             **dict.fromkeys(labels.classes, 0),
             **Counter(labels.label(clip) for clip in clips),
         },
+        unlabelled=sum(
+            not (labels.label(clip) or clip.emotion or clip.objective_class) for clip in clips
+        ),
         rates=tuple(sorted(rates, key=lambda rate: rate or 0.0)),
         missing_frames=sum(
             last - first + 1

@@ -12,9 +12,10 @@ from typing import Any
 from mepipe.cache.keys import canonical, object_key
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
-from mepipe.errors import DamageError, SystemProblemError, UsageError
+from mepipe.errors import DamageError, SystemProblemError
 from mepipe.evaluation.folds import FoldJob, FoldPrediction
 from mepipe.features import Features
+from mepipe.features.file import refuse_no_file
 from mepipe.pipeline.model import Progress
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.work import libraries
@@ -42,8 +43,7 @@ class Source:
         UsageError
             If there is no such file.
         """
-        if not path.is_file():
-            raise UsageError(f"there is no file {path}", "`mepipe run DATASET` writes features.h5.")
+        refuse_no_file(path)
         stat = _stat(path)
         with path.open("rb") as file:
             return cls(path, hashlib.file_digest(file, "sha256").hexdigest(), stat)

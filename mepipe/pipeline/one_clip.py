@@ -13,6 +13,7 @@ from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.frames_on_disk import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
+    Listing,
     frames_among,
     has_images,
     list_folder,
@@ -122,16 +123,38 @@ def _source(path: Path) -> Images | Video:
         return frames_among(path, listing).images
     clips = videos + ["its images"] * has_images(listing)
     clips += [name for name in listing.folders if has_images(list_folder(path / name))]
+    if not clips and listing.folders:
+        example = _clip_below(path, listing)
+        raise UsageError(
+            f"the folder {path} holds no clip itself: it holds folders ({_some(listing.folders)})",
+            "Give one clip" + (f", for example {example}." if example else "."),
+        )
     if not clips:
         raise UsageError(
             f"the folder {path} holds no images and no videos",
             "Give a video, or the folder that holds a clip's images.",
         )
-    shown = ", ".join(clips[:_NAMED]) + (", ..." if len(clips) > _NAMED else "")
     raise UsageError(
-        f"the folder {path} is no folder of images: it holds {len(clips)} clip(s) ({shown})",
+        f"the folder {path} is no folder of images: it holds {len(clips)} clip(s) ({_some(clips)})",
         f"Give one clip, for example {path / clips[0]}.",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+
+
+def _clip_below(path: Path, listing: Listing) -> Path | None:
+    """Return the first clip of the folders in a folder, as those of subjects; None without."""
+    for subject in listing.folders:
+        inside = list_folder(path / subject)
+        for name in inside.files:
+            if Path(name).suffix.lower() in VIDEO_SUFFIXES:
+                return path / subject / name
+        for name in inside.folders:
+            if has_images(list_folder(path / subject / name)):
+                return path / subject / name
+    return None
 
 
 def walk(clip: ClipInput, config: Config, until: str = "tensor") -> Walk:

@@ -40,6 +40,16 @@ def test_a_sound_dataset_in_words_and_json(check, sample):
     }
 
 
+def test_clips_without_a_word_are_unlabelled_not_outside(check, sample):
+    (sample / "labels.csv").write_text("subject,clip,emotion\ns01,c01,others\ns01,c02,fear\n")
+    assert "; outside: 1; unlabelled: 7\n" in check(sample).output
+    (sample / "labels.csv").unlink()
+    answer = check(sample).output
+    assert "classes   " in answer
+    assert "outside" not in answer
+    assert "unlabelled: 9\n" in answer
+
+
 def test_the_exit_code_says_how_much_is_usable(check, sample):
     for path in (sample / "s01" / "c01").iterdir():
         path.write_bytes(b"")
@@ -73,6 +83,7 @@ def test_a_reader_can_be_named(check, sample):
     answer = check(sample, "--as", "folder")
     assert answer.exit_code == 0
     assert "read as folder" in answer.output
+    assert "a run has no such option" in " ".join(check("--help").output.split())
 
 
 def test_corrections_are_written_once_and_used(check, sample, tmp_path):

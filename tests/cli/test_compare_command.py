@@ -61,6 +61,16 @@ def test_other_clips(folders, predict, keep, tmp_path):
     assert "12 clip(s) of svm that others lack were left out" in answer.output
 
 
+def test_common_clips_are_offered_only_where_there_are_some(folders, predict, keep, tmp_path):
+    small = keep(tmp_path / "small", predict(subjects=6))
+    assert "--common" in invoke("compare", folders[0], small).output
+    table = small / "predictions.csv"
+    table.write_text(table.read_text().replace("a/", "x/").replace("b/", "y/"))
+    answer = invoke("compare", folders[0], small)
+    assert "0 in common" in answer.output
+    assert "--common" not in answer.output
+
+
 def test_wrong_arguments(folders, tmp_path):
     svm, spp, _ = folders
     for arguments, words in (

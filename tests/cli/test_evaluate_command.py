@@ -134,6 +134,8 @@ def test_a_file_of_another_kind_is_refused(call, tmp_path):
     for command in ("evaluate", "train", "ablate"):
         assert "no features file" in call(command, tmp_path / "x.npy", code=2).stderr
         assert "there is no file" in call(command, tmp_path / "none.h5", code=2).stderr
+        told = call(command, tmp_path, code=2).stderr
+        assert f"{tmp_path} is a folder. Give the file: {tmp_path / 'features.h5'}" in told
 
 
 def test_nan_in_features_names_the_clip(call, write_features, tmp_path):

@@ -72,6 +72,27 @@ def test_what_is_no_clip_is_refused(tmp_path):
     assert result.exit_code == 2
 
 
+def test_a_folder_of_folders_names_them_and_a_clip(clip):
+    answer = CliRunner().invoke(main, ["show", str(clip.parents[1])]).output
+    assert "holds no clip itself: it holds folders (s01)" in answer
+    assert f"Give one clip, for example {clip}." in answer
+
+
+@pytest.mark.parametrize(
+    "files", [["ben/b.mp4", "anna/smile.mp4"], ["anna/x/y/z.jpg", "ben/t.txt"]]
+)
+def test_what_the_folders_hold_one_level_down_is_given(files, tmp_path):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    answer = CliRunner().invoke(main, ["show", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert "it holds folders (anna, ben)" in answer.output
+    assert ("for example" in answer.output) == ("anna/smile.mp4" in files)
+    if "anna/smile.mp4" in files:
+        assert f"example {tmp_path / 'anna' / 'smile.mp4'}." in answer.output
+
+
 def test_still_skin_is_white_and_directions_have_colours():
     flow = np.zeros((2, 1, 3), np.float32)
     flow[:, 0, 1], flow[:, 0, 2] = (1, 0), (-1, 0)

@@ -99,7 +99,47 @@ def test_rows_find_their_clips_as_spreadsheets_write_them(tmp_path):
         composed: "sadness",
         "s": "disgust",
     }
-    assert texts(dataset) == ["Labels.CSV: the column 'extra' is not used"]
+    assert texts(dataset) == ["Labels.CSV: unknown column 'extra': its values are not read"]
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [("apexx", "apex"), ("Emotoin", "emotion"), ("action unit", "action units")],
+)
+def test_a_misspelt_column_is_pointed_out(tmp_path, column, meant):
+    video(tmp_path / "s/a.mp4")
+    write_csv(tmp_path / "labels.csv", [("subject", "clip", column), ("s", "a", "9")])
+    (note,) = read(tmp_path, "d").notes
+    assert note.problem == f"labels.csv: unknown column {column!r} (did you mean {meant!r}?)"
+    assert note.handling == "its values are not read"
+
+
+def test_a_column_that_is_there_is_not_meant_by_another(tmp_path):
+    video(tmp_path / "s/a.mp4")
+    rows = [("subject", "clip", "emotion", "emotion2"), ("s", "a", "fear", "anger")]
+    write_csv(tmp_path / "labels.csv", rows)
+    (note,) = read(tmp_path, "d").notes
+    assert "did you mean" not in note.problem
+
+
+@pytest.mark.parametrize("cell", ["anna/smile", "Anna/smile.MP4"])
+@pytest.mark.parametrize("subject", [{"subject": "anna"}, {"subject": ""}, {}])
+def test_the_clip_may_be_written_with_its_subject(tmp_path, subject, cell):
+    for name in ("anna", "ben"):
+        video(tmp_path / name / "smile.mp4")
+    row = {**subject, "clip": cell, "emotion": "fear"}
+    write_csv(tmp_path / "labels.csv", [tuple(row), tuple(row.values())])
+    assert [clip.emotion for clip in read(tmp_path, "d").clips] == ["fear", ""]
+
+
+@pytest.mark.parametrize("cell", ["ben/smile", "ben/smile.mp4"])
+def test_a_clip_of_another_subject_fits_no_row(tmp_path, cell):
+    video(tmp_path / "anna" / "smile.mp4")
+    rows = [("subject", "clip", "emotion"), ("anna", cell, "fear")]
+    write_csv(tmp_path / "labels.csv", rows)
+    dataset = read(tmp_path, "d")
+    assert [clip.emotion for clip in dataset.clips] == [""]
+    assert any("has no clip: not used" in text for text in texts(dataset))
 
 
 def test_exact_names_win_over_similar_ones(tmp_path):
@@ -259,8 +299,11 @@ def test_own_words_altogether_need_no_remark(tmp_path):
 
 def test_a_folder_given_too_high_or_too_low_says_which_to_give(tmp_path):
     write_frames(tmp_path / "data" / "s1" / "c1", range(3))
-    with pytest.raises(NotRecognisedError, match="it is one clip"):
-        read(tmp_path / "data" / "s1" / "c1", None)
+    for given, words in (("s1/c1", "it is one clip"), ("s1", "folders (c1) hold images")):
+        with pytest.raises(NotRecognisedError) as caught:
+            read(tmp_path / "data" / given, None)
+        assert words in caught.value.remedy
+        assert caught.value.remedy.endswith(f": {tmp_path / 'data'}")
     video(tmp_path / "deep" / "session" / "anna" / "a.mp4")
     video(tmp_path / "deep" / "loose.mp4")
     (reject,) = read(tmp_path / "deep", None).rejects
@@ -270,7 +313,10 @@ def test_a_folder_given_too_high_or_too_low_says_which_to_give(tmp_path):
 
 @pytest.mark.parametrize(
     ("row", "words"),
-    [(["", "anna/smile"], "columns of their own"), (["ana", "smile"], "did you mean anna/smile?")],
+    [
+        (["", "x/anna/smile"], "columns of their own"),
+        (["ana", "smile"], "did you mean anna/smile?"),
+    ],
 )
 def test_a_row_that_fits_no_clip_says_what_it_may_have_meant(tmp_path, row, words):
     video(tmp_path / "anna" / "smile.mp4")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from lookalike_sets import samm_rows, write_mmew, write_samm, write_smic
-from lookalikes import write_casme2, write_folder
+from lookalikes import write_casme2, write_folder, write_frames
 
 from mepipe.datasets import registry
 from mepipe.datasets.model import Clip, Dataset, Video
@@ -133,6 +133,26 @@ def test_nothing_recognised_says_what_each_reader_looked_for(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_hint_comes_before_what_was_looked_for(tmp_path):
+    write_frames(tmp_path / "s1" / "c1", range(3))
+    for given in ("s1", "s1/c1"):
+        with pytest.raises(UsageError) as caught:
+            open_dataset(str(tmp_path / given))
+        text = str(caught.value)
+        assert text.index(f": {tmp_path}. ") < text.index("Looked for")
+        assert text.count("Give ") == 1
+
+
+def test_a_file_that_is_no_video_is_one_sentence(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError) as caught:
+        open_dataset(str(tmp_path / "notes.txt"))
+    text = str(caught.value)
+    assert text.count("not a file") == 1
+    assert "one video (mp4, " in text
+    assert len(text) < len(str(tmp_path)) + 200
+
+
 def test_a_composite(tmp_path):
     write_casme2(tmp_path / "a")
     write_folder(tmp_path / "b")
@@ -169,6 +189,14 @@ def test_two_datasets_of_one_name_are_refused(tmp_path):
     with pytest.raises(UsageError, match="two datasets are called data"):
         open_datasets(specs)
     assert len(open_datasets([specs[0], f"other={specs[1]}"])) == 2
+
+
+def test_a_folder_given_twice_is_told_before_its_name(tmp_path):
+    data = write_folder(tmp_path / "data")
+    for specs in ([f"a={data}"] * 2, [str(data)] * 2, [str(data), f"b={data}"]):
+        with pytest.raises(UsageError, match=f"{data} is given twice") as caught:
+            open_datasets(specs)
+        assert "NAME" not in caught.value.remedy
 
 
 def test_two_trees_of_one_set_are_refused_under_any_name(tmp_path):

@@ -49,11 +49,21 @@ def test_a_video_that_stops_early_says_where(video):
         list(video_frames(io.BytesIO(video), {20}))
 
 
-@pytest.mark.parametrize("data", [b"", b"text that is no video" * 50])
-def test_what_is_no_video_is_said_so(data):
-    with pytest.raises(BadDataError, match=r"empty|no video") as caught:
+@pytest.mark.parametrize(
+    ("data", "words", "convert"),
+    [
+        (b"", "the file is empty", False),
+        (b"text that is no video" * 50, "no video: it holds text", False),
+        ("a clip of Zoé's\n".encode() * 500, "no video: it holds text", False),
+        (b"PK\3\4 no text" + bytes(500), "no video that can be decoded", True),
+        (b"\xff" * 500, "no video that can be decoded", True),
+    ],
+)
+def test_what_is_no_video_is_said_so(data, words, convert):
+    with pytest.raises(BadDataError, match=words) as caught:
         probe_video(io.BytesIO(data))
-    assert ("ffmpeg" if data else "Restore") in caught.value.remedy
+    assert "Restore" in caught.value.remedy
+    assert ("ffmpeg" in caught.value.remedy) == convert
 
 
 def test_many_videos_in_a_row(video):

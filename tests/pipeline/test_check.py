@@ -153,7 +153,7 @@ def test_two_persons_in_one_video_file(find, sample, tmp_path):
 
 
 def test_clips_that_cannot_be_read_are_counted(find, sample):
-    (sample / "s01" / "v.mp4").write_bytes(b"no video")
+    (sample / "s01" / "v.mp4").write_bytes(b"no video\0")
     found = find(sample)
     assert (found.clips, found.usable) == (CLIPS + 1, CLIPS)
     problem, _ = of_clip(found, "sample/s01/v")
