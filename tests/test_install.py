@@ -96,6 +96,10 @@ def small_clips(tmp_path):
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_make_demo_ends_with_what_is_next():
     plan = subprocess.run(
-        ["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "open demo/out/report.html" in plan.stdout.splitlines()[-1]

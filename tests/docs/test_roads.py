@@ -79,7 +79,10 @@ def in_folder(folder, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
-    return folder
+    # Other tests have a module of this name, too.
+    monkeypatch.delitem(sys.modules, "my_nets", raising=False)
+    yield folder
+    sys.modules.pop("my_nets", None)
 
 
 @pytest.mark.parametrize("page", PAGES)
