@@ -57,13 +57,14 @@ class FeatureFile:
             self._identity = _identity(path)
             found = plain_attributes(file, _ATTRIBUTES)
             texts = {name: str(found[name]) for name in ("settings", "libraries")}
+            there = set(plain_names(file))
             # Maps beside x, since version 3.
-            names = [name for name in MAPS if name == "x" or (version > 2 and name in file)]
+            names = [name for name in MAPS if name == "x" or (version > 2 and name in there)]
             digests = [f"{name}_sha256" for name in names] if version > 1 else []
             # The positions of frames, where a map shows some.
             extra = ["targets"] if OF_TARGETS & set(names) else []
             expected = _NAMES | set(names) | set(digests) | set(extra)
-            if set(plain_names(file)) != expected | ({"content"} if version > 1 else set()):
+            if there != expected | ({"content"} if version > 1 else set()):
                 raise DamageError("it holds other datasets than it should")
             group = plain_group(file, "columns")
             if set(plain_names(group)) != set(COLUMNS):
