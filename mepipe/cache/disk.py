@@ -198,6 +198,7 @@ def filling(folder: Path) -> Iterator[Path]:
             call(part.rmdir)
             _sync_folder(folder)
     except BaseException:
+        # Whatever ends it, Ctrl-C too: what is there in part would pass for a whole.
         for path in moved:
             _remove_tree(path)
         _remove_tree(part)

@@ -81,7 +81,14 @@ class CachedRun:
         found = empty(self.about, name, len(rows))
         stage, array = SOURCES[name]
         for place, row in enumerate(rows.tolist()):
-            found[place] = self._arrays(stage, row)[array]
+            values = self._arrays(stage, row).get(array)
+            if values is None or (values.shape, values.dtype) != (found.shape[1:], found.dtype):
+                raise DamageError(
+                    f"the {name} of {self.about.columns['clip'][row]} in {self.name} is not of the "
+                    "kind of the others",
+                    "Run the same command again, and load that run.",
+                )
+            found[place] = values
         return found
 
 

@@ -76,14 +76,14 @@ class Outputs:
         corrections = self.curated.corrections
         return build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config, corrections)
 
-    def table(self, plan: Plan) -> Json:
+    def table(self, pack: Pack, plan: Plan) -> Json:
         """Return what the run's record keeps of its features."""
-        return pack_table(self._rows(plan), plan.outcomes, self.config)
+        return pack_table(pack, plan.outcomes, self.config)
 
     def write(
         self, plan: Plan, report: RunReport, progress: Progress, recompute: Callable[[], None]
-    ) -> str | None:
-        """Write the outputs; return the digest of features.h5, where there is one.
+    ) -> tuple[str | None, Pack | None]:
+        """Write the outputs; return the digest of features.h5 and its rows, where there is one.
 
         ``recompute`` brings plan and report up to date once objects turned out damaged.
         """
@@ -94,29 +94,30 @@ class Outputs:
         ):
             manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
         if STEPS.index(self.options.until) < STEPS.index("pack"):
-            return None
+            return None, None
         if report.usable == 0:
             for file in (FEATURES, *RESULTS):
                 manifest.drop(file)
-            return None
-        self._pack(plan, report, manifest, recompute)
+            return None, None
+        pack = self._pack(plan, report, manifest, recompute)
         if self.options.until == "classify":
             from mepipe.pipeline.classify import classify_features
 
             classify_features(self.config, self.options, self.store, manifest, report, progress)
-        return manifest.digest(FEATURES)
+        return manifest.digest(FEATURES), pack
 
     def _pack(
         self, plan: Plan, report: RunReport, manifest: Manifest, recompute: Callable[[], None]
-    ) -> None:
+    ) -> Pack:
         started = time.perf_counter()
-        for last_try in (False, True):
+        last_try = False
+        while True:
             pack = self._rows(plan)
             key = pack_key(pack)
             report.features = self.options.out / FEATURES
             if manifest.is_current(FEATURES, key):
                 report.reused["pack"] += 1
-                return
+                return pack
             # Results of other features must not stand beside these, whatever comes next.
             for file in RESULTS:
                 manifest.drop(file)
@@ -127,7 +128,8 @@ class Outputs:
                 if last_try:
                     raise
                 recompute()
+                last_try = True
                 continue
             report.computed["pack"] += 1
             report.seconds["pack"] += time.perf_counter() - started
-            return
+            return pack

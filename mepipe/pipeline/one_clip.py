@@ -52,16 +52,13 @@ def make_ready(config: Config, progress: Progress | None) -> None:
         return
     from mepipe.flow.engine import compile_all
     from mepipe.kernels import is_compiled
+    from mepipe.pipeline.compiling import compile_engine
+    from mepipe.pipeline.model import NoProgress
 
-    if progress is None or is_compiled():
-        compile_all()
-        return
-    progress.begin("compiling the flow engine (only this once)", 1)
-    try:
-        compile_all()
-        progress.advance()
-    finally:
-        progress.end()
+    if is_compiled():
+        compile_all()  # it is only read, now and not with the first clip
+    else:
+        compile_engine(progress or NoProgress())
 
 
 @dataclass

@@ -11,11 +11,13 @@ from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.locks import claim
+from mepipe.cache.pack import Pack
 from mepipe.cache.records import new_run_id, write_table
 from mepipe.cache.store import Store, open_store
 from mepipe.config.settings import Config
 from mepipe.datasets.labels import LabelScheme, classify
 from mepipe.datasets.model import Dataset, Note
+from mepipe.pipeline.compiling import compile_engine
 from mepipe.pipeline.finish import Outputs
 from mepipe.pipeline.history import keep_record
 from mepipe.pipeline.index import DigestIndex, Entry
@@ -138,6 +140,7 @@ class Run:
             "out": str(self.options.out.resolve()),
         }
         told: Told | None = None
+        packed: Pack | None = None
 
         def record() -> None:
             clips = [prepared.clip for prepared in self.prepared.clips]
@@ -153,13 +156,13 @@ class Run:
         self._sum_up(plan, report)
         if not report.stopped_early:
             again = partial(self._recompute, plan, report)
-            features = self._outputs().write(plan, report, self.progress, again)
+            outputs = self._outputs()
+            features, packed = outputs.write(plan, report, self.progress, again)
             told = self._told(plan, report, run_id, state["started"])
             state |= {"finished": True, "features": features, "report": remembered(told)}
         try:
-            if state.get("features"):
-                table = self._outputs().table(plan)
-                state["pack"] = write_table(self.options.cache, table)
+            if packed is not None:
+                state["pack"] = write_table(self.options.cache, outputs.table(packed, plan))
             record()
         except disk.NotWritableError:
             # A cache that is only read from cannot remember who read from it.
@@ -278,16 +281,7 @@ class Run:
         wanted = self.config.flow.engine == "mepipe" and self.options.until not in {"face", "spot"}
         if not wanted or all("flow" in plan.outcomes[p.clip.id].stages for p in plan.stale):
             return
-        from mepipe.flow.engine import compile_all
-        from mepipe.kernels import is_compiled
-
-        if not is_compiled():
-            self.progress.begin("compiling the flow engine (only this once)", 1)
-            try:
-                compile_all()
-                self.progress.advance()
-            finally:
-                self.progress.end()
+        compile_engine(self.progress)
 
     def _sum_up(self, plan: Plan, report: RunReport) -> None:
         """Bring the report up to date with the clips' outcomes."""

@@ -44,6 +44,26 @@ def test_a_run_that_is_not_there(ran, tmp_path):
         mepipe.load(run="latest", cache=tmp_path / "none")
 
 
+def test_an_object_of_another_shape_is_no_feature(ran):
+    """As one value, or one row, it would fill the place of a whole map without a word."""
+    from dataclasses import replace
+
+    from mepipe.cache.records import read_record, read_table, write_record, write_table
+    from mepipe.cache.store import ObjectName, open_store
+
+    _, cache, _ = ran
+    store, record = open_store(cache), read_record(cache, run_ids(cache)[0])
+    table = read_table(cache, record["pack"])
+    item = store.read(ObjectName("tensor", *table["objects"]["tensor"][1]))
+    odd = store.write(replace(item, arrays={"x": item.arrays["x"][:, :1, :1]}))
+    table["objects"]["tensor"][1] = [odd.key, odd.digest]
+    write_record(cache, record["id"], {**record, "pack": write_table(cache, table)})
+    features = mepipe.load(run="latest", cache=cache)
+    assert len(features.read("x", [0, 2])) == 2
+    with pytest.raises(DamageError, match="not of the kind of the others"):
+        _ = features.x
+
+
 def test_a_damaged_object_is_no_feature(ran):
     _, cache, _ = ran
     features = mepipe.load(run="latest", cache=cache)
