@@ -10,10 +10,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -41,6 +43,9 @@ _ANY_REMEDY = (
     "Check the disk, or choose other folders with --cache and --out; finished work is kept."
 )
 _STRAY_AFTER_S = 24 * 3600
+# The temporary name that `replacing` gives: what it stands for, and 16 random digits.
+_PARTIAL = re.compile(r"\.(.{1,40})\.[0-9a-f]{16}\.part", re.DOTALL)
+_NAME_KEPT = 40
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _AT_ONCE = 1 << 20  # bytes
 _UNFINISHED = ".unfinished"
@@ -121,7 +126,7 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
         Whether the new name, too, is on the disk before this returns. Without
         that a power cut can take a whole file away, but never leave half of one.
     """
-    temporary = (scratch or path.parent) / f".{path.name[:40]}.{secrets.token_hex(8)}.part"
+    temporary = (scratch or path.parent) / f".{path.name[:_NAME_KEPT]}.{secrets.token_hex(8)}.part"
     with system_errors("write", path):
         try:
             descriptor = call(os.open, temporary, _NEW_FILE, 0o666)
@@ -276,11 +281,17 @@ def touch(path: Path) -> None:
         call(os.utime, path)
 
 
-def move_aside(path: Path, folder: Path) -> None:
-    """Move ``path`` into ``folder``; nothing happens if it has gone meanwhile."""
+def move_aside(path: Path, folder: Path, *, replace: bool) -> None:
+    """Move ``path`` into ``folder``; nothing happens if it has gone meanwhile.
+
+    Without ``replace`` it gets another name where something lies there under its own.
+    """
     make_folder(folder)
     with system_errors("move", path), suppress(FileNotFoundError):
-        call(path.replace, folder / path.name)
+        target = folder / path.name
+        if not replace and call(os.path.lexists, target):
+            target = folder / f"{path.name}.{secrets.token_hex(8)}"
+        call(path.replace, target)
 
 
 def remove(path: Path) -> None:
@@ -289,17 +300,38 @@ def remove(path: Path) -> None:
         call(path.unlink, missing_ok=True)
 
 
-def sweep_stray(folder: Path, older_than_s: float = _STRAY_AFTER_S) -> int:
+def is_partial(name: str) -> bool:
+    """Return True for the temporary name of a file that `replacing` is writing."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
+def sweep_stray(
+    folder: Path, of: Collection[str] | None = None, older_than_s: float = _STRAY_AFTER_S
+) -> int:
     """Remove partial files that killed processes left in ``folder``; return how many.
 
-    A file that is being written is younger than ``older_than_s`` (one day).
+    Parameters
+    ----------
+    folder
+        Where to look; nothing happens if it is not there.
+    of
+        The final names whose partial files are looked for (None: any). A folder that is
+        not mepipe's alone may hold ``.part`` files of other programs.
+    older_than_s
+        A file that is being written is younger than this (one day).
     """
     removed = 0
-    with system_errors("sweep", folder), suppress(FileNotFoundError):
+    cut = None if of is None else {name[:_NAME_KEPT] for name in of}
+    with system_errors("sweep", folder), suppress(FileNotFoundError, NotADirectoryError):
         for name in call(os.listdir, folder):
+            found = _PARTIAL.fullmatch(name)
+            if found is None or (cut is not None and found[1] not in cut):
+                continue
             path = folder / name
-            with suppress(FileNotFoundError):
-                if name.endswith(".part") and time.time() - call(path.stat).st_mtime > older_than_s:
+            # In a folder that several people share, another's file cannot be removed.
+            with suppress(FileNotFoundError, PermissionError):
+                facts = call(path.lstat)
+                if stat.S_ISREG(facts.st_mode) and time.time() - facts.st_mtime > older_than_s:
                     call(path.unlink)
                     removed += 1
     return removed

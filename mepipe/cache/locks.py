@@ -6,12 +6,16 @@ locks, or the folder cannot be written, everybody goes on as if alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mepipe.cache import disk
 from mepipe.errors import SystemProblemError
+
+# Windows has neither flag; a FIFO in place of the file must not keep anybody waiting.
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @contextmanager
@@ -28,6 +32,10 @@ def claim(path: Path, *, wait: bool) -> Iterator[bool]:
     """
     from filelock import FileLock, Timeout
 
+    if path.is_symlink():
+        # Taking the lock empties the file: not one that lies somewhere else.
+        yield True
+        return
     lock = FileLock(path)
     try:
         disk.make_folder(path.parent)
@@ -50,17 +58,25 @@ def claim(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether a living process holds ``path``; yes where that cannot be known."""
-    from filelock import FileLock
+    """Return True if a living process holds ``path``, or that cannot be known.
 
-    lock = FileLock(path)
+    Asks only: the file is neither made, emptied nor removed, and a link is not followed.
+    """
     try:
-        disk.call(lock.acquire, timeout=0)
-    except (OSError, NotImplementedError):
-        # Held (filelock's Timeout is an OSError), or it cannot be known.
+        descriptor = disk.call(os.open, path, os.O_RDONLY | _AS_IT_IS)
+    except FileNotFoundError:
+        return False
+    except OSError:
         return True
-    with suppress(OSError):
-        disk.call(path.unlink)
-    with suppress(OSError):
-        disk.call(lock.release)
+    try:
+        import fcntl
+
+        disk.call(fcntl.flock, descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        # Held, or it cannot be known (Windows has no such question).
+        return True
+    finally:
+        # Closing gives the lock back.
+        with suppress(OSError):
+            disk.call(os.close, descriptor)
     return False

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.cache import disk
+from mepipe.cache.identity import OBJECT_FILE, is_contained, mark, require_cache
 from mepipe.cache.objects import Declaration, StoredObject, decode, encode, refuse_undeclared
 from mepipe.errors import DamageError, SystemProblemError
-
-_NAME_LENGTH = 64 + 1 + 64 + 3
 
 
 class GoneError(DamageError):
@@ -44,20 +43,34 @@ class Store:
         self.root = root
 
     def create(self) -> None:
-        """Make the folders, and sweep what killed processes left behind.
+        """Make the folders and the marker, and sweep what killed processes left behind.
 
         Raises
         ------
+        UsageError
+            If ``root`` is a folder of something else, or a folder in it is a link.
         SystemProblemError
             If the folder cannot be made or written.
         """
+        self.require()
         disk.make_folder(self.root / "objects")
         disk.make_folder(self.scratch)
         if not disk.is_writable(self.scratch):
             raise SystemProblemError(
                 f"the cache {self.root} cannot be written", "Choose another one with --cache."
             )
+        mark(self.root)
         disk.sweep_stray(self.scratch)
+
+    def require(self) -> None:
+        """Raise unless this is a cache, or may become one.
+
+        Raises
+        ------
+        UsageError
+            As `mepipe.cache.identity.require_cache`.
+        """
+        require_cache(self.root)
 
     @property
     def scratch(self) -> Path:
@@ -169,11 +182,19 @@ class Store:
         return item
 
     def set_aside(self, path: Path) -> bool:
-        """Move a damaged file to the quarantine; say whether that could be done."""
+        """Move a damaged file to the quarantine; return whether that could be done.
+
+        What lies behind a link, or not among the objects, is not the cache's to move.
+        """
+        among_objects = is_contained(path, self.root) and path.is_relative_to(self.root / "objects")
+        if not among_objects or self.quarantine.is_symlink():
+            return False
         # A read-only cache can still be read; the damaged file then stays.
         if not disk.is_writable(path.parent):
             return False
-        disk.move_aside(path, self.quarantine)
+        # An object of the same name was the same; what came here by mistake may be of any name.
+        own = OBJECT_FILE.fullmatch(path.name) is not None
+        disk.move_aside(path, self.quarantine, replace=own)
         return True
 
     def write(self, item: StoredObject) -> ObjectName:
@@ -194,7 +215,7 @@ class Store:
         # The bytes are on the disk before they get their name. The name itself gets there with
         # the next object or record: waiting for it would more than double the time.
         disk.write_atomic(path, data, self.scratch, lasting=False)
-        if earlier is not None:
+        if earlier is not None and is_contained(self.path(earlier), self.root):
             disk.remove(self.path(earlier))
         return name
 
@@ -219,6 +240,5 @@ def open_store(root: Path) -> Store:
 
 
 def _parse(stage: str, file: str) -> ObjectName | None:
-    if len(file) != _NAME_LENGTH or not file.endswith(".h5") or file[64] != ".":
-        return None
-    return ObjectName(stage, file[:64], file[65:129])
+    found = OBJECT_FILE.fullmatch(file)
+    return ObjectName(stage, found[1], found[2]) if found else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mepipe.cache import disk
+from mepipe.cache.identity import TABLE_FILE, is_contained, mark, own_files
 from mepipe.cache.locks import is_held
 from mepipe.cache.objects import Declaration
 from mepipe.cache.records import (
@@ -168,7 +169,13 @@ def verify(
     -------
     tuple
         How many files were looked at, and what is wrong.
+
+    Raises
+    ------
+    UsageError
+        If the store is no cache.
     """
+    store.require()
     if run_id:
         wanted = list({name for _, name in past_run(store.root, run_id).objects()})
     else:
@@ -194,9 +201,10 @@ def verify(
             checked += 1
             if read_table(store.root, table) is None:
                 path = table_path(store.root, table)
-                if fix:
+                gone = fix and bool(TABLE_FILE.fullmatch(path.name))
+                if gone:
                     disk.remove(path)
-                found.append(Damage(path, "its text does not match its name", fixed=fix))
+                found.append(Damage(path, "its text does not match its name", fixed=gone))
     return checked, found
 
 
@@ -224,20 +232,37 @@ def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
         Age in days from which a record no longer counts.
     dry_run
         Whether to only say what would be removed.
+
+    Raises
+    ------
+    UsageError
+        If the store is no cache.
     """
+    store.require()
+    if not dry_run and disk.facts(store.root) is not None:
+        # When all its files have gone, an old cache can no longer be told from another folder.
+        mark(store.root)
     now, swept = time.time(), Swept()
     oldest = now - keep_days * _DAY_S
-    living = {one for one in disk.names(store.root / "live") if is_held(store.live(one))}
+    runs = [path.name for path in own_files(store.root, "live")]
+    living = {one for one in runs if is_held(store.live(one))}
+    if not dry_run:
+        for ended in set(runs) - living:
+            disk.remove(store.live(ended))
     if living:
         # What a run that is at work has written is in no record yet.
         oldest = min(oldest, *(_started(one, now) for one in living))
+    records = set(own_files(store.root, "runs"))
     named: set[ObjectName] = set()
     features: set[object] = set()
     tables: set[str] = set()
     for number, run_id in enumerate(run_ids(store.root)):
         record = read_record(store.root, run_id)
         if number and run_id not in living and _started(run_id, now) < oldest:
-            _remove(store.root / "runs" / f"{run_id}.json.gz", "records", swept, dry_run=dry_run)
+            if store.root / "runs" / f"{run_id}.json.gz" in records:
+                _remove(
+                    store.root / "runs" / f"{run_id}.json.gz", "records", swept, dry_run=dry_run
+                )
         elif record is not None:
             features.add(record.get("features"))
             if str(record.get("clips")) not in tables:
@@ -245,17 +270,13 @@ def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
             tables |= {str(record.get(name)) for name in ("clips", "parts", "pack")}
     for name in _all_objects(store):
         path = store.path(name)
-        if name in named or _age(path) >= oldest or _is_fold_of(store, name, features):
+        kept = name in named or _age(path) >= oldest or _is_fold_of(store, name, features)
+        if kept or not is_contained(path, store.root):
             swept.kept += 1
         else:
             _remove(path, name.stage, swept, dry_run=dry_run)
-    rest = {
-        "tables": [table_path(store.root, one) for one in table_names(store.root)],
-        "quarantine": [store.quarantine / one for one in disk.names(store.quarantine)],
-        "locks": [store.root / "locks" / one for one in disk.names(store.root / "locks")],
-    }
-    for kind, paths in rest.items():
-        for path in paths:
+    for kind in ("tables", "quarantine", "locks"):
+        for path in own_files(store.root, kind):
             if path.name.removesuffix(".json.gz") not in tables and _age(path) < oldest:
                 _remove(path, kind, swept, dry_run=dry_run)
     if not dry_run:

@@ -143,7 +143,7 @@ def test_a_failing_disk_leaves_no_object_and_no_partial_file(store, monkeypatch,
 
 def test_partial_files_of_killed_processes_are_swept_after_a_day(tmp_path):
     store = open_store(tmp_path)
-    old, fresh = store.scratch / ".old.part", store.scratch / ".fresh.part"
+    old, fresh = (store.scratch / f".{name}.{0:016x}.part" for name in ("old", "fresh"))
     old.write_bytes(b"half")
     fresh.write_bytes(b"half")
     os.utime(old, (1, 1))
