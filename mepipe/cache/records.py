@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.cache import disk
+from mepipe.cache.identity import TABLE_FILE
 from mepipe.cache.keys import Json, canonical, sha256_text
 
 FORMAT_VERSION = 2
@@ -102,7 +103,9 @@ def write_table(cache_root: Path, content: Json) -> str:
 
 
 def read_table(cache_root: Path, name: str) -> Any:
-    """Return the table ``name``; None if it is gone or damaged."""
+    """Return the table ``name``; None if it is gone or damaged, or ``name`` is no digest."""
+    if not TABLE_FILE.fullmatch(f"{name}{_END}"):
+        return None
     text = _read(table_path(cache_root, name))
     return None if text is None or sha256_text(text) != name else _parsed(text)
 

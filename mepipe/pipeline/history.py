@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from mepipe.stages import STAGES
 
 # Older records still explain a change; beyond these it is called new.
 _RECORDS = 5
+_DIGESTS = re.compile("([0-9a-f]{64})*")
 
 
 def keep_record(
@@ -133,7 +135,7 @@ class PastRun:
     @cached_property
     def _clips(self) -> Mapping[str, Any]:
         found = read_table(self._root, str(self.record.get("clips")))
-        return found if isinstance(found, dict) else {"clips": [], "stages": {}}
+        return found if _is_clip_table(found) else {"clips": [], "stages": {}}
 
     @cached_property
     def _parts(self) -> Mapping[str, Any]:
@@ -207,6 +209,22 @@ class PastRun:
             )
             for row, key, digest in names:
                 yield datasets[row], ObjectName(stage, key, digest)
+
+
+def _is_clip_table(found: Any) -> bool:
+    """Return True if the names in a table of clips can be those of objects.
+
+    They become paths: whoever can write a record must not be able to name a file elsewhere.
+    """
+    if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
+        return False
+    known = {stage.name for stage in STAGES}
+    return known.issuperset(found["stages"]) and all(
+        isinstance(columns, dict)
+        and _DIGESTS.fullmatch(str(columns.get("keys")))
+        and _DIGESTS.fullmatch(str(columns.get("objects")))
+        for columns in found["stages"].values()
+    )
 
 
 def _cut(digests: str) -> list[str]:
