@@ -85,6 +85,7 @@ def command(
         protocol = "leave one subject out" if full else f"{k} folds of persons"
         protocol += f", {config.train.seeds} seed(s)"
         make_folder(out)
+        Manifest(out).claim(FILES)
         done = ablate(
             told,
             source,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_FILES = ("comparison.md", "comparison.tex", "comparison.json")
+
+
 @click.command()
 @click.argument("folders", metavar="[NAME=]FOLDER...", nargs=-1, required=True)
 @click.option("--all-pairs", is_flag=True, help="Compare every two, not only with the first.")
@@ -99,14 +102,16 @@ def _named(folders: tuple[str, ...]) -> dict[str, Path]:
 def _write(out: Path, content: Mapping[str, Any]) -> None:
     import json
 
-    from mepipe.cache import disk
+    from mepipe.cache.keys import sha256_text
     from mepipe.evaluation.comparison_tables import comparison_latex, comparison_markdown
+    from mepipe.pipeline.outputs import Manifest
 
     text = json.dumps({"schema": 1, **content}, indent=1, ensure_ascii=False) + "\n"
-    disk.make_folder(out)
-    disk.write_atomic(out / "comparison.md", comparison_markdown(content).encode())
-    disk.write_atomic(out / "comparison.tex", comparison_latex(content).encode())
-    disk.write_atomic(out / "comparison.json", text.encode())
+    key, manifest = sha256_text(text), Manifest(out)
+    manifest.claim(_FILES)
+    pages = (comparison_markdown(content), comparison_latex(content), text)
+    for file, page in zip(_FILES, pages, strict=True):
+        manifest.write_if_stale(file, key, page.encode())
 
 
 def _print(content: Mapping[str, Any], out: Path | None) -> None:

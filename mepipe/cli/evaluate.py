@@ -84,7 +84,7 @@ def command(
         )
         from mepipe.pipeline.folds import Source
         from mepipe.pipeline.models import describe_model
-        from mepipe.pipeline.outputs import Manifest
+        from mepipe.pipeline.outputs import RESULTS, Manifest
 
         config = classifier_settings(config_file, assignments, model, seeds)
         evaluation = Evaluation(
@@ -104,6 +104,7 @@ def command(
         out = out or FOLDER / f"{_plain(config.model.name)}-{protocol}{'-tuned' if tune else ''}"
         # An output folder that cannot be is better known before the work.
         make_folder(out)
+        Manifest(out).claim(RESULTS)
         ended_early["out"] = str(out)
         done = evaluate(
             told,

@@ -16,7 +16,9 @@ from mepipe.errors import DamageError
 from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import (
     FEATURES,
+    REPORT,
     RESULTS,
+    TABLES,
     Manifest,
     build_pack,
     failures_csv,
@@ -40,18 +42,30 @@ class Outputs:
     labels: LabelScheme
     store: Store
 
+    def files(self) -> tuple[str, ...]:
+        """Return the names of the files that this run may write into its output folder."""
+        reach = STEPS.index(self.options.until)
+        packed = reach >= STEPS.index("pack")
+        return (
+            *TABLES,
+            *((FEATURES,) if packed else ()),
+            *(RESULTS if self.options.until == "classify" else ()),
+            *((REPORT,) if packed and self.config.report.enabled else ()),
+        )
+
     def plan(self, plan: Plan, most_folds: int) -> tuple[StageCount, ...]:
         """Return what is to be done behind the clips: the pack, and the classifier's folds.
 
         There are ``most_folds`` of these if every labelled clip turns out usable.
         """
+        manifest = Manifest(self.options.out)
+        manifest.require_own(self.files())
         if STEPS.index(self.options.until) < STEPS.index("pack"):
             return ()
         pack, folds = StageCount("pack"), StageCount("classify")
         counts = (pack, folds) if self.options.until == "classify" else (pack,)
         waits = next((count.stage for count in plan.counts if count.compute), "")
         rows = self._rows(plan)
-        manifest = Manifest(self.options.out)
         if waits:
             pack.at_most, pack.reasons[f"waits for {waits}"] = 1, 1
         elif rows.rows and (why := manifest.why_stale(FEATURES, pack_key(rows))):

@@ -23,7 +23,7 @@ from mepipe.pipeline.history import keep_record
 from mepipe.pipeline.index import DigestIndex, Entry
 from mepipe.pipeline.model import Progress, RunOptions, RunReport
 from mepipe.pipeline.models import describe_model
-from mepipe.pipeline.outputs import REPORT, Manifest, clip_notes
+from mepipe.pipeline.outputs import MANIFEST, REPORT, Manifest, clip_notes
 from mepipe.pipeline.parallel import WorkerDied, run_tasks
 from mepipe.pipeline.plan import Plan, StageCount, make_plan, planning
 from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
@@ -131,7 +131,9 @@ class Run:
         report = report if report is not None else RunReport()
         # An output folder that cannot be is better known before hours of work.
         disk.make_folder(self.options.out)
-        disk.sweep_stray(self.options.out)
+        files = self._outputs().files()
+        Manifest(self.options.out).claim(files)
+        disk.sweep_stray(self.options.out, of={*files, MANIFEST})
         plan = self.plan()
         run_id = new_run_id(self.options.cache)
         state: dict[str, Any] = {

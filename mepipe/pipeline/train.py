@@ -23,6 +23,9 @@ from mepipe.pipeline.model import Progress
 from mepipe.pipeline.models import model_of, recentred, trains_network
 from mepipe.pipeline.work import libraries
 
+# By these a card is known, of any version.
+_OF_A_CARD = {"model", "training", "classes", "features"}
+
 
 def train_model(
     features: Features,
@@ -68,6 +71,7 @@ def train_model(
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
+    _require_own_card(out.with_suffix(".json"))
     kept, _ = usable(labelled(features, select))
     if not len(kept) or len(np.unique(kept.y)) < 2:
         raise UsageError(
@@ -150,6 +154,20 @@ def train_model(
     readable = json.dumps(card, indent=1, ensure_ascii=False)
     disk.write_atomic(out.with_suffix(".json"), readable.encode())
     return card
+
+
+def _require_own_card(path: Path) -> None:
+    """Raise if ``path``, which the card of a model takes, holds something else."""
+    data = disk.read_bytes(path)
+    try:
+        card = {} if data is None else json.loads(data)
+    except (ValueError, RecursionError):
+        card = None
+    if data is not None and not (isinstance(card, dict) and card.keys() >= _OF_A_CARD):
+        raise UsageError(
+            f"{path} is no model card of mepipe: it is not replaced",
+            "The card of a model lies beside it: give the model another name with --out.",
+        )
 
 
 def _not_saved(name: str) -> UsageError:

@@ -98,7 +98,10 @@ def test_a_disk_that_stays_full_ends_the_run_with_a_message(
 def test_what_a_killed_run_left_in_the_output_folder_is_swept(toy_run, data, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    old, young = out / ".features.h5.0123.part", out / ".features.h5.4567.part"
+    old, young = (
+        out / ".features.h5.0123012301230123.part",
+        out / ".features.h5.4567456745674567.part",
+    )
     for path in (old, young):
         path.touch()
     os.utime(old, (0, 0))

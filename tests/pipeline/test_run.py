@@ -9,6 +9,7 @@ import pytest
 
 import mepipe
 from mepipe.errors import SystemProblemError, UsageError
+from mepipe.pipeline.outputs import Manifest
 
 CLIPS = 4
 STAGES = ("face", "spot", "flow", "tensor")
@@ -334,7 +335,7 @@ def test_tensors_damaged_behind_a_record_are_made_again_and_counted(done, run, s
 
 def test_results_of_other_features_do_not_stay(done, run, sample, tmp_path):
     for name in ("results.json", "predictions.csv", "confusion.png"):
-        (tmp_path / "out" / name).write_text("of an earlier run")
+        Manifest(tmp_path / "out").write(name, "key", b"of an earlier run")
     run(sample)
     assert (tmp_path / "out" / "results.json").exists(), "the features are the same"
     edit_labels(sample, lambda rows: rows[0].update(emotion="surprise"))
