@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from mepipe.features import Features, load
-    from mepipe.pipeline.predict import Prediction, Predictor
+    from mepipe.inference.predictor import Prediction, Predictor
 
 __all__ = ["Features", "Prediction", "Predictor", "__version__", "load"]
 
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(features, name)
     if name in {"Prediction", "Predictor"}:
-        from mepipe.pipeline import predict
+        from mepipe.inference import predictor as predict
 
         return getattr(predict, name)
     raise AttributeError(f"module 'mepipe' has no attribute {name!r}")

@@ -43,7 +43,7 @@ def texture():
 def predict():
     """Make predictions of the same clips (two sets, 8 subjects of 6 clips) by a model this good."""
     from mepipe.evaluation.results import Predictions
-    from mepipe.evaluation.splits import LabelledClips
+    from mepipe.features.splits import LabelledClips
 
     def make(right=0.7, seeds=(0, 1, 2), seed=0, subjects=8):
         groups = [("ab"[n % 2], f"{'ab'[n % 2]}/p{n}") for n in range(subjects)]
@@ -85,7 +85,8 @@ def keep():
 @pytest.fixture(scope="session")
 def write_features():
     """Write a features.h5 of made movements: two sets, a class a direction, people who differ."""
-    from mepipe.cache.pack import CHANNELS, COLUMNS, Pack, encode_pack
+    from mepipe.cache.pack import COLUMNS, Pack, encode_pack
+    from mepipe.schema import CHANNELS
 
     def make(path, people=6, size=12, scale="fixed", classes=3, change=lambda x, rows: None):
         rng = np.random.default_rng(0)
@@ -131,11 +132,12 @@ def trained_sample(tmp_path_factory):
 
     from mepipe.config import load_config
     from mepipe.datasets.registry import open_datasets
+    from mepipe.evaluation.fold_cache import Source
+    from mepipe.evaluation.train import train_model
+    from mepipe.execution.progress import NoProgress
     from mepipe.features import load
-    from mepipe.pipeline.folds import Source
-    from mepipe.pipeline.model import NoProgress, RunOptions
     from mepipe.pipeline.run import Run
-    from mepipe.pipeline.train import train_model
+    from mepipe.pipeline.run_report import RunOptions
     from mepipe.sample import write
 
     folder = tmp_path_factory.mktemp("predict")

@@ -17,11 +17,11 @@ from mepipe.cache import disk
 from mepipe.cache.keys import Json
 from mepipe.cache.pack import COLUMNS, Pack, write_pack
 from mepipe.features import load
+from mepipe.schema import CLASSES
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
-_CLASSES = ("negative", "positive", "surprise")
 _BATCH = 64
 _TEXT: Mapping[str, Json] = {"text": "", "int": 0, "float": 0.0, "bool": True}
 
@@ -110,4 +110,4 @@ def _pack(clips: int) -> Pack:
     rows: list[Mapping[str, Json]] = [
         {**row, "clip": f"made/c{number:06d}", "y": number % 3} for number in range(clips)
     ]
-    return Pack(rows, _CLASSES, {}, {})
+    return Pack(rows, CLASSES, {}, {})

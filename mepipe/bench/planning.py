@@ -13,11 +13,13 @@ from mepipe.cache.records import compact, new_run_id
 from mepipe.cache.store import open_store
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
-from mepipe.pipeline.history import keep_record
-from mepipe.pipeline.model import NoProgress, RunOptions
+from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.run import Run
-from mepipe.pipeline.work import ClipOutcome, StageOutcome, keyed, libraries
+from mepipe.pipeline.run_records import keep_record
+from mepipe.pipeline.run_report import RunOptions
+from mepipe.pipeline.worker import ClipOutcome, StageOutcome, keyed
 from mepipe.stages import STAGES, Upstream
+from mepipe.versions import libraries
 
 _VALUES: dict[str, dict[str, Any]] = {
     "face": {

@@ -13,13 +13,14 @@ import numpy as np
 
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
+from mepipe.evaluation.fold_cache import Source
+from mepipe.evaluation.train import train_model
 from mepipe.features import load
-from mepipe.pipeline.folds import Source
-from mepipe.pipeline.model import Progress, RunOptions
-from mepipe.pipeline.predict import Predictor
+from mepipe.inference.predictor import Predictor
 from mepipe.pipeline.run import Run
-from mepipe.pipeline.train import train_model
+from mepipe.pipeline.run_report import RunOptions
 from mepipe.sample import write
+from mepipe.schema import Progress
 
 SECONDS, FPS = 2, 30
 _HEIGHT, _WIDTH = 480, 640

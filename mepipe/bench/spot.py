@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
-from mepipe.datasets.model import Images
+from mepipe.datasets.clip import Images
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import BadDataError, UsageError
 from mepipe.frames import FrameReader, Timing
 from mepipe.sample import HARD, Factors, write
 from mepipe.sample.photos import photo_paths
-from mepipe.stages import STAGES, ClipInput, Result, Upstream
+from mepipe.stages import STAGES, Result, Upstream
 
 METHODS = ("flow-peak", "lbp-divide", "middle")
 WITHIN_MS = 15.0

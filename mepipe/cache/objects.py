@@ -19,7 +19,7 @@ from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from mepipe.cache.keys import Json, canonical, object_key
-from mepipe.cache.plain import (
+from mepipe.cache.safe_hdf5 import (
     damage,
     plain_array,
     plain_attribute,

@@ -14,28 +14,14 @@ from numpy.typing import NDArray
 
 from mepipe.cache.keys import Json, canonical
 from mepipe.cache.objects import fixed_text, fixed_texts
-from mepipe.cache.skeleton import Skeleton
+from mepipe.cache.sparse_buffer import Skeleton
 from mepipe.errors import DamageError
+from mepipe.schema import CHANNELS, MAPS, PER_TARGET
 
 FORMAT = "mepipe-features"
 # 2 added the digests `x_sha256` and `content`; 3 the maps beside x, and `targets`.
 FORMAT_VERSION = 3
-CHANNELS = ("u", "v", "strain")
 _DIGEST = h5py.string_dtype("utf-8", 64)
-
-MAPS: Mapping[str, str] = {"x": "<f4", "flow": "<f4", "faces": "|u1", "sequence": "<f4"}
-"""What a features.h5 may hold of each clip, in the order of the file: name -> type."""
-
-SOURCES: Mapping[str, tuple[str, str]] = {
-    "x": ("tensor", "x"),
-    "flow": ("flow", "uv"),
-    "faces": ("flow", "faces"),
-    "sequence": ("tensor", "sequence"),
-}
-"""Where each map comes from: the stage, and its array."""
-
-OF_TARGETS = frozenset({"faces", "sequence"})
-"""The maps that have a part for each target frame, which `targets` names."""
 
 # Column -> how it is stored. JSON's null stands for an unknown number, never a guess:
 # -1 among whole numbers, NaN among the others.
@@ -83,7 +69,8 @@ class Pack:
     libraries
         Versions of what made them.
     targets
-        The 0-based positions of each row's target frames, where a map of `OF_TARGETS` is packed.
+        The 0-based positions of each row's target frames, where a map of
+        `mepipe.schema.PER_TARGET` is packed.
     flows
         Digests of the flow objects, where their arrays are packed.
     """
@@ -145,8 +132,8 @@ def write_pack(
     tensors
         One (C, S, S) float32 tensor for each row, in their order.
     maps
-        What is packed beside x, by its name in `MAPS`. They are read in the order of `MAPS`,
-        each to its end.
+        What is packed beside x, by its name in `mepipe.schema.MAPS`. They are read in the
+        order of that table, each to its end.
 
     Raises
     ------
@@ -168,7 +155,7 @@ def write_pack(
     # The digests are known when the rows have been seen; until then their places are empty.
     for name in every:
         columns[f"{name}_sha256"] = np.zeros(len(pack.rows), dtype=_DIGEST)
-    if OF_TARGETS & every.keys():
+    if PER_TARGET & every.keys():
         columns["targets"] = np.array(pack.targets, dtype="<i8")
     skeleton = Skeleton()
     with h5py.File(skeleton, "w") as file:
@@ -208,7 +195,7 @@ def _write_rows(sink: Sink, name: str, rows: Rows) -> tuple[list[str], int]:
             raise DamageError(
                 f"a row of {name} has the shape {values.shape}, another {tuple(rows.shape)}"
             )
-        row = np.ascontiguousarray(values, dtype=MAPS[name])
+        row = np.ascontiguousarray(values, dtype=MAPS[name].dtype)
         sink.write(row.data)
         digests.append(hashlib.sha256(row.data).hexdigest())
         size += row.nbytes
@@ -257,7 +244,7 @@ def _reserve(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
     creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     creation.set_fill_time(h5d.FILL_TIME_NEVER)
     creation.set_obj_track_times(False)  # else the time of creation stands in the file
-    kind = h5t.py_create(np.dtype(MAPS[name]))
+    kind = h5t.py_create(np.dtype(MAPS[name].dtype))
     h5d.create(file.id, name.encode(), kind, h5s.create_simple(shape), creation)
 
 

@@ -14,7 +14,7 @@ from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 
 if TYPE_CHECKING:
-    from mepipe.report.ablation import AblationRow
+    from mepipe.viz.ablation import AblationRow
 
 
 @click.command()
@@ -58,13 +58,13 @@ def command(
     with exit_codes(as_json=as_json):
         from mepipe.cache.disk import make_folder
         from mepipe.cache.location import cache_root
+        from mepipe.cache.manifest import Manifest
         from mepipe.cache.store import open_store
         from mepipe.errors import UsageError
+        from mepipe.evaluation.ablate import FILES, ablate, write_ablation
+        from mepipe.evaluation.evaluate import Evaluation
+        from mepipe.evaluation.fold_cache import Source
         from mepipe.features import Features
-        from mepipe.pipeline.ablate import FILES, ablate, write_ablation
-        from mepipe.pipeline.evaluate import Evaluation
-        from mepipe.pipeline.folds import Source
-        from mepipe.pipeline.outputs import Manifest
 
         if model not in {None, "spp"}:
             raise UsageError(
@@ -100,7 +100,7 @@ def command(
             rows = [row.as_json() for row in done.rows]
             print_json({"protocol": protocol, "rows": rows, "out": str(out)})
             return
-        from mepipe.report.ablation import NOTE
+        from mepipe.viz.ablation import NOTE
 
         click.echo(NOTE)
         click.echo(

@@ -72,7 +72,7 @@ def flow(sizes: tuple[int, ...], photos: Path | None, rounds: int, plot: Path | 
             rows = measure(photos, sizes or SIZES, rounds, advance)
         click.echo(flow_table(rows))
         if plot is not None:
-            from mepipe.report.trade_off import trade_off_png
+            from mepipe.viz.trade_off import trade_off_png
 
             with _counting("settings") as advance:
                 points = trade_off(photos, progress=advance)

@@ -69,7 +69,7 @@ def status(cache: Path | None, run_id: str | None, *, as_json: bool) -> None:
     with exit_codes(as_json=as_json):
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import Store
-        from mepipe.pipeline.upkeep import status as look
+        from mepipe.pipeline.cache_admin import status as look
 
         store = Store(cache_root(cache))
         found = look(store, run_id)
@@ -107,7 +107,7 @@ def verify(cache: Path | None, run_id: str | None, *, fix: bool, as_json: bool) 
     with exit_codes(as_json=as_json):
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import Store
-        from mepipe.pipeline.upkeep import verify as check
+        from mepipe.pipeline.cache_admin import verify as check
 
         store = Store(cache_root(cache))
         checked, damaged = check(
@@ -199,7 +199,7 @@ def gc(cache: Path | None, keep_days: float, *, dry_run: bool, as_json: bool) ->
     with exit_codes(as_json=as_json):
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import Store
-        from mepipe.pipeline.upkeep import collect
+        from mepipe.pipeline.cache_admin import collect
 
         swept = collect(Store(cache_root(cache)), keep_days=keep_days, dry_run=dry_run)
         files = {kind: number for kind, number in swept.files.items() if number}

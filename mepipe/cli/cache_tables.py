@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from mepipe.pipeline.upkeep import Status
+    from mepipe.pipeline.cache_admin import Status
 
 _RUNS = 5
 

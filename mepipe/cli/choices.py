@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mepipe.schema import DEVICES
+
 if TYPE_CHECKING:
     from mepipe.config import Config
 
@@ -36,7 +38,6 @@ _OPTIONS = (
 )
 
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 _CLASSIFIER = (
     click.argument("features", type=click.Path(path_type=Path)),
     click.option("--model", metavar="NAME", help="The model; by default that of the settings."),

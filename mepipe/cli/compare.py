@@ -59,7 +59,7 @@ def command(
     with exit_codes(as_json=as_json, resume="Nothing is lost; run the same command again."):
         from mepipe.evaluation.comparison import compare
         from mepipe.evaluation.comparison_tables import comparison_json
-        from mepipe.evaluation.saved import aligned, read_saved
+        from mepipe.evaluation.results_io import aligned, read_saved
 
         saved = {name: read_saved(folder) for name, folder in _named(folders).items()}
         models = aligned(saved, common=common)
@@ -103,8 +103,8 @@ def _write(out: Path, content: Mapping[str, Any]) -> None:
     import json
 
     from mepipe.cache.keys import sha256_text
+    from mepipe.cache.manifest import Manifest
     from mepipe.evaluation.comparison_tables import comparison_latex, comparison_markdown
-    from mepipe.pipeline.outputs import Manifest
 
     text = json.dumps({"schema": 1, **content}, indent=1, ensure_ascii=False) + "\n"
     key, manifest = sha256_text(text), Manifest(out)

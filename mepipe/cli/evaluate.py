@@ -15,18 +15,18 @@ import click
 from mepipe.cli.choices import classifier_options, classifier_settings, fold_options
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.schema import PROTOCOLS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PROTOCOLS = ("loso", "megc2019", "kfold", "cross-dataset")
 FOLDER = Path("mepipe-eval")
 
 
 @click.command()
 @classifier_options
 @fold_options
-@click.option("--protocol", type=click.Choice(_PROTOCOLS), default="loso", show_default=True)
+@click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="loso", show_default=True)
 @click.option("--k", type=click.IntRange(2), default=10, show_default=True, help="kfold: folds.")
 @click.option("--tune", is_flag=True, help="Choose settings on inner splits of each fold.")
 @click.option("--again", is_flag=True, help="Train finished folds again.")
@@ -74,17 +74,17 @@ def command(
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.disk import make_folder
         from mepipe.cache.location import cache_root
+        from mepipe.cache.manifest import RESULTS, Manifest
         from mepipe.cache.store import open_store
-        from mepipe.features import Features
-        from mepipe.pipeline.evaluate import (
+        from mepipe.evaluation.evaluate import (
             Evaluation,
             evaluate,
             jobs_of,
             write_results,
         )
-        from mepipe.pipeline.folds import Source
-        from mepipe.pipeline.models import describe_model
-        from mepipe.pipeline.outputs import RESULTS, Manifest
+        from mepipe.evaluation.fold_cache import Source
+        from mepipe.evaluation.model_settings import describe_model
+        from mepipe.features import Features
 
         config = classifier_settings(config_file, assignments, model, seeds)
         evaluation = Evaluation(
@@ -143,7 +143,6 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mepipe.evaluation.protocols import NAMES
     from mepipe.evaluation.results import screen_table
 
     shown = screen_table(content)
@@ -161,7 +160,7 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
         values = [one["uf1"] for one in seeds]
         spread = f" (UF1 {min(values):.3f} to {max(values):.3f})"
     console.print(
-        f"{content['model']}, {NAMES[content['protocol']]} "
+        f"{content['model']}, {PROTOCOLS[content['protocol']]} "
         f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, figures from "
         "counts pooled over folds; (largest class): always answering it; [95 %]: over resampled "
         "subjects.",

@@ -10,16 +10,15 @@ import click
 
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.schema import EXPORT_FORMS
 
 if TYPE_CHECKING:
-    from mepipe.export import Exported
-
-_TARGETS = ("npz", "png", "csv", "ststnet", "htnet")  # mepipe.export, which imports NumPy
+    from mepipe.io import Exported
 
 
 @click.command()
 @click.argument("features", type=click.Path(path_type=Path))
-@click.option("--to", "target", type=click.Choice(_TARGETS), required=True, help="The form.")
+@click.option("--to", "target", type=click.Choice(EXPORT_FORMS), required=True, help="The form.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="A new or empty folder."
 )
@@ -47,13 +46,13 @@ def command(
     """
     started = time.monotonic()
     with exit_codes(as_json=as_json, resume="Nothing was written; run the same command again."):
-        from mepipe.export import export
         from mepipe.features import Features
+        from mepipe.io import export
 
         told = Features(features)
         rows = None
         if select:
-            from mepipe.pipeline.evaluate import labelled
+            from mepipe.evaluation.evaluate import labelled
 
             wanted = set(labelled(told, select).clip)
             rows = [row for row, clip in enumerate(told.clip.tolist()) if clip in wanted]

@@ -10,7 +10,7 @@ import click
 from mepipe.cli.errors import exit_codes, print_json
 
 if TYPE_CHECKING:
-    from mepipe.pipeline.import_features import Import
+    from mepipe.io.import_features import Import
 
 _SCALES = ("fixed", "clip", "minmax", "none")  # mepipe.pipeline, which imports NumPy
 
@@ -59,7 +59,7 @@ def command(
       mepipe import-features for-ststnet --out features.h5
     """
     with exit_codes(as_json=as_json, resume="Nothing was written; run the same command again."):
-        from mepipe.pipeline.import_features import import_features
+        from mepipe.io.import_features import import_features
 
         names = [name.strip() for name in classes.split(",")]
         done = import_features(published, out, classes=names, scale=scale, dataset=dataset)

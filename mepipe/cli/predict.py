@@ -11,12 +11,12 @@ import click
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
+from mepipe.schema import KEY_FRAMES
 
 if TYPE_CHECKING:
-    from mepipe.pipeline.predict import Prediction
+    from mepipe.inference.predictor import Prediction
 
-_MARKS = ("onset", "apex", "offset")
-_KEYS = ("label", "probabilities", *_MARKS, "onset_s", "apex_s", "offset_s", "confidence")
+_KEYS = ("label", "probabilities", *KEY_FRAMES, "onset_s", "apex_s", "offset_s", "confidence")
 
 
 @click.command()
@@ -66,7 +66,7 @@ def command(
     """
     found: Prediction | None = None
     with exit_codes(as_json=as_json, resume="Nothing was written.") as ended_early:
-        from mepipe.pipeline.predict import Prediction, Predictor
+        from mepipe.inference.predictor import Prediction, Predictor
 
         ended_early.update(_json(Prediction(), None))
         target = _target(clip, picture, no_picture=no_picture)
@@ -119,7 +119,7 @@ def _text(found: Prediction) -> str:
         return f"no answer: {found.reason}"
     shares = ", ".join(f"{name} {value:.2f}" for name, value in found.probabilities.items())
     lines = [f"{found.label}  ({shares})"]
-    for mark in _MARKS:
+    for mark in KEY_FRAMES:
         seconds = getattr(found, f"{mark}_s")
         when = "" if seconds is None else f", {seconds:.3f} s"
         lines.append(f"{mark:<11} frame {getattr(found, mark)}{when}")

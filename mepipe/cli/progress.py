@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     import rich.progress
 
-    from mepipe.pipeline.model import Progress
+    from mepipe.schema import Progress
 
 
 class PlainProgress:
@@ -77,7 +77,7 @@ class BarProgress:
 def make_progress(*, quiet: bool) -> Progress:
     """Return what fits standard error."""
     if quiet:
-        from mepipe.pipeline.model import NoProgress
+        from mepipe.execution.progress import NoProgress
 
         return NoProgress()
     return BarProgress() if sys.stderr.isatty() else PlainProgress()

@@ -38,7 +38,7 @@ def command(
     """
     with exit_codes(resume="Nothing is lost; run the same command again."):
         from mepipe.cache.location import cache_root
-        from mepipe.pipeline.report_later import report_later
+        from mepipe.report.rebuild import report_later
 
         page, problems = report_later(
             out,

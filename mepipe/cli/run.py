@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mepipe.cli.choices import DEVICES, data_options, resolved_config
+from mepipe.cli.choices import data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED, UsageError
+from mepipe.schema import DEVICES, STEPS
 
 if TYPE_CHECKING:
-    from mepipe.pipeline.model import RunReport
     from mepipe.pipeline.plan import StageCount
-
-_STEPS = ("face", "spot", "flow", "tensor", "pack", "classify")
+    from mepipe.pipeline.run_report import RunReport
 
 
 @click.command()
@@ -34,7 +33,7 @@ _STEPS = ("face", "spot", "flow", "tensor", "pack", "classify")
     show_default=True,
     help="Where features.h5 and the results go.",
 )
-@click.option("--until", type=click.Choice(_STEPS), default="classify", help="The last step.")
+@click.option("--until", type=click.Choice(STEPS), default="classify", help="The last step.")
 @click.option(
     "--jobs",
     type=click.IntRange(1),
@@ -100,8 +99,8 @@ def command(
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.location import cache_root
         from mepipe.datasets.registry import open_datasets
-        from mepipe.pipeline.model import RunOptions, RunReport
         from mepipe.pipeline.run import Run
+        from mepipe.pipeline.run_report import RunOptions, RunReport
 
         ended_early.update(_json(RunReport(), 0.0))
         if (backend == "dask") != (scheduler is not None):
@@ -161,12 +160,12 @@ def _json(report: RunReport, elapsed: float) -> dict[str, Any]:
     return {
         "clips": report.clips,
         "usable": report.usable,
-        "computed": {step: report.computed[step] for step in _STEPS},
-        "reused": {step: report.reused[step] for step in _STEPS},
+        "computed": {step: report.computed[step] for step in STEPS},
+        "reused": {step: report.reused[step] for step in STEPS},
         "failed": [asdict(failure) for failure in report.failed],
         "features": str(report.features) if report.features else None,
         "results": report.results,
-        "seconds": {step: round(report.seconds[step], 3) for step in _STEPS},
+        "seconds": {step: round(report.seconds[step], 3) for step in STEPS},
         "elapsed_s": round(elapsed, 3),
     }
 

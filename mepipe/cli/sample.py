@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import click
 
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
-
-if TYPE_CHECKING:
-    from mepipe.sample.layout import LayoutName
-
-LAYOUTS = ("folder", "casme2", "samm", "smic")  # mepipe.sample.layout, which imports NumPy
+from mepipe.schema import SAMPLE_LAYOUTS
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--layout",
-    type=click.Choice(LAYOUTS),
+    type=click.Choice(SAMPLE_LAYOUTS),
     default="folder",
     show_default=True,
     help="The tree and the annotations: a generic folder, or those of CASME II, SAMM or SMIC "
@@ -78,7 +73,7 @@ def command(
         try:
             summary = write(
                 out,
-                layout=cast("LayoutName", layout),
+                layout=layout,
                 subjects=subjects,
                 clips=clips,
                 seed=seed,

@@ -33,7 +33,7 @@ def command(
       mepipe show CASME2/CASME2_RAW_selected/sub01/EP02_01f --set data.fps=200
     """
     with exit_codes():
-        from mepipe.pipeline.show import show
+        from mepipe.inference.picture import show
 
         target = out or Path(f"{clip.resolve().name}.png")
         if not target.absolute().parent.is_dir():

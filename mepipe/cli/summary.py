@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mepipe.schema import STEPS
+
 if TYPE_CHECKING:
-    from mepipe.pipeline.model import RunOptions, RunReport
     from mepipe.pipeline.plan import StageCount
+    from mepipe.pipeline.run_report import RunOptions, RunReport
 
 _SHOWN = 10
 
@@ -41,9 +43,8 @@ def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None
     console = Console(highlight=False, soft_wrap=True)
     _print_failures(console, report)
     _print_notes(console, report)
-    steps = ("face", "spot", "flow", "tensor", "pack", "classify")
-    done = ", ".join(f"{step} {report.computed[step]}" for step in steps if report.computed[step])
-    reused = sum(report.reused[step] for step in steps)
+    done = ", ".join(f"{step} {report.computed[step]}" for step in STEPS if report.computed[step])
+    reused = sum(report.reused[step] for step in STEPS)
     if not done:
         console.print("Nothing to compute: everything is in the cache.")
     console.print(

@@ -53,9 +53,9 @@ def command(
     started = time.monotonic()
     with exit_codes(as_json=as_json, resume="Nothing was written."):
         from mepipe.errors import UsageError
+        from mepipe.evaluation.fold_cache import Source
+        from mepipe.evaluation.train import train_model
         from mepipe.features import Features
-        from mepipe.pipeline.folds import Source
-        from mepipe.pipeline.train import train_model
 
         config = classifier_settings(config_file, assignments, model, None)
         figures = None

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mepipe.flow.settings import PRESETS, Tvl1Settings
+from mepipe.schema import MAPS
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -35,9 +36,6 @@ def _targets(value: object) -> object:
 
 Targets = Annotated[Literal["apex", "apex-offset"] | int, BeforeValidator(_targets)]
 
-MAPS = ("x", "flow", "faces", "sequence")
-"""What features.h5 can hold of each clip, in the order of the file."""
-
 
 def _maps(value: tuple[str, ...]) -> tuple[str, ...]:
     """Bring the names into one order; refuse a list without x, or with a name twice."""
@@ -48,7 +46,13 @@ def _maps(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in MAPS if name in value)
 
 
-Maps = Annotated[tuple[Literal["x", "flow", "faces", "sequence"], ...], AfterValidator(_maps)]
+if TYPE_CHECKING:
+    MapName = str
+else:
+    # Taken from the table, so that a new map is written down in one place.
+    MapName = Literal[tuple(MAPS)]
+
+Maps = Annotated[tuple[MapName, ...], AfterValidator(_maps)]
 
 
 class Settings(BaseModel):

@@ -19,11 +19,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mepipe.datasets.casme2_trees import COMPRESSED, find_sheet, find_tree, subject_name
+from mepipe.datasets.clip import Dataset
 from mepipe.datasets.clip_trees import list_subjects
 from mepipe.datasets.coded_dataset import Found, dataset
 from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import CODED, SheetForm
-from mepipe.datasets.model import Dataset
 from mepipe.datasets.sheets import read_table
 from mepipe.errors import UnreadableInputError, UsageError
 
@@ -48,7 +48,7 @@ _CODING = Coding(
 
 
 def read(root: Path, name: str | None) -> Dataset:
-    """Read CASME II at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read CASME II at ``root``; see `mepipe.datasets.clip.Reader`."""
     try:
         tree, notes = find_tree(root)
         sheet = find_sheet(root, tree.folder, notes)

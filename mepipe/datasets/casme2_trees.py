@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mepipe.datasets.clip import NO_FOLDER, Note, NotRecognisedError
 from mepipe.datasets.clip_trees import folders_in, plain
 from mepipe.datasets.frames_on_disk import list_folder
-from mepipe.datasets.model import NO_FOLDER, Note, NotRecognisedError
 from mepipe.datasets.sheets import find_sheets
 from mepipe.errors import UnreadableInputError, UsageError
 

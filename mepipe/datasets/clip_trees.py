@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mepipe.datasets.clip import NO_FOLDER, Note, NotRecognisedError
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES, list_folder
-from mepipe.datasets.model import NO_FOLDER, Note, NotRecognisedError
 from mepipe.errors import UnreadableInputError, UsageError
 
 _DEEPEST = 4  # folders of the dataset's name within one another, as archives unpack

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from mepipe.datasets import errata, labels
-from mepipe.datasets.annotation import mark, parse_number
+from mepipe.datasets import emotions, errata
+from mepipe.datasets.clip import Clip, Dataset, Images, Mark, Note, Reject, Video
 from mepipe.datasets.clip_trees import ClipFolders
 from mepipe.datasets.coding import Coding, Line, expressions, lines_by_clip, one_line
 from mepipe.datasets.frames_on_disk import FrameList, list_frames
-from mepipe.datasets.model import Clip, Dataset, Images, Mark, Note, Reject, Video
+from mepipe.datasets.marks import mark, parse_number
 from mepipe.datasets.sheets import Row, Table
 from mepipe.errors import BadDataError, UnreadableInputError
 
@@ -93,9 +93,9 @@ def _clip(
     texts: list[str],
 ) -> Clip:
     row, subject = line.row, line.subject or ""
-    emotion = labels.normalise(row["emotion"])
-    if emotion and emotion not in labels.VOCABULARY:
-        raise BadDataError(f"{line.where}: {labels.unknown_word(emotion)}", "Correct the cell.")
+    emotion = emotions.normalise(row["emotion"])
+    if emotion and emotion not in emotions.VOCABULARY:
+        raise BadDataError(f"{line.where}: {emotions.unknown_word(emotion)}", "Correct the cell.")
     fps = coding.fps if coding.fps is not None else _rate(line)
     source: Images | Video
     if path.is_file():
@@ -110,8 +110,8 @@ def _clip(
     texts += amended.notes
     wanted = [c for c in ("onset", "apex", "offset", "emotion") if c in coding.sheet.required]
     texts += [f"{line.where}: the {column} is empty" for column in wanted if not row[column]]
-    emotion = labels.normalise(amended.cells.get("emotion", ""))
-    if coding.emotion_folders and labels.normalise(path.parent.name) != emotion:
+    emotion = emotions.normalise(amended.cells.get("emotion", ""))
+    if coding.emotion_folders and emotions.normalise(path.parent.name) != emotion:
         texts.append(
             f"{line.where} says {emotion or 'no emotion'}, its folder {path.parent.name}: the "
             "sheet is followed"

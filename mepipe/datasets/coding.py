@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mepipe.datasets.clip import Note
 from mepipe.datasets.coding_sheets import SheetForm, without_remarks
-from mepipe.datasets.model import Note
 from mepipe.datasets.sheets import Row, Table
 from mepipe.errors import BadDataError
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mepipe.datasets.clip import Note
 from mepipe.datasets.frames_on_disk import list_folder
-from mepipe.datasets.model import Note
 from mepipe.datasets.sheets import Columns, Table, find_sheets, heading, read_table
 from mepipe.errors import UnreadableInputError, UsageError
 

@@ -2,7 +2,7 @@
 
 An erratum applies only where the sheet still shows the printed value, so a
 corrected sheet is left alone. One without a known correction changes nothing:
-it is reported, and the general rules (`mepipe.datasets.annotation`) decide.
+it is reported, and the general rules (`mepipe.clips.annotation`) decide.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mepipe.datasets.annotation import parse_number
+from mepipe.datasets.marks import parse_number
 
 
 @dataclass(frozen=True)

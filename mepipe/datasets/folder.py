@@ -20,17 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mepipe.datasets import labels
-from mepipe.datasets.annotation import mark
-from mepipe.datasets.frames_on_disk import (
-    VIDEO_SUFFIXES,
-    Listing,
-    frames_among,
-    has_images,
-    list_folder,
-)
-from mepipe.datasets.label_table import Labels, find_labels, read_labels
-from mepipe.datasets.model import (
+from mepipe.datasets import emotions
+from mepipe.datasets.clip import (
     Clip,
     Dataset,
     Images,
@@ -39,6 +30,15 @@ from mepipe.datasets.model import (
     Reject,
     Video,
 )
+from mepipe.datasets.frames_on_disk import (
+    VIDEO_SUFFIXES,
+    Listing,
+    frames_among,
+    has_images,
+    list_folder,
+)
+from mepipe.datasets.label_table import Labels, find_labels, read_labels
+from mepipe.datasets.marks import mark
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError, UsageError
 
 _UNREAD_VIDEOS = frozenset({".wmv", ".webm", ".m4v", ".mpg", ".mpeg", ".flv", ".mts", ".3gp"})
@@ -61,7 +61,7 @@ class _Disk:
 
 
 def read(root: Path, name: str | None) -> Dataset:
-    """Read a generic folder, or one video; see `mepipe.datasets.model.Reader`."""
+    """Read a generic folder, or one video; see `mepipe.datasets.clip.Reader`."""
     disk = _Disk()
     table = None
     if root.is_file():
@@ -105,7 +105,7 @@ def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Datase
         clips=tuple(sorted(clips, key=lambda clip: clip.id)),
         rejects=tuple(sorted(rejects, key=lambda reject: reject.clip)),
         notes=tuple(notes),
-        own_words=not words <= labels.VOCABULARY,
+        own_words=not words <= emotions.VOCABULARY,
     )
 
 
@@ -114,15 +114,15 @@ def _near_words(words: set[str]) -> list[Note]:
 
     One of them makes all words the user's own classes, which is hardly meant.
     """
-    if not words & labels.VOCABULARY:
+    if not words & emotions.VOCABULARY:
         return []
     return [
         Note(
             None,
-            f"labels.csv: {labels.unknown_word(word)}: with it, the words themselves are the "
+            f"labels.csv: {emotions.unknown_word(word)}: with it, the words themselves are the "
             "classes. Correct it, or name the classes with --set labels.classes=FILE.toml",
         )
-        for word in sorted(words - labels.VOCABULARY)
+        for word in sorted(words - emotions.VOCABULARY)
     ]
 
 
@@ -139,7 +139,7 @@ def _clip(
     row = table.row(key) if table else {}
     if table and not row:
         notes.append(Note(clip_id, f"has no row in {table.path.name}", "unlabelled"))
-    emotion = labels.normalise(row.get("emotion", ""))
+    emotion = emotions.normalise(row.get("emotion", ""))
     if emotion and not subject:
         notes.append(
             Note(

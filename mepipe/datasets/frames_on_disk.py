@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from mepipe.datasets.model import Images
+from mepipe.datasets.clip import Images
 from mepipe.errors import BadDataError, UnreadableInputError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp", ".png"})

@@ -30,6 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mepipe.datasets.casme2_trees import subject_name as casme_subject
+from mepipe.datasets.clip import Dataset, Note, NotRecognisedError
 from mepipe.datasets.clip_trees import (
     ClipFolders,
     Shape,
@@ -50,9 +51,8 @@ from mepipe.datasets.coding_sheets import (
     matching_tables,
     one_table,
 )
+from mepipe.datasets.emotions import VOCABULARY, normalise
 from mepipe.datasets.frames_on_disk import has_images, list_folder
-from mepipe.datasets.labels import VOCABULARY, normalise
-from mepipe.datasets.model import Dataset, Note, NotRecognisedError
 from mepipe.errors import UnreadableInputError, UsageError
 
 _WHO_AND_WHERE = {
@@ -184,7 +184,7 @@ _DFME_SHAPE = Shape(
 
 
 def read_casme(root: Path, name: str | None) -> Dataset:
-    """Read CASME at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read CASME at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree = locate_one(root, _CASME_SHAPE)
     form, notes = _CASME.sheet, list[Note]()
     # CASME II's folders have the same names: where this one's does not tell, the sheet does.
@@ -203,7 +203,7 @@ def read_casme(root: Path, name: str | None) -> Dataset:
 
 
 def read_casme3(root: Path, name: str | None) -> Dataset:
-    """Read CAS(ME)3, part A, at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read CAS(ME)3, part A, at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree, notes = locate_one(root, _CASME3_SHAPE), list[Note]()
     table = one_table(_CASME3_SHAPE.title, folders_around(root, tree), _CASME3.sheet, notes)
     clips = _listed(lambda: list_subjects(tree, _CASME3.subject))
@@ -211,7 +211,7 @@ def read_casme3(root: Path, name: str | None) -> Dataset:
 
 
 def read_mmew(root: Path, name: str | None) -> Dataset:
-    """Read MMEW at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read MMEW at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree, notes = locate_one(root, _MMEW_SHAPE), list[Note]()
     table = one_table(_MMEW_SHAPE.title, folders_around(root, tree), _MMEW.sheet, notes)
     clips = _listed(lambda: list_clips(*(tree / word for word in _emotion_folders(tree))))
@@ -219,7 +219,7 @@ def read_mmew(root: Path, name: str | None) -> Dataset:
 
 
 def read_dfme(root: Path, name: str | None) -> Dataset:
-    """Read DFME at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read DFME at ``root``; see `mepipe.datasets.clip.Reader`."""
     trees = locate(root, _DFME_SHAPE)
     folders = [folder for tree in trees for folder in folders_around(root, tree)[:-1]]
     tables = [table for table in matching_tables(folders, _DFME.sheet)[0] if table.rows]

@@ -19,8 +19,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mepipe.datasets.clip import Note
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES
-from mepipe.datasets.model import Note
 from mepipe.datasets.sheets import Row, read_table
 from mepipe.errors import BadDataError
 

@@ -1,6 +1,6 @@
 """Which reader reads what: ``[NAME=]PATH`` to a dataset.
 
-A reader is one function (`mepipe.datasets.model.Reader`). Another package adds
+A reader is one function (`mepipe.datasets.clip.Reader`). Another package adds
 one with three lines in its pyproject.toml::
 
     [project.entry-points."mepipe.datasets"]
@@ -20,8 +20,8 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from mepipe.datasets.clip import Dataset, Note, NotRecognisedError
 from mepipe.datasets.frames_on_disk import is_utf8
-from mepipe.datasets.model import Dataset, Note, NotRecognisedError
 from mepipe.errors import MepipeError, UsageError
 
 GROUP = "mepipe.datasets"

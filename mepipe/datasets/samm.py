@@ -21,6 +21,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from mepipe.datasets.clip import Dataset, Note
 from mepipe.datasets.clip_trees import (
     Shape,
     folders_in,
@@ -33,7 +34,6 @@ from mepipe.datasets.coded_dataset import Found, dataset
 from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import CODED, SheetForm, folders_around, one_table
 from mepipe.datasets.frames_on_disk import has_images, list_folder
-from mepipe.datasets.model import Dataset, Note
 from mepipe.datasets.sheets import Table
 from mepipe.errors import UnreadableInputError, UsageError
 
@@ -103,7 +103,7 @@ _LONG_CODING = Coding(
 
 
 def read(root: Path, name: str | None) -> Dataset:
-    """Read SAMM at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read SAMM at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree = locate_one(root, _SHAPE)
     notes: list[Note] = []
     table = one_table(_SHAPE.title, folders_around(root, tree), _CODING.sheet, notes)
@@ -115,7 +115,7 @@ def read(root: Path, name: str | None) -> Dataset:
 
 
 def read_long(root: Path, name: str | None) -> Dataset:
-    """Read SAMM Long Videos at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read SAMM Long Videos at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree = locate_one(root, _LONG_SHAPE)
     notes: list[Note] = []
     table = one_table(_LONG_SHAPE.title, folders_around(root, tree), _LONG_CODING.sheet, notes)

@@ -24,10 +24,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mepipe.datasets import labels
+from mepipe.datasets import emotions
+from mepipe.datasets.clip import Clip, Dataset, Images, Mark, Note, Reject
 from mepipe.datasets.clip_trees import Shape, folders_in, locate, nested, plain
 from mepipe.datasets.frames_on_disk import list_folder, list_frames, missing_runs
-from mepipe.datasets.model import Clip, Dataset, Images, Mark, Note, Reject
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 
 PERSONS = "smic"
@@ -84,7 +84,7 @@ class _Disk:
 
 
 def read(root: Path, name: str | None) -> Dataset:
-    """Read SMIC at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read SMIC at ``root``; see `mepipe.datasets.clip.Reader`."""
     trees = _by_camera(root, locate(root, _SHAPE))
     disk = _Disk()
     try:
@@ -159,7 +159,7 @@ def _list_tree(collection: str, tree: Path, disk: _Disk) -> None:
 def _list_micro(owner: tuple[str, str], micro: Path, disk: _Disk) -> None:
     """List ``micro/negative/s1_ne_01``, and ``micro/s1_ne_01`` where a copy lost the class."""
     for name in list_folder(micro).folders:
-        word = labels.normalise(name)
+        word = emotions.normalise(name)
         if word in CODES.values():
             for clip in list_folder(micro / name).folders:
                 disk.clips[(*owner, clip_name(clip))].append((micro / name / clip, word))

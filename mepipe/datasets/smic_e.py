@@ -21,13 +21,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from mepipe.datasets import labels
-from mepipe.datasets.annotation import parse_number
+from mepipe.datasets import emotions
+from mepipe.datasets.clip import Dataset, Note
 from mepipe.datasets.clip_trees import Shape, list_subjects, locate_one, nested
 from mepipe.datasets.coded_dataset import Found, dataset
 from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import SheetForm, folders_around, one_table
-from mepipe.datasets.model import Dataset, Note
+from mepipe.datasets.marks import parse_number
 from mepipe.datasets.sheets import Row, Table
 from mepipe.datasets.smic import CODES, PERSONS, clip_name, code_word, subject_name
 from mepipe.errors import UnreadableInputError, UsageError
@@ -71,7 +71,7 @@ _NOTHING = frozenset({"", "0", "/", "-"})  # cells of a second or third expressi
 
 
 def read(root: Path, name: str | None) -> Dataset:
-    """Read SMIC-E at ``root``; see `mepipe.datasets.model.Reader`."""
+    """Read SMIC-E at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree = locate_one(root, _SHAPE)
     notes: list[Note] = []
     folders = folders_around(root, tree)
@@ -116,7 +116,7 @@ def _from(first: str, frame: str) -> str:
 
 
 def _word(row: Row, notes: list[Note]) -> str:
-    cell = labels.normalise(row["emotion"])
+    cell = emotions.normalise(row["emotion"])
     stated, named = CODES.get(cell, cell), code_word(clip_name(row["clip"]))
     if stated and named and stated != named:
         clip_id = f"smic-e/{subject_name(row['subject'])}/{clip_name(row['clip'])}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from mepipe.errors import UsageError
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
+from mepipe.schema import DEVICES
 
 
 def available() -> tuple[str, ...]:

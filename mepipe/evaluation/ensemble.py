@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.evaluation.training import Trained
+from mepipe.evaluation.network_training import Trained
 
 Floats = NDArray[np.float32]
 

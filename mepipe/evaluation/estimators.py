@@ -111,7 +111,7 @@ def fit_estimator(
         Not fitted yet.
     x, y
         Features (N, C, S, S) and classes (N,), as for
-        `mepipe.evaluation.training.fit`.
+        `mepipe.evaluation.network_training.fit`.
     """
     present = np.unique(y)
     if len(present) == 1:

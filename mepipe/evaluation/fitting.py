@@ -36,7 +36,7 @@ def fit(
 ) -> Fitted:
     """Train the model that ``model`` names.
 
-    Parameters are those of `mepipe.evaluation.training.fit`; an estimator takes
+    Parameters are those of `mepipe.evaluation.network_training.fit`; an estimator takes
     no training settings and knows no device. What a user's model raises is
     passed on with a note that says whose it is.
     """
@@ -50,7 +50,7 @@ def fit(
                 estimator, x, y, name=name, classes=classes, recentre=recentre, seed=seed
             )
         from mepipe.evaluation.ensemble import Ensemble, member_seeds
-        from mepipe.evaluation.training import fit as fit_network
+        from mepipe.evaluation.network_training import fit as fit_network
 
         members = [
             fit_network(

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError, UsageError
-from mepipe.evaluation.protocols import folds_of
-from mepipe.evaluation.splits import LabelledClips, LeftOut, usable
+from mepipe.features.protocols import folds_of
+from mepipe.features.splits import LabelledClips, LeftOut, usable
 
 
 class Features(Protocol):
@@ -104,7 +104,7 @@ def fold_jobs(
     Raises
     ------
     UsageError
-        If the clips do not allow the protocol (`mepipe.evaluation.protocols`), an
+        If the clips do not allow the protocol (`mepipe.features.protocols`), an
         id occurs twice or a class number is out of range.
     """
     kept, left_out = usable(clips)

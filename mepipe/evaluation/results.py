@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mepipe.evaluation import metrics
 from mepipe.evaluation.folds import FoldPrediction
-from mepipe.evaluation.splits import LabelledClips, LeftOut
+from mepipe.features.splits import LabelledClips, LeftOut
 
 SCHEMA = 1
 

@@ -22,16 +22,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation.device import resolve
 from mepipe.evaluation.ensemble import Ensemble
+from mepipe.evaluation.network_training import Trained
 from mepipe.evaluation.normalisation import Normalisation
-from mepipe.evaluation.training import Trained
 from mepipe.networks.registry import MODELS, build, is_own
+from mepipe.schema import CLIP_STAGES
 
 Floats = NDArray[np.float32]
 
 FORMAT = "mepipe-model"
 FORMAT_VERSION = 1
-DECIDING = ("face", "spot", "flow", "tensor")
-"""Sections of the feature settings that decide what a network sees."""
+# Sections of the feature settings that decide what a network sees.
+DECIDING = CLIP_STAGES
 
 # These add to the features, and leave what a network sees as it is.
 _BESIDE = {"flow": {"keep_faces", "targets"}}

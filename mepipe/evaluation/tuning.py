@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation import metrics
-from mepipe.evaluation.protocols import grouped_folds
-from mepipe.evaluation.splits import LabelledClips
+from mepipe.features.protocols import grouped_folds
+from mepipe.features.splits import LabelledClips
 
 if TYPE_CHECKING:
     from mepipe.evaluation.folds import FoldJob

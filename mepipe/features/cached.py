@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.pack import CHANNELS, COLUMNS, OF_TARGETS, SOURCES, stored_column
+from mepipe.cache.pack import COLUMNS, stored_column
 from mepipe.cache.records import read_record, read_records, read_table
 from mepipe.cache.store import ObjectName, Store, open_store
 from mepipe.errors import DamageError, UsageError
 from mepipe.features.file import checked_column
 from mepipe.features.source import About, empty
+from mepipe.schema import CHANNELS, MAPS, PER_TARGET
 
 
 class CachedRun:
@@ -59,9 +60,9 @@ class CachedRun:
         count = len(columns["clip"])
         found = {stage: self._arrays(stage, 0) for stage in self._objects}
         shapes = {
-            name: (count, *found[stage][array].shape)
-            for name, (stage, array) in SOURCES.items()
-            if array in found[stage]
+            name: (count, *found[item.stage][item.array].shape)
+            for name, item in MAPS.items()
+            if item.array in found[item.stage]
         }
         self.about = About(
             classes=tuple(table["classes"]),
@@ -70,7 +71,7 @@ class CachedRun:
             settings=table["settings"],
             libraries=table["libraries"],
             shapes=shapes,
-            targets=np.array(table["targets"], np.int64) if OF_TARGETS & shapes.keys() else None,
+            targets=np.array(table["targets"], np.int64) if PER_TARGET & shapes.keys() else None,
         )
 
     def _arrays(self, stage: str, row: int) -> Mapping[str, NDArray[Any]]:
@@ -79,9 +80,9 @@ class CachedRun:
     def read(self, name: str, rows: NDArray[np.intp]) -> NDArray[Any]:
         """Return rows of a map; see `mepipe.features.source.Source.read`."""
         found = empty(self.about, name, len(rows))
-        stage, array = SOURCES[name]
+        item = MAPS[name]
         for place, row in enumerate(rows.tolist()):
-            values = self._arrays(stage, row).get(array)
+            values = self._arrays(item.stage, row).get(item.array)
             if values is None or (values.shape, values.dtype) != (found.shape[1:], found.dtype):
                 raise DamageError(
                     f"the {name} of {self.about.columns['clip'][row]} in {self.name} is not of the "

@@ -267,8 +267,8 @@ class Features:
         UsageError
             If there is no such protocol, or the clips do not allow it.
         """
-        from mepipe.evaluation.protocols import folds_of
-        from mepipe.evaluation.splits import LabelledClips, usable
+        from mepipe.features.protocols import folds_of
+        from mepipe.features.splits import LabelledClips, usable
 
         clips, _ = usable(LabelledClips.of(self))
         row = {clip: number for number, clip in enumerate(self.clip.tolist())}

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, MAPS, OF_TARGETS, content_digest
-from mepipe.cache.plain import (
+from mepipe.cache.pack import COLUMNS, FORMAT, FORMAT_VERSION, content_digest
+from mepipe.cache.safe_hdf5 import (
     damage,
     plain_array,
     plain_attribute,
@@ -29,7 +29,8 @@ from mepipe.cache.plain import (
     plain_text,
 )
 from mepipe.errors import DamageError, UsageError
-from mepipe.features.source import DIMENSIONS, About
+from mepipe.features.source import About
+from mepipe.schema import MAPS, PER_TARGET
 
 _ATTRIBUTES = {"format", "format_version", "settings", "libraries"}
 _NAMES = {"x", "y", "classes", "channels", "columns"}
@@ -62,7 +63,7 @@ class FeatureFile:
             names = [name for name in MAPS if name == "x" or (version > 2 and name in there)]
             digests = [f"{name}_sha256" for name in names] if version > 1 else []
             # The positions of frames, where a map shows some.
-            extra = ["targets"] if OF_TARGETS & set(names) else []
+            extra = ["targets"] if PER_TARGET & set(names) else []
             expected = _NAMES | set(names) | set(digests) | set(extra)
             if there != expected | ({"content"} if version > 1 else set()):
                 raise DamageError("it holds other datasets than it should")
@@ -132,7 +133,7 @@ class FeatureFile:
         return found
 
     def _map(self, name: str) -> NDArray[Any]:
-        kind, shape = np.dtype(MAPS[name]), self.about.shapes[name]
+        kind, shape = np.dtype(MAPS[name].dtype), self.about.shapes[name]
         if 0 in shape:
             return np.empty(shape, dtype=kind)
         try:
@@ -221,7 +222,7 @@ def checked_column(name: str, kind: str, values: NDArray[Any], count: int) -> ND
 def _check(about: About, maps: Mapping[str, h5py.Dataset]) -> None:
     """Raise DamageError where a map, the positions or the classes do not fit."""
     for name, item in maps.items():
-        if item.dtype != np.dtype(MAPS[name]) or len(item.shape) != DIMENSIONS[name]:
+        if item.dtype != np.dtype(MAPS[name].dtype) or len(item.shape) != MAPS[name].dimensions:
             raise DamageError(
                 f"{name} is {item.dtype} of shape {item.shape}, which mepipe never writes"
             )

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.features.source import About, Source, empty
+from mepipe.schema import CLIP_STAGES
 
 # What else the settings say is about which clips there are, not how they were computed.
-_DECISIVE = ("face", "spot", "flow", "tensor")
 
 
 class Joined:
@@ -80,7 +80,7 @@ def _refuse_others(first: Source, other: Source) -> None:
 
 
 def _of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: settings.get(name) for name in _DECISIVE}
+    return {name: settings.get(name) for name in CLIP_STAGES}
 
 
 def _differences(a: Any, b: Any, place: str = "") -> Iterator[str]:

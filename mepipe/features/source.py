@@ -9,10 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.cache.pack import MAPS
-
-DIMENSIONS: Mapping[str, int] = {"x": 4, "flow": 4, "faces": 4, "sequence": 5}
-"""Dimensions of each map of `mepipe.cache.pack.MAPS`, the clips' own among them."""
+from mepipe.schema import MAPS
 
 
 @dataclass(frozen=True)
@@ -69,4 +66,4 @@ class Source(Protocol):
 
 def empty(about: About, name: str, rows: int) -> NDArray[Any]:
     """Return a place for ``rows`` rows of the map ``name``."""
-    return np.empty((rows, *about.shapes[name][1:]), dtype=MAPS[name])
+    return np.empty((rows, *about.shapes[name][1:]), dtype=MAPS[name].dtype)

@@ -1,6 +1,6 @@
 """TV-L1 optical flow on the CPU: the engine that `mepipe run` uses.
 
-The algorithm is `mepipe.kernels.tvl1`; this module checks its input, builds the
+The algorithm is `mepipe.flow.kernels.tvl1`; this module checks its input, builds the
 pyramids and keeps the buffers.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.flow.kernels import tvl1_kernels
 from mepipe.flow.settings import OPENCV, SMALLEST, Tvl1Settings
-from mepipe.kernels import tvl1_kernels
 
 Floats = NDArray[np.float32]
 

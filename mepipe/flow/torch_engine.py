@@ -1,6 +1,6 @@
 """The same TV-L1 on any torch device, over a batch of pairs.
 
-It follows `mepipe.kernels.tvl1` step by step. Convergence is each pair's own:
+It follows `mepipe.flow.kernels.tvl1` step by step. Convergence is each pair's own:
 one that has converged is frozen by a mask on the device, and only every ten
 iterations is it asked whether any is left, because the answer costs a GPU a
 synchronisation. A pair has the same flow alone and in any batch.

@@ -13,16 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mepipe.clips.corrections import template
+from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.labels import classify
+from mepipe.clips.prepare import curate, prepare
+from mepipe.clips.videos import look_into_videos
 from mepipe.config.settings import Config
-from mepipe.datasets.corrections import template
+from mepipe.datasets.clip import Dataset, Note
 from mepipe.datasets.frames_on_disk import missing_runs
-from mepipe.datasets.labels import classify
-from mepipe.datasets.model import Dataset, Note
 from mepipe.pipeline.check_frames import frame_problems, shared_recordings
-from mepipe.pipeline.index import DigestIndex
-from mepipe.pipeline.model import Problem, Progress
-from mepipe.pipeline.prepare import curate, prepare
-from mepipe.pipeline.videos import look_into_videos
+from mepipe.pipeline.run_report import Problem
+from mepipe.schema import Progress
 
 # Where a note's own words say what is done, or nothing is.
 _AS_SAID = "as said, and nothing else is changed"

@@ -6,20 +6,21 @@ import json
 import time
 
 from mepipe.cache import disk
+from mepipe.cache.manifest import FEATURES, RESULTS, Manifest
 from mepipe.cache.store import Store
 from mepipe.config.settings import Config
 from mepipe.errors import UsageError
-from mepipe.features import Features
-from mepipe.pipeline.evaluate import (
+from mepipe.evaluation.evaluate import (
     Evaluation,
     evaluate,
     jobs_of,
     on_device,
     write_results,
 )
-from mepipe.pipeline.folds import STAGE, Source, kept
-from mepipe.pipeline.model import Progress, RunOptions, RunReport
-from mepipe.pipeline.outputs import FEATURES, RESULTS, Manifest
+from mepipe.evaluation.fold_cache import STAGE, Source, kept
+from mepipe.features import Features
+from mepipe.pipeline.run_report import RunOptions, RunReport
+from mepipe.schema import Progress
 
 
 def evaluation_of(config: Config, options: RunOptions) -> Evaluation:

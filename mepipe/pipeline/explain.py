@@ -9,15 +9,15 @@ from typing import Any
 
 from mepipe.cache.keys import Json
 from mepipe.cache.store import Store
+from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.prepare import PreparedClip, curate, prepare
 from mepipe.config.settings import Config
-from mepipe.datasets.model import Dataset
+from mepipe.datasets.clip import Dataset
 from mepipe.errors import DamageError, UnreadableInputError, UsageError
-from mepipe.pipeline.history import Known, PastRun, Recorded
-from mepipe.pipeline.index import DigestIndex
-from mepipe.pipeline.prepare import PreparedClip, curate, prepare
+from mepipe.pipeline.cache_admin import past_run, past_runs
 from mepipe.pipeline.reasons import reason_for
-from mepipe.pipeline.upkeep import past_run, past_runs
-from mepipe.pipeline.work import ClipOutcome, StageOutcome, failure_of, keyed, selected
+from mepipe.pipeline.run_records import Known, PastRun, Recorded
+from mepipe.pipeline.worker import ClipOutcome, StageOutcome, failure_of, keyed, selected
 from mepipe.stages import Stage
 
 

@@ -8,18 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mepipe.cache.keys import Json
+from mepipe.cache.manifest import FEATURES, REPORT, RESULTS, TABLES, Manifest
 from mepipe.cache.pack import Pack
 from mepipe.cache.store import Store
+from mepipe.clips.labels import LabelScheme
+from mepipe.clips.prepare import Curated, Prepared
 from mepipe.config.settings import Config
-from mepipe.datasets.labels import LabelScheme
 from mepipe.errors import DamageError
-from mepipe.pipeline.model import STEPS, Progress, RunOptions, RunReport
 from mepipe.pipeline.outputs import (
-    FEATURES,
-    REPORT,
-    RESULTS,
-    TABLES,
-    Manifest,
     build_pack,
     failures_csv,
     notes_csv,
@@ -28,7 +24,8 @@ from mepipe.pipeline.outputs import (
     write_features,
 )
 from mepipe.pipeline.plan import Plan, StageCount
-from mepipe.pipeline.prepare import Curated, Prepared
+from mepipe.pipeline.run_report import RunOptions, RunReport
+from mepipe.schema import STEPS, Progress
 
 
 @dataclass(frozen=True)

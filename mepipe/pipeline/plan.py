@@ -10,20 +10,14 @@ from dataclasses import dataclass, field
 
 from mepipe.cache.records import compact
 from mepipe.cache.store import ObjectName, Store
+from mepipe.clips.prepare import Failure, PreparedClip
 from mepipe.config.settings import Config
 from mepipe.errors import DamageError, UnreadableInputError
-from mepipe.pipeline.history import History, Known
-from mepipe.pipeline.prepare import Failure, PreparedClip
 from mepipe.pipeline.reasons import reason_for, versions_differ
-from mepipe.pipeline.work import (
-    ClipOutcome,
-    StageOutcome,
-    failure_of,
-    keyed,
-    libraries,
-    selected,
-)
+from mepipe.pipeline.run_records import History, Known
+from mepipe.pipeline.worker import ClipOutcome, StageOutcome, failure_of, keyed, selected
 from mepipe.stages import ARRAYS
+from mepipe.versions import libraries
 
 
 @contextmanager
@@ -82,7 +76,7 @@ def make_plan(
     Parameters
     ----------
     clips
-        From `mepipe.pipeline.prepare.prepare`.
+        From `mepipe.clips.prepare.prepare`.
     config
         The resolved configuration.
     store

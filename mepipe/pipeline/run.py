@@ -11,25 +11,27 @@ from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.locks import claim
+from mepipe.cache.manifest import MANIFEST, REPORT, Manifest
 from mepipe.cache.pack import Pack
 from mepipe.cache.records import new_run_id, write_table
 from mepipe.cache.store import Store, open_store
+from mepipe.clips.file_index import DigestIndex, Entry
+from mepipe.clips.labels import LabelScheme, classify
+from mepipe.clips.prepare import ClipTask, Failure, Prepared, curate, prepare
+from mepipe.clips.videos import look_into_videos
 from mepipe.config.settings import Config
-from mepipe.datasets.labels import LabelScheme, classify
-from mepipe.datasets.model import Dataset, Note
-from mepipe.pipeline.compiling import compile_engine
+from mepipe.datasets.clip import Dataset, Note
+from mepipe.evaluation.model_settings import describe_model
+from mepipe.execution.compiling import compile_engine
+from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.pipeline.finish import Outputs
-from mepipe.pipeline.history import keep_record
-from mepipe.pipeline.index import DigestIndex, Entry
-from mepipe.pipeline.model import Progress, RunOptions, RunReport
-from mepipe.pipeline.models import describe_model
-from mepipe.pipeline.outputs import MANIFEST, REPORT, Manifest, clip_notes
-from mepipe.pipeline.parallel import WorkerDied, run_tasks
+from mepipe.pipeline.outputs import clip_notes
 from mepipe.pipeline.plan import Plan, StageCount, make_plan, planning
-from mepipe.pipeline.prepare import ClipTask, Failure, Prepared, curate, prepare
-from mepipe.pipeline.report import Told, is_reported, remembered, write_if_stale
-from mepipe.pipeline.videos import look_into_videos
-from mepipe.pipeline.work import ClipOutcome, run_clip, selected
+from mepipe.pipeline.run_records import keep_record
+from mepipe.pipeline.run_report import RunOptions, RunReport
+from mepipe.pipeline.worker import ClipOutcome, run_clip, selected
+from mepipe.report.inputs import Told, is_reported, remembered, write_if_stale
+from mepipe.schema import Progress
 from mepipe.stages import STAGES
 
 _Runner = Callable[
@@ -243,7 +245,7 @@ class Run:
         if self.options.scheduler is None:
             yield partial(run_tasks, jobs=self.options.jobs)
             return
-        from mepipe.pipeline.cluster import cluster
+        from mepipe.execution.cluster import cluster
 
         roots = [dataset.root.absolute() for dataset in self.datasets]
         with cluster(self.options.scheduler, self.options.cache.absolute(), roots) as workers:

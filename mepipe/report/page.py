@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.report.content import PROBLEMS, ClipCard, Page
-from mepipe.report.curve import HEIGHT, WIDTH, draw
-from mepipe.report.palette import DARK, LIGHT, style_variables
+from mepipe.viz.motion_curve import HEIGHT, WIDTH, draw
+from mepipe.viz.palette import DARK, LIGHT, style_variables
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -20,7 +20,7 @@ def render(page: Page) -> str:
     """Return the HTML of a report. Every name, label and message in it is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from mepipe.report.pictures import flow_key
+    from mepipe.viz.thumbnails import flow_key
 
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),

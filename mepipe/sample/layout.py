@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from mepipe.sample.annotations import ClipTruth, coding_sheet, labels_csv, samm_sheet
 from mepipe.sample.movement import Course
-
-LayoutName = Literal["folder", "casme2", "samm", "smic"]
 
 
 @dataclass(frozen=True)

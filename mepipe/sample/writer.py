@@ -13,7 +13,7 @@ from mepipe.datasets.registry import SYNTHETIC_MARKER
 from mepipe.errors import UsageError
 from mepipe.sample.annotations import ClipTruth, motion_csv, truth_csv
 from mepipe.sample.factors import NONE, Factors
-from mepipe.sample.layout import LAYOUTS, Layout, LayoutName, Place
+from mepipe.sample.layout import LAYOUTS, Layout, Place
 
 if TYPE_CHECKING:
     from mepipe.sample.render import Scene
@@ -78,7 +78,7 @@ class SampleSummary:
 def write(
     out: Path,
     *,
-    layout: LayoutName = "folder",
+    layout: str = "folder",
     subjects: int = 12,
     clips: int = 3,
     seed: int = 0,

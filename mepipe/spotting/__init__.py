@@ -2,7 +2,7 @@
 
 from mepipe.spotting.centre import middle
 from mepipe.spotting.lbp_divide import lbp_divide
-from mepipe.spotting.model import RegionPolygon, Spotted
+from mepipe.spotting.marks import RegionPolygon, Spotted
 from mepipe.spotting.peak import flow_peak
 from mepipe.spotting.visible import visible_run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mepipe.spotting.model import Spotted, check_marks
+from mepipe.spotting.marks import Spotted, check_marks
 
 
 def middle(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mepipe.spotting.centre import middle
 from mepipe.spotting.curve import EDGE, run_around, smoothed
-from mepipe.spotting.model import RegionPolygon, Spotted, check_marks
+from mepipe.spotting.marks import RegionPolygon, Spotted, check_marks
 
 Float = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mepipe.spotting.centre import middle
 from mepipe.spotting.curve import EDGE, expression_curve, first_frames, run_around, smoothed
-from mepipe.spotting.model import RegionPolygon, Spotted, check_marks
+from mepipe.spotting.marks import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
 Float = NDArray[np.float64]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mepipe.clips.clip_input import ClipInput
 from mepipe.stages import face, flow, spot, tensor
-from mepipe.stages.model import ClipInput, Result, Stage, Upstream
+from mepipe.stages.stage import Result, Stage, Upstream
 
 STAGES: tuple[Stage, ...] = (face.STAGE, spot.STAGE, flow.STAGE, tensor.STAGE)
 

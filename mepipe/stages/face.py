@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mepipe.assets import asset_digest, model_files, template
 from mepipe.cache.keys import Json
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import (
@@ -21,7 +22,7 @@ from mepipe.face import (
     landmarks,
     steady,
 )
-from mepipe.stages.model import ClipInput, Result, Stage, Upstream, Values, timing_json
+from mepipe.stages.stage import Result, Stage, Upstream, Values, timing_json
 
 _NEIGHBOURS = (1, -1, 2, -2)
 _SAME_FACE = 0.1  # inter-ocular distances that a face's landmarks may move between neighbours

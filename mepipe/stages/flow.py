@@ -12,20 +12,13 @@ from numpy.typing import NDArray
 
 from mepipe.assets import asset_digest, regions, template
 from mepipe.cache.keys import Json
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config, FlowSettings
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
 from mepipe.flow import Tvl1Settings, estimate_motion, spread, tvl1
-from mepipe.stages.model import (
-    ClipInput,
-    Image,
-    Result,
-    Stage,
-    Upstream,
-    Values,
-    one_size,
-    transform_at,
-)
+from mepipe.schema import KEY_FRAMES
+from mepipe.stages.stage import Image, Result, Stage, Upstream, Values, one_size, transform_at
 
 # A field with such a displacement is no face motion but a solver that diverged.
 _LARGEST_SHARE = 0.25
@@ -45,7 +38,7 @@ def targets(config: Config, spotted: Values) -> tuple[int, ...] | None:
     -------
     The apex alone by default; None where the offset is needed and unknown.
     """
-    onset, apex, offset = (spotted[name] for name in ("onset", "apex", "offset"))
+    onset, apex, offset = (spotted[name] for name in KEY_FRAMES)
     wanted = config.flow.targets
     if wanted == "apex":
         return (apex,)

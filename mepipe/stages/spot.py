@@ -10,25 +10,17 @@ from numpy.typing import NDArray
 
 from mepipe.assets import asset_digest, regions, template
 from mepipe.cache.keys import Json
+from mepipe.clips.annotation import KeyFrame
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
-from mepipe.datasets.annotation import KeyFrame
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
+from mepipe.schema import KEY_FRAMES
 from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, middle, visible_run
 from mepipe.stages.face import found_at
-from mepipe.stages.model import (
-    ClipInput,
-    Result,
-    Stage,
-    Upstream,
-    Values,
-    one_size,
-    timing_json,
-    transform_at,
-)
+from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 
 _SEARCHES = ("flow-peak", "lbp-divide")  # these look at every frame
-_FIELDS = ("onset", "apex", "offset")
 
 
 def _marks(clip: ClipInput, config: Config) -> dict[str, KeyFrame]:
@@ -45,7 +37,7 @@ def _method(
     if config.spot.method != "auto":
         return config.spot.method
     marks = _marks(clip, config)
-    if len(marks) == len(_FIELDS):
+    if len(marks) == len(KEY_FRAMES):
         return "annotation"
     # Flow needs no offset: where only that is missing, and no rate is known to look for
     # it with, it stays unknown.
@@ -146,7 +138,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
 def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
     """Return the marks as they are; one that is not annotated stays unknown."""
     values: dict[str, Json] = {"movement": True}
-    for name in _FIELDS:
+    for name in KEY_FRAMES:
         mark = marks.get(name)
         values[name] = mark.position if mark else None
         values[f"{name}_source"] = mark.origin if mark else ""
@@ -166,7 +158,7 @@ def _result(spotted: Spotted, marks: Mapping[str, KeyFrame], method: str, first:
     """Return the result for positions that count from frame ``first`` of the clip."""
     found = "middle" if method == "middle" else "spotted"
     values: dict[str, Json] = {"movement": spotted.movement, "strength": spotted.strength}
-    for name in _FIELDS:
+    for name in KEY_FRAMES:
         values[name] = int(getattr(spotted, name)) + first
         values[f"{name}_source"] = marks[name].origin if name in marks else found
         values[f"{name}_confidence"] = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mepipe.cache.keys import Json
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.flow import flow_tensor, sequence_tensor
-from mepipe.stages.model import Array, ClipInput, Result, Stage, Upstream, Values
+from mepipe.stages.stage import Array, Result, Stage, Upstream, Values
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:

@@ -11,9 +11,9 @@ from mepipe.bench import flow, peer, spot
 from mepipe.bench.faces import aligned_faces, pairs, still_pairs
 from mepipe.cli import main
 from mepipe.errors import UsageError
-from mepipe.report.trade_off import trade_off_png
 from mepipe.sample import write
 from mepipe.sample.photos import astronaut
+from mepipe.viz.trade_off import trade_off_png
 
 
 @pytest.fixture(scope="module")

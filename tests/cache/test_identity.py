@@ -11,7 +11,7 @@ from mepipe.cache.locks import claim, is_held
 from mepipe.cache.records import write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.errors import UsageError
-from mepipe.pipeline.upkeep import collect, verify
+from mepipe.pipeline.cache_admin import collect, verify
 
 OLD = time.time() - 400 * 24 * 3600
 HEX = "0123456789abcdef" * 4

@@ -113,7 +113,7 @@ def test_a_last_step_that_fails_takes_all_back(features, tmp_path, monkeypatch, 
 def test_what_was_killed_looks_unfinished(mepipe, features, tmp_path):
     code = (
         "import os, signal\n"
-        "from mepipe.export import trees\n"
+        "from mepipe.io import trees\n"
         "trees.write_index = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from mepipe.cli import main\n"
         "main()\n"
@@ -131,7 +131,7 @@ def test_an_interrupted_export_leaves_nothing(features, tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mepipe.export.trees.write_index", interrupt)
+    monkeypatch.setattr("mepipe.io.ststnet.write_index", interrupt)
     out = tmp_path / "out"
     out.mkdir()
     call("export", features, "--to", "ststnet", "--out", out, code=130)

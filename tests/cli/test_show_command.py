@@ -9,9 +9,9 @@ pytest.importorskip("skimage", reason="the sample is made from a photograph of s
 
 from mepipe.cli import main
 from mepipe.config import Config
-from mepipe.pipeline.show import show
-from mepipe.report.show import clip_png, flow_colours
+from mepipe.inference.picture import show
 from mepipe.sample import write
+from mepipe.viz.clip_picture import clip_png, flow_colours
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_picture_says_what_was_done(clip, settings, method, measured, monkey
         shown.append(picture)
         return clip_png(picture)
 
-    monkeypatch.setattr("mepipe.pipeline.show.clip_png", drawn)
+    monkeypatch.setattr("mepipe.inference.picture.clip_png", drawn)
     assert show(clip, Config.model_validate(settings)).startswith(b"\x89PNG")
     (picture,) = shown
     text = "\n".join(picture.lines)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mepipe.datasets.model import Clip, Dataset, Video
+from mepipe.datasets.clip import Clip, Dataset, Video
 
 CASME2_WORDS = {
     "others": 99, "disgust": 63, "happiness": 32, "surprise": 28, "repression": 27, "sadness": 4,

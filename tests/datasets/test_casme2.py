@@ -14,7 +14,7 @@ from lookalikes import (
 )
 
 from mepipe.datasets.casme2 import read
-from mepipe.datasets.model import Mark, NotRecognisedError
+from mepipe.datasets.clip import Mark, NotRecognisedError
 from mepipe.errors import UsageError
 
 IDS = [

@@ -1,7 +1,7 @@
 import pytest
 
+from mepipe.datasets.emotions import VOCABULARY
 from mepipe.datasets.errata import ERRATA, amend
-from mepipe.datasets.labels import VOCABULARY
 
 
 def cells(onset="261", apex="/", offset="321", emotion="others"):

@@ -3,9 +3,9 @@ import unicodedata
 import pytest
 from lookalikes import write_csv, write_folder, write_frames
 
+from mepipe.datasets.clip import Mark, NotRecognisedError, Video
 from mepipe.datasets.folder import read
 from mepipe.datasets.frames_on_disk import list_folder
-from mepipe.datasets.model import Mark, NotRecognisedError, Video
 from mepipe.errors import UnreadableInputError, UsageError
 
 

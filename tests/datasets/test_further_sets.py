@@ -1,8 +1,8 @@
 from lookalike_sets import write_casme, write_casme3, write_dfme, write_mmew
 from lookalikes import write_csv, write_frames
 
+from mepipe.datasets.clip import Mark
 from mepipe.datasets.further_sets import read_casme, read_casme3, read_dfme, read_mmew
-from mepipe.datasets.model import Mark
 
 
 def texts(dataset, clip=None):

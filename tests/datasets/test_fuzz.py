@@ -21,11 +21,11 @@ from lookalike_sets import samm_rows, write_samm
 from lookalikes import write_casme2, write_csv, write_folder, write_xlsx
 
 from mepipe.config import load_config
-from mepipe.datasets.model import Images
+from mepipe.datasets.clip import Images
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import MepipeError
+from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.check import check
-from mepipe.pipeline.model import NoProgress
 
 SEEDS = 1000
 CONFIG = load_config()

@@ -18,8 +18,8 @@ from lookalike_sets import (
 )
 from lookalikes import CASME2_ROWS, write_casme2, write_folder, write_frames
 
-from mepipe.datasets.labels import normalise
-from mepipe.datasets.model import Images, NotRecognisedError
+from mepipe.datasets.clip import Images, NotRecognisedError
+from mepipe.datasets.emotions import normalise
 from mepipe.datasets.registry import BUILTIN, GENERIC, open_dataset, readers
 
 

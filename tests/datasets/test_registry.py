@@ -9,7 +9,7 @@ from lookalike_sets import samm_rows, write_mmew, write_samm, write_smic
 from lookalikes import write_casme2, write_folder, write_frames
 
 from mepipe.datasets import registry
-from mepipe.datasets.model import Clip, Dataset, Video
+from mepipe.datasets.clip import Clip, Dataset, Video
 from mepipe.datasets.registry import BUILTIN, GROUP, open_dataset, open_datasets, parse_spec
 from mepipe.errors import UsageError
 

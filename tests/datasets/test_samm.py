@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lookalike_sets import SAMM_COUNTS, SAMM_HEADER, samm_rows, write_samm, write_samm_long
 from lookalikes import write_csv, write_frames, write_xlsx
 
-from mepipe.datasets.model import Mark
+from mepipe.datasets.clip import Mark
 from mepipe.datasets.samm import read, read_long
 from mepipe.errors import UsageError
 

@@ -14,7 +14,7 @@ from lookalike_sets import (
 from lookalikes import write_frames, write_xlsx
 
 from mepipe.datasets import smic_e
-from mepipe.datasets.model import Mark, NotRecognisedError
+from mepipe.datasets.clip import Mark, NotRecognisedError
 from mepipe.datasets.registry import open_datasets
 from mepipe.datasets.smic import read
 from mepipe.errors import UsageError

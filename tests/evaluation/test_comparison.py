@@ -21,7 +21,7 @@ from mepipe.evaluation.comparison_tables import (
     comparison_tables,
 )
 from mepipe.evaluation.results import Predictions, subject_confusions
-from mepipe.evaluation.splits import LabelledClips
+from mepipe.features.splits import LabelledClips
 
 
 def test_identical_predictions(predict):

@@ -6,8 +6,8 @@ from mepipe.errors import UsageError
 from mepipe.evaluation.ensemble import member_seeds
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.folds import fold_jobs, run_fold
-from mepipe.evaluation.splits import LabelledClips
 from mepipe.evaluation.tuning import NETWORK_CHOICES, candidates, changed, choose, default_choices
+from mepipe.features.splits import LabelledClips
 
 MADE = made_features(4, size=12)
 

@@ -8,7 +8,7 @@ from made_features import MODEL, TRAINING, features, made_features, reordered
 from mepipe.errors import BadDataError, UsageError
 from mepipe.evaluation.folds import fold_jobs, run_fold, training_seed
 from mepipe.evaluation.results import join
-from mepipe.evaluation.splits import LabelledClips
+from mepipe.features.splits import LabelledClips
 
 
 def jobs_of(made, seeds=(0,), **options):

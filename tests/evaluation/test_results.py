@@ -8,7 +8,7 @@ from made_features import CLASSES
 
 from mepipe.evaluation.folds import FoldPrediction
 from mepipe.evaluation.results import join, predictions_csv, results, screen_table
-from mepipe.evaluation.splits import LabelledClips, LeftOut
+from mepipe.features.splits import LabelledClips, LeftOut
 
 CLIPS = LabelledClips(
     clip=("a/p/1", "a/p/2", "a/q/1", "b/r/1", "b/r/2", "b/s/1"),

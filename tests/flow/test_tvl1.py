@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from mepipe.errors import UsageError
 from mepipe.flow import PRESETS, Tvl1Settings, tvl1, tvl1_many
+from mepipe.flow.kernels import cache_folder, is_compiled, tvl1_kernels
 from mepipe.flow.opencv import tvl1_opencv
 from mepipe.flow.torch_engine import tvl1_torch
-from mepipe.kernels import cache_folder, is_compiled, tvl1_kernels
 from mepipe.sample import exact_pair
 
 RIM = 8  # px; here the warped image reads zeros from outside, and flows are arbitrary
@@ -270,7 +270,7 @@ def test_the_subtle_preset_sees_more_of_a_small_motion_at_no_more_noise(face):
     side=st.sampled_from([3, 5]),
 )  # fmt: skip
 def test_the_compiled_medians_are_medians(height, width, seed, side):
-    from mepipe.kernels import median
+    from mepipe.flow.kernels import median
 
     kernels = tvl1_kernels()
     stride = int(kernels.stride_of(width))

@@ -87,8 +87,9 @@ def test_kernels_that_cannot_be_are_refused(kernels, position, words):
 def test_a_plan_needs_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "import mepipe.networks.registry, mepipe.evaluation.training, mepipe.evaluation.folds\n"
-        "import mepipe.evaluation.results, mepipe.evaluation.device, mepipe.report.confusion\n"
+        "import mepipe.networks.registry, mepipe.evaluation.network_training\n"
+        "import mepipe.evaluation.folds\n"
+        "import mepipe.evaluation.results, mepipe.evaluation.device, mepipe.viz.confusion\n"
         "from mepipe.networks.pyramid import plan; print(plan(28, (2,), 2).cells)\n"
         "assert 'matplotlib' not in sys.modules\n"
     )

@@ -8,8 +8,9 @@ from toy_stages import QUICK, install
 
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
-from mepipe.pipeline.model import NoProgress, RunOptions
+from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.run import Run
+from mepipe.pipeline.run_report import RunOptions
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ import cv2
 import pytest
 from test_run import CLIPS, first_row
 
+from mepipe.clips.file_index import DigestIndex
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_dataset
+from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.check import check
-from mepipe.pipeline.index import DigestIndex
-from mepipe.pipeline.model import NoProgress
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from toy_stages import QUICK, real_process, toy_process
 
 from mepipe.cache.locks import claim, is_held
-from mepipe.pipeline.upkeep import verify
+from mepipe.pipeline.cache_admin import verify
 
 STRESS = bool(os.environ.get("MEPIPE_STRESS"))
 STAGES = ("face", "spot", "flow", "tensor")
@@ -87,7 +87,7 @@ def test_a_run_that_waits_says_so(toy_run, toy_data, tmp_path):
     planned = toy_run(toy_data(2))
     titles = []
     first = planned.prepared.clips[0]
-    from mepipe.pipeline.work import ClipOutcome, keyed
+    from mepipe.pipeline.worker import ClipOutcome, keyed
     from mepipe.stages import STAGES as stages
 
     key, _ = keyed(first.input, planned.config, ClipOutcome("x"), stages[0])

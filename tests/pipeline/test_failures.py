@@ -110,7 +110,7 @@ def test_a_named_frame_that_is_missing(run, sample):
 def test_a_file_that_vanishes_between_planning_and_work_is_not_stored(make_run, run, sample):
     from test_run import computed
 
-    from mepipe.pipeline.work import run_clip
+    from mepipe.pipeline.worker import run_clip
 
     planned = make_run(sample)
     task = planned.plan().stale[0].task()

@@ -8,7 +8,7 @@ import pytest
 
 from mepipe.cache import disk
 from mepipe.errors import SystemProblemError
-from mepipe.pipeline.upkeep import verify
+from mepipe.pipeline.cache_admin import verify
 
 STRESS = bool(os.environ.get("MEPIPE_STRESS"))
 NUMBERS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES, "EINTR": errno.EINTR}

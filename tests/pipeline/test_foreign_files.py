@@ -8,11 +8,11 @@ import time
 import pytest
 
 from mepipe.cache.keys import sha256_text
+from mepipe.cache.manifest import Manifest
 from mepipe.cache.records import read_record, read_table, run_ids
 from mepipe.errors import UsageError
-from mepipe.pipeline.history import PastRun
-from mepipe.pipeline.outputs import Manifest
-from mepipe.pipeline.upkeep import collect, verify
+from mepipe.pipeline.cache_admin import collect, verify
+from mepipe.pipeline.run_records import PastRun
 
 NAMES = ("features.h5", "failures.csv", "notes.csv", "manifest.json", "report.html")
 

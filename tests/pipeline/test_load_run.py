@@ -78,7 +78,7 @@ def test_a_damaged_object_is_no_feature(ran):
 
 def test_gc_keeps_what_loading_a_run_needs(ran):
     from mepipe.cache.store import open_store
-    from mepipe.pipeline.upkeep import collect
+    from mepipe.pipeline.cache_admin import collect
 
     _, cache, _ = ran
     collect(open_store(cache), keep_days=0, dry_run=False)

@@ -95,7 +95,7 @@ def test_a_plan_says_what_targets_change(run, make_run, sample):
 
 def test_the_cache_counts_sequences_as_its_own(run, sample, tmp_path):
     from mepipe.cache.store import Store
-    from mepipe.pipeline.upkeep import collect, status, verify
+    from mepipe.pipeline.cache_admin import collect, status, verify
 
     run(sample, settings=EVERY)
     store = Store(tmp_path / "cache")

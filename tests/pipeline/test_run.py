@@ -8,8 +8,8 @@ import time
 import pytest
 
 import mepipe
+from mepipe.cache.manifest import Manifest
 from mepipe.errors import SystemProblemError, UsageError
-from mepipe.pipeline.outputs import Manifest
 
 CLIPS = 4
 STAGES = ("face", "spot", "flow", "tensor")
@@ -296,7 +296,8 @@ def test_labels_choose_classes_at_the_pack(done, run, sample, tmp_path):
 def test_other_library_versions_are_said_and_recomputed_when_asked(
     done, make_run, run, sample, tmp_path, monkeypatch
 ):
-    from mepipe.pipeline import plan, work
+    from mepipe.pipeline import plan
+    from mepipe.pipeline import worker as work
 
     before = features(tmp_path)
     real = work.libraries

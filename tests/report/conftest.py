@@ -27,7 +27,7 @@ def drawn():
     import cv2
 
     from mepipe.flow.strain import optical_strain
-    from mepipe.report.pictures import flow_picture, small, strain_picture
+    from mepipe.viz.thumbnails import flow_picture, small, strain_picture
 
     rng = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from mepipe.report.page import render
-from mepipe.report.palette import DARK, LIGHT
+from mepipe.viz.palette import DARK, LIGHT
 
 ALONE = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

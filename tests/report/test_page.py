@@ -12,7 +12,7 @@ import pytest
 
 from mepipe.report.content import FailureRow
 from mepipe.report.page import render
-from mepipe.report.palette import DARK, LIGHT, PAIRS, contrast
+from mepipe.viz.palette import DARK, LIGHT, PAIRS, contrast
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 VOID = {"meta", "img", "input", "br", "rect", "path", "polyline", "link", "hr"}

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from mepipe.cache.keys import canonical, object_key
+from mepipe.clips.annotation import KeyFrame
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config import load_config
-from mepipe.datasets.annotation import KeyFrame
 from mepipe.errors import BadDataError
 from mepipe.frames import FrameReader, Timing
-from mepipe.stages import STAGES, ClipInput, Upstream
+from mepipe.stages import STAGES, Upstream
 
 QUICK = ["flow.size=96", "flow.scales=3", "flow.outer_iterations=2", "spot.size=96"]
 CONFIGS = {

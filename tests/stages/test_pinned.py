@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from test_contract import walk
 
+from mepipe.clips.annotation import KeyFrame
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config import load_config
-from mepipe.datasets.annotation import KeyFrame
 from mepipe.frames import FrameReader, Timing
-from mepipe.stages import STAGES, ClipInput
+from mepipe.stages import STAGES
 
 # fmt: off
 PINNED = {

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from test_contract import QUICK, walk
 
+from mepipe.clips.annotation import KeyFrame
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config import load_config
-from mepipe.datasets.annotation import KeyFrame
 from mepipe.errors import BadDataError
 from mepipe.frames import FrameReader, Timing
-from mepipe.stages import STAGES, ClipInput, Upstream
+from mepipe.stages import STAGES, Upstream
 from mepipe.stages.flow import targets
 
 FRAMES = 13

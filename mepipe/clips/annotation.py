@@ -1,0 +1,219 @@
+"""Whether an annotation can be right: decided here, for every dataset.
+
+A row is held against itself (onset < apex <= offset, in numbers) and against
+the frames that exist. Two things can be wrong, and two settings decide:
+
+- The *row* is broken: text where a number belongs, an impossible order, a
+  frame outside the clip. ``repair`` decides.
+- A *frame* is missing: the row is sound, but the file it names, between the
+  clip's first and last or at most ``max_missing`` beyond them, is not there.
+  ``missing`` decides. (``missing="error"`` treats every absent frame so.)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mepipe.datasets.clip import Clip, Mark, Note
+from mepipe.errors import EXIT_SOME_FAILED, BadDataError, MepipeError
+
+Field = Literal["onset", "apex", "offset"]
+Repair = Literal["spot", "midpoint", "drop", "error"]
+Missing = Literal["nearest", "error"]
+Origin = Literal["annotation", "erratum", "correction", "middle"]
+
+
+@dataclass(frozen=True)
+class KeyFrame:
+    """A key frame that exists: its 0-based position and the dataset's own number."""
+
+    position: int
+    number: int
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What of an annotation can be used; None: not annotated, or not usable.
+
+    Those that are there obey onset < apex <= offset. ``findings`` holds every
+    repair and every replaced frame.
+    """
+
+    onset: KeyFrame | None
+    apex: KeyFrame | None
+    offset: KeyFrame | None
+    findings: tuple[Note, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return tuple(finding.text for finding in self.findings)
+
+
+class DroppedError(MepipeError):
+    """The annotation is broken and the user's choice is to leave such clips out."""
+
+    exit_code = EXIT_SOME_FAILED
+
+
+def resolve(
+    clip: Clip, numbers: Sequence[int], *, repair: Repair, missing: Missing, max_missing: int
+) -> Resolved:
+    """Hold a clip's annotation against itself and against the frames that exist.
+
+    Parameters
+    ----------
+    clip
+        The clip; only its onset, apex and offset are used.
+    numbers
+        The frame numbers that exist, ascending (for a video ``range(count)``).
+    repair
+        What becomes of a broken field. ``spot``: it is left open, to be found
+        in the frames. ``midpoint``: a broken apex becomes the middle of onset
+        and offset, all else is left open. ``drop``, ``error``: see Raises.
+        An apex that does not fit onset and offset is broken itself; an onset
+        that is not before the offset condemns all three.
+    missing, max_missing
+        The frame that stands in for a missing one may be so many frames away;
+        of two equally near ones the earlier is taken.
+
+    Raises
+    ------
+    BadDataError
+        If the clip has no frames, a frame is missing and none may stand in for
+        it, or the row is broken and ``repair`` is ``error``. The messages
+        follow from the annotation and the settings alone.
+    DroppedError
+        If the row is broken and ``repair`` is ``drop``.
+    """
+    if not numbers:
+        raise BadDataError("the clip has no frames")
+    marks: dict[Field, Mark | None] = {
+        "onset": clip.onset,
+        "apex": clip.apex,
+        "offset": clip.offset,
+    }
+    stated: dict[Field, int] = {}
+    broken: dict[Field, str] = {}
+    for field, stated_mark in marks.items():
+        if stated_mark is None:
+            continue
+        number = stated_mark.number
+        if number is None:
+            broken[field] = f"the {field} holds {stated_mark.text[:40]!r}, not a frame number"
+        elif missing == "nearest" and _outside(number, numbers, max_missing):
+            broken[field] = f"the {field} frame {number} lies outside the clip"
+        else:
+            stated[field] = number
+    broken |= _contradictions(stated, stated)
+    _refuse(broken, marks, repair)
+
+    notes: list[Note] = []
+    frames: dict[Field, KeyFrame] = {}
+    for field, number in stated.items():
+        if field in broken:
+            continue
+        position = _nearest(numbers, number)
+        found = numbers[position]
+        if found != number:
+            _check_missing(field, number, abs(found - number), missing, max_missing)
+            notes.append(
+                Note(
+                    clip.id,
+                    f"the {field} frame {number} is missing",
+                    f"frame {found}, {abs(found - number)} away, is used",
+                )
+            )
+        origin = marks[field]
+        assert origin is not None
+        frames[field] = KeyFrame(position, found, origin.origin)
+    # Stand-ins keep the order but may fall on one frame.
+    collapsed = _contradictions({f: k.position for f, k in frames.items()}, stated)
+    _refuse(collapsed, marks, repair)
+    broken |= collapsed
+    for field in collapsed:
+        del frames[field]
+
+    if repair == "midpoint" and "apex" in broken and {"onset", "offset"} <= frames.keys():
+        middle = (frames["onset"].position + frames["offset"].position + 1) // 2
+        frames["apex"] = KeyFrame(middle, numbers[middle], "middle")
+    for reason in dict.fromkeys(broken.values()):
+        fields = [field for field in broken if broken[field] == reason]
+        verb = "is" if len(fields) == 1 else "are"
+        middle_taken = all(field in frames for field in fields)
+        what = "the middle of onset and offset" if middle_taken else "left to spotting"
+        notes.append(Note(clip.id, reason, f"the {' and '.join(fields)} {verb} {what}"))
+    apex, offset = frames.get("apex"), frames.get("offset")
+    if apex and offset and apex.position == offset.position and apex.origin != "middle":
+        notes.append(
+            Note(
+                clip.id, f"the apex frame {apex.number} is also the offset", "kept, but suspicious"
+            )
+        )
+    return Resolved(frames.get("onset"), apex, offset, tuple(notes))
+
+
+def _contradictions(order: Mapping[Field, int], stated: Mapping[Field, int]) -> dict[Field, str]:
+    """Return the fields that cannot be right, each with the reason in stated numbers."""
+    onset, apex, offset = order.get("onset"), order.get("apex"), order.get("offset")
+    if onset is not None and offset is not None and onset >= offset:
+        reason = f"the onset {stated['onset']} is not before the offset {stated['offset']}"
+        return dict.fromkeys(order, reason)
+    if apex is None:
+        return {}
+    if onset is not None and apex <= onset:
+        where = "equals" if apex == onset else "is before"
+        return {"apex": f"the apex {stated['apex']} {where} the onset {stated['onset']}"}
+    if offset is not None and apex > offset:
+        return {"apex": f"the apex {stated['apex']} is after the offset {stated['offset']}"}
+    return {}
+
+
+def _refuse(
+    broken: Mapping[Field, str], marks: Mapping[Field, Mark | None], repair: Repair
+) -> None:
+    if not broken or repair in {"spot", "midpoint"}:
+        return
+    row = ", ".join(
+        f"{field} {entry.text[:40] if entry.number is None else entry.number}"
+        for field, entry in marks.items()
+        if entry is not None
+    )
+    message = f"{'; '.join(dict.fromkeys(broken.values()))} ({row})"
+    if repair == "drop":
+        raise DroppedError(message, "Use --set data.repair=spot or midpoint to keep the clip.")
+    raise BadDataError(message, "Use --set data.repair=spot, midpoint or drop.")
+
+
+def _check_missing(
+    field: Field, number: int, distance: int, missing: Missing, max_missing: int
+) -> None:
+    if missing == "error":
+        raise BadDataError(
+            f"the {field} frame {number} is missing",
+            "Restore it, or use --set data.missing=nearest.",
+        )
+    if distance > max_missing:
+        raise BadDataError(
+            f"the {field} frame {number} is missing, and so is every frame within "
+            f"{max_missing} of it",
+            "Restore them, or use --set data.max_missing=N.",
+        )
+
+
+def _outside(number: int, numbers: Sequence[int], margin: int) -> bool:
+    return not numbers[0] - margin <= number <= numbers[-1] + margin
+
+
+def _nearest(numbers: Sequence[int], number: int) -> int:
+    """Return the position of the existing number next to ``number``, the lower on a tie."""
+    right = bisect_left(numbers, number)
+    if right == len(numbers):
+        return right - 1
+    if right and number - numbers[right - 1] <= numbers[right] - number:
+        return right - 1
+    return right

@@ -1,0 +1,212 @@
+"""Emotion words and the classes they become, as data.
+
+A scheme is one of `mepipe.clips.label_schemes` (``megc3`` by default), or the user's own
+TOML file::
+
+    classes = ["negative", "positive"]   # optional: the order of the classes
+
+    [words]
+    disgust = "negative"
+    repression = "negative"
+    happiness = "positive"
+
+A word that a scheme does not name is outside its classes: such clips keep
+their features and are left out of training.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mepipe.clips.label_schemes import SCHEMES, Scheme, objective_class
+from mepipe.datasets.clip import Clip, Dataset, Note
+from mepipe.datasets.emotions import VOCABULARY, normalise, unknown_word
+from mepipe.errors import UsageError
+
+
+@dataclass(frozen=True)
+class LabelScheme:
+    """The classes of a run and the class of every clip in it.
+
+    ``of`` maps the id of each clip that has a class to it. ``words`` maps
+    (dataset name, word) to a class, or to None where the word is outside the
+    classes. ``classes_file`` says that the user's file decided; ``notes`` say
+    what a named list lacks.
+    """
+
+    classes: tuple[str, ...]
+    of: Mapping[str, str]
+    words: Mapping[tuple[str, str], str | None]
+    classes_file: bool = False
+    notes: tuple[Note, ...] = ()
+
+    def label(self, clip: Clip) -> str | None:
+        """Return the class of a clip; None without one."""
+        return self.of.get(clip.id)
+
+    def index(self, clip: Clip) -> int:
+        """Return the position of a clip's class in ``classes``; -1 without one."""
+        label = self.label(clip)
+        return -1 if label is None else self.classes.index(label)
+
+
+def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
+    """Give every clip of the datasets its class.
+
+    Parameters
+    ----------
+    datasets
+        The datasets of a run.
+    scheme
+        A name of `SCHEMES`, or the path of a TOML file.
+
+    Raises
+    ------
+    UsageError
+        If the scheme is unknown or its file is wrong, no clip has what it
+        goes by, or a dataset of the field's vocabulary holds a word outside it.
+    """
+    for dataset in datasets:
+        if not dataset.own_words:
+            _check_vocabulary(dataset)
+    everything = {clip.emotion for dataset in datasets for clip in dataset.clips if clip.emotion}
+    chosen = _scheme(scheme, everything)
+    if chosen is None:
+        same = {word: word for word in sorted(everything)}
+        chosen = Scheme(tuple(same), same)
+    words = {
+        (dataset.name, word): _class_of_word(chosen, dataset, word)
+        for dataset in datasets
+        for word in sorted({_word(chosen, clip) for clip in dataset.clips} - {""})
+    }
+    if not words and chosen.by == "objective_class":
+        raise UsageError(
+            f"labels.classes = {scheme}: no clip has an objective class",
+            "The sheets need a column 'Objective Classes' with I to VII or 1 to 7.",
+        )
+    of = {
+        clip.id: label
+        for dataset in datasets
+        for clip in dataset.clips
+        if (label := words.get((dataset.name, _word(chosen, clip)))) is not None
+        and clip.id not in chosen.without
+    }
+    own = sorted({w for d in datasets if d.own_words and chosen.own_words for n, w in words
+                  if n == d.name})  # fmt: skip
+    only_own = chosen.own_words and bool(own) and all(d.own_words for d in datasets)
+    classes = () if only_own else chosen.classes
+    return LabelScheme(
+        tuple(dict.fromkeys((*classes, *own))),
+        of,
+        words,
+        scheme not in SCHEMES,
+        tuple(_lacking(scheme, chosen, of)),
+    )
+
+
+def _word(scheme: Scheme, clip: Clip) -> str:
+    """Return what of a clip decides its class; empty if it has none."""
+    return objective_class(clip.objective_class) if scheme.by != "emotion" else clip.emotion
+
+
+def _class_of_word(scheme: Scheme, dataset: Dataset, word: str) -> str | None:
+    if dataset.own_words and scheme.own_words:
+        return word
+    outside = scheme.outside.get(dataset.reader, frozenset())
+    return None if word in outside else scheme.words.get(word)
+
+
+def _lacking(name: str, scheme: Scheme, of: Mapping[str, str]) -> list[Note]:
+    return [
+        Note(
+            None,
+            f"{name} has a clip {clip} that is not here",
+            "the list lacks it. Where its frames are on disk, add its row to a copy of the sheet",
+        )
+        for clip in sorted(scheme.needs - of.keys())
+    ]
+
+
+def _check_vocabulary(dataset: Dataset) -> None:
+    for clip in dataset.clips:
+        if clip.emotion and clip.emotion not in VOCABULARY:
+            raise UsageError(
+                f"{clip.id}: {unknown_word(clip.emotion)}",
+                f"Correct it in {dataset.root}; known are {', '.join(sorted(VOCABULARY))}.",
+            )
+
+
+def _scheme(name: str, present: set[str]) -> Scheme | None:
+    if name in SCHEMES:
+        return SCHEMES[name]
+    if not name.lower().endswith(".toml"):
+        close = difflib.get_close_matches(name, SCHEMES, n=1)
+        raise UsageError(
+            f"labels.classes: unknown scheme {name!r}"
+            + (f" (did you mean {close[0]!r}?)" if close else ""),
+            f"Use {', '.join(SCHEMES)}, or a file that ends in .toml.",
+        )
+    return read_scheme(Path(name), present)
+
+
+def read_scheme(path: Path, present: set[str]) -> Scheme:
+    """Read a label scheme from a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file; its form is in this module's description.
+    present
+        The words of the datasets: a word that is neither one of these nor in
+        the vocabulary is taken for a misspelling.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read or is not of that form.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(
+            f"labels.classes: {path} cannot be read: {error.strerror}", "Check the path."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", "Correct it.") from error
+    form = 'It needs a table [words] with lines such as disgust = "negative".'
+    unknown = sorted(data.keys() - {"classes", "words"})
+    if unknown:
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", form)
+    table = data.get("words")
+    if not isinstance(table, dict) or not table:
+        raise UsageError(f"{path} has no table [words]", form)
+    words: dict[str, str] = {}
+    for raw, label in table.items():
+        if not isinstance(label, str) or not label.strip():
+            raise UsageError(f"{path}: the class of {raw!r} is {label!r}, not a text", form)
+        word = normalise(raw)
+        if word not in VOCABULARY and word not in present:
+            raise UsageError(
+                f"{path}: {unknown_word(word)}", "No dataset of this run has this word."
+            )
+        if words.setdefault(word, label.strip()) != label.strip():
+            raise UsageError(f"{path} gives {word!r} two classes", "Keep one.")
+    return Scheme(_class_order(path, data.get("classes"), words), words)
+
+
+def _class_order(path: Path, classes: object, words: Mapping[str, str]) -> tuple[str, ...]:
+    used = tuple(dict.fromkeys(words.values()))
+    if classes is None:
+        return used
+    if not isinstance(classes, list) or not all(isinstance(label, str) for label in classes):
+        raise UsageError(f"{path}: classes is not a list of texts", "Correct it.")
+    if len(set(classes)) != len(classes) or set(classes) != set(used):
+        raise UsageError(
+            f"{path}: classes is {classes}, but the words name {list(used)}",
+            "List every class once, or leave the list out.",
+        )
+    return tuple(classes)

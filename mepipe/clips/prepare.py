@@ -1,0 +1,273 @@
+"""From the clips of the datasets to tasks: which frames exist, and which annotation holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mepipe.clips.action_units import parse_action_units
+from mepipe.clips.annotation import DroppedError, KeyFrame, resolve
+from mepipe.clips.clip_input import ClipInput
+from mepipe.clips.corrections import correct
+from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.selection import select
+from mepipe.config.settings import Config, DataSettings
+from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
+from mepipe.datasets.frames_on_disk import missing_runs
+from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
+from mepipe.frames import FrameReader, Timing
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip that could not be used, and what the user can do about it."""
+
+    clip: str
+    stage: str
+    error: str
+    message: str
+    remedy: str
+
+    @classmethod
+    def of(cls, clip: str, stage: str, error: MepipeError) -> Failure:
+        """Return the failure that ``error`` is for ``clip``."""
+        return cls(clip, stage, type(error).__name__, error.message, error.remedy)
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """All that a worker needs of a clip: small, picklable, without arrays.
+
+    ``digests`` holds the sha256 of the files (by path) that planning has read.
+    """
+
+    clip: str
+    files: tuple[Path, ...]
+    is_video: bool
+    count: int
+    timing: Timing
+    onset: KeyFrame | None
+    apex: KeyFrame | None
+    offset: KeyFrame | None
+    face_box: tuple[int, int, int, int] | None
+    digests: Mapping[str, str]
+
+    def anywhere(self) -> ClipTask:
+        """Return the task with absolute paths: another machine has another working folder."""
+        return replace(
+            self,
+            files=tuple(path.absolute() for path in self.files),
+            digests={str(Path(name).absolute()): sha for name, sha in self.digests.items()},
+        )
+
+    def open(self) -> ClipInput:
+        """Return the clip as the stages see it; digests not known yet are read."""
+        reader = FrameReader(
+            self.files, self.count, self.is_video, lambda path: self.digests.get(str(path))
+        )
+        return ClipInput(reader, self.timing, self.onset, self.apex, self.offset, self.face_box)
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """A clip whose frames are known, with the reader that planning uses."""
+
+    clip: Clip
+    input: ClipInput
+    numbers: Sequence[int]
+    notes: tuple[Note, ...]
+
+    def task(self) -> ClipTask:
+        """Return the task of this clip, with the digests read so far."""
+        frames = self.input.frames
+        return ClipTask(
+            self.clip.id,
+            frames.files,
+            frames.is_video,
+            frames.count,
+            self.input.timing,
+            self.input.onset,
+            self.input.apex,
+            self.input.offset,
+            self.input.face_box,
+            frames.known(),
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The clips that can be tried, those that cannot, and what should be said."""
+
+    clips: tuple[PreparedClip, ...]
+    failures: tuple[Failure, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Curated:
+    """The datasets as the user corrected them and chose from them.
+
+    ``corrections`` holds the values that corrections changed, by clip.
+    """
+
+    datasets: tuple[Dataset, ...]
+    corrections: Mapping[str, Mapping[str, object]]
+    notes: tuple[Note, ...]
+
+
+def curate(datasets: Sequence[Dataset], settings: DataSettings) -> Curated:
+    """Apply the user's corrections, then the selection.
+
+    Raises
+    ------
+    UsageError
+        As `correct` and `select`.
+    """
+    path = Path(settings.corrections).expanduser() if settings.corrections else None
+    corrected = correct(datasets, path)
+    chosen = select(corrected.datasets, settings.select or None)
+    return Curated(chosen.datasets, corrected.changes, corrected.notes + chosen.notes)
+
+
+def prepare(
+    datasets: Sequence[Dataset], indexes: Mapping[str, DigestIndex], config: Config
+) -> Prepared:
+    """Find each clip's frames and hold its annotation against them.
+
+    Parameters
+    ----------
+    datasets
+        What the readers found.
+    indexes
+        The digest index of each dataset, by its name.
+    config
+        ``data`` decides what becomes of errors, and gives the rate where it is unknown.
+    """
+    clips: list[PreparedClip] = []
+    failures: list[Failure] = []
+    notes: list[Note] = []
+    for dataset in datasets:
+        notes += dataset.notes
+        failures += [
+            Failure(reject.clip, "dataset", reject.error, reject.message, reject.remedy)
+            for reject in dataset.rejects
+        ]
+        for clip in dataset.clips:
+            try:
+                prepared = prepare_clip(clip, indexes[dataset.name], config.data)
+            except (BadDataError, DroppedError, UnreadableInputError) as error:
+                failures.append(Failure.of(clip.id, "dataset", error))
+                continue
+            clips.append(prepared)
+            notes += prepared.notes
+        unnumbered = sum(_is_unnumbered(clip, config.data) for clip in dataset.clips)
+        if unnumbered:
+            notes.append(_unnumbered(dataset.name, unnumbered))
+    clips.sort(key=lambda prepared: prepared.clip.id)
+    failures.sort(key=lambda failure: failure.clip)
+    return Prepared(tuple(clips), tuple(failures), tuple(notes))
+
+
+def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> PreparedClip:
+    """Find one clip's frames and their times, and hold its annotation against them.
+
+    Raises
+    ------
+    BadDataError
+        If there is no motion to be seen in it, or it cannot be decoded.
+    DroppedError
+        If its annotation cannot be right, and the settings say that it goes.
+    UnreadableInputError
+        If a file cannot be read.
+    """
+    numbers: Sequence[int]
+    notes = [
+        Note(
+            clip.id,
+            f"action units {clip.action_units!r}: {part!r} is none that is known",
+            "kept in the raw text only",
+        )
+        for part in parse_action_units(clip.action_units).unparsed
+    ]
+    times_ms = None
+    if _is_unnumbered(clip, settings):
+        # A correction of the user's own counts the video's frames; the sheet does not.
+        clip = replace(
+            clip,
+            onset=_if_corrected(clip.onset),
+            apex=_if_corrected(clip.apex),
+            offset=_if_corrected(clip.offset),
+        )
+    if isinstance(clip.source, Video):
+        files: tuple[Path, ...] = (clip.source.path,)
+        try:
+            facts = index.video(clip.source.path)
+        except BadDataError as error:
+            raise BadDataError(f"{clip.source.path}: {error.message}", error.remedy) from error
+        first = 0 if clip.source.numbered else settings.first_number or 0
+        numbers = range(first, first + facts.count)
+        fps = clip.fps or facts.fps or settings.fps
+        times_ms = facts.times_ms if clip.fps is None else None
+        if facts.declared > facts.count:
+            promise = f"the video's header promises {facts.declared} frames, {facts.count} decode"
+            notes.append(Note(clip.id, promise, "those are used"))
+    else:
+        files = tuple(clip.source.folder / name for name in clip.source.names)
+        numbers, fps = clip.source.numbers, clip.fps or settings.fps
+        missing = missing_runs(numbers)
+        if missing:
+            notes.append(_missing_frames(clip.id, missing))
+            if fps is not None:
+                # The frames that are there were taken when their numbers say.
+                times_ms = tuple((n - numbers[0]) * 1000.0 / fps for n in numbers)
+    if len(numbers) == 1:
+        raise BadDataError(
+            "the clip has one frame only: there is no motion in it",
+            "Restore its other frames, or leave it out.",
+        )
+    resolved = resolve(
+        clip,
+        numbers,
+        repair=settings.repair,
+        missing=settings.missing,
+        max_missing=settings.max_missing,
+    )
+    reader = FrameReader(files, len(numbers), isinstance(clip.source, Video), index.digest)
+    timing = Timing(fps, times_ms)
+    return PreparedClip(
+        clip,
+        ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset, clip.face_box),
+        numbers,
+        (*notes, *resolved.findings),
+    )
+
+
+def _if_corrected(mark: Mark | None) -> Mark | None:
+    return mark if mark is not None and mark.origin == "correction" else None
+
+
+def _unnumbered(dataset: str, videos: int) -> Note:
+    return Note(
+        None,
+        f"{dataset}: the sheet's number of the first frame of its {videos} videos is not known",
+        "annotated onsets, apices and offsets are not used but found in the frames. If you know "
+        "it, give it with --set data.first_number=N",
+    )
+
+
+def _is_unnumbered(clip: Clip, settings: DataSettings) -> bool:
+    """Say whether a clip's key frames are numbers that nothing ties to its frames."""
+    source = clip.source
+    return isinstance(source, Video) and not source.numbered and settings.first_number is None
+
+
+def _missing_frames(clip: str, runs: Sequence[tuple[int, int]]) -> Note:
+    shown = [f"{a} to {b}" if a < b else str(a) for a, b in runs[:3]]
+    more = ", ..." if len(runs) > len(shown) else ""
+    total = sum(b - a + 1 for a, b in runs)
+    return Note(
+        clip,
+        f"{total} frame(s) missing within the clip ({', '.join(shown)}{more})",
+        "times follow the frame numbers",
+    )

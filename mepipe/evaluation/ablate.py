@@ -1,0 +1,147 @@
+"""The paper's study on one's own features: every variant of the pyramid, the same folds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mepipe.cache.keys import object_key
+from mepipe.cache.manifest import Manifest
+from mepipe.cache.store import Store
+from mepipe.evaluation.comparison import holm, paired_bootstrap
+from mepipe.evaluation.evaluate import Evaluated, Evaluation, evaluate, jobs_of
+from mepipe.evaluation.fold_cache import VERSION, Source
+from mepipe.evaluation.results import subject_confusions
+from mepipe.evaluation.variants import Variant, variants
+from mepipe.features import Features
+from mepipe.networks.pyramid import plan
+from mepipe.networks.registry import build
+from mepipe.schema import Progress
+from mepipe.viz.ablation import AblationRow, ablation_markdown, ablation_png
+
+FILES = ("ablation.json", "ablation.md", "ablation.png")
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """The rows of the study, the settings as they are first, and the folds trained and kept."""
+
+    rows: tuple[AblationRow, ...]
+    computed: int
+    reused: int
+
+
+def ablate(
+    features: Features,
+    source: Source,
+    evaluation: Evaluation,
+    *,
+    store: Store,
+    workers: int,
+    progress: Progress,
+    say: Callable[[AblationRow], None] = lambda row: None,
+) -> Ablated:
+    """Evaluate every variant that fits, each on the same folds.
+
+    Finished folds are kept, so an interrupted study goes on where it was.
+
+    Parameters
+    ----------
+    features, source
+        The features, and their file as it was hashed.
+    evaluation
+        The settings as they are, the protocol and the seeds.
+    store, workers, progress
+        As for `mepipe.evaluation.fold_cache.trained`.
+    say
+        Is told of each row as it is done.
+
+    Raises
+    ------
+    UsageError, BadDataError, SystemProblemError
+        As `mepipe.evaluation.evaluate.evaluate`.
+    """
+    model = evaluation.model.model_copy(update={"name": "spp", "options": {}})
+    rows: list[AblationRow] = []
+    first: Evaluated | None = None
+    computed = reused = 0
+    chosen = variants(features.shape[2], model.model_dump())
+    for number, variant in enumerate(chosen, start=1):
+        one = replace(evaluation, model=model.model_copy(update=dict(variant.change)))
+        done = evaluate(
+            features,
+            source,
+            one,
+            jobs_of(features, one),
+            store=store,
+            workers=workers,
+            progress=progress,
+            title=f"{number}/{len(chosen)} {variant.study}: {variant.name}",
+        )
+        computed, reused = computed + done.computed, reused + done.reused
+        first = first or done
+        rows.append(_row(variant, done, first))
+        say(rows[-1])
+    corrected = holm([row.p for row in rows[1:] if row.p is not None])
+    whole = [replace(row, p_holm=p) for row, p in zip(rows[1:], corrected, strict=True)]
+    return Ablated((rows[0], *whole), computed, reused)
+
+
+def _row(variant: Variant, done: Evaluated, first: Evaluated) -> AblationRow:
+    figures = done.content
+    low, high = figures["ci"]["uf1"]
+    difference, p = None, None
+    if done is not first:
+        uf1, _ = paired_bootstrap(
+            subject_confusions(done.predictions), subject_confusions(first.predictions)
+        )
+        difference, p = (uf1.value, uf1.low, uf1.high), uf1.p
+    return AblationRow(
+        variant.study,
+        variant.name,
+        _parameters(figures),
+        float(figures["uf1"]),
+        float(figures["uar"]),
+        (float(low), float(high)),
+        difference,
+        p,
+        cells=_cells(figures),
+    )
+
+
+def _cells(figures: Mapping[str, Any]) -> str:
+    settings = figures["settings"]["model"]
+    if settings["name"] != "spp" or not settings["kernels"]:
+        return ""
+    pyramid = plan(figures["shape"][1], settings["kernels"], settings["position"], settings["mode"])
+    return ", ".join(map(str, pyramid.cells))
+
+
+def _parameters(figures: Mapping[str, Any]) -> int:
+    settings = figures["settings"]["model"]
+    network = build(
+        **settings,
+        channels=figures["shape"][0],
+        size=figures["shape"][1],
+        classes=len(figures["classes"]),
+    )
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def write_ablation(
+    manifest: Manifest, ablated: Ablated, evaluation: Evaluation, digest: str, protocol: str
+) -> None:
+    """Write ablation.json, ablation.md and ablation.png."""
+    key = object_key("ablation", VERSION, {"evaluation": evaluation.key(digest)})
+    content = {
+        "schema": 1,
+        "protocol": protocol,
+        "features": digest,
+        "chosen_on": "the tested subjects: the best row is no estimate of its own figure",
+        "rows": [row.as_json() for row in ablated.rows],
+    }
+    manifest.write("ablation.md", key, ablation_markdown(ablated.rows, protocol).encode())
+    manifest.write("ablation.png", key, ablation_png(ablated.rows, protocol))
+    manifest.write("ablation.json", key, json.dumps(content, indent=1).encode())

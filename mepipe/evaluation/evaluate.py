@@ -1,0 +1,261 @@
+"""From a features file to honest results: one way for a run, an evaluation and an ablation."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mepipe.cache.keys import Json, object_key
+from mepipe.cache.manifest import Manifest
+from mepipe.cache.store import Store
+from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.errors import UsageError
+from mepipe.evaluation.fold_cache import VERSION, Source, trained
+from mepipe.evaluation.folds import FoldJob, fold_jobs
+from mepipe.evaluation.model_settings import model_of, recentred, trains_network, tried
+from mepipe.evaluation.results import Predictions
+from mepipe.features import Features
+from mepipe.features.protocols import protocol_notes
+from mepipe.features.splits import LabelledClips, LeftOut, chosen
+from mepipe.networks.registry import code_digest
+from mepipe.schema import PROTOCOLS, Progress
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is evaluated and how: with the features, all that decides the results.
+
+    Parameters
+    ----------
+    model, train
+        The settings.
+    protocol
+        A key of `mepipe.schema.PROTOCOLS`.
+    k
+        Folds of kfold.
+    select
+        ``COLUMN=VALUE[,VALUE...]`` conditions; all must hold.
+    tune
+        Choose settings on inner splits of each fold's training persons.
+    device
+        As the user gave it.
+    """
+
+    model: ModelSettings
+    train: TrainSettings
+    protocol: str = "loso"
+    k: int = 10
+    select: tuple[str, ...] = ()
+    tune: bool = False
+    device: str = "auto"
+
+    def key(self, digest: str) -> str:
+        """Return the key of the results for the features with that digest."""
+        parts: dict[str, Json] = {
+            "features": digest,
+            "model": model_of(self.model),
+            "code": code_digest(self.model.name),
+            "recentre": self.model.recentre,
+            "train": self.train.model_dump(mode="json"),
+            "protocol": self.protocol,
+            "k": self.k,
+            "select": list(self.select),
+            "tune": self.tune,
+            "device": self.device,
+        }
+        return object_key("results", VERSION, parts)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The folds to train, the clips they evaluate, and those they leave out."""
+
+    jobs: Sequence[FoldJob]
+    clips: LabelledClips
+    left_out: LeftOut
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The content of results.json, every prediction, and how many folds were trained."""
+
+    content: Mapping[str, Any]
+    predictions: Predictions
+    computed: int
+    reused: int
+
+
+def labelled(features: Features, select: Sequence[str]) -> LabelledClips:
+    """Return the clips for which every condition of ``select`` holds; errors as `chosen`."""
+    clips = LabelledClips.of(features)
+    columns = {name: values.tolist() for name, values in features.columns.items()}
+    return chosen(clips, columns, select) if select else clips
+
+
+def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
+    """Return what is to be trained; torch is not needed to know it.
+
+    Raises
+    ------
+    UsageError
+        If the clips do not allow the protocol, or settings do not fit the model.
+    """
+    clips = labelled(features, evaluation.select)
+    model, train = model_of(evaluation.model), evaluation.train
+    tries = tried(evaluation.model, train) if evaluation.tune else ()
+    _refuse_twins(features, set(clips.clip))
+    jobs, kept, left_out = fold_jobs(
+        clips,
+        model=model,
+        # An estimator reads no training settings, so they are not in its keys.
+        training=train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
+        if trains_network(evaluation.model.name)
+        else {},
+        seeds=range(train.seed, train.seed + train.seeds),
+        protocol=evaluation.protocol,
+        k=evaluation.k,
+        recentre=recentred(evaluation.model, features),
+        candidates=tries,
+        code=code_digest(evaluation.model.name),
+    )
+    return Jobs(jobs, kept, left_out)
+
+
+def _refuse_twins(features: Features, clips: set[str]) -> None:
+    """Refuse one recording under two persons: it would be learnt before it is tested."""
+    seen: dict[str, int] = {}
+    columns = features.columns
+    for row, digest in enumerate(columns["object"].tolist()):
+        if columns["clip"][row] not in clips or columns["y"][row] < 0:
+            continue
+        first = seen.setdefault(digest, row)
+        if columns["group"][first] != columns["group"][row]:
+            raise UsageError(
+                f"{columns['clip'][first]} and {columns['clip'][row]} are one recording under "
+                "two persons, so no subject can be left out",
+                "Give each recording once.",
+            )
+
+
+def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
+    """Return the work for the device that is asked for; an estimator knows none.
+
+    Raises
+    ------
+    UsageError
+        If the device is not there.
+    """
+    if not trains_network(evaluation.model.name):
+        return work
+    from mepipe.evaluation.device import resolve
+
+    device = resolve(evaluation.device)
+    return replace(work, jobs=[replace(job, device=device) for job in work.jobs])
+
+
+def evaluate(
+    features: Features,
+    source: Source,
+    evaluation: Evaluation,
+    work: Jobs,
+    *,
+    store: Store,
+    workers: int,
+    progress: Progress,
+    strict_versions: bool = False,
+    again: bool = False,
+    title: str = "folds",
+) -> Evaluated:
+    """Train every fold that the cache lacks, and return the figures of all.
+
+    Parameters
+    ----------
+    features, source
+        The features, and their file as it was hashed.
+    evaluation, work
+        What is asked, and what `jobs_of` makes of it.
+    store, workers, progress, strict_versions, again, title
+        As for `mepipe.evaluation.fold_cache.trained`.
+
+    Raises
+    ------
+    UsageError
+        If the device is not there; if training diverges.
+    BadDataError
+        If a clip's features are not finite.
+    SystemProblemError
+        As `mepipe.evaluation.fold_cache.trained`.
+    """
+    from mepipe.evaluation import results as tables
+
+    work = on_device(work, evaluation)
+    started = time.perf_counter()
+    predictions, computed = trained(
+        work.jobs,
+        source,
+        store=store,
+        workers=workers,
+        progress=progress,
+        strict_versions=strict_versions,
+        again=again,
+        title=title,
+    )
+    joined = tables.join(work.clips, predictions)
+    content = tables.results(
+        joined,
+        model=evaluation.model.name,
+        protocol=evaluation.protocol,
+        elapsed_s=time.perf_counter() - started,
+        left_out=work.left_out,
+    )
+    content |= {
+        "folds": len(work.jobs),
+        "notes": list(protocol_notes(work.clips, evaluation.protocol)),
+        "features": source.digest,
+        "shape": list(features.shape[1:]),
+        "select": list(evaluation.select),
+        "device": work.jobs[0].device,
+        "settings": {
+            "model": dict(work.jobs[0].model),
+            "training": dict(work.jobs[0].training),
+            "recentre": work.jobs[0].recentre,
+            "code": work.jobs[0].code,
+        },
+        "k": evaluation.k if evaluation.protocol == "kfold" else None,
+        "tuned": _tally(predictions) if evaluation.tune else None,
+    }
+    return Evaluated(content, joined, computed, len(work.jobs) - computed)
+
+
+def _tally(predictions: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return how often each candidate was chosen, most often first."""
+    counts: dict[str, int] = {}
+    for prediction in predictions:
+        text = json.dumps(prediction.chosen or {}, sort_keys=True)
+        counts[text] = counts.get(text, 0) + 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"choice": json.loads(text), "folds": count} for text, count in ordered]
+
+
+def write_results(manifest: Manifest, key: str, evaluated: Evaluated) -> None:
+    """Write results.json, predictions.csv and confusion.png, all for ``key``."""
+    from mepipe.evaluation.results import predictions_csv
+    from mepipe.viz.confusion import confusion_png
+
+    content = evaluated.content
+    picture = confusion_png(
+        np.array(content["confusion"]),
+        content["classes"],
+        uf1=content["uf1"],
+        uar=content["uar"],
+        name=f"{content['model']}, {PROTOCOLS[content['protocol']]}",
+        runs=len(content["per_seed"]),
+    )
+    manifest.write("predictions.csv", key, predictions_csv(evaluated.predictions).encode())
+    manifest.write("confusion.png", key, picture)
+    manifest.write("results.json", key, json.dumps(content, indent=1).encode())

@@ -1,0 +1,193 @@
+"""Training folds over worker processes, keeping each that is finished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mepipe.cache.keys import canonical, object_key
+from mepipe.cache.objects import StoredObject
+from mepipe.cache.store import ObjectName, Store
+from mepipe.errors import DamageError, SystemProblemError
+from mepipe.evaluation.folds import FoldJob, FoldPrediction
+from mepipe.execution.processes import WorkerDied, run_tasks
+from mepipe.features import Features
+from mepipe.features.file import refuse_no_file
+from mepipe.schema import Progress
+from mepipe.versions import libraries
+
+STAGE = "classify"
+VERSION = 2
+ARRAYS = {"probabilities": ("f4", 2)}
+_LIBRARIES = ("numpy", "scikit-learn", "torch")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A features file as it was when it was hashed: sha256, size and time stamp (ns)."""
+
+    path: Path
+    digest: str
+    stat: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> Source:
+        """Hash the file at ``path``.
+
+        Raises
+        ------
+        UsageError
+            If there is no such file.
+        """
+        refuse_no_file(path)
+        stat = _stat(path)
+        with path.open("rb") as file:
+            return cls(path, hashlib.file_digest(file, "sha256").hexdigest(), stat)
+
+    def refuse_changed(self) -> None:
+        """Raise SystemProblemError if it is another file by now."""
+        if _stat(self.path) != self.stat:
+            raise SystemProblemError(
+                f"{self.path} changed while it was evaluated", "Run the same command again."
+            )
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """One fold to train in any process: where the features and the cache are."""
+
+    job: FoldJob
+    key: str
+    features: Source
+    cache: Path
+
+
+def trained(
+    jobs: Sequence[FoldJob],
+    features: Source,
+    *,
+    store: Store,
+    workers: int,
+    progress: Progress,
+    strict_versions: bool = False,
+    again: bool = False,
+    title: str = "folds",
+) -> tuple[list[FoldPrediction], int]:
+    """Return the prediction of every job, and how many had to be trained.
+
+    Parameters
+    ----------
+    jobs
+        The folds.
+    features
+        The features file.
+    store
+        Where finished folds are kept.
+    workers
+        Processes; a GPU takes the folds one after the other.
+    strict_versions
+        Train again what other library versions trained.
+    again
+        Train everything again.
+    title
+        What the progress is called.
+
+    Raises
+    ------
+    SystemProblemError
+        If a worker was killed, the features changed meanwhile, or a fold cannot be
+        stored; finished folds are kept.
+    """
+    features.refuse_changed()
+    listing = store.listing(STAGE)
+    found: list[FoldPrediction] = []
+    missing: list[FoldTask] = []
+    for job in jobs:
+        key = fold_key(job, features.digest)
+        name = None if again else listing.get(key)
+        known = _stored(store, job, name, strict_versions=strict_versions)
+        if known is not None:
+            found.append(known)
+        else:
+            missing.append(FoldTask(job, key, features, store.root))
+    if not missing:
+        return found, 0
+    # A GPU takes the folds one after the other: they would only share it.
+    workers = workers if missing[0].job.device == "cpu" else 1
+    progress.begin(title, len(missing))
+    try:
+        for _, answer in run_tasks(_train, missing, workers):
+            if isinstance(answer, WorkerDied):
+                raise SystemProblemError(
+                    f"the process that trained a fold was killed: {answer.reason}",
+                    "Free some memory, or use fewer --jobs; finished folds are kept.",
+                )
+            found.append(answer)
+            progress.advance()
+    finally:
+        progress.end()
+    return found, len(missing)
+
+
+def kept(jobs: Sequence[FoldJob], digest: str, store: Store) -> int:
+    """Return how many of the jobs the cache holds already."""
+    listing = store.listing(STAGE)
+    return sum(fold_key(job, digest) in listing for job in jobs)
+
+
+def fold_parts(job: FoldJob, features_digest: str) -> dict[str, Any]:
+    """Return all that decides a fold's prediction, for its key."""
+    return {"features": features_digest, "job": job.identity()}
+
+
+def fold_key(job: FoldJob, features_digest: str) -> str:
+    """Return the key of a fold's prediction."""
+    return object_key(STAGE, VERSION, fold_parts(job, features_digest))
+
+
+def _stored(
+    store: Store, job: FoldJob, name: ObjectName | None, *, strict_versions: bool
+) -> FoldPrediction | None:
+    if name is None:
+        return None
+    try:
+        stored = store.read(name, ARRAYS)
+    except DamageError:
+        return None
+    if strict_versions and stored.libraries != libraries(_LIBRARIES):
+        return None
+    return FoldPrediction(
+        job.fold, job.seed, job.test, stored.arrays["probabilities"], stored.values["chosen"]
+    )
+
+
+def _train(task: FoldTask) -> FoldPrediction:
+    """Train one fold and store what it predicts."""
+    from mepipe.evaluation.folds import run_fold
+
+    prediction = run_fold(task.job, Features(task.features.path))
+    task.features.refuse_changed()
+    # JSON gives lists for tuples; the stored parts are what the key was made of.
+    parts = json.loads(canonical(fold_parts(task.job, task.features.digest)))
+    Store(task.cache).write(
+        StoredObject(
+            STAGE,
+            VERSION,
+            task.key,
+            parts,
+            {"clips": list(prediction.clip), "chosen": prediction.chosen},
+            {"probabilities": prediction.probabilities},
+            None,
+            libraries(_LIBRARIES),
+        )
+    )
+    return prediction

@@ -1,0 +1,199 @@
+"""Training one model on everything, to be used on new clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mepipe import __version__
+from mepipe.cache import disk
+from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.errors import UsageError
+from mepipe.evaluation.evaluate import labelled
+from mepipe.evaluation.fold_cache import Source
+from mepipe.evaluation.folds import selected, training_seed
+from mepipe.evaluation.model_settings import model_of, recentred, trains_network
+from mepipe.features import Features
+from mepipe.features.splits import usable
+from mepipe.networks.registry import code_digest
+from mepipe.schema import Progress
+from mepipe.versions import libraries
+
+# By these a card is known, of any version.
+_OF_A_CARD = {"model", "training", "classes", "features"}
+
+
+def train_model(
+    features: Features,
+    source: Source,
+    out: Path,
+    *,
+    model: ModelSettings,
+    train: TrainSettings,
+    select: tuple[str, ...] = (),
+    device: str = "auto",
+    results: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train on every clip with a class and a known person, write the model, return its card.
+
+    Parameters
+    ----------
+    features, source
+        The features, and their file as it was hashed.
+    out
+        The .safetensors file; the readable copy of the card lies beside it, with
+        the suffix .json.
+    model, train
+        The settings; ``train.seed`` alone is used, for there is one training.
+    select
+        ``COLUMN=VALUE[,VALUE...]`` conditions.
+    device
+        As `mepipe.evaluation.device.resolve` takes it.
+    results
+        The results.json of an evaluation of the same features and settings: its
+        figures go into the card.
+    progress
+        Where it says how many epochs are done, of all networks.
+
+    Raises
+    ------
+    UsageError
+        If ``out`` is no .safetensors file; if there is nothing to train on; if the
+        model is an estimator, which could only be pickled; if the results are of
+        other features or settings.
+    BadDataError
+        If a clip's features are not finite.
+    """
+    if out.suffix != ".safetensors":
+        raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
+    _require_own_card(out.with_suffix(".json"))
+    kept, _ = usable(labelled(features, select))
+    if not len(kept) or len(np.unique(kept.y)) < 2:
+        raise UsageError(
+            f"there are {len(kept)} clips with a class and a known subject, of "
+            f"{len(np.unique(kept.y))} classes",
+            "Training needs clips of at least two classes.",
+        )
+    if not trains_network(model.name):
+        raise _not_saved(model.name)
+    named = model_of(model)
+    training = train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
+    recentre = recentred(model, features)
+    code = code_digest(model.name)
+    asked = {
+        "features": source.digest,
+        "select": list(select),
+        "model": named,
+        "training": training,
+        "recentre": recentre,
+        "code": code,
+    }
+    figures = None if results is None else _figures(results, asked)
+    from mepipe.evaluation.device import resolve
+    from mepipe.evaluation.ensemble import Ensemble
+    from mepipe.evaluation.fitting import fit
+    from mepipe.evaluation.saved_model import encode_model
+
+    x = selected(features, kept.clip)
+    if progress is not None:
+        progress.begin("epochs", train.epochs * train.members)
+    try:
+        fitted = fit(
+            x,
+            kept.y,
+            classes=len(kept.classes),
+            model=named,
+            training=training,
+            recentre=recentre,
+            seed=training_seed(train.seed, "all"),
+            device=resolve(device),
+            advance=progress.advance if progress is not None else None,
+        )
+    finally:
+        if progress is not None:
+            progress.end()
+    if not isinstance(fitted, Ensemble):
+        raise _not_saved(model.name)
+    if not np.isfinite(fitted.predict(x)).all():
+        raise UsageError(
+            "the training diverged: its predictions are no numbers", "Lower train.learning_rate."
+        )
+    card = {
+        "model": named,
+        "code": code,
+        "training": training,
+        "seed": train.seed,
+        "classes": list(kept.classes),
+        "features": {
+            "sha256": source.digest,
+            "shape": list(features.shape[1:]),
+            "channels": list(features.channels),
+            "settings": features.settings,
+            "libraries": features.libraries,
+        },
+        "select": list(select),
+        "clips": list(kept.clip),
+        "clips_by_class": {
+            name: int(count)
+            for name, count in zip(
+                kept.classes, np.bincount(kept.y, minlength=len(kept.classes)), strict=True
+            )
+        },
+        "subjects": len(set(kept.group)),
+        "figures": figures,
+        "versions": {"mepipe": __version__, **libraries(("numpy", "torch", "safetensors"))},
+    }
+    source.refuse_changed()
+    disk.make_folder(out.absolute().parent)
+    disk.write_atomic(out, encode_model(fitted, card))
+    readable = json.dumps(card, indent=1, ensure_ascii=False)
+    disk.write_atomic(out.with_suffix(".json"), readable.encode())
+    return card
+
+
+def _require_own_card(path: Path) -> None:
+    """Raise if ``path``, which the card of a model takes, holds something else."""
+    data = disk.read_bytes(path)
+    try:
+        card = {} if data is None else json.loads(data)
+    except (ValueError, RecursionError):
+        card = None
+    if data is not None and not (isinstance(card, dict) and card.keys() >= _OF_A_CARD):
+        raise UsageError(
+            f"{path} is no model card of mepipe: it is not replaced",
+            "The card of a model lies beside it: give the model another name with --out.",
+        )
+
+
+def _not_saved(name: str) -> UsageError:
+    return UsageError(
+        f"{name} is no network: only networks can be saved",
+        "An estimator could only be pickled, which mepipe never does. Train it in your own "
+        "code on mepipe.load(...), which takes seconds.",
+    )
+
+
+def _figures(results: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of an evaluation of exactly what is trained now."""
+    settings = results.get("settings")
+    settings = settings if isinstance(settings, dict) else {}
+    there = {
+        "features": results.get("features"),
+        "select": results.get("select"),
+        **{name: settings.get(name) for name in ("model", "training", "recentre", "code")},
+    }
+    here = json.loads(json.dumps(dict(asked)))
+    different = [name for name in here if here[name] != there[name]]
+    different += ["tuning"] if results.get("tuned") is not None else []
+    if different:
+        raise UsageError(
+            f"these results are of another evaluation: {', '.join(different)} differ",
+            "Evaluate the same features with the same settings, or leave --results out.",
+        )
+    keys = ("protocol", "uf1", "uar", "accuracy", "ci", "per_dataset", "clips", "subjects")
+    return {key: results[key] for key in keys}

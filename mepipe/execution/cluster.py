@@ -1,0 +1,217 @@
+"""Many independent tasks on the workers of a Dask cluster that is there already.
+
+Only paths and ids travel: cache and datasets must lie where every worker finds
+them under the same path, which a probe file checks before each task.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mepipe import __version__
+from mepipe.cache import disk
+from mepipe.errors import SystemProblemError, UsageError
+from mepipe.execution.processes import WorkerDied, one_thread
+from mepipe.stages import STAGES
+from mepipe.versions import libraries
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+_TIMEOUT_S = 10
+# Tasks that wait at the scheduler for each thread, so that none is idle.
+_AHEAD = 2
+
+
+@contextmanager
+def cluster(address: str, cache: Path, roots: Sequence[Path]) -> Iterator[Cluster]:
+    """Connect to the scheduler at ``address`` and check its workers for the body.
+
+    Parameters
+    ----------
+    address
+        ``tcp://HOST:PORT`` of a running scheduler.
+    cache
+        The cache, absolute.
+    roots
+        The datasets' folders, absolute.
+
+    Raises
+    ------
+    UsageError
+        If Dask is not installed here, there is no such scheduler, it has no
+        workers, or they run other versions or do not see the cache or a dataset.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(
+            "--backend dask needs Dask", "Install it: pip install 'mepipe[dask]'"
+        ) from error
+    try:
+        client = Client(address, timeout=_TIMEOUT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"there is no Dask scheduler at {address}: {error}",
+            "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`), and "
+            "give the address that it prints.",
+        ) from error
+    probe = cache / "tmp" / f"probe-{secrets.token_hex(8)}"
+    with client:
+        disk.make_folder(probe.parent)
+        disk.write_atomic(probe, probe.name.encode())
+        try:
+            _check(client, probe, roots)
+            yield Cluster(client, probe)
+        finally:
+            disk.remove(probe)
+
+
+class Cluster:
+    """A checked cluster; made by `cluster`."""
+
+    def __init__(self, client: Client, probe: Path) -> None:
+        self._client = client
+        self._probe = probe
+
+    def run_tasks(
+        self, function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int | None = None
+    ) -> Iterator[tuple[Task, Answer | WorkerDied]]:
+        """Yield (task, answer) as the tasks are done, as `mepipe.execution.processes.run_tasks`.
+
+        Parameters
+        ----------
+        function, tasks
+            Picklable and small.
+        jobs
+            At most so many tasks are under way; None: as many as the cluster's
+            threads take.
+        """
+        suspects: list[Task] = []
+        for task, answer in self._under_way(function, tasks, jobs):
+            if isinstance(answer, WorkerDied):
+                suspects.append(task)
+            else:
+                yield task, answer
+        # Whoever shared a worker with the one at fault is suspected with it: one at a time.
+        for task in suspects:
+            yield from self._under_way(function, [task], 1)
+
+    def _under_way(
+        self, function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int | None
+    ) -> Iterator[tuple[Task, Answer | WorkerDied]]:
+        from distributed import KilledWorker, as_completed
+
+        waiting = iter(tasks)
+        running: dict[Future, Task] = {}
+        done = as_completed(loop=self._client.loop, raise_errors=False)
+
+        def fill() -> None:
+            threads = sum(self._client.nthreads().values())
+            most = jobs or max(1, threads) * _AHEAD
+            while len(running) < most:
+                task = next(waiting, None)
+                if task is None:
+                    return
+                future = self._client.submit(_with_probe, function, task, self._probe, pure=False)
+                running[future] = task
+                done.add(future)
+
+        try:
+            fill()
+            while running:
+                future = next(done)
+                task = running.pop(future)
+                error = future.exception() if future.status == "error" else None
+                if isinstance(error, KilledWorker):
+                    yield task, WorkerDied(str(error).split(". ")[0])
+                else:
+                    answer: Answer = future.result()
+                    yield task, answer
+                future.release()
+                fill()
+        finally:
+            self._client.cancel(list(running))
+
+
+def _sees(probe: Path) -> bool:
+    return disk.read_bytes(probe) == probe.name.encode()
+
+
+def _with_probe(function: Callable[[Task], Answer], task: Task, probe: Path) -> Answer:
+    # A worker that joined later was not checked.
+    if not _sees(probe):
+        raise SystemProblemError(
+            f"the Dask worker on {platform.node()} does not see the cache at {probe.parents[1]}",
+            "Cache and datasets must lie on storage that all workers share.",
+        )
+    return one_thread(function, task)
+
+
+def _check(client: Client, probe: Path, roots: Sequence[Path]) -> None:
+    # Workers that were just started, or killed and are started again, are on their way.
+    with suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=_TIMEOUT_S)
+    threads = client.nthreads()
+    if not threads:
+        raise UsageError(
+            f"the Dask scheduler {client.scheduler.address} has no workers",
+            f"Start some: dask worker {client.scheduler.address} --nthreads 1",
+        )
+    if max(threads.values()) > 1:
+        raise UsageError(
+            "a Dask worker has several threads, and face detection can use one a process only",
+            "Start the workers with --nthreads 1, and more of them (--nworkers).",
+        )
+    try:
+        found: Mapping[str, Any] = client.run(_facts, probe, list(roots))
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"a Dask worker cannot import {error.name}",
+            "Install mepipe in the workers' environment.",
+        ) from error
+    here = versions()
+    for worker, facts in sorted(found.items()):
+        different = [
+            f"{name} {facts['versions'].get(name)} instead of {version}"
+            for name, version in here.items()
+            if facts["versions"].get(name) != version
+        ]
+        if different:
+            raise UsageError(
+                f"the Dask worker {worker} has other versions: {', '.join(different)}",
+                "Install the same everywhere: what a version decides must not depend on where "
+                "a clip is computed.",
+            )
+        if facts["unseen"]:
+            raise UsageError(
+                f"the Dask worker {worker} does not see {', '.join(facts['unseen'])}",
+                "Cache and datasets must lie on storage that all workers share, under one path.",
+            )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a result, by name."""
+    names = tuple(sorted({name for stage in STAGES for name in stage.libraries} | {"h5py"}))
+    return {
+        "mepipe": __version__,
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        **libraries(names),
+    }
+
+
+def _facts(probe: Path, roots: Sequence[Path]) -> dict[str, Any]:
+    """Return what the check asks of a worker; runs there."""
+    unseen = [str(root) for root in roots if not os.access(root, os.R_OK)]
+    if not _sees(probe):
+        unseen.append(str(probe.parents[1]))
+    return {"versions": versions(), "unseen": unseen}

@@ -1,0 +1,55 @@
+"""Progress without a terminal: none at all, a callback, or the `mepipe` logger."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from mepipe.schema import Progress
+
+_LOG = logging.getLogger("mepipe")
+
+
+class NoProgress:
+    """A `mepipe.schema.Progress` that says nothing."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Do nothing."""
+
+    def advance(self) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+class CallbackProgress:
+    """Calls ``callback(title, done, total)`` when work begins and after each part of it."""
+
+    def __init__(self, callback: Callable[[str, int, int], object]) -> None:
+        self._callback = callback
+        self._title, self._done, self._total = "", 0, 0
+
+    def begin(self, title: str, total: int) -> None:
+        """Start counting to ``total``."""
+        self._title, self._done, self._total = title, 0, total
+        self._callback(title, 0, total)
+
+    def advance(self) -> None:
+        """Count one."""
+        self._done += 1
+        self._callback(self._title, self._done, self._total)
+
+    def end(self) -> None:
+        """Do nothing: the last call said that all is done."""
+
+
+def _log(title: str, done: int, total: int) -> None:
+    # A line for every tenth: a log is read, not watched.
+    if done == 0 or done * 10 // total > (done - 1) * 10 // total:
+        _LOG.info("%s: %d of %d", title, done, total)
+
+
+def progress_for(callback: Callable[[str, int, int], object] | None) -> Progress:
+    """Return a progress that calls ``callback``; without one, that logs to ``mepipe`` (INFO)."""
+    return CallbackProgress(callback or _log)

@@ -1,0 +1,61 @@
+"""Bilinear resizing and the pyramid of an image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mepipe.flow.kernels.options import OPTIONS
+
+Floats = NDArray[np.float32]
+
+
+@njit(**OPTIONS)
+def resize(image: Floats, out: Floats, scale_y: float, scale_x: float, factor: float) -> None:
+    """Sample (h, w) at the pixels of ``out`` bilinearly, times ``factor``.
+
+    Pixel i of the output lies at ``(i + 1/2) scale - 1/2`` of the input.
+    """
+    height, width = image.shape
+    for i in range(out.shape[0]):
+        y = min(max((i + 0.5) * scale_y - 0.5, 0.0), height - 1.0)
+        top = int(y)
+        below = min(top + 1, height - 1)
+        b = np.float32(y - top)
+        for j in range(out.shape[1]):
+            x = min(max((j + 0.5) * scale_x - 0.5, 0.0), width - 1.0)
+            left = int(x)
+            right = min(left + 1, width - 1)
+            a = np.float32(x - left)
+            one = np.float32(1)
+            upper = image[top, left] * (one - a) + image[top, right] * a
+            lower = image[below, left] * (one - a) + image[below, right] * a
+            out[i, j] = (upper * (one - b) + lower * b) * np.float32(factor)
+
+
+@njit(**OPTIONS)
+def fill_pyramid(pyramid: Floats, sizes: NDArray[np.int64], step: float) -> None:
+    """Reduce level by level; the full image stands at the pyramid's beginning."""
+    start = 0
+    for level in range(1, len(sizes)):
+        h, w = sizes[level - 1]
+        following = start + h * w
+        hh, ww = sizes[level]
+        resize(
+            pyramid[start:following].reshape(h, w),
+            pyramid[following : following + hh * ww].reshape(hh, ww),
+            1.0 / step,
+            1.0 / step,
+            1.0,
+        )
+        start = following
+
+
+@njit(cache=True, **OPTIONS)
+def pyramid(image: Floats, out: Floats, sizes: NDArray[np.int64], step: float) -> None:
+    """Write the pyramid of ``image`` (H, W), flat, into ``out``."""
+    height, width = image.shape
+    for i in range(height):
+        out[i * width : (i + 1) * width] = image[i]
+    fill_pyramid(out, sizes, step)

@@ -1,0 +1,241 @@
+"""One clip alone, without a dataset and a cache: opened, taken through its stages, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mepipe.clips.clip_input import ClipInput
+from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.prepare import prepare_clip
+from mepipe.config.settings import Config, DataSettings
+from mepipe.datasets.clip import Clip, Images, Video
+from mepipe.datasets.frames_on_disk import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Listing,
+    frames_among,
+    has_images,
+    list_folder,
+)
+from mepipe.errors import BadDataError, UsageError
+from mepipe.flow.strain import optical_strain
+from mepipe.pipeline.worker import selected
+from mepipe.schema import KEY_FRAMES
+from mepipe.stages import Result, Upstream
+from mepipe.stages.face import found_at
+from mepipe.viz.clip_picture import ClipPicture
+
+if TYPE_CHECKING:
+    from mepipe.schema import Progress
+
+_NAMED = 4  # clips of a folder that holds several
+
+# What each method measures in a frame, and its unit.
+_CURVES = {
+    "flow-peak": ("motion along the movement's pattern", "px of the crop"),
+    "lbp-divide": ("difference of local binary patterns from the first frame's", "1 - correlation"),
+}
+
+
+def make_ready(config: Config, progress: Progress | None) -> None:
+    """Load the face models and the flow engine, so that the first clip does not wait.
+
+    ``progress`` says that the engine is being compiled, the first time.
+    """
+    from mepipe.face import load_models
+
+    load_models()
+    if config.flow.engine != "mepipe":
+        return
+    from mepipe.execution.compiling import compile_engine
+    from mepipe.execution.progress import NoProgress
+    from mepipe.flow.engine import compile_all
+    from mepipe.flow.kernels import is_compiled
+
+    if is_compiled():
+        compile_all()  # it is only read, now and not with the first clip
+    else:
+        compile_engine(progress or NoProgress())
+
+
+@dataclass
+class Walk:
+    """What the stages found in a clip.
+
+    ``stopped`` is why they ended early, with the stage in ``stage``; else None.
+    """
+
+    clip: ClipInput
+    config: Config
+    results: dict[str, Result] = field(default_factory=dict)
+    stopped: BadDataError | None = None
+    stage: str = ""
+
+    @property
+    def values(self) -> dict[str, Mapping[str, Any]]:
+        """The small results of the stages so far."""
+        return {name: result.values for name, result in self.results.items()}
+
+
+def open_clip(path: Path, data: DataSettings, fps: float | None = None) -> ClipInput:
+    """Open the clip at ``path`` as a run over its dataset would, without any annotation.
+
+    Parameters
+    ----------
+    path
+        A video, or a folder of images.
+    data
+        ``data.fps`` is the rate where a video does not say its own.
+    fps
+        Frames per second, whatever a video says of itself.
+
+    Raises
+    ------
+    UsageError
+        If there is no such path, or it is a folder of several clips or none.
+    BadDataError
+        If it cannot be decoded, has one frame only, or its order is not certain.
+    UnreadableInputError
+        If it cannot be read.
+    """
+    clip = Clip(path.name, "", "", "", source=_source(path), fps=fps)
+    # An index that knows nothing yet, and is not kept.
+    index = DigestIndex(path, path, rehash=True)
+    return prepare_clip(clip, index, data).input
+
+
+def _source(path: Path) -> Images | Video:
+    if path.is_file():
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            raise UsageError(f"{path} is one image", "Give a video, or the folder of its images.")
+        return Video(path)
+    if not path.is_dir():
+        raise UsageError(f"there is no video or folder {path}", "Give a video or a folder.")
+    listing = list_folder(path)
+    videos = [name for name in listing.files if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+    if has_images(listing) and not videos:
+        return frames_among(path, listing).images
+    clips = videos + ["its images"] * has_images(listing)
+    clips += [name for name in listing.folders if has_images(list_folder(path / name))]
+    if not clips and listing.folders:
+        example = _clip_below(path, listing)
+        raise UsageError(
+            f"the folder {path} holds no clip itself: it holds folders ({_some(listing.folders)})",
+            "Give one clip" + (f", for example {example}." if example else "."),
+        )
+    if not clips:
+        raise UsageError(
+            f"the folder {path} holds no images and no videos",
+            "Give a video, or the folder that holds a clip's images.",
+        )
+    raise UsageError(
+        f"the folder {path} is no folder of images: it holds {len(clips)} clip(s) ({_some(clips)})",
+        f"Give one clip, for example {path / clips[0]}.",
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+
+
+def _clip_below(path: Path, listing: Listing) -> Path | None:
+    """Return the first clip of the folders in a folder, as those of subjects; None without."""
+    for subject in listing.folders:
+        inside = list_folder(path / subject)
+        for name in inside.files:
+            if Path(name).suffix.lower() in VIDEO_SUFFIXES:
+                return path / subject / name
+        for name in inside.folders:
+            if has_images(list_folder(path / subject / name)):
+                return path / subject / name
+    return None
+
+
+def walk(clip: ClipInput, config: Config, until: str = "tensor") -> Walk:
+    """Take a clip through its stages in memory, as far as its data allow.
+
+    The arrays are those that a run with the same settings stores; beside them
+    flow has the two aligned faces.
+    """
+    # The picture and the model want the apex, whatever else the features hold.
+    apex = config.flow.model_copy(update={"keep_faces": True, "targets": "apex"})
+    faces = config.model_copy(update={"flow": apex})
+    done = Walk(clip, config)
+    for stage in selected(until):
+        upstream = Upstream(done.values, lambda name: done.results[name].arrays)
+        try:
+            done.results[stage.name] = stage.compute(clip, faces, upstream)
+        except BadDataError as error:
+            done.stopped, done.stage = error, stage.name
+            break
+    return done
+
+
+def told(clip: ClipInput, error: BadDataError) -> str:
+    """Return an error's message with the frame that is at fault, if one is."""
+    if error.position is None:
+        return error.message
+    return f"{clip.frames.name(error.position)}: {error.message}"
+
+
+def picture_of(done: Walk, name: str, first_lines: Sequence[str] = ()) -> ClipPicture:
+    """Return what a picture of a clip shows, in which at least a face was found.
+
+    Parameters
+    ----------
+    done
+        What was found.
+    name
+        The title.
+    first_lines
+        What is said before the facts of the stages.
+    """
+    clip, config, values, results = done.clip, done.config, done.values, done.results
+    face, spot = values["face"], values.get("spot")
+    position = found_at(clip, config, values)
+    flow = results["flow"].arrays if "flow" in results else None
+    method = config.spot.fallback if config.spot.method == "auto" else config.spot.method
+    title, unit = _CURVES.get(method, ("no motion curve: nothing was measured", ""))
+    curve = None
+    lines = [
+        *first_lines,
+        f"{clip.frames.count} frames"
+        + (f", {clip.timing.fps:g} a second" if clip.timing.fps else ""),
+        f"face in frame {position} of quality {face['quality']:.2f}",
+        f"{face['faces']} face(s), {face['inter_ocular_px']:.0f} px between the eyes",
+        f"frontal {face['frontal']:.2f} (1: from the front)",
+        f"method: {method}",
+    ]
+    if spot is not None and "visible" in spot:
+        first, stop = spot["visible"]
+        curve = np.full(clip.frames.count, np.nan, np.float32)
+        curve[first:stop] = results["spot"].arrays["curve"]
+        threshold = f", threshold {config.spot.threshold:g}" if method == "flow-peak" else ""
+        lines += [
+            f"face seen in frames {first} to {stop - 1}",
+            f"strength {spot['strength']:.2f}{threshold}",
+            "a movement" if spot["movement"] else "no movement: the best candidate",
+        ]
+    return ClipPicture(
+        name=name,
+        frame=clip.frames.image(position),
+        box=np.asarray(results["face"].arrays["box"]),
+        landmarks=np.asarray(results["face"].arrays["landmarks"]),
+        onset_face=None if flow is None else np.asarray(flow["faces"][0]),
+        apex_face=None if flow is None else np.asarray(flow["faces"][1]),
+        flow=None if flow is None else np.asarray(flow["uv"]),
+        strain=None if flow is None else optical_strain(np.asarray(flow["uv"])),
+        curve=curve,
+        curve_title=title if spot is not None else "no motion curve: nothing was measured",
+        curve_unit=unit,
+        times_ms=clip.timing.times(clip.frames.count),
+        marks={}
+        if spot is None
+        else {mark: (int(spot[mark]), spot[f"{mark}_confidence"]) for mark in KEY_FRAMES},
+        lines=lines,
+    )

@@ -1,0 +1,10 @@
+"""Features in the forms that other people's code reads.
+
+`export` writes them, one module a form: `tables` (npz, csv), `pictures` (png, for looking),
+`trees` and `htnet` (the folders of pictures that public training scripts read).
+"""
+
+from mepipe.io.export_features import TARGETS, export
+from mepipe.io.selection import Exported
+
+__all__ = ["TARGETS", "Exported", "export"]

@@ -1,0 +1,316 @@
+"""What is in a cache, whether it is whole, and what of it may go."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mepipe.cache import disk
+from mepipe.cache.identity import TABLE_FILE, is_contained, mark, own_files
+from mepipe.cache.locks import is_held
+from mepipe.cache.objects import Declaration
+from mepipe.cache.records import (
+    read_record,
+    read_table,
+    run_ids,
+    started_at,
+    table_names,
+    table_path,
+)
+from mepipe.cache.store import GoneError, ObjectName, Store
+from mepipe.errors import DamageError, UsageError
+from mepipe.evaluation import fold_cache as folds
+from mepipe.pipeline.run_records import PastRun
+from mepipe.schema import Progress
+from mepipe.stages import ARRAYS
+
+_DAY_S = 24 * 3600.0
+_DECLARED: Mapping[str, Declaration] = {**ARRAYS, folds.STAGE: folds.ARRAYS}
+
+
+def past_runs(cache: Path) -> Iterator[tuple[str, PastRun]]:
+    """Yield (id, run) of every readable record, the newest first."""
+    for run_id in run_ids(cache):
+        record = read_record(cache, run_id)
+        if record is not None:
+            yield run_id, PastRun(cache, record)
+
+
+def past_run(cache: Path, run_id: str) -> PastRun:
+    """Return the run with this id, or a unique beginning of it.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or more than one.
+    """
+    found = [one for one in run_ids(cache) if one.startswith(run_id)]
+    record = read_record(cache, found[0]) if len(found) == 1 else None
+    if record is None:
+        raise UsageError(
+            f"the cache {cache} has {len(found) or 'no'} run(s) {run_id!r} that can be read",
+            f"The newest are: {', '.join(run_ids(cache)[:3]) or 'none'}.",
+        )
+    return PastRun(cache, record)
+
+
+@dataclass
+class Holding:
+    """The objects of one stage that clips of one dataset have ("": of none that is known).
+
+    ``stale`` counts those that the newest run over the dataset did not use,
+    ``unreferenced`` those that no record names.
+    """
+
+    stage: str
+    dataset: str
+    objects: int = 0
+    bytes: int = 0
+    stale: int = 0
+    unreferenced: int = 0
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a cache holds; ``runs`` are its records, the newest first."""
+
+    holdings: tuple[Holding, ...]
+    runs: tuple[str, ...]
+    quarantined: int
+    missing: int
+
+
+def status(store: Store, run_id: str | None = None) -> Status:
+    """Count the objects by stage and dataset; with ``run_id`` those that the run names."""
+    runs = [past_run(store.root, run_id)] if run_id else [run for _, run in past_runs(store.root)]
+    owners: dict[ObjectName, str] = {}
+    current: set[ObjectName] = set()
+    told: set[str] = set()
+    tables: set[object] = set()
+    for run in runs:
+        if run.record.get("clips") in tables:
+            continue
+        tables.add(run.record.get("clips"))
+        here = list(run.objects())
+        for dataset, name in here:
+            owners.setdefault(name, dataset)
+            if dataset not in told:
+                current.add(name)
+        told |= {dataset for dataset, _ in here}
+    counts: dict[tuple[str, str], Holding] = {}
+    there = set()
+    for name in _all_objects(store):
+        if run_id and name not in owners:
+            continue
+        there.add(name)
+        dataset = owners.get(name, "")
+        holding = counts.setdefault((name.stage, dataset), Holding(name.stage, dataset))
+        facts = disk.facts(store.path(name))
+        holding.objects += 1
+        holding.bytes += facts.st_size if facts else 0
+        # Folds belong to a features.h5, and no record lists them.
+        known = name.stage != folds.STAGE
+        holding.unreferenced += known and name not in owners
+        holding.stale += name in owners and name not in current
+    order = list(_DECLARED)
+    holdings = sorted(counts.values(), key=lambda one: (order.index(one.stage), one.dataset))
+    missing = len(owners.keys() & current - there)
+    quarantined = len(disk.names(store.quarantine))
+    return Status(tuple(holdings), tuple(run_ids(store.root)), quarantined, missing)
+
+
+def _all_objects(store: Store) -> Iterator[ObjectName]:
+    for stage in _DECLARED:
+        yield from store.every(stage)
+
+
+@contextmanager
+def _counted(progress: Progress | None, title: str, total: int) -> Iterator[Callable[[], None]]:
+    if progress is None or not total:
+        yield lambda: None
+        return
+    progress.begin(title, total)
+    try:
+        yield progress.advance
+    finally:
+        progress.end()
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file of the cache that is not what it should be."""
+
+    file: Path
+    problem: str
+    fixed: bool
+
+
+def verify(
+    store: Store, *, fix: bool, run_id: str | None = None, progress: Progress | None = None
+) -> tuple[int, list[Damage]]:
+    """Hold every object against its name and its stage, every table against its name.
+
+    Parameters
+    ----------
+    store
+        The cache.
+    fix
+        Whether damaged objects go to the quarantine, and damaged tables away.
+    run_id
+        Look only at what this run names; an object of it that is gone is damage.
+    progress
+        Where it says how many objects it has read.
+
+    Returns
+    -------
+    tuple
+        How many files were looked at, and what is wrong.
+
+    Raises
+    ------
+    UsageError
+        If the store is no cache.
+    """
+    store.require()
+    if run_id:
+        wanted = list({name for _, name in past_run(store.root, run_id).objects()})
+    else:
+        wanted = list(_all_objects(store))
+    checked, found = len(wanted), []
+    with _counted(progress, "objects", len(wanted)) as advance:
+        for name in wanted:
+            path = store.path(name)
+            try:
+                store.check(name, _DECLARED.get(name.stage))
+            except GoneError:
+                if run_id:
+                    found.append(Damage(path, "it is gone; a run computes it anew", fixed=False))
+            except DamageError as error:
+                found.append(Damage(path, error.message, fixed=fix and store.set_aside(path)))
+            advance()
+    if not run_id:
+        for path in store.foreign(_DECLARED):
+            checked += 1
+            problem = "it has not the name of an object"
+            found.append(Damage(path, problem, fixed=fix and store.set_aside(path)))
+        for table in table_names(store.root):
+            checked += 1
+            if read_table(store.root, table) is None:
+                path = table_path(store.root, table)
+                gone = fix and bool(TABLE_FILE.fullmatch(path.name))
+                if gone:
+                    disk.remove(path)
+                found.append(Damage(path, "its text does not match its name", fixed=gone))
+    return checked, found
+
+
+@dataclass
+class Swept:
+    """What was removed, or would be: files by kind, and their bytes."""
+
+    files: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    bytes: int = 0
+    kept: int = 0
+
+
+def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
+    """Remove what no recent record, no living run and not the newest run names.
+
+    An object also stays while it is younger than ``keep_days``, or was used
+    within them. Clocks may differ between machines and be set back: a file from
+    the future is young.
+
+    Parameters
+    ----------
+    store
+        The cache.
+    keep_days
+        Age in days from which a record no longer counts.
+    dry_run
+        Whether to only say what would be removed.
+
+    Raises
+    ------
+    UsageError
+        If the store is no cache.
+    """
+    store.require()
+    if not dry_run and disk.facts(store.root) is not None:
+        # When all its files have gone, an old cache can no longer be told from another folder.
+        mark(store.root)
+    now, swept = time.time(), Swept()
+    oldest = now - keep_days * _DAY_S
+    runs = [path.name for path in own_files(store.root, "live")]
+    living = {one for one in runs if is_held(store.live(one))}
+    if not dry_run:
+        for ended in set(runs) - living:
+            disk.remove(store.live(ended))
+    if living:
+        # What a run that is at work has written is in no record yet.
+        oldest = min(oldest, *(_started(one, now) for one in living))
+    records = set(own_files(store.root, "runs"))
+    named: set[ObjectName] = set()
+    features: set[object] = set()
+    tables: set[str] = set()
+    for number, run_id in enumerate(run_ids(store.root)):
+        record = read_record(store.root, run_id)
+        if number and run_id not in living and _started(run_id, now) < oldest:
+            if store.root / "runs" / f"{run_id}.json.gz" in records:
+                _remove(
+                    store.root / "runs" / f"{run_id}.json.gz", "records", swept, dry_run=dry_run
+                )
+        elif record is not None:
+            features.add(record.get("features"))
+            if str(record.get("clips")) not in tables:
+                named |= {name for _, name in PastRun(store.root, record).objects()}
+            tables |= {str(record.get(name)) for name in ("clips", "parts", "pack")}
+    for name in _all_objects(store):
+        path = store.path(name)
+        kept = name in named or _age(path) >= oldest or _is_fold_of(store, name, features)
+        if kept or not is_contained(path, store.root):
+            swept.kept += 1
+        else:
+            _remove(path, name.stage, swept, dry_run=dry_run)
+    for kind in ("tables", "quarantine", "locks"):
+        for path in own_files(store.root, kind):
+            if path.name.removesuffix(".json.gz") not in tables and _age(path) < oldest:
+                _remove(path, kind, swept, dry_run=dry_run)
+    if not dry_run:
+        swept.files["partial files"] += disk.sweep_stray(store.scratch)
+    return swept
+
+
+def _is_fold_of(store: Store, name: ObjectName, features: set[object]) -> bool:
+    """Say whether ``name`` is a fold of a features.h5 that is kept; no record lists folds."""
+    if name.stage != folds.STAGE:
+        return False
+    try:
+        return store.check(name).parts.get("features") in features
+    except DamageError:
+        return False
+
+
+def _started(run_id: str, now: float) -> float:
+    """Return when a run began, in seconds; now where its id does not say."""
+    started = started_at(run_id)
+    return now if started is None else started.timestamp()
+
+
+def _age(path: Path) -> float:
+    """Return the time stamp of ``path``; one without end where it has gone meanwhile."""
+    facts = disk.facts(path)
+    return facts.st_mtime if facts else float("inf")
+
+
+def _remove(path: Path, kind: str, swept: Swept, *, dry_run: bool) -> None:
+    facts = disk.facts(path)
+    if facts is None:
+        return
+    swept.files[kind] += 1
+    swept.bytes += facts.st_size
+    if not dry_run:
+        disk.remove(path)

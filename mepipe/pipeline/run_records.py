@@ -1,0 +1,268 @@
+"""What a run leaves in its record, and what later plans read there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from mepipe import __version__
+from mepipe.cache.keys import canonical
+from mepipe.cache.records import read_records, read_table, write_record, write_table
+from mepipe.cache.store import ObjectName
+from mepipe.config.settings import Config
+from mepipe.datasets.clip import Clip, Dataset
+from mepipe.pipeline.worker import ClipOutcome, StageOutcome
+from mepipe.stages import STAGES
+
+# Older records still explain a change; beyond these it is called new.
+_RECORDS = 5
+_DIGESTS = re.compile("([0-9a-f]{64})*")
+
+
+def keep_record(
+    cache_root: Path,
+    run_id: str,
+    state: Mapping[str, Any],
+    datasets: Sequence[Dataset],
+    config: Config,
+    clips: Sequence[Clip],
+    outcomes: Mapping[str, ClipOutcome],
+) -> None:
+    """Write what is to be remembered of a run: its roots, settings, and each clip's objects."""
+    done = [(clip, outcomes[clip.id]) for clip in clips]
+    record = {
+        "mepipe": __version__,
+        **state,
+        "roots": {dataset.name: str(dataset.root.resolve()) for dataset in datasets},
+        "config": config.model_dump(mode="json", by_alias=True),
+        "clips": write_table(cache_root, _clip_table(done)),
+        "parts": write_table(cache_root, _parts_table(done)),
+    }
+    write_record(cache_root, run_id, record)
+
+
+def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
+    """Return the clips and their objects by columns: that is small, and quick to read."""
+    stages = {}
+    for stage in STAGES:
+        rows, found = _of_stage(done, stage.name)
+        distinct, made_by = _once(dict(one.libraries) for one in found)
+        stages[stage.name] = {
+            "version": stage.version,
+            "rows": rows,
+            "keys": "".join(one.key for one in found),
+            "objects": "".join(one.digest for one in found),
+            "values": [one.values for one in found],
+            "failures": {str(n): one.failure for n, one in enumerate(found) if one.failure},
+            "libraries": distinct,
+            "made_by": made_by,
+        }
+    return {
+        "clips": [clip.id for clip, _ in done],
+        "dataset": [clip.dataset for clip, _ in done],
+        "subject": [clip.subject for clip, _ in done],
+        "emotion": [clip.emotion for clip, _ in done],
+        "stages": stages,
+    }
+
+
+def _once(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
+    """Return the different values, and the place of each value among them."""
+    places: dict[str, int] = {}
+    distinct: list[Any] = []
+    index = []
+    for value in values:
+        place = places.setdefault(canonical(value), len(places))
+        if place == len(distinct):
+            distinct.append(value)
+        index.append(place)
+    return distinct, index
+
+
+def _parts_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
+    """Return what the keys were made of, by stage and part; equal values once."""
+    table = {}
+    for stage in STAGES:
+        _, found = _of_stage(done, stage.name)
+        columns: dict[str, dict[str, Any]] = {}
+        for name in sorted({name for one in found for name in one.parts}):
+            distinct, places = _once(one.parts[name] for one in found if name in one.parts)
+            at = iter(places)
+            index = [next(at) if name in one.parts else -1 for one in found]
+            columns[name] = {"distinct": distinct, "index": index}
+        table[stage.name] = columns
+    return table
+
+
+def _of_stage(
+    done: Sequence[tuple[Clip, ClipOutcome]], stage: str
+) -> tuple[list[int], list[StageOutcome]]:
+    """Return which clips have an object of ``stage``, and these."""
+    rows = [row for row, (_, outcome) in enumerate(done) if stage in outcome.stages]
+    return rows, [done[row][1].stages[stage] for row in rows]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What planning has to know of an object."""
+
+    values: Any
+    failure: Any
+    libraries: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One stage of one clip as a record tells it; ``parts`` are compact."""
+
+    name: ObjectName
+    version: int
+    parts: Mapping[str, Any]
+
+
+class PastRun:
+    """One record; its tables are read when something is asked of them."""
+
+    def __init__(self, cache_root: Path, record: Mapping[str, Any]) -> None:
+        self._root = cache_root
+        self.record = record
+
+    @cached_property
+    def _clips(self) -> Mapping[str, Any]:
+        found = read_table(self._root, str(self.record.get("clips")))
+        return found if _is_clip_table(found) else {"clips": [], "stages": {}}
+
+    @cached_property
+    def _parts(self) -> Mapping[str, Any]:
+        found = read_table(self._root, str(self.record.get("parts")))
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def _places(self) -> Mapping[str, Mapping[str, int]]:
+        """The place of each key in its stage's columns."""
+        return {
+            stage: {key: place for place, key in enumerate(_cut(columns["keys"]))}
+            for stage, columns in self._clips["stages"].items()
+        }
+
+    @cached_property
+    def _rows(self) -> Mapping[str, int]:
+        return {clip: row for row, clip in enumerate(self._clips["clips"])}
+
+    @cached_property
+    def _place_of_row(self) -> Mapping[str, Mapping[int, int]]:
+        stages = self._clips["stages"].items()
+        return {
+            stage: {row: place for place, row in enumerate(columns["rows"])}
+            for stage, columns in stages
+        }
+
+    def known(self, name: ObjectName) -> Known | None:
+        """Return what the record holds of an object, if it does."""
+        place = self._places.get(name.stage, {}).get(name.key)
+        if place is None:
+            return None
+        columns = self._clips["stages"][name.stage]
+        if columns["objects"][place * 64 : place * 64 + 64] != name.digest:
+            return None
+        return Known(
+            columns["values"][place],
+            columns["failures"].get(str(place)),
+            columns["libraries"][columns["made_by"][place]],
+        )
+
+    def recorded(self, clip: str, stage: str) -> Recorded | None:
+        """Return what the record says of this stage of the clip."""
+        place = self._place_of_row.get(stage, {}).get(self._rows.get(clip, -1))
+        if place is None:
+            return None
+        columns = self._clips["stages"][stage]
+        span = slice(place * 64, place * 64 + 64)
+        parts = {
+            name: column["distinct"][column["index"][place]]
+            for name, column in self._parts.get(stage, {}).items()
+            if column["index"][place] >= 0
+        }
+        name = ObjectName(stage, columns["keys"][span], columns["objects"][span])
+        return Recorded(name, columns["version"], parts)
+
+    def is_of(self, datasets: Collection[str]) -> bool:
+        """Say whether the run was over one of these."""
+        return not set(datasets).isdisjoint(self.record.get("roots", ()))
+
+    def clips(self) -> Sequence[str]:
+        """Return the ids of the run's clips."""
+        clips: Sequence[str] = self._clips["clips"]
+        return clips
+
+    def objects(self) -> Iterator[tuple[str, ObjectName]]:
+        """Yield (dataset, object) of every stage of every clip."""
+        datasets = self._clips.get("dataset", ())
+        for stage, columns in self._clips["stages"].items():
+            names = zip(
+                columns["rows"], _cut(columns["keys"]), _cut(columns["objects"]), strict=True
+            )
+            for row, key, digest in names:
+                yield datasets[row], ObjectName(stage, key, digest)
+
+
+def _is_clip_table(found: Any) -> bool:
+    """Return True if the names in a table of clips can be those of objects.
+
+    They become paths: whoever can write a record must not be able to name a file elsewhere.
+    """
+    if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
+        return False
+    known = {stage.name for stage in STAGES}
+    return known.issuperset(found["stages"]) and all(
+        isinstance(columns, dict)
+        and _DIGESTS.fullmatch(str(columns.get("keys")))
+        and _DIGESTS.fullmatch(str(columns.get("objects")))
+        for columns in found["stages"].values()
+    )
+
+
+def _cut(digests: str) -> list[str]:
+    return [digests[start : start + 64] for start in range(0, len(digests), 64)]
+
+
+class History:
+    """What the newest earlier runs say of clips and objects, read as far as it is asked for.
+
+    Runs over one of ``datasets`` go before others: between two runs of a study there may be
+    many of another.
+    """
+
+    def __init__(self, cache_root: Path, datasets: Collection[str]) -> None:
+        ours = (run for run in _distinct(cache_root) if run.is_of(datasets))
+        others = (run for run in _distinct(cache_root) if not run.is_of(datasets))
+        self._waiting = chain(islice(ours, _RECORDS), islice(others, _RECORDS))
+        self._runs: list[PastRun] = []
+
+    def _newest_first(self) -> Iterator[PastRun]:
+        yield from self._runs
+        for run in self._waiting:
+            self._runs.append(run)
+            yield run
+
+    def known(self, name: ObjectName) -> Known | None:
+        """Return what a record holds of the object ``name``, if one does."""
+        return next(filter(None, (run.known(name) for run in self._newest_first())), None)
+
+    def last(self, clip: str, stage: str) -> Recorded | None:
+        """Return what the newest record that knows it says of this stage of the clip."""
+        return next(filter(None, (run.recorded(clip, stage) for run in self._newest_first())), None)
+
+
+def _distinct(cache_root: Path) -> Iterator[PastRun]:
+    """Yield the runs that found different things, the newest first."""
+    seen: set[str] = set()
+    for record in read_records(cache_root):
+        if str(record.get("clips")) not in seen:
+            seen.add(str(record.get("clips")))
+            yield PastRun(cache_root, record)

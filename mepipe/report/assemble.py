@@ -1,0 +1,262 @@
+"""From what a run left to the content of its report."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mepipe import __version__
+from mepipe.assets import model_files
+from mepipe.cache.keys import canonical, sha256_text
+from mepipe.cache.manifest import FEATURES, Manifest
+from mepipe.cache.store import Store
+from mepipe.config.settings import Config
+from mepipe.evaluation.results_io import Saved, read_saved
+from mepipe.features import Features
+from mepipe.report.clip_pictures import ClipWork, draw_clips
+from mepipe.report.content import (
+    ClipCard,
+    CountTable,
+    FailureRow,
+    KeyFrame,
+    Page,
+    Pictures,
+    Setting,
+    StepTime,
+)
+from mepipe.report.inputs import Told, results_of, rows_of
+from mepipe.report.methods import Ran, write_methods
+from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS, Progress
+
+# Settings that are paths: their folders are nobody's business.
+_PATHS = {"data.corrections", "labels.classes"}
+
+
+def make_page(
+    out: Path, manifest: Manifest, told: Told, store: Store, jobs: int, progress: Progress
+) -> Page:
+    """Return the report of the run that ``told`` is of, with the outputs in ``out``."""
+    features = Features(out / FEATURES) if manifest.made(FEATURES) else None
+    results = results_of(out) if features is not None else None
+    saved = read_saved(out) if results is not None else None
+    failures = [
+        FailureRow(row["clip"], row["stage"], row["message"], row["remedy"])
+        for row in rows_of(out / "failures.csv")
+    ]
+    notes = [(row["clip"], row["note"]) for row in rows_of(out / "notes.csv")]
+    cards = _cards(features, saved, notes) if features is not None else []
+    shown = choose(cards, told.config.report.clips)
+    drawn = _drawn(shown, told, store, jobs, progress)
+    settings = _settings(told.config)
+    groups = {str(group) for group in features.group if group} if features is not None else set()
+    datasets = sorted({card.dataset for card in cards})
+    return Page(
+        title=", ".join(datasets) or out.resolve().name,
+        started=told.started.replace("T", " ").removesuffix("+00:00")
+        + (" UTC" if told.started else ""),
+        clips=told.clips,
+        usable=len(cards),
+        subjects=len(groups),
+        failures=failures,
+        notes=notes,
+        settings=settings,
+        counts=_counts(features) if features is not None else (),
+        results=results,
+        protocol=PROTOCOLS[results["protocol"]] if results is not None else "",
+        by_subject=_by_subject(saved) if saved is not None else (),
+        no_results=told.no_results or ("" if features is not None else "no clip could be used."),
+        times=[
+            StepTime(step, told.computed.get(step, 0), reused, told.seconds.get(step, 0.0))
+            for step in STEPS
+            if (reused := told.reused.get(step, 0)) or told.computed.get(step)
+        ]
+        if any(told.computed.values())
+        else [],
+        methods=write_methods(_ran(told, cards, groups, results)),
+        provenance=_provenance(manifest, told, features),
+        cards=[_with(card, drawn[card.clip]) for card in shown],
+        not_shown=len(cards) - len(shown),
+        faces=told.config.report.faces,
+    )
+
+
+def choose(cards: Sequence[ClipCard], most: int) -> list[ClipCard]:
+    """Return at most so many: doubtful ones first, then others evenly spread, in their order."""
+    if len(cards) <= most:
+        return list(cards)
+    doubtful = [place for place, card in enumerate(cards) if card.doubtful]
+    sure = [place for place, card in enumerate(cards) if not card.doubtful]
+    chosen = _spread(doubtful, most)
+    chosen += _spread(sure, most - len(chosen))
+    return [cards[place] for place in sorted(chosen)]
+
+
+def _spread(places: Sequence[int], count: int) -> list[int]:
+    if len(places) <= count:
+        return list(places)
+    return [places[int(at * len(places) / count)] for at in range(count)]
+
+
+def _drawn(
+    cards: Sequence[ClipCard], told: Told, store: Store, jobs: int, progress: Progress
+) -> dict[str, Pictures]:
+    faces = told.config.report.faces
+    work, found = [], {}
+    for card in cards:
+        outcome = told.outcomes.get(card.clip)
+        if outcome is None or "flow" not in outcome.stages:
+            found[card.clip] = Pictures(missing="no record of a run names its results")
+        else:
+            work.append(ClipWork.of(outcome, told.sources.get(card.clip), faces=faces))
+    return found | draw_clips(work, store.root, jobs, progress)
+
+
+def _with(card: ClipCard, pictures: Pictures) -> ClipCard:
+    return replace(card, pictures=pictures)
+
+
+def _cards(
+    features: Features, saved: Saved | None, notes: Sequence[tuple[str, str]]
+) -> list[ClipCard]:
+    noted: dict[str, list[str]] = defaultdict(list)
+    for clip, text in notes:
+        noted[clip].append(text)
+    votes = _votes(saved) if saved is not None else {}
+    columns = {name: values.tolist() for name, values in features.columns.items()}
+    cards = []
+    for row, clip in enumerate(columns["clip"]):
+        one = {name: values[row] for name, values in columns.items()}
+        predicted, share = votes.get(clip, ("", ""))
+        cards.append(
+            ClipCard(
+                clip=clip,
+                dataset=one["dataset"],
+                subject=one["subject"],
+                emotion=one["emotion"],
+                label=one["label"],
+                frames=one["frames"],
+                fps=None if math.isnan(one["fps"]) else one["fps"],
+                movement=one["movement"],
+                marks=tuple(_mark(one, name) for name in KEY_FRAMES),
+                action_units=one["au"],
+                notes=tuple(noted[clip]),
+                predicted=predicted,
+                votes=share,
+            )
+        )
+    return cards
+
+
+def _mark(row: Mapping[str, Any], name: str) -> KeyFrame:
+    position, number = row[name], row[f"{name}_number"]
+    confidence = row[f"{name}_confidence"]
+    return KeyFrame(
+        name,
+        position if position >= 0 else None,
+        number if number >= 0 else None,
+        row[f"{name}_source"],
+        None if math.isnan(confidence) else confidence,
+    )
+
+
+def _votes(saved: Saved) -> dict[str, tuple[str, str]]:
+    """Return, by clip, the class that most seeds gave and how many did."""
+    predictions = saved.predictions
+    found = {}
+    for row, clip in enumerate(predictions.clips.clip):
+        counts = Counter(predictions.predicted[:, row].tolist())
+        winner, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+        share = f"{count} of {len(predictions.seeds)}" if len(predictions.seeds) > 1 else ""
+        found[clip] = (predictions.clips.classes[winner], share)
+    return found
+
+
+def _by_subject(saved: Saved) -> list[tuple[str, float, int]]:
+    """Return (person, accuracy over all seeds, clips), the lowest first."""
+    predictions = saved.predictions
+    right = (predictions.predicted == predictions.clips.y).mean(axis=0)
+    groups = np.array(predictions.clips.group)
+    rows = [
+        (str(group), float(right[groups == group].mean()), int((groups == group).sum()))
+        for group in sorted(set(predictions.clips.group))
+    ]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
+def _counts(features: Features) -> list[CountTable]:
+    columns = {name: features.columns[name].tolist() for name in ("dataset", "group", "emotion")}
+    outside = bool((features.y < 0).any())
+    classes = [*features.classes, *(["no class"] if outside else [])]
+    y = [int(value) for value in features.y]
+    people = {"dataset": "By dataset", "group": "By subject", "emotion": "By emotion"}
+    tables = []
+    for column, title in people.items():
+        counts: dict[str, Counter[int]] = defaultdict(Counter)
+        for name, label in zip(columns[column], y, strict=True):
+            counts[name or ("unlabelled" if column == "emotion" else "unknown")][label] += 1
+        order = [*range(len(features.classes)), *([-1] if outside else [])]
+        rows = tuple(
+            (name, (*(found[label] for label in order), found.total()))
+            for name, found in sorted(counts.items())
+        )
+        tables.append(CountTable(title, (*classes, "all"), rows))
+    return tables
+
+
+def _settings(config: Config) -> dict[str, list[Setting]]:
+    """Return every setting; a default that follows from another setting counts as one."""
+    shown = {}
+    for section in Config.model_fields:
+        model = getattr(config, section)
+        plain = type(model)()
+        rows = []
+        for name, entry in type(model).model_fields.items():
+            full = f"{section}.{entry.alias or name}"
+            default = model.implied().get(name, getattr(plain, name))
+            rows.append(Setting(full, _value(full, getattr(model, name)), _value(full, default)))
+        shown[section] = sorted(rows, key=lambda setting: not setting.changed)
+    return shown
+
+
+def _value(name: str, value: Any) -> str:
+    if value is None:
+        return "unset"
+    if name in _PATHS:
+        return Path(value).name
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _ran(
+    told: Told, cards: Sequence[ClipCard], groups: set[str], results: Mapping[str, Any] | None
+) -> Ran:
+    return Ran(
+        version=__version__,
+        settings=told.config.model_dump(mode="json", by_alias=True),
+        clips=len(cards),
+        subjects=len(groups),
+        collections=dict(sorted(Counter(card.clip.partition("/")[0] for card in cards).items())),
+        sources=Counter(card.marks[1].source for card in cards),
+        results=results,
+    )
+
+
+def _provenance(manifest: Manifest, told: Told, features: Features | None) -> dict[str, Any]:
+    """Return what the page was made from: digests and versions, no path and no host."""
+    settings = told.config.model_dump(mode="json", by_alias=True, exclude={"report"})
+    made = {file: manifest.made(file) for file in (FEATURES, "results.json", "predictions.csv")}
+    return {
+        "mepipe": __version__,
+        "run": told.run or "unknown",
+        "settings (sha256)": sha256_text(canonical(settings)),
+        **{f"{file} (sha256)": digest for file, digest in made.items() if digest},
+        "models (sha256)": {model.file: model.sha256 for model in model_files()},
+        "licences of the models": {model.file: model.licence for model in model_files()},
+        "libraries": dict(sorted(features.libraries.items())) if features is not None else {},
+    }

@@ -1,0 +1,152 @@
+"""What the report shows of one clip: pictures of its objects, and its faces read once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.cache.store import ObjectName, Store
+from mepipe.clips.clip_input import ClipInput
+from mepipe.clips.prepare import ClipTask
+from mepipe.errors import BadDataError, DamageError, UnreadableInputError
+from mepipe.execution.processes import WorkerDied, run_tasks
+from mepipe.flow.strain import optical_strain
+from mepipe.frames import FrameReader, Timing
+from mepipe.pipeline.worker import ClipOutcome
+from mepipe.report.content import Pictures
+from mepipe.schema import Progress
+from mepipe.stages import ARRAYS
+from mepipe.stages.flow import aligned_faces
+
+# Starting a worker takes as long as a few dozen clips.
+_CLIPS_A_WORKER = 24
+
+
+@dataclass(frozen=True)
+class ClipWork:
+    """All that a worker needs: the objects, and where the frames are that they were made of.
+
+    ``digests`` are those of the onset and the apex frame as flow read them; ``source`` is
+    None where no face is to be shown or the dataset is not there.
+    """
+
+    clip: str
+    flow: ObjectName
+    spot: ObjectName
+    values: Mapping[str, Mapping[str, Any]]
+    digests: Sequence[str]
+    source: ClipTask | None
+    faces: bool
+
+    @classmethod
+    def of(cls, outcome: ClipOutcome, source: ClipTask | None, *, faces: bool) -> ClipWork:
+        """Return the work for a clip whose stages are in ``outcome``."""
+        spot, flow = outcome.stages["spot"], outcome.stages["flow"]
+        frames = flow.parts["frames"]
+        assert isinstance(frames, list | tuple)  # a pair is never long enough to be shortened
+        return cls(
+            outcome.clip,
+            ObjectName("flow", flow.key, flow.digest),
+            ObjectName("spot", spot.key, spot.digest),
+            {name: outcome.values[name] for name in ("face", "spot")},
+            [str(digest) for digest in frames],
+            source,
+            faces,
+        )
+
+
+def draw_clips(
+    work: Sequence[ClipWork], cache_root: Path, jobs: int, progress: Progress
+) -> dict[str, Pictures]:
+    """Return the pictures of every clip, by its id."""
+    found: dict[str, Pictures] = {}
+    if not work:
+        return found
+    workers = min(jobs, 1 + len(work) // _CLIPS_A_WORKER)
+    progress.begin("report", len(work))
+    try:
+        for task, answer in run_tasks(partial(pictures_of, cache_root=cache_root), work, workers):
+            found[task.clip] = (
+                Pictures(missing=f"drawing this clip failed: {answer.reason}")
+                if isinstance(answer, WorkerDied)
+                else answer
+            )
+            progress.advance()
+    finally:
+        progress.end()
+    return found
+
+
+def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
+    """Return what is shown of a clip. What is gone or was changed is missing, with the reason."""
+    import cv2
+
+    from mepipe.viz.thumbnails import flow_picture, small, strain_picture
+
+    cv2.setNumThreads(1)
+    store = Store(cache_root)
+    try:
+        flow = store.read(work.flow, ARRAYS["flow"]).arrays
+        curve = store.read(work.spot, ARRAYS["spot"]).arrays["curve"]
+    except DamageError as error:
+        return Pictures(missing=error.message)
+    uv = np.asarray(flow["uv"], np.float32)
+    coloured, largest_px = flow_picture(uv)
+    strain, largest_strain = strain_picture(optical_strain(uv))
+    faces, missing = _faces(work, flow) if work.faces else (None, "")
+    visible = work.values["spot"].get("visible", [0])
+    return Pictures(
+        onset=None if faces is None else small(faces[0]),
+        apex=None if faces is None else small(faces[1]),
+        flow=coloured,
+        strain=strain,
+        largest_px=largest_px,
+        largest_strain=largest_strain,
+        curve=tuple(np.asarray(curve, np.float64).round(4).tolist()),
+        curve_from=int(visible[0]),
+        missing=missing,
+    )
+
+
+def _faces(
+    work: ClipWork, flow: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[np.uint8] | None, str]:
+    """Return the aligned faces (2, S, S), or why there are none."""
+    # With targets, the second face is the first of them, and the apex need be none.
+    if "faces" in flow and "sequence" not in flow:
+        return np.asarray(flow["faces"], np.uint8), ""
+    if work.source is None:
+        return None, "its dataset is not where the run found it"
+    try:
+        clip = _as_it_was(work.source, work)
+        size = flow["uv"].shape[-1]
+        return aligned_faces(clip, work.values, size, np.asarray(flow["motion"])), ""
+    except UnreadableInputError:
+        # The message names the file with its path, which is nobody's business.
+        there = all(path.exists() for path in work.source.files)
+        return None, "its source was changed since the run" if there else "its source is gone"
+    except BadDataError as error:
+        return None, error.message
+
+
+def _as_it_was(source: ClipTask, work: ClipWork) -> ClipInput:
+    """Return the clip with the digests that flow was computed from: others are refused."""
+    positions = [work.values["spot"][name] for name in ("onset", "apex")]
+    if max(positions) >= source.count:
+        raise BadDataError("its frames are not those of the run", "Run again.")
+    known = {
+        str(source.files[0 if source.is_video else position]): digest.partition(":")[0]
+        for position, digest in zip(positions, work.digests, strict=True)
+    }
+    reader = FrameReader(
+        source.files, source.count, source.is_video, lambda path: known.get(str(path))
+    )
+    for position in positions:
+        reader.digest(position)
+    return ClipInput(reader, Timing(None))

@@ -1,0 +1,111 @@
+"""What a stage is: how its key is made, and how its object is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.cache.keys import Json
+from mepipe.clips.clip_input import ClipInput
+from mepipe.config.settings import Config
+from mepipe.errors import BadDataError
+from mepipe.frames import Timing
+
+Image = NDArray[np.uint8]
+Array = NDArray[Any]
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What the earlier stages of the clip gave.
+
+    ``values`` holds their small results by stage; ``arrays`` fetches the arrays
+    of one of them.
+    """
+
+    values: Mapping[str, Values]
+    arrays: Callable[[str], Mapping[str, Array]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage gives: small results that later keys may hold, and arrays."""
+
+    values: dict[str, Json]
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the road.
+
+    Parameters
+    ----------
+    name
+        Also its folder in the store.
+    version
+        Raised whenever the same input would give other bytes.
+    libraries
+        Distributions whose versions are recorded in its objects.
+    parts
+        (clip, config, values of earlier stages) -> all that decides the
+        object's bytes, and nothing else.
+    frames
+        (clip, config, values of earlier stages) -> the positions of the frames
+        that it reads, in the order of ``parts["frames"]``. A stored failure
+        names a frame by its place here, for positions are not in the key.
+    compute
+        (clip, config, upstream) -> the result; raises `BadDataError` where the
+        data cannot give one.
+    arrays
+        Name, dtype and number of dimensions of every array it may give.
+    """
+
+    name: str
+    version: int
+    libraries: tuple[str, ...]
+    parts: Callable[[ClipInput, Config, Mapping[str, Values]], dict[str, Json]]
+    frames: Callable[[ClipInput, Config, Mapping[str, Values]], list[int]]
+    compute: Callable[[ClipInput, Config, Upstream], Result]
+    arrays: Mapping[str, tuple[str, int]]
+
+
+def timing_json(timing: Timing) -> Json:
+    """Return the frame times as they enter a key."""
+    if timing.times_ms is not None:
+        return {"times_ms": timing.times_ms}
+    return {"fps": timing.fps}
+
+
+def transform_at(values: Mapping[str, Values], position: int) -> NDArray[np.float64]:
+    """Return the transform (2, 3) of the frame at ``position`` from the face stage's values."""
+    transforms = values["face"]["transforms"]
+    chosen = transforms[position if len(transforms) > 1 else 0]
+    return np.array(chosen, dtype=np.float64)
+
+
+def one_size(images: Iterable[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:
+    """Pass frames on that are compared with each other, and so must be of one size.
+
+    Raises
+    ------
+    BadDataError
+        If a frame has another size than the first.
+    """
+    first = None
+    for position, image in images:
+        height, width = image.shape[:2]
+        first = first or (height, width)
+        if (height, width) != first:
+            raise BadDataError(
+                f"the frame is {width} x {height} px, another of the clip is "
+                f"{first[1]} x {first[0]}: one place is not the same in both",
+                "Restore the frame from the original, or bring all to one size.",
+                position,
+            )
+        yield position, image

@@ -1,0 +1,21 @@
+"""The versions of the libraries that make a result: recorded with it, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+
+@cache
+def libraries(names: Sequence[str]) -> dict[str, str]:
+    """Return the installed version of each distribution in ``names``."""
+    return dict(_versions(names))
+
+
+def _versions(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            yield name, "unknown"

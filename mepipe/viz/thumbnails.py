@@ -1,0 +1,63 @@
+"""Small pictures of a clip for the report, and the key of the flow's colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.viz.clip_picture import flow_colours
+
+SIDE = 96  # px
+_QUALITY = 72
+
+
+def small(image: NDArray[np.uint8]) -> bytes:
+    """Return an image, (S, S) grey or (S, S, 3) R G B uint8, as WebP of `SIDE` px.
+
+    WebP has hardly any header: at this size that halves the file.
+    """
+    import cv2
+
+    if image.ndim == 2:
+        image = np.dstack([image] * 3)
+    shrinks = image.shape[0] > SIDE
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    sized = cv2.resize(image, (SIDE, SIDE), interpolation=way)
+    return _encoded(
+        ".webp", np.asarray(sized[..., ::-1], np.uint8), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
+    )
+
+
+def flow_picture(flow: NDArray[np.float32]) -> tuple[bytes, float]:
+    """Return a flow (2, S, S) as colours, and the length in px that the key's rim stands for."""
+    largest = float(np.quantile(np.hypot(*flow), 0.999))
+    return small(flow_colours(flow, largest)), largest
+
+
+def strain_picture(strain: NDArray[np.float32]) -> tuple[bytes, float]:
+    """Return optical strain (S, S) as brightness, and the strain that is brightest."""
+    import cv2
+
+    # The rim of the crop strains where flow leaves it.
+    rim = strain.shape[0] // 28
+    inner = strain[rim : strain.shape[0] - rim, rim : strain.shape[1] - rim]
+    largest = float(np.quantile(inner, 0.999))
+    levels = np.clip(255 * strain / max(largest, 1e-9), 0, 255).astype(np.uint8)
+    coloured = cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA)
+    return small(np.asarray(coloured, np.uint8)[..., ::-1]), largest
+
+
+def flow_key() -> bytes:
+    """Return the key (PNG): a disc in which every place has the colour of motion towards it."""
+    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    disc = flow_colours(np.stack([x, y]).astype(np.float32), 1.0)
+    inside = (255 * np.clip(31.5 * (1 - np.hypot(x, y)), 0, 1)).astype(np.uint8)
+    return _encoded(".png", np.dstack([disc[..., ::-1], inside]), [])
+
+
+def _encoded(kind: str, image: NDArray[np.uint8], options: list[int]) -> bytes:
+    import cv2
+
+    done, data = cv2.imencode(kind, np.ascontiguousarray(image), options)
+    assert done
+    return data.tobytes()

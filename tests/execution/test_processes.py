@@ -1,0 +1,95 @@
+import os
+import signal
+import time
+
+import pytest
+
+from mepipe.execution.processes import WorkerDied, run_tasks
+
+
+def square(number):
+    return number * number
+
+
+def die_at_seven(number):
+    if number == 7:
+        os._exit(9)
+    time.sleep(0.01)
+    return number
+
+
+def crash_at_seven(number):
+    if number == 7:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(0.01)
+    return number
+
+
+def run_out_of_memory_at_seven(number):
+    if number == 7:
+        # As the kernel does it.
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.01)
+    return number
+
+
+def fail_at_three(number):
+    if number == 3:
+        raise ValueError("three")
+    return number
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_task_is_answered_once(jobs):
+    answers = dict(run_tasks(square, list(range(20)), jobs))
+    assert answers == {number: number * number for number in range(20)}
+
+
+def test_a_worker_that_dies_takes_only_its_own_task_with_it():
+    answers = dict(run_tasks(die_at_seven, list(range(20)), 2))
+    assert isinstance(answers.pop(7), WorkerDied)
+    assert answers == {number: number for number in range(20) if number != 7}
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [(crash_at_seven, "crashed in compiled code"), (run_out_of_memory_at_seven, "memory ran out")],
+)
+def test_the_reason_says_how_a_worker_died(function, reason):
+    answers = dict(run_tasks(function, list(range(12)), 2))
+    assert reason in answers.pop(7).reason
+    assert answers == {number: number for number in range(12) if number != 7}
+
+
+def test_a_single_task_that_kills_its_worker_does_not_take_the_run_along():
+    """As when an earlier run did all clips but this one."""
+    ((number, answer),) = run_tasks(crash_at_seven, [7], 2)
+    assert number == 7
+    assert "SIGSEGV" in answer.reason
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_exception_ends_the_run_and_keeps_its_kind(jobs):
+    with pytest.raises(ValueError, match="three"):
+        list(run_tasks(fail_at_three, list(range(6)), jobs))
+    # The workers are usable again afterwards.
+    assert dict(run_tasks(square, [1, 2], jobs)) == {1: 1, 2: 4}
+
+
+def test_leaving_early_does_not_hang():
+    answers = run_tasks(square, list(range(200)), 2)
+    next(answers)
+    answers.close()
+
+
+def blas_threads(_):
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    np.ones((4, 4)) @ np.ones((4, 4))
+    return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_linear_algebra_has_one_thread_wherever_a_task_runs(jobs):
+    assert [answer for _, answer in run_tasks(blas_threads, [1, 2], jobs)] == [{1}, {1}]

@@ -1,0 +1,68 @@
+"""Stages of plain numpy in the place of the real ones, for runs that take 50 ms."""
+
+import os
+import time
+
+import numpy as np
+
+from mepipe.config import load_config
+from mepipe.datasets.registry import open_datasets
+from mepipe.execution.progress import NoProgress
+from mepipe.pipeline import run
+from mepipe.pipeline.run_report import RunOptions
+from mepipe.stages import STAGES, Result
+
+# Small faces: what is tested here is what is computed when, not how well.
+QUICK = ("flow.size=64", "flow.scales=3", "flow.outer_iterations=2", "train.epochs=2",
+         "report.enabled=false")  # fmt: skip
+
+
+def install(seconds=0.0):
+    """Put the toys in place; each takes ``seconds``."""
+
+    def seed(clip):
+        time.sleep(seconds)
+        return int(clip.frames.digest(0)[:8], 16)
+
+    def face(clip, config, upstream):
+        points = np.random.default_rng(seed(clip)).random((68, 2))
+        values = {
+            "transforms": [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]],
+            "faces": 1, "searched": 0, "quality": 1.0, "inter_ocular_px": 100.0,
+        }  # fmt: skip
+        return Result(values, {"box": np.arange(4.0), "landmarks": points})
+
+    def flow(clip, config, upstream):
+        uv = np.random.default_rng(seed(clip)).random((2, 8, 8), dtype=np.float32)
+        values = {"uv": clip.frames.digest(0), "inter_ocular": 60.0}
+        return Result(values, {"uv": uv, "motion": np.eye(2, 3)})
+
+    def tensor(clip, config, upstream):
+        uv = upstream.arrays("flow")["uv"]
+        return Result({}, {"x": np.stack([uv[0], uv[1], uv[0] * uv[1]])})
+
+    for stage in STAGES:
+        toy = {"face": face, "flow": flow, "tensor": tensor}.get(stage.name)
+        if toy is not None:
+            # The one object that every module has; a frozen dataclass.
+            object.__setattr__(stage, "compute", toy)
+
+
+def toy_process(data, cache, out, computed, seconds=0.0, settings=()):
+    """One run of toy stages in a process of its own; says in a file what it computed."""
+    install(seconds)
+    run._check_models = lambda: None
+    config = load_config(None, ["flow.engine=opencv", "report.enabled=false", *settings])
+    options = RunOptions(cache=cache, out=out, until="pack")
+    report = run.Run(open_datasets([str(data)]), config, options, NoProgress()).execute()
+    done = {step: number for step, number in report.computed.items() if number}
+    computed.write_text(repr(done))
+    os._exit(0 if report.usable and not report.failed else 3)
+
+
+def real_process(data, cache, out, settings):
+    """One run of the real stages in a process of its own."""
+    config = load_config(None, ["report.enabled=false", *settings])
+    options = RunOptions(cache=cache, out=out, until="pack")
+    report = run.Run(open_datasets([str(data)]), config, options, NoProgress()).execute()
+    os._exit(0 if report.usable and not report.failed else 3)
