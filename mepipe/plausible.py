@@ -18,6 +18,8 @@ def is_rate(fps: float) -> bool:
 
 def is_size(width: int, height: int) -> bool:
     """Say whether a frame can have this size, px."""
-    return 0 < min(width, height) and max(width, height) <= LONGEST_SIDE and (
-        width * height <= MOST_PIXELS
+    return (
+        min(width, height) > 0
+        and max(width, height) <= LONGEST_SIDE
+        and (width * height <= MOST_PIXELS)
     )

@@ -95,7 +95,7 @@ HEADERS = {
     "sun raster": struct.pack(">8I", 0x59A66A95, BIG, BIG, 24, 0, 1, 0, 0).ljust(65, b"\0"),
     "hdr": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 60000 +X 60000\n".ljust(90, b"\0"),
     "jpeg 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(60),
-    "jpeg 2000, bare": b"\xff\x4f\xff\x51\0\x2f\0\0" + struct.pack(">4I", BIG, BIG, 0, 0) + bytes(40),
+    "jpeg 2000, bare": b"\xff\x4f\xff\x51\0\x2f" + struct.pack(">3I", 0, BIG, BIG) + bytes(40),
     "exr": b"\x76\x2f\x31\x01" + bytes(60),
     "avif": b"\0\0\0\x20ftypavif" + bytes(60),
 }  # fmt: skip

@@ -66,7 +66,7 @@ def bounded(data: bytes, position: int | None = None) -> tuple[int, int]:
         raise BadDataError(
             f"the frame is {size[0]} x {size[1]} px by its header, and more than "
             f"{MOST_PIXELS // 10**6} million px, or {LONGEST_SIDE} in a row, are not read",
-            "Restore the file from the original, or bring all frames of the clip to a smaller size.",
+            "Restore the file from the original, or reduce all frames of the clip.",
             position,
         )
     return size
@@ -113,7 +113,7 @@ def bmp_length(data: bytes) -> int:
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Return the size in the first frame header, found as libjpeg finds it."""
     at = data.find(b"\xff", 2)
-    while 0 <= at and at + 9 <= len(data):
+    while at >= 0 and at + 9 <= len(data):
         marker = data[at + 1]
         if marker in _FRAME_MARKERS:
             return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
