@@ -13,10 +13,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ALLOWED = {
     "errors": set(),
     "assets": set(),
+    "plausible": set(),
     "smoothing": set(),
-    "config": {"flow"},
-    "datasets": set(),
-    "frames": set(),
+    "config": {"flow", "plausible"},
+    "datasets": {"plausible"},
+    "frames": {"plausible"},
     "face": {"assets", "smoothing"},
     "spotting": {"smoothing"},
     "kernels": set(),
@@ -31,7 +32,8 @@ ALLOWED = {
     "sample": {"assets", "datasets", "face"},
     "pipeline": {
         "assets", "config", "datasets", "face", "frames", "stages", "cache", "evaluation",
-        "export", "flow", "kernels", "networks", "report", "features",
+        "export", "flow", "kernels", "networks", "plausible", "report",
+        "features",
     },
     "bench": {
         "assets", "cache", "config", "datasets", "face", "features", "flow", "frames", "kernels",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.keys import sha256_text
+from mepipe.datasets.frames_on_disk import IMAGE_SUFFIXES
 from mepipe.errors import UnreadableInputError
-from mepipe.frames import FileFacts, VideoFacts, probe_video, readable
+from mepipe.frames import FileFacts, VideoFacts, probe_video, readable, refuse_long_file
 
 _FORMAT = 1
 
@@ -64,6 +66,8 @@ class DigestIndex:
         self._entries: dict[str, list[Any]] = {} if rehash else _load(self._file)
         # Found in this run: good for it even where the time stamp is too young to be kept.
         self._fresh: dict[str, Entry] = {}
+        # Videos that are not looked into in this process, by name, with the reason.
+        self._refused: dict[str, str] = {}
         self._changed = False
 
     def digest(self, path: Path) -> str:
@@ -72,11 +76,13 @@ class DigestIndex:
         Raises
         ------
         UnreadableInputError
-            If the file cannot be read.
+            If the file cannot be read, or is an image longer than any frame.
         """
         entry = self.known(path)
         if entry is None:
             with readable(path) as file:
+                if path.suffix.lower() in IMAGE_SUFFIXES:
+                    refuse_long_file(path, os.fstat(file.fileno()).st_size)
                 entry = Entry(FileFacts.of(file))
             self.learn(path, entry)
         return entry.file.sha256
@@ -85,10 +91,20 @@ class DigestIndex:
         """Return the frames and times of a video file; errors as `look_into_video`."""
         entry = self.known(path)
         if entry is None or entry.video is None:
+            if _name(path) in self._refused:
+                raise UnreadableInputError(
+                    f"{path}: the process that looked into it alone was killed: "
+                    f"{self._refused[_name(path)]}",
+                    "It may need more memory than there is; run again, or leave the clip out.",
+                )
             entry = look_into_video(path)
             self.learn(path, entry)
         assert entry.video is not None
         return entry.video
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Note that looking into a video killed the process that did, so that none does again."""
+        self._refused[_name(path)] = reason
 
     def knows_video(self, path: Path) -> bool:
         """Say whether `video` would answer without reading the file."""

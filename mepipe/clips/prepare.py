@@ -16,7 +16,8 @@ from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.frames_on_disk import missing_runs
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
-from mepipe.frames import FrameReader, Timing
+from mepipe.frames import FrameReader, Timing, out_of_memory
+from mepipe.plausible import LONGEST_MS, RATES, is_rate
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Failure:
     def of(cls, clip: str, stage: str, error: MepipeError) -> Failure:
         """Return the failure that ``error`` is for ``clip``."""
         return cls(clip, stage, type(error).__name__, error.message, error.remedy)
+
+    @classmethod
+    def of_memory(cls, clip: str, stage: str) -> Failure:
+        """Return the failure that memory ran out: never stored, for another time it may not."""
+        return cls.of(clip, stage, out_of_memory(f"the clip was read or computed ({stage})"))
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,9 @@ def prepare(
             except (BadDataError, DroppedError, UnreadableInputError) as error:
                 failures.append(Failure.of(clip.id, "dataset", error))
                 continue
+            except MemoryError:
+                failures.append(Failure.of_memory(clip.id, "dataset"))
+                continue
             clips.append(prepared)
             notes += prepared.notes
         unnumbered = sum(_is_unnumbered(clip, config.data) for clip in dataset.clips)
@@ -207,14 +216,14 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
             raise BadDataError(f"{clip.source.path}: {error.message}", error.remedy) from error
         first = 0 if clip.source.numbered else settings.first_number or 0
         numbers = range(first, first + facts.count)
-        fps = clip.fps or facts.fps or settings.fps
+        fps = _rate(clip.fps or facts.fps or settings.fps)
         times_ms = facts.times_ms if clip.fps is None else None
         if facts.declared > facts.count:
             promise = f"the video's header promises {facts.declared} frames, {facts.count} decode"
             notes.append(Note(clip.id, promise, "those are used"))
     else:
         files = tuple(clip.source.folder / name for name in clip.source.names)
-        numbers, fps = clip.source.numbers, clip.fps or settings.fps
+        numbers, fps = clip.source.numbers, _rate(clip.fps or settings.fps)
         missing = missing_runs(numbers)
         if missing:
             notes.append(_missing_frames(clip.id, missing))
@@ -226,6 +235,8 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
             "the clip has one frame only: there is no motion in it",
             "Restore its other frames, or leave it out.",
         )
+    timing = Timing(fps, times_ms)
+    _check_times(timing, len(numbers), numbers)
     resolved = resolve(
         clip,
         numbers,
@@ -234,13 +245,36 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
         max_missing=settings.max_missing,
     )
     reader = FrameReader(files, len(numbers), isinstance(clip.source, Video), index.digest)
-    timing = Timing(fps, times_ms)
     return PreparedClip(
         clip,
         ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset, clip.face_box),
         numbers,
         (*notes, *resolved.findings),
     )
+
+
+def _rate(fps: float | None) -> float | None:
+    """Return the frames per second, whoever says them, if a camera can make so many."""
+    if fps is not None and not is_rate(fps):
+        raise BadDataError(
+            f"{fps:g} frames per second is no rate: cameras make {RATES}",
+            "Correct it where the dataset says it, or leave it out and use --set data.fps=200.",
+        )
+    return fps
+
+
+def _check_times(timing: Timing, count: int, numbers: Sequence[int]) -> None:
+    """Refuse a clip that would last for days: a number in it is wrong, and times lose meaning."""
+    if timing.times_ms is not None:
+        lasts = timing.times_ms[-1] - timing.times_ms[0]
+    else:
+        lasts = (count - 1) * 1000.0 / timing.fps if timing.fps else 0.0
+    if not lasts <= LONGEST_MS:
+        raise BadDataError(
+            f"frames {numbers[0]} to {numbers[-1]} would last {lasts / LONGEST_MS:.3g} days"
+            + (f" at {timing.fps:g} frames per second" if timing.fps else ""),
+            "Correct the frames per second, or the file whose number is no frame's.",
+        )
 
 
 def _if_corrected(mark: Mark | None) -> Mark | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mepipe.clips.file_index import DigestIndex, Entry, look_into_video
 from mepipe.datasets.clip import Dataset, Video
 from mepipe.errors import BadDataError, UnreadableInputError
-from mepipe.execution.processes import run_tasks
+from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.schema import Progress
 
 
@@ -46,6 +46,8 @@ def look_into_videos(
         for path, answer in run_tasks(_video_or_none, list(owners), jobs):
             if isinstance(answer, Entry):
                 owners[path].learn(path, answer)
+            elif isinstance(answer, WorkerDied):
+                owners[path].refuse(path, answer.reason)
             progress.advance()
     finally:
         progress.end()
@@ -56,5 +58,5 @@ def look_into_videos(
 def _video_or_none(path: Path) -> Entry | None:
     try:
         return look_into_video(path)
-    except (BadDataError, UnreadableInputError):
+    except (BadDataError, UnreadableInputError, MemoryError):
         return None

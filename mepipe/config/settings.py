@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from mepipe.flow.settings import PRESETS, Tvl1Settings
+from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE
 from mepipe.schema import MAPS
 
 Positive = Annotated[float, Field(gt=0)]
@@ -70,7 +71,7 @@ class Settings(BaseModel):
 class DataSettings(Settings):
     """How datasets are read and their errors handled."""
 
-    fps: Positive | None = Field(
+    fps: Annotated[float, Field(ge=LOWEST_RATE, lt=HIGHEST_RATE)] | None = Field(
         None, description="frames per second, where the dataset does not say; unset: unknown"
     )
     repair: Literal["spot", "midpoint", "drop", "error"] = Field(
@@ -85,6 +86,7 @@ class DataSettings(Settings):
     first_number: int | None = Field(
         None,
         ge=0,
+        lt=10**DIGITS,
         description="the sheet's number of a video's first frame, where the dataset does not say "
         "it (CASME2_compressed); unset: key frames are found",
     )

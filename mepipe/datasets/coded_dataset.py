@@ -19,6 +19,7 @@ from mepipe.datasets.frames_on_disk import FrameList, list_frames
 from mepipe.datasets.marks import mark, parse_number
 from mepipe.datasets.sheets import Row, Table
 from mepipe.errors import BadDataError, UnreadableInputError
+from mepipe.plausible import RATES, is_rate
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,10 @@ def _clip(
 
 def _rate(line: Line) -> float:
     number = parse_number(line.row["fps"])
-    if number is None or number <= 0:
+    if number is None or not is_rate(number):
         raise BadDataError(
-            f"{line.where}: the frames per second are {line.row['fps']!r}, not a number",
+            f"{line.where}: the frames per second are {line.row['fps'][:40]!r}, not a number "
+            f"from {RATES}",
             "Correct the cell.",
         )
     return float(number)

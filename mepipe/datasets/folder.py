@@ -40,6 +40,7 @@ from mepipe.datasets.frames_on_disk import (
 from mepipe.datasets.label_table import Labels, find_labels, read_labels
 from mepipe.datasets.marks import mark
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError, UsageError
+from mepipe.plausible import RATES, is_rate
 
 _UNREAD_VIDEOS = frozenset({".wmv", ".webm", ".m4v", ".mpg", ".mpeg", ".flv", ".mts", ".3gp"})
 _LOOKED_FOR = (
@@ -151,7 +152,13 @@ def _clip(
         emotion = ""
     fps = _rate(row.get("fps", ""))
     if row.get("fps") and fps is None:
-        notes.append(Note(clip_id, f"the fps {row['fps']!r} is no rate", "not used"))
+        notes.append(
+            Note(
+                clip_id,
+                f"the fps {row['fps'][:40]!r} is no rate: cameras make {RATES}",
+                f"not used; correct it in {table.path.name if table else 'the table'}",
+            )
+        )
     return Clip(
         id=clip_id,
         dataset=name,
@@ -173,7 +180,7 @@ def _rate(text: str) -> float | None:
         rate = float(text.replace(",", "."))
     except ValueError:
         return None
-    return rate if 0 < rate < float("inf") else None
+    return rate if is_rate(rate) else None
 
 
 def _one_source(sources: list[tuple[Path, Images | Video | MepipeError]]) -> Images | Video:

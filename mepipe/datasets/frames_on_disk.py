@@ -12,12 +12,12 @@ from pathlib import Path
 
 from mepipe.datasets.clip import Images
 from mepipe.errors import BadDataError, UnreadableInputError
+from mepipe.plausible import DIGITS
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp", ".png"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".gif"})
 
 _LAST_DIGITS = re.compile(r"([0-9]+)[^0-9]*\Z")
-_LONGEST_NUMBER = 18  # digits that always fit a signed 64-bit integer
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
         number = frame_number(stem)
         if number is None:
             unnumbered.append(name)
-        elif number >= 10**_LONGEST_NUMBER:
+        elif number >= 10**DIGITS:
             raise BadDataError(
-                f"the frame number in {name} has more than {_LONGEST_NUMBER} digits",
+                f"the frame number in {name} has more than {DIGITS} digits",
                 "Rename the files so that the frame number is the last run of digits.",
             )
         elif number in frames:

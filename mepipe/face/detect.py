@@ -144,6 +144,11 @@ def _resized(image: Image, scale: float) -> Image:
     if scale == 1:
         return image
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    height, width = (round(side * scale) for side in image.shape[:2])
+    if min(width, height) < 1:
+        # A strip of a few pixels is still one when it is reduced.
+        size = (max(width, 1), max(height, 1))
+        return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how), np.uint8)
 
 

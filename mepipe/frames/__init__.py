@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from mepipe.frames.headers import image_size
-from mepipe.frames.images import decode_image
+from mepipe.frames.images import (
+    decode_image,
+    is_out_of_memory,
+    out_of_memory,
+    refuse_long_file,
+)
 from mepipe.frames.memory import FramesInMemory
 from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable
 from mepipe.frames.video import VideoFacts, probe_video, video_frames
@@ -16,7 +21,10 @@ __all__ = [
     "VideoFacts",
     "decode_image",
     "image_size",
+    "is_out_of_memory",
+    "out_of_memory",
     "probe_video",
     "readable",
+    "refuse_long_file",
     "video_frames",
 ]

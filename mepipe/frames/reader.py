@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UnreadableInputError
-from mepipe.frames.images import decode_image
+from mepipe.frames.images import decode_image, out_of_memory, refuse_long_file
 from mepipe.frames.video import video_frames
 
 Image = NDArray[np.uint8]
@@ -118,7 +118,7 @@ class FrameReader:
                 yield from video_frames(file, frozenset(wanted))
             return
         for position in wanted:
-            yield position, decode_image(self._bytes(position), position)
+            yield position, self._decoded(position)
 
     def image(self, position: int) -> Image:
         """Return one frame, (H, W, 3) uint8 BGR; errors as for `images`."""
@@ -134,13 +134,22 @@ class FrameReader:
 
     def _learn(self, path: Path) -> FileFacts:
         with readable(path) as file:
+            if not self.is_video:
+                refuse_long_file(path, os.fstat(file.fileno()).st_size)
             facts = FileFacts.of(file)
         self.learnt[path] = facts
         return facts
 
+    def _decoded(self, position: int) -> Image:
+        try:
+            return decode_image(self._bytes(position), position)
+        except MemoryError as error:
+            raise out_of_memory(f"{self.name(position)} was decoded") from error
+
     def _bytes(self, position: int) -> bytes:
         path = self._path(position)
         with readable(path) as file:
+            refuse_long_file(path, os.fstat(file.fileno()).st_size)
             data = file.read()
         self._check(path, hashlib.sha256(data).hexdigest())
         return data

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError
+from mepipe.frames.images import decoding
+from mepipe.plausible import LONGEST_MS, LONGEST_SIDE, MOST_PIXELS, is_rate, is_size
 
 # Containers store time stamps in ticks, so even a constant rate jitters a little.
 _CONSTANT_RATE_JITTER = 0.1
@@ -80,11 +82,33 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
             raise BadDataError("the file is no video: it holds text", _RESTORE)
         if not capture.isOpened():
             raise BadDataError("the file is no video that can be decoded", _CONVERT)
-        yield capture
+        _refuse_large(capture)
+        with decoding("the file is no video that can be decoded", remedy=_CONVERT):
+            yield capture
     finally:
         capture.release()
         del capture
         cv2.utils.logging.setLogLevel(level)
+
+
+def _refuse_large(capture: Any) -> None:
+    """Refuse a video whose frames are larger than any that is read."""
+    import cv2
+
+    width, height = (
+        _whole(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    # Some files tell no size before a frame is decoded.
+    if min(width, height) > 0 and not is_size(width, height):
+        raise BadDataError(
+            f"the video's frames are {width} x {height} px, and more than "
+            f"{MOST_PIXELS // 10**6} million px, or {LONGEST_SIDE} in a row, are not read",
+            "Convert it to a smaller size: ffmpeg -i INPUT -vf scale=1280:-2 OUTPUT.mkv",
+        )
+
+
+def _whole(number: float) -> int:
+    return int(number) if np.isfinite(number) else 0
 
 
 def _is_text(head: bytes) -> bool:
@@ -116,17 +140,17 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
         times = []
         while capture.grab():
             times.append(float(capture.get(cv2.CAP_PROP_POS_MSEC)))
-        declared = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        declared = max(_whole(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
         fps = float(capture.get(cv2.CAP_PROP_FPS))
     if not times:
         raise BadDataError("no frame of the video can be decoded", _CONVERT)
-    known_fps = fps if np.isfinite(fps) and 0 < fps < 100_000 else None
+    known_fps = fps if is_rate(fps) else None
     return VideoFacts(len(times), declared, known_fps, _varying_times(times))
 
 
 def _varying_times(times: list[float]) -> tuple[float, ...] | None:
     steps = np.diff(times)
-    if len(steps) < 2 or (steps <= 0).any():
+    if len(steps) < 2 or not (steps > 0).all() or not times[-1] - times[0] <= LONGEST_MS:
         # Too short to tell, or time stamps that cannot be right.
         return None
     typical = float(np.median(steps))

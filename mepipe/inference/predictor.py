@@ -6,7 +6,6 @@ the bits are those that a run with these settings packs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from mepipe.errors import BadDataError, DamageError, MepipeError, UnreadableInpu
 from mepipe.evaluation.saved_model import DECIDING, SavedModel, load_model
 from mepipe.frames import FramesInMemory, Timing
 from mepipe.inference.clip import Walk, make_ready, open_clip, picture_of, told, walk
+from mepipe.plausible import RATES, is_rate
 from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, Progress
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
@@ -283,6 +283,9 @@ def _reason(message: str, error: MepipeError) -> str:
 
 
 def _rate(fps: float | None) -> float | None:
-    if fps is not None and not (math.isfinite(fps) and fps > 0):
-        raise UsageError(f"{fps:g} frames per second is no rate", "Give the camera's, as 200.")
+    if fps is not None and not is_rate(fps):
+        raise UsageError(
+            f"{fps:g} frames per second is no rate: cameras make {RATES}",
+            "Give the camera's, as 200.",
+        )
     return fps

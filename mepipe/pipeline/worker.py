@@ -20,7 +20,7 @@ from mepipe.clips.clip_input import ClipInput
 from mepipe.clips.prepare import ClipTask, Failure
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError, DamageError, UnreadableInputError
-from mepipe.frames import FileFacts
+from mepipe.frames import FileFacts, is_out_of_memory
 from mepipe.stages import ARRAYS, STAGES, Stage, Upstream
 from mepipe.versions import libraries
 
@@ -165,6 +165,10 @@ def run_clip(
             outcome.failure = Failure.of(task.clip, stage.name, error)
             return outcome
         except Exception as error:
+            if is_out_of_memory(error):
+                # This clip may be too large for this machine; the others need not be.
+                outcome.failure = Failure.of_memory(task.clip, stage.name)
+                return outcome
             # Whatever else ends the run keeps its traceback; the clip is what one needs to
             # look into it.
             error.add_note(f"(clip {task.clip}, stage {stage.name})")

@@ -86,7 +86,7 @@ def lbp_divide(
     typical = float(np.median(inside))
     # Noise is what differs from one frame to the next.
     steps = np.abs(np.diff(raw[first : last + 1]))
-    spread = 1.4826 / np.sqrt(2) * float(np.median(steps)) if len(steps) else 0.0
+    spread = float(1.4826 / np.sqrt(2) * np.median(steps)) if len(steps) else 0.0
     strength = (float(curve[peak]) - typical) / max(spread, 1e-9)
     sure = strength**2 / (strength**2 + MOVEMENT**2) / 2 if strength > 0 else 0.0
     return Spotted(

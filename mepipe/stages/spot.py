@@ -130,9 +130,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             "no movement was found above the noise",
             "Use --set spot.no_movement=keep to take the best candidate, or annotate the clip.",
         )
-    result = _result(spotted, marks, method, first)
-    result.values["visible"] = [first, stop]
-    return result
+    return _result(spotted, marks, method, (first, stop))
 
 
 def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
@@ -154,8 +152,14 @@ def _crops(clip: ClipInput, upstream: Upstream, size: int) -> NDArray[np.uint8]:
     return crops
 
 
-def _result(spotted: Spotted, marks: Mapping[str, KeyFrame], method: str, first: int = 0) -> Result:
-    """Return the result for positions that count from frame ``first`` of the clip."""
+def _result(
+    spotted: Spotted,
+    marks: Mapping[str, KeyFrame],
+    method: str,
+    visible: tuple[int, int] | None = None,
+) -> Result:
+    """Return the result for positions that count from the first frame of ``visible``."""
+    first = visible[0] if visible else 0
     found = "middle" if method == "middle" else "spotted"
     values: dict[str, Json] = {"movement": spotted.movement, "strength": spotted.strength}
     for name in KEY_FRAMES:
@@ -164,6 +168,8 @@ def _result(spotted: Spotted, marks: Mapping[str, KeyFrame], method: str, first:
         values[f"{name}_confidence"] = (
             1.0 if name in marks else float(getattr(spotted, f"{name}_confidence"))
         )
+    if visible:
+        values["visible"] = list(visible)
     return Result(values=values, arrays={"curve": spotted.curve})
 
 

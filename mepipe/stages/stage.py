@@ -34,10 +34,22 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage gives: small results that later keys may hold, and arrays."""
+    """What a stage gives: small results that later keys may hold, and arrays.
+
+    Numbers of numpy among ``values`` become Python's here, once for all stages:
+    some have no JSON, and none should be in a record.
+
+    Raises
+    ------
+    TypeError
+        If a value is nothing that JSON has.
+    """
 
     values: dict[str, Json]
     arrays: dict[str, Array] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _plain(self.values, "values"))
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,19 @@ class Stage:
     frames: Callable[[ClipInput, Config, Mapping[str, Values]], list[int]]
     compute: Callable[[ClipInput, Config, Upstream], Result]
     arrays: Mapping[str, tuple[str, int]]
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return a value in the types that JSON gives back, floats to the last bit."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in {bool, int, float, str}:
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part, f"{where}.{name}") for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, where) for part in value]
+    raise TypeError(f"{where} is a {type(value).__name__}, which no record can hold")
 
 
 def timing_json(timing: Timing) -> Json:

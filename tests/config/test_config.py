@@ -25,7 +25,7 @@ def test_any_settings_survive_toml(size, tau, stabilise, kernels):
             "tensor": {"size": size},
             "flow": {"lambda": tau, "stabilise": stabilise},
             "model": {"kernels": kernels},
-            "data": {"fps": tau},
+            "data": {"fps": min(max(tau, 0.1), 99_999.0)},
         }
     )
     assert Config.model_validate(tomllib.loads(render(config))) == config

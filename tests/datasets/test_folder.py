@@ -179,7 +179,12 @@ def test_a_loose_video_keeps_its_frames_but_no_label(tmp_path):
     assert len(texts(dataset, "d/a")) == 2
 
 
-@pytest.mark.parametrize(("cell", "fps"), [("29,97", 29.97), ("0", None), ("nan", None)])
+@pytest.mark.parametrize(("cell", "fps"), [
+        ("29,97", 29.97), ("0.1", 0.1), ("99999", 99999.0),
+        ("0", None), ("nan", None), ("inf", None), ("-25", None), ("1e-300", None),
+        ("1e300", None), ("100000", None), ("0.09", None), ("9" * 400, None),
+    ],
+)  # fmt: skip
 def test_rates(tmp_path, cell, fps):
     video(tmp_path / "s/a.mp4")
     write_csv(tmp_path / "labels.csv", [("subject", "clip", "fps"), ("s", "a", cell)], ";")

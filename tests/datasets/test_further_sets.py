@@ -1,6 +1,8 @@
+import pytest
 from lookalike_sets import write_casme, write_casme3, write_dfme, write_mmew
 from lookalikes import write_csv, write_frames
 
+from mepipe.clips.annotation import resolve
 from mepipe.datasets.clip import Mark
 from mepipe.datasets.further_sets import read_casme, read_casme3, read_dfme, read_mmew
 
@@ -78,10 +80,27 @@ def test_dfme(tmp_path):
     assert (dataset.rejects, dataset.notes) == ((), ())
 
 
-def test_dfme_rates_that_are_none_are_rejected(tmp_path):
+@pytest.mark.parametrize(
+    "rate", ["?", "0", "-200", "1e-300", "inf", "nan", "1e300", "100000", "9" * 18, "9" * 25]
+)
+def test_dfme_rates_that_are_none_are_rejected(tmp_path, rate):
     write_dfme(tmp_path)
     header = (tmp_path / "part_B.csv").read_text().splitlines()[0].split(",")
-    write_csv(tmp_path / "part_B.csv", [header, (104, "B_104_1", 22, 30, 41, "fear", 1, "?", 4)])
+    write_csv(tmp_path / "part_B.csv", [header, (104, "B_104_1", 22, 30, 41, "fear", 1, rate, 4)])
     (reject,) = read_dfme(tmp_path, None).rejects
     assert reject.clip == "dfme/sub0104/B_104_1"
-    assert "'?', not a number" in reject.message
+    assert f"{rate!r}, not a number" in reject.message
+    assert reject.remedy
+
+
+@pytest.mark.parametrize("number", ["9" * 18, "9" * 25, "1e18", "-1" + "0" * 17])
+def test_key_frames_with_numbers_that_are_none(tmp_path, number):
+    write_dfme(tmp_path)
+    header = (tmp_path / "part_B.csv").read_text().splitlines()[0].split(",")
+    row = (104, "B_104_1", 22, number, 41, "fear", 1, 300, 4)
+    write_csv(tmp_path / "part_B.csv", [header, row])
+    dataset = read_dfme(tmp_path, None)
+    clip = next(clip for clip in dataset.clips if clip.id == "dfme/sub0104/B_104_1")
+    found = resolve(clip, clip.source.numbers, repair="spot", missing="nearest", max_missing=2)
+    assert (found.onset.number, found.apex, found.offset.number) == (22, None, 41)
+    assert number in found.notes[0]

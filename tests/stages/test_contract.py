@@ -1,24 +1,30 @@
 """What every stage must hold."""
 
 import json
+from dataclasses import replace
 from itertools import combinations
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from mepipe.cache.keys import canonical, object_key
+from mepipe.cache.objects import StoredObject
+from mepipe.cache.store import Store
 from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config import load_config
+from mepipe.config.settings import SpotSettings
 from mepipe.errors import BadDataError
 from mepipe.frames import FrameReader, Timing
-from mepipe.stages import STAGES, Upstream
+from mepipe.stages import STAGES, Result, Upstream
 
 QUICK = ["flow.size=96", "flow.scales=3", "flow.outer_iterations=2", "spot.size=96"]
 CONFIGS = {
     "default": [],
     "spotted": ["spot.method=flow-peak"],
     "middle": ["spot.method=middle"],
+    "patterns": ["spot.method=lbp-divide"],
     "per-frame": ["face.align=per-frame"],
     "translation": ["flow.stabilise=translation"],
     "faces": ["flow.keep_faces=true", "flow.stabilise=none"],
@@ -44,6 +50,11 @@ def frames(tmp_path_factory, portrait):
         files.append(folder / f"img{position:02d}.png")
         cv2.imwrite(str(files[-1]), moved)
     return tuple(files)
+
+
+def choices(field):
+    """Return every value of a setting of the spot stage."""
+    return get_args(SpotSettings.model_fields[field].annotation)
 
 
 def clip_input(files, *, marks=True, fps=50.0):
@@ -84,6 +95,72 @@ def test_every_stage_gives_what_it_declares_and_the_same_each_time(frames, name)
             assert value.ndim == dimensions, array
             assert value.tobytes() == again[stage.name][2].arrays[array].tobytes()
             assert np.isfinite(value).all()
+
+
+def is_plain(value):
+    """Say whether a value is Python's own, through and through."""
+    if isinstance(value, dict):
+        return all(type(name) is str and is_plain(part) for name, part in value.items())
+    if type(value) in {list, tuple}:
+        return all(map(is_plain, value))
+    if type(value) is float:
+        return np.isfinite(value)
+    return value is None or type(value) in {bool, int, str}
+
+
+@pytest.mark.parametrize(
+    ("settings", "marks"),
+    [
+        *(([f"spot.method={method}"], True) for method in choices("method")),
+        *(
+            ([f"spot.fallback={method}", "spot.method=auto"], marks)
+            for method in choices("fallback")
+            for marks in (False, "onset", "onset and offset", "apex")
+        ),
+    ],
+    ids=str,
+)
+def test_every_way_of_spotting_goes_through_the_store(frames, tmp_path, settings, marks):
+    store = Store(tmp_path)
+    store.create()
+    clip = clip_input(frames, marks=marks is True)
+    if isinstance(marks, str):
+        known = {
+            name: KeyFrame(position, position, "annotation")
+            for name, position in (("onset", 1), ("apex", 5), ("offset", 9))
+            if name in marks
+        }
+        clip = replace(clip, **known)
+    for stage, (key, parts, result) in zip(
+        STAGES, walk(clip, load_config(None, QUICK + settings)).values(), strict=True
+    ):
+        name = store.write(
+            StoredObject(stage.name, stage.version, key, parts, result.values, result.arrays)
+        )
+        stored = store.read(name, stage.arrays)
+        assert stored.values == json.loads(canonical(result.values))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_algorithms_give_plain_values_and_so_do_the_keys(frames, name):
+    config = load_config(None, [*QUICK, *CONFIGS[name]])
+    for stage, (_, parts, result) in walk(clip_input(frames), config).items():
+        assert is_plain(result.values), stage
+        assert is_plain(parts), stage
+
+
+@pytest.mark.parametrize("value", [np.bool_(True), np.float64(0.1), np.int64(7), np.float32(0.5)])
+def test_no_number_of_numpy_leaves_a_stage(value):
+    for nested in (value, [value], (1, [value]), {"a": {"b": value}}):
+        values = Result({"found": nested}).values
+        assert is_plain(values)
+        assert json.loads(canonical(values)) == values
+
+
+@pytest.mark.parametrize("value", [np.zeros(2), {1}, object(), 1j, b"text"])
+def test_what_has_no_json_is_refused_by_name(value):
+    with pytest.raises(TypeError, match=r"values\.found"):
+        Result({"found": value})
 
 
 @pytest.mark.parametrize("name", CONFIGS)

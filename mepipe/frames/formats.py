@@ -1,0 +1,187 @@
+"""What an image file says of itself in its first bytes: its format and its size.
+
+OpenCV decodes twenty formats and believes what their headers say, so that 65
+bytes can ask for gigabytes. Only those whose size is read here are decoded.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mepipe.errors import BadDataError
+from mepipe.plausible import LONGEST_SIDE, MOST_PIXELS, is_size
+
+JPEG, PNG, BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
+
+# Start-of-frame markers of JPEG; c4, c8 and cc are tables and extensions.
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
+# Markers without a segment: stuffing, TEM, RST0 to RST7, SOI.
+_BARE_MARKERS = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+_UNCOMPRESSED = (0, 3)  # BMP: plain, and plain with masks of the colours
+_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
+
+# Where, what, and the name of what OpenCV can decode but nobody keeps frames in.
+_FOREIGN = (
+    (0, b"II+\0", "BigTIFF"), (0, b"MM\0+", "BigTIFF"), (0, b"GIF8", "GIF"),
+    (0, b"P7", "PAM"), (0, b"PF", "PFM"), (0, b"Pf", "PFM"),
+    *((0, b"P%d" % kind, "PNM") for kind in range(1, 7)),
+    (0, b"\x59\xa6\x6a\x95", "Sun raster"), (0, b"#?R", "Radiance HDR"),
+    (4, b"jP  ", "JPEG 2000"), (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"), (4, b"ftyp", "AVIF or HEIF"),
+)  # fmt: skip
+
+
+def bounded(data: bytes, position: int | None = None) -> tuple[int, int]:
+    """Return the width and height of an image, px, if it can be decoded without harm.
+
+    Parameters
+    ----------
+    data
+        The file, or so much of it that the size stands in it.
+    position
+        The frame's position in its clip, for the error.
+
+    Raises
+    ------
+    BadDataError
+        If the format is none of JPEG, PNG, BMP, WebP and TIFF, the header gives
+        no size, or the image would be too large.
+    """
+    size = stated_size(data)
+    foreign = "" if size else _foreign(data)
+    if foreign:
+        raise BadDataError(
+            f"the frame is a {foreign} image, whatever its name says",
+            "Convert it to PNG.",
+            position,
+        )
+    if size is None:
+        raise BadDataError(
+            "the frame is no image that can be decoded",
+            "Restore the file from the original, or delete it.",
+            position,
+        )
+    if not is_size(*size):
+        raise BadDataError(
+            f"the frame is {size[0]} x {size[1]} px by its header, and more than "
+            f"{MOST_PIXELS // 10**6} million px, or {LONGEST_SIDE} in a row, are not read",
+            "Restore the file from the original, or reduce all frames of the clip.",
+            position,
+        )
+    return size
+
+
+def stated_size(data: bytes) -> tuple[int, int] | None:
+    """Return the width and height that a file's first bytes state; None if they do not tell."""
+    size = None
+    if data.startswith(JPEG):
+        size = _jpeg_size(data)
+    elif data.startswith(PNG) and data[12:16] == b"IHDR" and len(data) >= 24:
+        size = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    elif data.startswith(BMP):
+        size = _bmp_size(data)
+    elif is_webp(data):
+        size = _webp_size(data)
+    elif is_tiff(data):
+        size = _tiff_size(data)
+    return size if size and min(size) > 0 else None
+
+
+def is_webp(data: bytes) -> bool:
+    """Say whether a file is a WebP image."""
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def is_tiff(data: bytes) -> bool:
+    """Say whether a file is a TIFF image (and no BigTIFF)."""
+    return data.startswith((b"II*\0", b"MM\0*"))
+
+
+def bmp_length(data: bytes) -> int:
+    """Return the bytes that a BMP file should have at least, from its first ones."""
+    length = _little(data, 2, 4)
+    size, core = _bmp_size(data), _little(data, 14, 4) == 12
+    compression = 0 if core else _little(data, 30, 4)
+    if size is None or compression not in _UNCOMPRESSED:
+        return length
+    depth = _little(data, 24 if core else 28, 2)
+    row = (size[0] * depth + 31) // 32 * 4
+    return max(length, _little(data, 10, 4) + row * size[1])
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return the size in the first frame header, found as libjpeg finds it."""
+    at = data.find(b"\xff", 2)
+    while at >= 0 and at + 9 <= len(data):
+        marker = data[at + 1]
+        if marker in _FRAME_MARKERS:
+            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
+        if marker in {_END_OF_IMAGE, _START_OF_SCAN}:
+            return None
+        if marker == 0xFF:  # a fill byte
+            at += 1
+        elif marker in _BARE_MARKERS:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4])
+        # What stands between segments is passed over.
+        at = data.find(b"\xff", at)
+    return None
+
+
+def _bmp_size(data: bytes) -> tuple[int, int] | None:
+    if len(data) < 34:
+        return None
+    header = _little(data, 14, 4)
+    if header == 12:
+        return _little(data, 18, 2), _little(data, 20, 2)
+    if header < 36:
+        return None
+    # Below zero: the rows stand from the top down.
+    return _little(data, 18, 4, signed=True), abs(_little(data, 22, 4, signed=True))
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    kind = data[12:16]
+    if len(data) < 30 and not (kind == b"VP8L" and len(data) >= 25):
+        return None
+    if kind == b"VP8X":
+        return _little(data, 24, 3) + 1, _little(data, 27, 3) + 1
+    if kind == b"VP8L":
+        bits = _little(data, 21, 4)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        return _little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF
+    return None
+
+
+def _tiff_size(data: bytes) -> tuple[int, int] | None:
+    """Return the size in the first directory, or that of its tiles where they are larger."""
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+
+    def number(at: int, length: int) -> int:
+        return int.from_bytes(data[at : at + length], order)
+
+    directory = number(4, 4)
+    found: dict[int, int] = {}
+    for at in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
+        if at + 12 > len(data):
+            return None
+        short = number(at + 2, 2) == 3
+        found.setdefault(number(at, 2), number(at + 8, 2 if short else 4))
+    width, height = found.get(_TIFF_WIDTH, 0), found.get(_TIFF_HEIGHT, 0)
+    if min(width, height) == 0:
+        return None
+    return max(width, found.get(_TILE_WIDTH, 0)), max(height, found.get(_TILE_HEIGHT, 0))
+
+
+def _foreign(data: bytes) -> str:
+    for at, magic, name in _FOREIGN:
+        if data[at : at + len(magic)] == magic:
+            return name
+    return ""
+
+
+def _little(data: bytes, at: int, length: int, *, signed: bool = False) -> int:
+    return int.from_bytes(data[at : at + length], "little", signed=signed)
