@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -19,3 +19,14 @@ def _versions(names: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield name, version(name)
         except PackageNotFoundError:
             yield name, "unknown"
+
+
+def versions_differ(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return which library versions differ between an object's and today's; empty if none."""
+    if before == now:
+        return ""
+    return ", ".join(
+        f"{name} from {before.get(name, 'none')} to {now.get(name, 'none')}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    )

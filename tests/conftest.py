@@ -132,14 +132,14 @@ def trained_sample(tmp_path_factory):
 
     import cv2
 
+    from mepipe.cache.store import open_store
     from mepipe.config import load_config
     from mepipe.datasets.registry import open_datasets
     from mepipe.evaluation.fold_cache import Source
     from mepipe.evaluation.train import train_model
-    from mepipe.execution.progress import NoProgress
+    from mepipe.execution.context import Context
     from mepipe.features import load
-    from mepipe.pipeline.run import Run
-    from mepipe.pipeline.run_report import RunOptions
+    from mepipe.run import Run
     from mepipe.sample import write
 
     folder = tmp_path_factory.mktemp("predict")
@@ -166,8 +166,9 @@ def trained_sample(tmp_path_factory):
             *("train.epochs=12", "train.members=2"),
         ],
     )
-    options = RunOptions(cache=folder / "cache", out=folder, until="pack")
-    Run(open_datasets([str(folder / "sample")]), config, options, NoProgress()).execute()
+    context = Context(open_store(folder / "cache"))
+    datasets = open_datasets([str(folder / "sample")])
+    Run(datasets, config, context, out=folder, until="pack").execute()
     features = load(folder / "features.h5")
 
     def train(out, name="spp"):
@@ -204,24 +205,18 @@ def sample(pristine_sample, tmp_path):
 def make_run(tmp_path):
     from toy_stages import QUICK
 
+    from mepipe.cache.store import open_store
     from mepipe.config import load_config
     from mepipe.datasets.registry import open_datasets
-    from mepipe.execution.progress import NoProgress
-    from mepipe.pipeline.run import Run
-    from mepipe.pipeline.run_report import RunOptions
+    from mepipe.execution.context import Context
+    from mepipe.run import Run
 
-    def make(*datasets, settings=(), **options):
-        chosen = RunOptions(
-            **{
-                "cache": tmp_path / "cache",
-                "out": tmp_path / "out",
-                "until": "pack",
-                **options,
-            }
-        )
+    def make(*datasets, settings=(), out=None, until="pack", rehash=False, cache=None, **how):
         config = load_config(None, [*QUICK, *settings])
         found = open_datasets([str(dataset) for dataset in datasets])
-        return Run(found, config, chosen, NoProgress())
+        context = Context(open_store(cache or tmp_path / "cache"), **how)
+        folder = out or tmp_path / "out"
+        return Run(found, config, context, out=folder, until=until, rehash=rehash)
 
     return make
 
@@ -241,11 +236,11 @@ def toy(monkeypatch):
     """Stages of plain numpy: keys, cache and outputs are the real ones, a run takes 50 ms."""
     from toy_stages import install
 
-    from mepipe.pipeline import run
+    from mepipe.pipeline import extract
     from mepipe.stages import STAGES
 
     before = {stage.name: stage.compute for stage in STAGES}
-    monkeypatch.setattr(run, "_check_models", lambda: None)
+    monkeypatch.setattr(extract, "check_models", lambda: None)
     install()
     yield
     for stage in STAGES:

@@ -5,11 +5,12 @@ import time
 
 import numpy as np
 
+from mepipe.cache.store import open_store
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
-from mepipe.execution.progress import NoProgress
-from mepipe.pipeline import run
-from mepipe.pipeline.run_report import RunOptions
+from mepipe.execution.context import Context
+from mepipe.pipeline import extract
+from mepipe.run import Run
 from mepipe.stages import STAGES, Result
 
 # Small faces: what is tested here is what is computed when, not how well.
@@ -51,18 +52,18 @@ def install(seconds=0.0):
 def toy_process(data, cache, out, computed, seconds=0.0, settings=()):
     """One run of toy stages in a process of its own; says in a file what it computed."""
     install(seconds)
-    run._check_models = lambda: None
+    extract.check_models = lambda: None
     config = load_config(None, ["flow.engine=opencv", "report.enabled=false", *settings])
-    options = RunOptions(cache=cache, out=out, until="pack")
-    report = run.Run(open_datasets([str(data)]), config, options, NoProgress()).execute()
+    datasets = open_datasets([str(data)])
+    report = Run(datasets, config, Context(open_store(cache)), out=out, until="pack").execute()
     done = {step: number for step, number in report.computed.items() if number}
     computed.write_text(repr(done))
-    os._exit(0 if report.usable and not report.failed else 3)
+    os._exit(0 if report.usable and not report.failures else 3)
 
 
 def real_process(data, cache, out, settings):
     """One run of the real stages in a process of its own."""
     config = load_config(None, ["report.enabled=false", *settings])
-    options = RunOptions(cache=cache, out=out, until="pack")
-    report = run.Run(open_datasets([str(data)]), config, options, NoProgress()).execute()
-    os._exit(0 if report.usable and not report.failed else 3)
+    datasets = open_datasets([str(data)])
+    report = Run(datasets, config, Context(open_store(cache)), out=out, until="pack").execute()
+    os._exit(0 if report.usable and not report.failures else 3)

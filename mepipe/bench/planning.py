@@ -10,15 +10,16 @@ import numpy as np
 
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.records import compact, new_run_id
-from mepipe.cache.store import open_store
+from mepipe.cache.store import ObjectName, open_store
+from mepipe.clips.clip_input import ClipInput
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
-from mepipe.execution.progress import NoProgress
-from mepipe.pipeline.run import Run
+from mepipe.execution.context import Context
+from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
 from mepipe.pipeline.run_records import keep_record
-from mepipe.pipeline.run_report import RunOptions
-from mepipe.pipeline.worker import ClipOutcome, StageOutcome, keyed
-from mepipe.stages import STAGES, Upstream
+from mepipe.pipeline.walk import Found, keyed, walk
+from mepipe.run import Run
+from mepipe.stages import Stage, Upstream
 from mepipe.versions import libraries
 
 _VALUES: dict[str, dict[str, Any]] = {
@@ -37,8 +38,8 @@ _WITH_CONTENT = 2000
 
 def _run(data: Path, cache: Path) -> Run:
     config = load_config(None, ["flow.engine=opencv"])
-    options = RunOptions(cache=cache, out=cache / "none", until="tensor")
-    return Run(open_datasets([str(data)]), config, options, NoProgress())
+    context = Context(open_store(cache))
+    return Run(open_datasets([str(data)]), config, context, out=cache / "none", until="tensor")
 
 
 def plan_made(data: Path, cache: Path) -> int:
@@ -50,7 +51,7 @@ def store_made(data: Path, cache: Path) -> None:
     """Store an object for every stage of every clip, and the record of the run."""
     run = _run(data, cache)
     store = open_store(cache)
-    whole = len(run.prepared.clips) <= _WITH_CONTENT
+    whole = len(run.inputs.clips) <= _WITH_CONTENT
     x = np.random.default_rng(0).random((3, 28, 28), dtype=np.float32)
     # What a run's report shows is there, too.
     made: dict[str, dict[str, Any]] = {
@@ -59,14 +60,19 @@ def store_made(data: Path, cache: Path) -> None:
         "tensor": {"x": x},
     }
     outcomes: dict[str, ClipOutcome] = {}
-    for prepared in run.prepared.clips:
+    for prepared in run.inputs.clips:
+        clip = prepared.input
+
+        def nothing(stage: Stage, outcome: ClipOutcome, clip: ClipInput = clip) -> Found:
+            return Found(*keyed(clip, run.config, outcome, stage))
+
         outcome = outcomes[prepared.clip.id] = ClipOutcome(prepared.clip.id)
-        for stage in STAGES:
-            key, parts = keyed(prepared.input, run.config, outcome, stage)
+        for step in walk(clip, run.config, outcome, nothing):
+            stage, key, parts = step.stage, step.found.key, step.found.parts
             values = _VALUES.get(stage.name)
             if stage.name == "spot":
                 upstream = Upstream(outcome.values, lambda _: {})
-                values = stage.compute(prepared.input, run.config, upstream).values
+                values = stage.compute(clip, run.config, upstream).values
             elif stage.name == "flow":
                 values = {"uv": key, "inter_ocular": 60.5}
             made_by, arrays = libraries(stage.libraries), made.get(stage.name, {})
@@ -75,13 +81,13 @@ def store_made(data: Path, cache: Path) -> None:
             if whole:
                 digest = store.write(item).digest
             else:
-                path = store.root / "objects" / stage.name / key[:2] / f"{key}.{digest}.h5"
+                path = store.path(ObjectName(stage.name, key, digest))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
-            outcome.stages[stage.name] = StageOutcome(
+            step.outcome = StageOutcome(
                 key, compact(parts), digest, values or {}, None, made_by, computed=True
             )
-    run.save_indexes()
-    clips = [prepared.clip for prepared in run.prepared.clips]
+    run.inputs.save_indexes()
+    clips = [prepared.clip for prepared in run.inputs.clips]
     state = {"started": "", "finished": True}
-    keep_record(cache, new_run_id(cache), state, run.datasets, run.config, clips, outcomes)
+    keep_record(cache, new_run_id(cache), state, run.inputs.datasets, run.config, clips, outcomes)

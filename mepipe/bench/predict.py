@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from mepipe.cache.store import open_store
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.train import train_model
+from mepipe.execution.context import Context
 from mepipe.features import load
 from mepipe.inference.predictor import Predictor
-from mepipe.pipeline.run import Run
-from mepipe.pipeline.run_report import RunOptions
+from mepipe.run import Run
 from mepipe.sample import write
 from mepipe.schema import Progress
 
@@ -64,8 +65,9 @@ def _model(folder: Path, progress: Progress) -> tuple[Path, Path]:
     """Return a model that was trained in ``folder``, and the images of a clip."""
     write(folder / "sample", subjects=2, clips=3)
     config = load_config(None, ["train.epochs=1"])
-    options = RunOptions(cache=folder / "cache", out=folder, until="pack")
-    Run(open_datasets([str(folder / "sample")]), config, options, progress).execute()
+    context = Context(open_store(folder / "cache"), progress=progress)
+    datasets = open_datasets([str(folder / "sample")])
+    Run(datasets, config, context, out=folder, until="pack").execute()
     features, out = folder / "features.h5", folder / "model.safetensors"
     train_model(
         load(features), Source.of(features), out, model=config.model, train=config.train,

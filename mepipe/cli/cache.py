@@ -77,7 +77,7 @@ def status(cache: Path | None, run_id: str | None, *, as_json: bool) -> None:
             print_json(
                 {
                     "path": str(store.root.absolute()),
-                    "objects": [asdict(one) for one in found.holdings],
+                    "objects": [asdict(one) for one in found.usage],
                     "missing": found.missing,
                     "quarantined": found.quarantined,
                     "runs": list(found.runs),
@@ -130,6 +130,8 @@ def verify(cache: Path | None, run_id: str | None, *, fix: bool, as_json: bool) 
 @command.command()
 @click.argument("clip")
 @data_options
+@click.option("--retry-failed", is_flag=True, help="As for a run that tries failures again.")
+@click.option("--strict-versions", is_flag=True, help="As for a run that wants today's libraries.")
 @_run
 @_json
 def explain(
@@ -141,6 +143,8 @@ def explain(
     cache: Path | None,
     run_id: str | None,
     *,
+    retry_failed: bool,
+    strict_versions: bool,
     as_json: bool,
 ) -> None:
     """Say for each stage of CLIP whether a run would reuse its result, and why not.
@@ -157,6 +161,7 @@ def explain(
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import Store
         from mepipe.datasets.registry import open_datasets
+        from mepipe.execution.context import Context
         from mepipe.pipeline.explain import explain as look
         from mepipe.pipeline.explain import find_clip, newest_with
 
@@ -165,7 +170,8 @@ def explain(
         found = find_clip(past.clips(), clip)
         config = resolved_config(config_file, assignments, select, corrections)
         specs = [f"{name}={root}" for name, root in past.record["roots"].items()]
-        stages = look(found, open_datasets(specs), config, store, past)
+        context = Context(store, retry_failed=retry_failed, strict_versions=strict_versions)
+        stages = look(found, open_datasets(specs), config, context, past)
         if as_json:
             rows = [asdict(one) for one in stages]
             print_json({"clip": found, "run": past_id, "stages": rows})
@@ -199,17 +205,17 @@ def gc(cache: Path | None, keep_days: float, *, dry_run: bool, as_json: bool) ->
     with exit_codes(as_json=as_json):
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import Store
-        from mepipe.pipeline.cache_admin import collect
+        from mepipe.pipeline.cache_admin import collect_garbage
 
-        swept = collect(Store(cache_root(cache)), keep_days=keep_days, dry_run=dry_run)
-        files = {kind: number for kind, number in swept.files.items() if number}
+        removed = collect_garbage(Store(cache_root(cache)), keep_days=keep_days, dry_run=dry_run)
+        files = {kind: number for kind, number in removed.files.items() if number}
         if as_json:
             print_json(
-                {"removed": files, "bytes": swept.bytes, "kept": swept.kept, "dry_run": dry_run}
+                {"removed": files, "bytes": removed.bytes, "kept": removed.kept, "dry_run": dry_run}
             )
             return
         for kind, number in files.items():
             click.echo(f"{kind:<14} {number}")
         verb = "would be removed" if dry_run else "removed"
-        click.echo(f"{sum(files.values())} files, {swept.bytes / 1e6:.1f} MB {verb}")
-        click.echo(f"{swept.kept} objects stay")
+        click.echo(f"{sum(files.values())} files, {removed.bytes / 1e6:.1f} MB {verb}")
+        click.echo(f"{removed.kept} objects stay")

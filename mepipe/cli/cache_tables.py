@@ -19,12 +19,12 @@ def print_status(root: Path, found: Status) -> None:
     """Print the objects by stage and dataset, and the newest runs."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table("stage", "dataset", "objects", "MB", "stale", "unreferenced")
-    for one in found.holdings:
+    for one in found.usage:
         counts = (one.objects, f"{one.bytes / 1e6:.1f}", one.stale, one.unreferenced)
         table.add_row(one.stage, escape(one.dataset), *map(str, counts))
     console.print(table)
-    total = sum(one.bytes for one in found.holdings)
-    console.print(f"{sum(one.objects for one in found.holdings)} objects, {total / 1e6:.1f} MB")
+    total = sum(one.bytes for one in found.usage)
+    console.print(f"{sum(one.objects for one in found.usage)} objects, {total / 1e6:.1f} MB")
     if found.missing:
         console.print(
             f"{found.missing} object(s) of the newest runs are gone: a run makes them anew"

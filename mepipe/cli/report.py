@@ -38,16 +38,16 @@ def command(
     """
     with exit_codes(resume="Nothing is lost; run the same command again."):
         from mepipe.cache.location import cache_root
-        from mepipe.report.rebuild import report_later
+        from mepipe.cache.store import Store
+        from mepipe.execution.context import Context
+        from mepipe.report.rebuild import rebuild
 
-        page, problems = report_later(
-            out,
-            cache_root(cache),
-            faces=faces,
-            clips=clips,
+        context = Context(
+            Store(cache_root(cache)),
             jobs=jobs or os.cpu_count() or 1,
             progress=make_progress(quiet=False),
         )
+        page, problems = rebuild(out, context, faces=faces, clips=clips)
         for problem in problems:
             click.echo(f"no faces of {problem}")
         click.echo(f"report      {page}")

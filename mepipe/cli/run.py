@@ -20,7 +20,7 @@ from mepipe.schema import DEVICES, STEPS
 
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import StageCount
-    from mepipe.pipeline.run_report import RunReport
+    from mepipe.pipeline.run_result import RunResult
 
 
 @click.command()
@@ -98,11 +98,13 @@ def command(
     started = time.monotonic()
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.location import cache_root
+        from mepipe.cache.store import open_store
         from mepipe.datasets.registry import open_datasets
-        from mepipe.pipeline.run import Run
-        from mepipe.pipeline.run_report import RunOptions, RunReport
+        from mepipe.execution.context import Context
+        from mepipe.pipeline.run_result import RunResult
+        from mepipe.run import Run
 
-        ended_early.update(_json(RunReport(), 0.0))
+        ended_early.update(_json(RunResult(), 0.0))
         if (backend == "dask") != (scheduler is not None):
             raise UsageError(
                 "--backend dask and --scheduler ADDRESS go together",
@@ -111,61 +113,60 @@ def command(
         if no_report:
             assignments += ("report.enabled=false",)
         config = resolved_config(config_file, assignments, select, corrections)
-        options = RunOptions(
-            cache=cache_root(cache),
-            out=out,
-            until=until,
+        found = open_datasets(datasets)
+        context = Context(
+            open_store(cache_root(cache)),
             jobs=jobs or os.cpu_count() or 1,
             device=device,
+            progress=make_progress(quiet=as_json),
             retry_failed=retry_failed,
             strict_versions=strict_versions,
-            rehash=rehash,
             fail_fast=fail_fast,
             scheduler=scheduler,
             cluster_jobs=jobs,
         )
-        run = Run(open_datasets(datasets), config, options, make_progress(quiet=as_json))
+        road = Run(found, config, context, out=out, until=until, rehash=rehash)
         if dry_run:
-            plan = run.plan()
-            counts = (*plan.counts, *run.plan_outputs(plan))
+            plan = road.plan()
+            counts = (*plan.counts, *road.plan_outputs(plan))
             elapsed = time.monotonic() - started
             if as_json:
-                print_json({**_json(run.preview(plan), elapsed), "plan": _plan_json(counts)})
+                print_json({**_json(road.preview(plan), elapsed), "plan": _plan_json(counts)})
             else:
                 from mepipe.cli.summary import print_plan
 
                 print_plan(counts, plan.other_versions)
             return
-        report = RunReport()
+        result = RunResult()
         try:
-            run.execute(report)
+            road.execute(result)
         finally:
             elapsed = time.monotonic() - started
-            ended_early.update(_json(report, elapsed))
+            ended_early.update(_json(result, elapsed))
         if as_json:
-            print_json(_json(report, elapsed))
+            print_json(_json(result, elapsed))
         else:
-            from mepipe.cli.summary import print_report
+            from mepipe.cli.summary import print_result
 
-            print_report(report, options, elapsed)
+            print_result(result, out, context.cache, elapsed)
         code = EXIT_DONE
-        if report.failed:
+        if result.failures:
             code = EXIT_SOME_FAILED
-        if report.usable == 0 and not report.stopped_early:
+        if result.usable == 0 and not result.stopped_early:
             code = EXIT_NOTHING_USABLE
     sys.exit(code)
 
 
-def _json(report: RunReport, elapsed: float) -> dict[str, Any]:
+def _json(result: RunResult, elapsed: float) -> dict[str, Any]:
     return {
-        "clips": report.clips,
-        "usable": report.usable,
-        "computed": {step: report.computed[step] for step in STEPS},
-        "reused": {step: report.reused[step] for step in STEPS},
-        "failed": [asdict(failure) for failure in report.failed],
-        "features": str(report.features) if report.features else None,
-        "results": report.results,
-        "seconds": {step: round(report.seconds[step], 3) for step in STEPS},
+        "clips": result.clips,
+        "usable": result.usable,
+        "computed": {step: result.computed[step] for step in STEPS},
+        "reused": {step: result.reused[step] for step in STEPS},
+        "failed": [asdict(failure) for failure in result.failures],
+        "features": str(result.features) if result.features else None,
+        "results": result.results,
+        "seconds": {step: round(result.seconds[step], 3) for step in STEPS},
         "elapsed_s": round(elapsed, 3),
     }
 

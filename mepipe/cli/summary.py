@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from mepipe.schema import STEPS
 
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import StageCount
-    from mepipe.pipeline.run_report import RunOptions, RunReport
+    from mepipe.pipeline.run_result import RunResult
 
 _SHOWN = 10
 
@@ -38,71 +39,71 @@ def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) 
         console.print("Nothing to compute: everything is in the cache.")
 
 
-def print_report(report: RunReport, options: RunOptions, elapsed: float) -> None:
+def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> None:
     """Print failures first, then notes, what was done, results, and the files written."""
     console = Console(highlight=False, soft_wrap=True)
-    _print_failures(console, report)
-    _print_notes(console, report)
-    done = ", ".join(f"{step} {report.computed[step]}" for step in STEPS if report.computed[step])
-    reused = sum(report.reused[step] for step in STEPS)
+    _print_failures(console, result)
+    _print_notes(console, result)
+    done = ", ".join(f"{step} {result.computed[step]}" for step in STEPS if result.computed[step])
+    reused = sum(result.reused[step] for step in STEPS)
     if not done:
         console.print("Nothing to compute: everything is in the cache.")
     console.print(
-        f"{report.usable} of {report.clips} clips usable in {elapsed:.1f} s"
+        f"{result.usable} of {result.clips} clips usable in {elapsed:.1f} s"
         + (f"; computed: {done}" if done else "")
         + (f"; reused: {reused} results" if reused else "")
     )
-    if report.results is not None:
+    if result.results is not None:
         from mepipe.cli.evaluate import print_results
 
-        print_results(console, report.results)
-        console.print(escape(report.network))
-    elif report.no_results:
-        console.print(f"No classifier results: {escape(report.no_results)}")
-    if report.stopped_early:
+        print_results(console, result.results)
+        console.print(escape(result.network))
+    elif result.no_results:
+        console.print(f"No classifier results: {escape(result.no_results)}")
+    if result.stopped_early:
         console.print("Stopped at the first failure (--fail-fast): no files were written.")
-    before = options.out / "features.h5"
-    if report.features is not None:
-        console.print(f"features    {escape(str(report.features))}")
-    elif not report.stopped_early and before.exists():
+    before = out / "features.h5"
+    if result.features is not None:
+        console.print(f"features    {escape(str(result.features))}")
+    elif not result.stopped_early and before.exists():
         console.print(f"features    {escape(str(before))} is of an earlier run, not of this one")
-    if report.results is not None:
+    if result.results is not None:
         for label, file in (
             ("results", "results.json"),
             ("predictions", "predictions.csv"),
             ("picture", "confusion.png"),
         ):
-            console.print(f"{label:<11} {escape(str(options.out / file))}")
-    if report.page is not None:
-        console.print(f"report      {escape(str(report.page))}")
-    if not report.stopped_early:
-        for label, some in (("failures", report.failed), ("notes", report.notes)):
+            console.print(f"{label:<11} {escape(str(out / file))}")
+    if result.report is not None:
+        console.print(f"report      {escape(str(result.report))}")
+    if not result.stopped_early:
+        for label, some in (("failures", result.failures), ("notes", result.notes)):
             if some:
-                console.print(f"{label:<11} {escape(str(options.out / label))}.csv")
-    console.print(f"cache       {escape(str(options.cache))}", soft_wrap=True)
+                console.print(f"{label:<11} {escape(str(out / label))}.csv")
+    console.print(f"cache       {escape(str(cache))}", soft_wrap=True)
 
 
-def _print_failures(console: Console, report: RunReport) -> None:
-    if not report.failed:
+def _print_failures(console: Console, result: RunResult) -> None:
+    if not result.failures:
         return
-    console.print(f"{len(report.failed)} clip(s) failed:")
-    for failure in report.failed[:_SHOWN]:
+    console.print(f"{len(result.failures)} clip(s) failed:")
+    for failure in result.failures[:_SHOWN]:
         console.print(
             f"  {escape(failure.clip)} ({failure.stage}): "
             f"{escape(failure.message)}. {escape(failure.remedy)}",
             soft_wrap=True,
         )
-    if len(report.failed) > _SHOWN:
-        console.print(f"  ... and {len(report.failed) - _SHOWN} more: see failures.csv")
+    if len(result.failures) > _SHOWN:
+        console.print(f"  ... and {len(result.failures) - _SHOWN} more: see failures.csv")
 
 
-def _print_notes(console: Console, report: RunReport) -> None:
-    if not report.notes:
+def _print_notes(console: Console, result: RunResult) -> None:
+    if not result.notes:
         return
-    console.print(f"{len(report.notes)} note(s):")
+    console.print(f"{len(result.notes)} note(s):")
     # What is said of many clips is said once.
     clips: dict[str, list[str]] = {}
-    for note in report.notes:
+    for note in result.notes:
         clips.setdefault(note.text, []).append(note.clip or "")
     for text, named in list(clips.items())[:_SHOWN]:
         where = f"{named[0]}: " if named[0] else ""

@@ -7,98 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mepipe.clips.action_units import parse_action_units
-from mepipe.clips.annotation import DroppedError, KeyFrame, resolve
+from mepipe.clips.annotation import DroppedError, resolve
 from mepipe.clips.clip_input import ClipInput
-from mepipe.clips.corrections import correct
+from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.file_index import DigestIndex
-from mepipe.clips.selection import select
 from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.frames_on_disk import missing_runs
-from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
-from mepipe.frames import FrameReader, Timing, out_of_memory
+from mepipe.errors import BadDataError, UnreadableInputError
+from mepipe.frames import FrameReader, Timing
 from mepipe.plausible import LONGEST_MS, RATES, is_rate
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A clip that could not be used, and what the user can do about it."""
-
-    clip: str
-    stage: str
-    error: str
-    message: str
-    remedy: str
-
-    @classmethod
-    def of(cls, clip: str, stage: str, error: MepipeError) -> Failure:
-        """Return the failure that ``error`` is for ``clip``."""
-        return cls(clip, stage, type(error).__name__, error.message, error.remedy)
-
-    @classmethod
-    def of_memory(cls, clip: str, stage: str) -> Failure:
-        """Return the failure that memory ran out: never stored, for another time it may not."""
-        return cls.of(clip, stage, out_of_memory(f"the clip was read or computed ({stage})"))
-
-
-@dataclass(frozen=True)
-class ClipTask:
-    """All that a worker needs of a clip: small, picklable, without arrays.
-
-    ``digests`` holds the sha256 of the files (by path) that planning has read.
-    """
-
-    clip: str
-    files: tuple[Path, ...]
-    is_video: bool
-    count: int
-    timing: Timing
-    onset: KeyFrame | None
-    apex: KeyFrame | None
-    offset: KeyFrame | None
-    face_box: tuple[int, int, int, int] | None
-    digests: Mapping[str, str]
-
-    def anywhere(self) -> ClipTask:
-        """Return the task with absolute paths: another machine has another working folder."""
-        return replace(
-            self,
-            files=tuple(path.absolute() for path in self.files),
-            digests={str(Path(name).absolute()): sha for name, sha in self.digests.items()},
-        )
-
-    def open(self) -> ClipInput:
-        """Return the clip as the stages see it; digests not known yet are read."""
-        reader = FrameReader(
-            self.files, self.count, self.is_video, lambda path: self.digests.get(str(path))
-        )
-        return ClipInput(reader, self.timing, self.onset, self.apex, self.offset, self.face_box)
-
-
-@dataclass(frozen=True)
-class PreparedClip:
-    """A clip whose frames are known, with the reader that planning uses."""
-
-    clip: Clip
-    input: ClipInput
-    numbers: Sequence[int]
-    notes: tuple[Note, ...]
-
-    def task(self) -> ClipTask:
-        """Return the task of this clip, with the digests read so far."""
-        frames = self.input.frames
-        return ClipTask(
-            self.clip.id,
-            frames.files,
-            frames.is_video,
-            frames.count,
-            self.input.timing,
-            self.input.onset,
-            self.input.apex,
-            self.input.offset,
-            self.input.face_box,
-            frames.known(),
-        )
 
 
 @dataclass(frozen=True)
@@ -108,32 +26,6 @@ class Prepared:
     clips: tuple[PreparedClip, ...]
     failures: tuple[Failure, ...]
     notes: tuple[Note, ...]
-
-
-@dataclass(frozen=True)
-class Curated:
-    """The datasets as the user corrected them and chose from them.
-
-    ``corrections`` holds the values that corrections changed, by clip.
-    """
-
-    datasets: tuple[Dataset, ...]
-    corrections: Mapping[str, Mapping[str, object]]
-    notes: tuple[Note, ...]
-
-
-def curate(datasets: Sequence[Dataset], settings: DataSettings) -> Curated:
-    """Apply the user's corrections, then the selection.
-
-    Raises
-    ------
-    UsageError
-        As `correct` and `select`.
-    """
-    path = Path(settings.corrections).expanduser() if settings.corrections else None
-    corrected = correct(datasets, path)
-    chosen = select(corrected.datasets, settings.select or None)
-    return Curated(chosen.datasets, corrected.changes, corrected.notes + chosen.notes)
 
 
 def prepare(

@@ -12,7 +12,7 @@ from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.schema import Progress
 
 
-def look_into_videos(
+def index_videos(
     datasets: Sequence[Dataset],
     indexes: Mapping[str, DigestIndex],
     jobs: int,

@@ -54,6 +54,35 @@ def load_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Co
         raise UsageError(*_explain(error, origin)) from None
 
 
+def as_config(config: Config | Path | str | None, assignments: Iterable[str] = ()) -> Config:
+    """Return the settings that a caller in Python means.
+
+    Parameters
+    ----------
+    config
+        A `Config`, the path of a mepipe.toml, or None for the defaults.
+    assignments
+        Changes to it, ``"stage.key=value"``.
+
+    Raises
+    ------
+    UsageError
+        As `load_config`.
+    """
+    if not isinstance(config, Config):
+        return load_config(Path(config) if config is not None else None, assignments)
+    changed = config.model_dump(mode="python", by_alias=True)
+    for assignment in assignments:
+        section, key, value = _parse_assignment(assignment)
+        changed[section][key] = value
+    if not assignments:
+        return config
+    try:
+        return Config.model_validate(changed)
+    except ValidationError as error:
+        raise UsageError(*_explain(error, "settings")) from None
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))

@@ -245,3 +245,17 @@ def _existing(path: str) -> Path:
     if not _exists(path):
         raise UsageError(f"there is no file or folder {path!r}", "Check the path.")
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
+
+
+def as_datasets(given: Iterable[str | Path | Dataset]) -> tuple[Dataset, ...]:
+    """Return the datasets that a caller in Python means: specs are opened, datasets kept.
+
+    Raises
+    ------
+    UsageError
+        As `open_datasets`.
+    """
+    given = tuple(given)
+    specs = [str(one) for one in given if not isinstance(one, Dataset)]
+    opened = iter(open_datasets(specs) if specs or not given else ())
+    return tuple(one if isinstance(one, Dataset) else next(opened) for one in given)

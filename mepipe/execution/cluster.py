@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,8 +18,7 @@ from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.errors import SystemProblemError, UsageError
 from mepipe.execution.processes import WorkerDied, one_thread
-from mepipe.stages import STAGES
-from mepipe.versions import libraries
+from mepipe.versions import libraries as installed
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -33,7 +32,9 @@ _AHEAD = 2
 
 
 @contextmanager
-def cluster(address: str, cache: Path, roots: Sequence[Path]) -> Iterator[Cluster]:
+def cluster(
+    address: str, cache: Path, roots: Sequence[Path], libraries: Collection[str]
+) -> Iterator[Cluster]:
     """Connect to the scheduler at ``address`` and check its workers for the body.
 
     Parameters
@@ -44,6 +45,8 @@ def cluster(address: str, cache: Path, roots: Sequence[Path]) -> Iterator[Cluste
         The cache, absolute.
     roots
         The datasets' folders, absolute.
+    libraries
+        The distributions whose versions decide a result: they must be the same everywhere.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def cluster(address: str, cache: Path, roots: Sequence[Path]) -> Iterator[Cluste
         disk.make_folder(probe.parent)
         disk.write_atomic(probe, probe.name.encode())
         try:
-            _check(client, probe, roots)
+            _check(client, probe, roots, tuple(sorted({*libraries, "h5py"})))
             yield Cluster(client, probe)
         finally:
             disk.remove(probe)
@@ -157,7 +160,7 @@ def _with_probe(function: Callable[[Task], Answer], task: Task, probe: Path) -> 
     return one_thread(function, task)
 
 
-def _check(client: Client, probe: Path, roots: Sequence[Path]) -> None:
+def _check(client: Client, probe: Path, roots: Sequence[Path], libraries: tuple[str, ...]) -> None:
     # Workers that were just started, or killed and are started again, are on their way.
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=_TIMEOUT_S)
@@ -173,13 +176,13 @@ def _check(client: Client, probe: Path, roots: Sequence[Path]) -> None:
             "Start the workers with --nthreads 1, and more of them (--nworkers).",
         )
     try:
-        found: Mapping[str, Any] = client.run(_facts, probe, list(roots))
+        found: Mapping[str, Any] = client.run(_facts, probe, list(roots), libraries)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"a Dask worker cannot import {error.name}",
             "Install mepipe in the workers' environment.",
         ) from error
-    here = versions()
+    here = versions(libraries)
     for worker, facts in sorted(found.items()):
         different = [
             f"{name} {facts['versions'].get(name)} instead of {version}"
@@ -199,19 +202,18 @@ def _check(client: Client, probe: Path, roots: Sequence[Path]) -> None:
             )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that decide a result, by name."""
-    names = tuple(sorted({name for stage in STAGES for name in stage.libraries} | {"h5py"}))
+def versions(libraries: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions that decide a result, by name: mepipe's, Python's and the libraries'."""
     return {
         "mepipe": __version__,
         "Python": ".".join(platform.python_version_tuple()[:2]),
-        **libraries(names),
+        **installed(libraries),
     }
 
 
-def _facts(probe: Path, roots: Sequence[Path]) -> dict[str, Any]:
+def _facts(probe: Path, roots: Sequence[Path], libraries: tuple[str, ...]) -> dict[str, Any]:
     """Return what the check asks of a worker; runs there."""
     unseen = [str(root) for root in roots if not os.access(root, os.R_OK)]
     if not _sees(probe):
         unseen.append(str(probe.parents[1]))
-    return {"versions": versions(), "unseen": unseen}
+    return {"versions": versions(libraries), "unseen": unseen}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mepipe.clips.clip_input import ClipInput
 from mepipe.clips.file_index import DigestIndex
@@ -24,9 +25,10 @@ from mepipe.datasets.frames_on_disk import (
 )
 from mepipe.errors import BadDataError, UsageError
 from mepipe.flow.strain import optical_strain
-from mepipe.pipeline.worker import selected
+from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
+from mepipe.pipeline.walk import Found, walk
 from mepipe.schema import KEY_FRAMES
-from mepipe.stages import Result, Upstream
+from mepipe.stages import Result, Stage, Upstream
 from mepipe.stages.face import found_at
 from mepipe.viz.clip_picture import ClipPicture
 
@@ -64,10 +66,17 @@ def make_ready(config: Config, progress: Progress | None) -> None:
 
 
 @dataclass
-class Walk:
-    """What the stages found in a clip.
+class ClipResult:
+    """What the stages found in one clip.
 
-    ``stopped`` is why they ended early, with the stage in ``stage``; else None.
+    Parameters
+    ----------
+    clip, config
+        The clip, and the settings.
+    results
+        The result of each stage that was reached, by its name.
+    stopped
+        Why the stages ended early, at ``stage``; else None.
     """
 
     clip: ClipInput
@@ -80,6 +89,67 @@ class Walk:
     def values(self) -> dict[str, Mapping[str, Any]]:
         """The small results of the stages so far."""
         return {name: result.values for name, result in self.results.items()}
+
+    @property
+    def onset(self) -> int:
+        """Position of the onset, from 0."""
+        return int(self.results["spot"].values["onset"])  # type: ignore[arg-type]
+
+    @property
+    def apex(self) -> int:
+        """Position of the apex, from 0."""
+        return int(self.results["spot"].values["apex"])  # type: ignore[arg-type]
+
+    @property
+    def offset(self) -> int | None:
+        """Position of the offset, from 0; None where there is none."""
+        found = self.results["spot"].values["offset"]
+        return None if found is None else int(found)  # type: ignore[arg-type]
+
+    @property
+    def movement(self) -> bool:
+        """False where nothing above the noise was found: then the key frames are a guess."""
+        return bool(self.results["spot"].values["movement"])
+
+    @property
+    def confidence(self) -> float:
+        """How far the apex can be trusted, 0 (a guess) to 1."""
+        return float(self.results["spot"].values["apex_confidence"])  # type: ignore[arg-type]
+
+    @property
+    def curve(self) -> NDArray[np.float32]:
+        """(N,) motion curve of the frames in which the face is seen; empty if none was measured."""
+        return np.asarray(self.results["spot"].arrays["curve"], np.float32)
+
+    @property
+    def landmarks(self) -> NDArray[np.float64]:
+        """(68, 2) landmarks, px of the frame, x right and y down."""
+        return np.asarray(self.results["face"].arrays["landmarks"])
+
+    @property
+    def box(self) -> NDArray[np.float64]:
+        """(4,) face box x0, y0, x1, y1, px of the frame."""
+        return np.asarray(self.results["face"].arrays["box"])
+
+    @property
+    def faces(self) -> NDArray[np.uint8]:
+        """(2, S, S) grey aligned face at onset and apex."""
+        return np.asarray(self.results["flow"].arrays["faces"], np.uint8)
+
+    @property
+    def flow(self) -> NDArray[np.float32]:
+        """(2, S, S) flow u, v from onset to apex, px of the aligned face, head motion removed."""
+        return np.asarray(self.results["flow"].arrays["uv"], np.float32)
+
+    @property
+    def strain(self) -> NDArray[np.float32]:
+        """(S, S) magnitude of the optical strain of `flow`, px a px."""
+        return optical_strain(self.flow)
+
+    @property
+    def tensor(self) -> NDArray[np.float32]:
+        """(3, T, T) u, v, strain at the network's size, scaled as ``tensor.scale`` says."""
+        return np.asarray(self.results["tensor"].arrays["x"], np.float32)
 
 
 def open_clip(path: Path, data: DataSettings, fps: float | None = None) -> ClipInput:
@@ -156,7 +226,7 @@ def _clip_below(path: Path, listing: Listing) -> Path | None:
     return None
 
 
-def walk(clip: ClipInput, config: Config, until: str = "tensor") -> Walk:
+def extract(clip: ClipInput, config: Config, until: str = "tensor") -> ClipResult:
     """Take a clip through its stages in memory, as far as its data allow.
 
     The arrays are those that a run with the same settings stores; beside them
@@ -164,26 +234,33 @@ def walk(clip: ClipInput, config: Config, until: str = "tensor") -> Walk:
     """
     # The picture and the model want the apex, whatever else the features hold.
     apex = config.flow.model_copy(update={"keep_faces": True, "targets": "apex"})
-    faces = config.model_copy(update={"flow": apex})
-    done = Walk(clip, config)
-    for stage in selected(until):
-        upstream = Upstream(done.values, lambda name: done.results[name].arrays)
+    config = config.model_copy(update={"flow": apex})
+    done = ClipResult(clip, config)
+    for step in walk(clip, config, ClipOutcome(""), _nothing, until=until):
         try:
-            done.results[stage.name] = stage.compute(clip, faces, upstream)
+            upstream = Upstream(done.values, lambda name: done.results[name].arrays)
+            result = step.stage.compute(clip, config, upstream)
         except BadDataError as error:
-            done.stopped, done.stage = error, stage.name
+            done.stopped, done.stage = error, step.stage.name
             break
+        done.results[step.stage.name] = result
+        step.outcome = StageOutcome("", {}, "", result.values, None, {}, computed=True)
     return done
 
 
-def told(clip: ClipInput, error: BadDataError) -> str:
+def _nothing(_stage: Stage, _outcome: ClipOutcome) -> Found:
+    """Find nothing: without a cache no key is needed, and hashing the frames is saved."""
+    return Found()
+
+
+def format_error(clip: ClipInput, error: BadDataError) -> str:
     """Return an error's message with the frame that is at fault, if one is."""
     if error.position is None:
         return error.message
     return f"{clip.frames.name(error.position)}: {error.message}"
 
 
-def picture_of(done: Walk, name: str, first_lines: Sequence[str] = ()) -> ClipPicture:
+def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> ClipPicture:
     """Return what a picture of a clip shows, in which at least a face was found.
 
     Parameters

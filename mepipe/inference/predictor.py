@@ -21,7 +21,14 @@ from mepipe.config.settings import Config, DataSettings
 from mepipe.errors import BadDataError, DamageError, MepipeError, UnreadableInputError, UsageError
 from mepipe.evaluation.saved_model import DECIDING, SavedModel, load_model
 from mepipe.frames import FramesInMemory, Timing
-from mepipe.inference.clip import Walk, make_ready, open_clip, picture_of, told, walk
+from mepipe.inference.clip import (
+    ClipResult,
+    extract,
+    format_error,
+    make_ready,
+    open_clip,
+    picture_of,
+)
 from mepipe.plausible import RATES, is_rate
 from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, Progress
 from mepipe.viz.clip_picture import ClipPicture, clip_png
@@ -192,7 +199,7 @@ class Predictor:
             return Prediction(reason=_reason(error.message, error))
 
     def _answer(self, clip: ClipInput, name: str) -> Prediction:
-        done = walk(clip, self._config)
+        done = extract(clip, self._config)
         reason = _refusal(done)
         if reason is not None:
             shown = None
@@ -264,14 +271,14 @@ def settings_of(model: SavedModel, name: str = "the model") -> Config:
     return config
 
 
-def _refusal(done: Walk) -> str | None:
+def _refusal(done: ClipResult) -> str | None:
     """Return why there is no answer, or None."""
     if done.stopped is not None:
         if done.stage == "spot" and not done.clip.timing.known:
             return "the clip's frames per second are unknown, and finding movement needs them. " + (
                 "Give them: --fps 200, or fps=200 in Python."
             )
-        return _reason(told(done.clip, done.stopped), done.stopped)
+        return _reason(format_error(done.clip, done.stopped), done.stopped)
     # Where nothing is measured to find the frames, movement is assumed; what does not
     # move at all is known even so.
     moved = done.values["spot"]["movement"] and np.any(done.results["flow"].arrays["uv"])

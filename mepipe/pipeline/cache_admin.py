@@ -59,7 +59,7 @@ def past_run(cache: Path, run_id: str) -> PastRun:
 
 
 @dataclass
-class Holding:
+class StageUsage:
     """The objects of one stage that clips of one dataset have ("": of none that is known).
 
     ``stale`` counts those that the newest run over the dataset did not use,
@@ -78,7 +78,7 @@ class Holding:
 class Status:
     """What a cache holds; ``runs`` are its records, the newest first."""
 
-    holdings: tuple[Holding, ...]
+    usage: tuple[StageUsage, ...]
     runs: tuple[str, ...]
     quarantined: int
     missing: int
@@ -101,26 +101,26 @@ def status(store: Store, run_id: str | None = None) -> Status:
             if dataset not in told:
                 current.add(name)
         told |= {dataset for dataset, _ in here}
-    counts: dict[tuple[str, str], Holding] = {}
+    counts: dict[tuple[str, str], StageUsage] = {}
     there = set()
     for name in _all_objects(store):
         if run_id and name not in owners:
             continue
         there.add(name)
         dataset = owners.get(name, "")
-        holding = counts.setdefault((name.stage, dataset), Holding(name.stage, dataset))
+        one_stage = counts.setdefault((name.stage, dataset), StageUsage(name.stage, dataset))
         facts = disk.facts(store.path(name))
-        holding.objects += 1
-        holding.bytes += facts.st_size if facts else 0
+        one_stage.objects += 1
+        one_stage.bytes += facts.st_size if facts else 0
         # Folds belong to a features.h5, and no record lists them.
         known = name.stage != folds.STAGE
-        holding.unreferenced += known and name not in owners
-        holding.stale += name in owners and name not in current
+        one_stage.unreferenced += known and name not in owners
+        one_stage.stale += name in owners and name not in current
     order = list(_DECLARED)
-    holdings = sorted(counts.values(), key=lambda one: (order.index(one.stage), one.dataset))
+    usage = sorted(counts.values(), key=lambda one: (order.index(one.stage), one.dataset))
     missing = len(owners.keys() & current - there)
     quarantined = len(disk.names(store.quarantine))
-    return Status(tuple(holdings), tuple(run_ids(store.root)), quarantined, missing)
+    return Status(tuple(usage), tuple(run_ids(store.root)), quarantined, missing)
 
 
 def _all_objects(store: Store) -> Iterator[ObjectName]:
@@ -209,7 +209,7 @@ def verify(
 
 
 @dataclass
-class Swept:
+class GcResult:
     """What was removed, or would be: files by kind, and their bytes."""
 
     files: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -217,7 +217,7 @@ class Swept:
     kept: int = 0
 
 
-def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
+def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResult:
     """Remove what no recent record, no living run and not the newest run names.
 
     An object also stays while it is younger than ``keep_days``, or was used
@@ -242,7 +242,7 @@ def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
     if not dry_run and disk.facts(store.root) is not None:
         # When all its files have gone, an old cache can no longer be told from another folder.
         mark(store.root)
-    now, swept = time.time(), Swept()
+    now, removed = time.time(), GcResult()
     oldest = now - keep_days * _DAY_S
     runs = [path.name for path in own_files(store.root, "live")]
     living = {one for one in runs if is_held(store.live(one))}
@@ -261,7 +261,7 @@ def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
         if number and run_id not in living and _started(run_id, now) < oldest:
             if store.root / "runs" / f"{run_id}.json.gz" in records:
                 _remove(
-                    store.root / "runs" / f"{run_id}.json.gz", "records", swept, dry_run=dry_run
+                    store.root / "runs" / f"{run_id}.json.gz", "records", removed, dry_run=dry_run
                 )
         elif record is not None:
             features.add(record.get("features"))
@@ -272,16 +272,16 @@ def collect(store: Store, *, keep_days: float, dry_run: bool) -> Swept:
         path = store.path(name)
         kept = name in named or _age(path) >= oldest or _is_fold_of(store, name, features)
         if kept or not is_contained(path, store.root):
-            swept.kept += 1
+            removed.kept += 1
         else:
-            _remove(path, name.stage, swept, dry_run=dry_run)
+            _remove(path, name.stage, removed, dry_run=dry_run)
     for kind in ("tables", "quarantine", "locks"):
         for path in own_files(store.root, kind):
             if path.name.removesuffix(".json.gz") not in tables and _age(path) < oldest:
-                _remove(path, kind, swept, dry_run=dry_run)
+                _remove(path, kind, removed, dry_run=dry_run)
     if not dry_run:
-        swept.files["partial files"] += disk.sweep_stray(store.scratch)
-    return swept
+        removed.files["partial files"] += disk.sweep_stray(store.scratch)
+    return removed
 
 
 def _is_fold_of(store: Store, name: ObjectName, features: set[object]) -> bool:
@@ -306,11 +306,11 @@ def _age(path: Path) -> float:
     return facts.st_mtime if facts else float("inf")
 
 
-def _remove(path: Path, kind: str, swept: Swept, *, dry_run: bool) -> None:
+def _remove(path: Path, kind: str, removed: GcResult, *, dry_run: bool) -> None:
     facts = disk.facts(path)
     if facts is None:
         return
-    swept.files[kind] += 1
-    swept.bytes += facts.st_size
+    removed.files[kind] += 1
+    removed.bytes += facts.st_size
     if not dry_run:
         disk.remove(path)

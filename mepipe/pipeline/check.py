@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.clips.corrections import template
-from mepipe.clips.file_index import DigestIndex
-from mepipe.clips.labels import classify
-from mepipe.clips.prepare import curate, prepare
-from mepipe.clips.videos import look_into_videos
+from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset, Note
 from mepipe.datasets.frames_on_disk import missing_runs
 from mepipe.pipeline.check_frames import frame_problems, shared_recordings
-from mepipe.pipeline.run_report import Problem
+from mepipe.pipeline.problem import Problem
 from mepipe.schema import Progress
 
 # Where a note's own words say what is done, or nothing is.
@@ -88,31 +85,26 @@ def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> 
     SystemProblemError
         If the cache cannot be written.
     """
-    curated = curate([dataset], config.data)
-    labels = classify(curated.datasets, config.labels.classes)
-    index = DigestIndex(cache, dataset.root)
-    indexes = {dataset.name: index}
-    look_into_videos(curated.datasets, indexes, os.cpu_count() or 1, progress)
-    prepared = prepare(curated.datasets, indexes, config)
-    problems = [Problem.left_out(f.clip, f.message, f.remedy) for f in prepared.failures]
-    notes = (*curated.notes, *labels.notes, *prepared.notes)
-    failed = {failure.clip for failure in prepared.failures}
-    problems += [_noted(note, failed) for note in notes]
-    for clip, found in zip(prepared.clips, frame_problems(prepared.clips, config), strict=True):
+    inputs = open_inputs([dataset], config, cache, jobs=os.cpu_count() or 1, progress=progress)
+    labels, index = inputs.labels, inputs.indexes[dataset.name]
+    problems = [Problem.left_out(f.clip, f.message, f.remedy) for f in inputs.failures]
+    failed = {failure.clip for failure in inputs.failures}
+    problems += [_noted(note, failed) for note in inputs.notes]
+    for clip, found in zip(inputs.clips, frame_problems(inputs.clips, config), strict=True):
         problems += found
         if any(problem.fatal for problem in found):
             failed.add(clip.clip.id)
-    problems += shared_recordings(prepared.clips, index)
-    index.save()
-    clips = [clip for part in curated.datasets for clip in part.clips]
-    rejects = [reject for part in curated.datasets for reject in part.rejects]
-    rates = {clip.input.timing.fps for clip in prepared.clips}
+    problems += shared_recordings(inputs.clips, index)
+    inputs.save_indexes()
+    clips = [clip for part in inputs.datasets for clip in part.clips]
+    rejects = [reject for part in inputs.datasets for reject in part.rejects]
+    rates = {clip.input.timing.fps for clip in inputs.clips}
     return Findings(
         dataset=dataset.name,
         reader=dataset.reader,
         root=dataset.root,
         clips=len(clips) + len(rejects),
-        usable=sum(clip.clip.id not in failed for clip in prepared.clips),
+        usable=sum(clip.clip.id not in failed for clip in inputs.clips),
         subjects=len({clip.group for clip in clips if clip.group}),
         labels=dict(Counter(clip.emotion for clip in clips if clip.emotion).most_common()),
         classes={
@@ -125,7 +117,7 @@ def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> 
         rates=tuple(sorted(rates, key=lambda rate: rate or 0.0)),
         missing_frames=sum(
             last - first + 1
-            for clip in prepared.clips
+            for clip in inputs.clips
             if not clip.input.frames.is_video
             for first, last in missing_runs(clip.numbers)
         ),

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from mepipe.clips.clip_task import PreparedClip
 from mepipe.clips.file_index import DigestIndex
-from mepipe.clips.prepare import PreparedClip
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
 from mepipe.frames import image_size
-from mepipe.pipeline.run_report import Problem
+from mepipe.pipeline.problem import Problem
 from mepipe.stages import face, spot
 
 _SHOWN = 3

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mepipe.cache.keys import Json
 from mepipe.cache.store import Store
-from mepipe.clips.file_index import DigestIndex
-from mepipe.clips.prepare import PreparedClip, curate, prepare
+from mepipe.clips.clip_task import PreparedClip
+from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset
-from mepipe.errors import DamageError, UnreadableInputError, UsageError
+from mepipe.errors import DamageError, UsageError
+from mepipe.execution.context import Context
 from mepipe.pipeline.cache_admin import past_run, past_runs
+from mepipe.pipeline.outcome import ClipOutcome, Known
 from mepipe.pipeline.reasons import reason_for
-from mepipe.pipeline.run_records import Known, PastRun, Recorded
-from mepipe.pipeline.worker import ClipOutcome, StageOutcome, failure_of, keyed, selected
+from mepipe.pipeline.run_records import PastRun, Recorded
+from mepipe.pipeline.walk import Found, Lookup, Rules, Step, keyed, walk
 from mepipe.stages import Stage
 
 
@@ -71,9 +73,9 @@ def newest_with(cache: Path, clip: str, run_id: str | None) -> tuple[str, PastRu
 
 
 def explain(
-    clip: str, datasets: Sequence[Dataset], config: Config, store: Store, past: PastRun
+    clip: str, datasets: Sequence[Dataset], config: Config, context: Context, past: PastRun
 ) -> list[Explanation]:
-    """Say of each stage whether a run with ``config`` would reuse it, and why.
+    """Return for each stage whether a run with ``config`` would reuse its result, and why not.
 
     Parameters
     ----------
@@ -83,8 +85,8 @@ def explain(
         What the readers find now.
     config
         The resolved configuration.
-    store
-        The cache.
+    context
+        The cache, and what of it a run would take for good enough.
     past
         The run that is compared with.
 
@@ -93,67 +95,75 @@ def explain(
     UsageError
         If the datasets have no such clip any more.
     """
-    mine = [
-        replace(one, clips=tuple(c for c in one.clips if c.id == clip), rejects=())
-        for one in curate(datasets, config.data).datasets
-    ]
-    indexes = {one.name: DigestIndex(store.root, one.root) for one in mine}
-    prepared = prepare(mine, indexes, config)
-    for index in indexes.values():
-        index.save()
-    for failure in prepared.failures:
+    store = context.store
+    inputs = open_inputs(
+        datasets,
+        config,
+        store.root,
+        jobs=context.jobs,
+        progress=context.progress,
+        labelled=False,
+        only=clip,
+    )
+    inputs.save_indexes()
+    for failure in inputs.failures:
         return [Explanation("dataset", "failed", f"{failure.message}. {failure.remedy}")]
-    if not prepared.clips:
+    if not inputs.clips:
         raise UsageError(
             f"the clip {clip} is no longer in its dataset",
             "Look with `mepipe check`; a selection or correction may leave it out, too.",
         )
-    return _stages(prepared.clips[0], config, store, past)
+    prepared = inputs.clips[0]
+    outcome = ClipOutcome(clip)
+    lookup = _lookup(prepared, config, store, past)
+    steps = walk(prepared.input, config, outcome, lookup, rules=Rules.of(context))
+    # In a list first: the walk names a failure only when it goes on behind the step.
+    return [_explained(step, outcome, past) for step in list(steps)]
 
 
-def _stages(
-    prepared: PreparedClip, config: Config, store: Store, past: PastRun
-) -> list[Explanation]:
-    outcome = ClipOutcome(prepared.clip.id)
-    told: list[Explanation] = []
-    for stage in selected("tensor"):
-        if told and told[-1].state != "hit":
-            missed = next(one.stage for one in told if one.state != "hit")
-            told.append(Explanation(stage.name, "waits", f"for {missed}"))
-            continue
-        try:
-            key, parts = keyed(prepared.input, config, outcome, stage)
-        except UnreadableInputError as error:
-            told.append(Explanation(stage.name, "unknown", str(error)))
-            continue
-        name = store.find(stage.name, key)
-        known, problem = None, ""
+def _explained(step: Step, outcome: ClipOutcome, past: PastRun) -> Explanation:
+    stage, key = step.stage.name, step.found.key
+    if step.verdict == "waits":
+        return Explanation(stage, "waits", step.why.removeprefix("waits "))
+    if step.verdict == "unreadable":
+        return Explanation(stage, "unknown", step.why)
+    if step.verdict == "compute":
+        return Explanation(stage, "miss", step.why, key)
+    if step.verdict == "failed" and outcome.failure is not None:
+        return Explanation(
+            stage, "failed", f"{outcome.failure.message}. {outcome.failure.remedy}", key
+        )
+    assert step.found.known is not None
+    versions = step.found.known.libraries
+    made = ", ".join(f"{what} {version}" for what, version in sorted(versions.items()))
+    last = past.recorded(outcome.clip, stage)
+    same = last is not None and last.name == step.found.name
+    return Explanation(
+        stage, "hit", f"{'as in that run' if same else 'an earlier result'}; made by {made}", key
+    )
+
+
+def _lookup(prepared: PreparedClip, config: Config, store: Store, past: PastRun) -> Lookup:
+    """Return a lookup that opens objects and moves none, and says all that it can of a miss."""
+
+    def look(stage: Stage, outcome: ClipOutcome) -> Found:
+        key, parts = keyed(prepared.input, config, outcome, stage)
+        name, problem = store.find(stage.name, key), ""
         if name is not None:
             try:
                 stored = store.check(name, stage.arrays)
-                known = Known(stored.values, stored.failure, stored.libraries)
             except DamageError as error:
                 problem = error.message
+            else:
+                known = Known(stored.values, stored.failure, stored.libraries)
+                return Found(key, parts, name, known)
         last = past.recorded(prepared.clip.id, stage.name)
-        if known is None or name is None:
-            why = reason_for(stage, key, parts, last, damaged=bool(problem))
-            why += f": {problem}" if problem else ""
-            frames = _changed_frames(prepared, config, outcome, stage, parts, last, store)
-            told.append(Explanation(stage.name, "miss", why + frames, key))
-            continue
-        outcome.stages[stage.name] = StageOutcome(
-            key, parts, name.digest, known.values, known.failure, known.libraries, computed=False
-        )
-        if known.failure is not None:
-            failure = failure_of(prepared.input, config, outcome, stage, known.failure)
-            told.append(
-                Explanation(stage.name, "failed", f"{failure.message}. {failure.remedy}", key)
-            )
-            continue
-        made = ", ".join(f"{what} {version}" for what, version in sorted(known.libraries.items()))
-        why = "as in that run" if last is not None and last.name == name else "an earlier result"
-        told.append(Explanation(stage.name, "hit", f"{why}; made by {made}", key))
-    return told
+        why = reason_for(stage, key, parts, last, damaged=bool(problem))
+        why += f": {problem}" if problem else ""
+        frames = _changed_frames(prepared, config, outcome, stage, parts, last, store)
+        return Found(key, parts, why=why + frames)
+
+    return look
 
 
 def _changed_frames(

@@ -6,15 +6,16 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from mepipe.cache import disk
 from mepipe.cache.keys import Json
-from mepipe.cache.manifest import FEATURES, REPORT, RESULTS, TABLES, Manifest
+from mepipe.cache.manifest import FEATURES, MANIFEST, REPORT, RESULTS, TABLES, Manifest
 from mepipe.cache.pack import Pack
-from mepipe.cache.store import Store
-from mepipe.clips.labels import LabelScheme
-from mepipe.clips.prepare import Curated, Prepared
+from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.errors import DamageError
+from mepipe.execution.context import Context
 from mepipe.pipeline.outputs import (
     build_pack,
     failures_csv,
@@ -24,43 +25,86 @@ from mepipe.pipeline.outputs import (
     write_features,
 )
 from mepipe.pipeline.plan import Plan, StageCount
-from mepipe.pipeline.run_report import RunOptions, RunReport
-from mepipe.schema import STEPS, Progress
+from mepipe.pipeline.run_result import RunResult
+from mepipe.schema import STEPS
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the outputs of a run are made of, apart from its clips' objects."""
+    """The outputs of a run: what they are made of, and the folder ``out`` that they go to.
+
+    ``until`` is the last step of the run.
+    """
 
     config: Config
-    options: RunOptions
-    curated: Curated
-    prepared: Prepared
-    labels: LabelScheme
-    store: Store
+    inputs: Inputs
+    context: Context
+    out: Path
+    until: str
+
+    def reaches(self, step: str) -> bool:
+        """Return True if the run goes as far as ``step``."""
+        return STEPS.index(self.until) >= STEPS.index(step)
 
     def files(self) -> tuple[str, ...]:
-        """Return the names of the files that this run may write into its output folder."""
-        reach = STEPS.index(self.options.until)
-        packed = reach >= STEPS.index("pack")
+        """Return the names of the files that this run may write."""
         return (
             *TABLES,
-            *((FEATURES,) if packed else ()),
-            *(RESULTS if self.options.until == "classify" else ()),
-            *((REPORT,) if packed and self.config.report.enabled else ()),
+            *((FEATURES,) if self.reaches("pack") else ()),
+            *(RESULTS if self.reaches("classify") else ()),
+            *((REPORT,) if self.reaches("pack") and self.config.report.enabled else ()),
         )
 
-    def plan(self, plan: Plan, most_folds: int) -> tuple[StageCount, ...]:
+    def claim(self) -> None:
+        """Make the folder ready, before hours of work: it must be writable, and mepipe's to write.
+
+        Raises
+        ------
+        UsageError
+            If a file that mepipe did not write has the name of an output.
+        SystemProblemError
+            If the folder cannot be made or written.
+        """
+        disk.make_folder(self.out)
+        files = self.files()
+        Manifest(self.out).claim(files)
+        disk.sweep_stray(self.out, of={*files, MANIFEST})
+
+    def most_folds(self) -> int:
+        """Return the number of folds if every labelled clip turns out usable."""
+        labels, clips = self.inputs.labels, [prepared.clip for prepared in self.inputs.clips]
+        labelled = [clip for clip in clips if clip.group and labels.index(clip) >= 0]
+        people = {clip.group for clip in labelled}
+        present = {labels.index(clip) for clip in labelled}
+        return len(people) * self.config.train.seeds if min(len(people), len(present)) > 1 else 0
+
+    def describe_model(self) -> str:
+        """Return what the classifier is, in a line; empty where none will be trained.
+
+        Raises
+        ------
+        UsageError
+            If there is no such model, or it does not fit the tensors.
+        """
+        if not self.reaches("classify") or not self.most_folds():
+            return ""
+        from mepipe.evaluation.model_settings import describe_model
+
+        return describe_model(self.config.model, self.config.tensor.size)
+
+    def plan(self, plan: Plan) -> tuple[StageCount, ...]:
         """Return what is to be done behind the clips: the pack, and the classifier's folds.
 
-        There are ``most_folds`` of these if every labelled clip turns out usable.
+        Raises
+        ------
+        UsageError
+            As `claim`; nothing is written here.
         """
-        manifest = Manifest(self.options.out)
+        manifest = Manifest(self.out)
         manifest.require_own(self.files())
-        if STEPS.index(self.options.until) < STEPS.index("pack"):
+        if not self.reaches("pack"):
             return ()
         pack, folds = StageCount("pack"), StageCount("classify")
-        counts = (pack, folds) if self.options.until == "classify" else (pack,)
         waits = next((count.stage for count in plan.counts if count.compute), "")
         rows = self._rows(plan)
         if waits:
@@ -69,71 +113,71 @@ class Outputs:
             waits, pack.compute, pack.at_most, pack.reasons[why] = "pack", 1, 1, 1
         elif rows.rows:
             pack.reuse = 1
+        if not self.reaches("classify"):
+            return (pack,)
         if waits:
-            folds.at_most = most_folds
+            folds.at_most = self.most_folds()
             folds.reasons[f"waits for {waits}"] = folds.at_most
-        elif rows.rows and self.options.until == "classify":
+        elif rows.rows:
             from mepipe.pipeline.classify import count_folds
 
-            folds.compute, folds.reuse = count_folds(
-                self.config, self.options, self.store, manifest
-            )
+            folds.compute, folds.reuse = count_folds(self.config, self.context, self.out)
             folds.at_most = folds.compute
             if folds.compute:
                 folds.reasons["new, or settings changed"] = folds.compute
-        return counts
+        return (pack, folds)
 
     def _rows(self, plan: Plan) -> Pack:
-        corrections = self.curated.corrections
-        return build_pack(self.prepared.clips, plan.outcomes, self.labels, self.config, corrections)
+        inputs = self.inputs
+        return build_pack(
+            inputs.clips, plan.outcomes, inputs.labels, self.config, inputs.corrections
+        )
 
     def table(self, pack: Pack, plan: Plan) -> Json:
         """Return what the run's record keeps of its features."""
         return pack_table(pack, plan.outcomes, self.config)
 
-    def write(
-        self, plan: Plan, report: RunReport, progress: Progress, recompute: Callable[[], None]
-    ) -> tuple[str | None, Pack | None]:
-        """Write the outputs; return the digest of features.h5 and its rows, where there is one.
+    def write(self, plan: Plan, result: RunResult, recompute: Callable[[], None]) -> Pack | None:
+        """Write the outputs; return the rows of features.h5, where there is one.
 
-        ``recompute`` brings plan and report up to date once objects turned out damaged.
+        ``recompute`` brings plan and result up to date once objects turned out damaged.
         """
-        manifest = Manifest(self.options.out)
+        manifest = Manifest(self.out)
         for file, data in (
-            ("failures.csv", failures_csv(report.failed)),
-            ("notes.csv", notes_csv(report.notes)),
+            ("failures.csv", failures_csv(result.failures)),
+            ("notes.csv", notes_csv(result.notes)),
         ):
             manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
-        if STEPS.index(self.options.until) < STEPS.index("pack"):
-            return None, None
-        if report.usable == 0:
+        if not self.reaches("pack"):
+            return None
+        if result.usable == 0:
             for file in (FEATURES, *RESULTS):
                 manifest.drop(file)
-            return None, None
-        pack = self._pack(plan, report, manifest, recompute)
-        if self.options.until == "classify":
+            return None
+        pack = self._pack(plan, result, manifest, recompute)
+        if self.reaches("classify"):
             from mepipe.pipeline.classify import classify_features
 
-            classify_features(self.config, self.options, self.store, manifest, report, progress)
-        return manifest.digest(FEATURES), pack
+            classify_features(self.config, self.context, self.out, manifest, result)
+        return pack
 
     def _pack(
-        self, plan: Plan, report: RunReport, manifest: Manifest, recompute: Callable[[], None]
+        self, plan: Plan, result: RunResult, manifest: Manifest, recompute: Callable[[], None]
     ) -> Pack:
         started = time.perf_counter()
         last_try = False
         while True:
             pack = self._rows(plan)
             key = pack_key(pack)
-            report.features = self.options.out / FEATURES
+            result.features = self.out / FEATURES
             if manifest.is_current(FEATURES, key):
-                report.reused["pack"] += 1
+                result.reused["pack"] += 1
                 return pack
             # Results of other features must not stand beside these, whatever comes next.
             for file in RESULTS:
                 manifest.drop(file)
             try:
-                write_features(manifest, key, pack, plan.outcomes, self.store)
+                write_features(manifest, key, pack, plan.outcomes, self.context.store)
             except DamageError:
                 # The damaged object is in the quarantine now: compute it anew, once.
                 if last_try:
@@ -141,6 +185,6 @@ class Outputs:
                 recompute()
                 last_try = True
                 continue
-            report.computed["pack"] += 1
-            report.seconds["pack"] += time.perf_counter() - started
+            result.computed["pack"] += 1
+            result.seconds["pack"] += time.perf_counter() - started
             return pack

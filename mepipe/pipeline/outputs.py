@@ -14,12 +14,12 @@ from mepipe.cache.manifest import FEATURES, Manifest
 from mepipe.cache.pack import COLUMNS, Pack, Rows, write_pack
 from mepipe.cache.store import ObjectName, Store
 from mepipe.clips.action_units import parse_action_units
+from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.labels import LabelScheme
-from mepipe.clips.prepare import Failure, PreparedClip
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Note
 from mepipe.errors import DamageError
-from mepipe.pipeline.worker import ClipOutcome
+from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.schema import CLIP_STAGES, KEY_FRAMES, MAPS, PER_TARGET
 from mepipe.stages import ARRAYS, STAGES
 from mepipe.stages.flow import targets

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from mepipe.cache.records import compact
 from mepipe.cache.store import ObjectName, Store
-from mepipe.clips.prepare import Failure, PreparedClip
+from mepipe.clips.clip_task import PreparedClip
 from mepipe.config.settings import Config
-from mepipe.errors import DamageError, UnreadableInputError
-from mepipe.pipeline.reasons import reason_for, versions_differ
-from mepipe.pipeline.run_records import History, Known
-from mepipe.pipeline.worker import ClipOutcome, StageOutcome, failure_of, keyed, selected
-from mepipe.stages import ARRAYS
-from mepipe.versions import libraries
+from mepipe.errors import DamageError
+from mepipe.execution.context import Context
+from mepipe.pipeline.outcome import ClipOutcome, Known
+from mepipe.pipeline.reasons import reason_for
+from mepipe.pipeline.run_records import History
+from mepipe.pipeline.walk import Found, Lookup, Rules, keyed, stages_until, walk
+from mepipe.stages import ARRAYS, Stage
 
 
 @contextmanager
@@ -62,101 +62,76 @@ class Plan:
     other_versions: Counter[str] = field(default_factory=Counter)
 
 
-def make_plan(
-    clips: Sequence[PreparedClip],
-    config: Config,
-    store: Store,
-    until: str,
-    *,
-    retry_failed: bool = False,
-    strict_versions: bool = False,
-) -> Plan:
+def make_plan(clips: Sequence[PreparedClip], config: Config, context: Context, until: str) -> Plan:
     """Compare every clip's keys with the names in the store.
 
     Parameters
     ----------
     clips
-        From `mepipe.clips.prepare.prepare`.
+        As `mepipe.clips.prepare.prepare` returns them.
     config
         The resolved configuration.
-    store
-        The cache.
+    context
+        The cache, and what of it is good enough.
     until
         The last stage that is wanted.
-    retry_failed
-        Whether a stored failure counts as stale.
-    strict_versions
-        Whether what other library versions made counts as stale.
     """
-    history = History(store.root, {prepared.clip.dataset for prepared in clips})
-    stages = selected(until)
-    listings = {stage.name: store.listing(stage.name) for stage in stages}
-    counts = {stage.name: StageCount(stage.name) for stage in stages}
+    counts = {stage.name: StageCount(stage.name) for stage in stages_until(until)}
+    names = _Names(context.store, counts, {prepared.clip.dataset for prepared in clips})
+    rules = Rules.of(context)
     outcomes: dict[str, ClipOutcome] = {}
     stale: list[PreparedClip] = []
     other_versions: Counter[str] = Counter()
     for prepared in clips:
         outcome = outcomes[prepared.clip.id] = ClipOutcome(prepared.clip.id)
-        waits_for = ""
-        for stage in stages:
-            count = counts[stage.name]
-            if waits_for:
-                count.at_most += 1
-                count.reasons[f"waits for {waits_for}"] += 1
-                continue
-            try:
-                key, parts = keyed(prepared.input, config, outcome, stage)
-            except UnreadableInputError as error:
-                outcome.failure = Failure.of(prepared.clip.id, stage.name, error)
-                break
-            name = listings[stage.name].get(key)
-            known = _known(store, history, name)
-            reason = ""
-            if known is None:
-                last = history.last(prepared.clip.id, stage.name)
-                reason = reason_for(stage, key, parts, last, damaged=name is not None)
-            elif known.failure and retry_failed:
-                reason = "failed before, tried again"
-            else:
-                differing = versions_differ(known.libraries, libraries(stage.libraries))
-                if differing and strict_versions:
-                    reason = differing
-                elif differing:
-                    other_versions[f"{stage.name}: {differing}"] += 1
-            if known is not None and name is not None and not reason:
+        lookup = names.lookup(prepared, config)
+        for step in walk(prepared.input, config, outcome, lookup, until=until, rules=rules):
+            count = counts[step.stage.name]
+            if step.verdict in {"reuse", "failed"}:
                 count.reuse += 1
-                outcome.stages[stage.name] = StageOutcome(
-                    key,
-                    compact(parts),
-                    name.digest,
-                    known.values,
-                    known.failure,
-                    known.libraries,
-                    computed=False,
-                )
-                if known.failure is not None:
-                    outcome.failure = failure_of(
-                        prepared.input, config, outcome, stage, known.failure
-                    )
-                    break
-                continue
-            count.compute += 1
-            count.at_most += 1
-            count.reasons[reason] += 1
-            stale.append(prepared)
-            waits_for = stage.name
+                if step.differing:
+                    other_versions[f"{step.stage.name}: {step.differing}"] += 1
+            elif step.verdict in {"compute", "waits"}:
+                count.at_most += 1
+                count.reasons[step.why] += 1
+            if step.verdict == "compute":
+                count.compute += 1
+                stale.append(prepared)
     return Plan(outcomes, tuple(stale), tuple(counts.values()), other_versions)
 
 
-def _known(store: Store, history: History, name: ObjectName | None) -> Known | None:
-    """Return what an existing object holds; None if there is none or it is damaged."""
-    if name is None:
-        return None
-    known = history.known(name)
-    if known is None:
-        try:
-            stored = store.read(name, ARRAYS[name.stage])
-        except DamageError:
+class _Names:
+    """Looks objects up by name alone: a record says what most of them hold."""
+
+    def __init__(self, store: Store, stages: Iterable[str], datasets: set[str]) -> None:
+        self._store = store
+        self._listings = {stage: store.listing(stage) for stage in stages}
+        self._history = History(store.root, datasets)
+
+    def lookup(self, prepared: PreparedClip, config: Config) -> Lookup:
+        """Return the lookup for one clip."""
+
+        def look(stage: Stage, outcome: ClipOutcome) -> Found:
+            key, parts = keyed(prepared.input, config, outcome, stage)
+            name = self._listings[stage.name].get(key)
+            known = self._known(name)
+            if known is not None:
+                return Found(key, parts, name, known)
+            last = self._history.last(prepared.clip.id, stage.name)
+            why = reason_for(stage, key, parts, last, damaged=name is not None)
+            return Found(key, parts, why=why)
+
+        return look
+
+    def _known(self, name: ObjectName | None) -> Known | None:
+        """Return what an object holds; None if there is none or it is damaged."""
+        if name is None:
             return None
-        known = Known(stored.values, stored.failure, stored.libraries)
-    return known
+        known = self._history.known(name)
+        if known is None:
+            try:
+                stored = self._store.read(name, ARRAYS[name.stage])
+            except DamageError:
+                return None
+            known = Known(stored.values, stored.failure, stored.libraries)
+        return known

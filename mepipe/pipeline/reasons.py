@@ -73,15 +73,6 @@ def reason_for(
     return "changed"
 
 
-def versions_differ(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Say which library versions differ between an object's and today's; empty if none."""
-    return ", ".join(
-        f"{name} from {before.get(name, 'none')} to {now.get(name, 'none')}"
-        for name in sorted({*before, *now})
-        if before.get(name) != now.get(name)
-    )
-
-
 def _order(name: str) -> tuple[int, str]:
     # The method, then a setting, explain more than the inputs that they bring along.
     return ({"method": 0, "settings": 1}.get(name, 2), name)

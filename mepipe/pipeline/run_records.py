@@ -5,23 +5,83 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mepipe import __version__
-from mepipe.cache.keys import canonical
-from mepipe.cache.records import read_records, read_table, write_record, write_table
+from mepipe.cache import disk
+from mepipe.cache.keys import Json, canonical
+from mepipe.cache.records import (
+    new_run_id,
+    read_records,
+    read_table,
+    write_record,
+    write_table,
+)
 from mepipe.cache.store import ObjectName
+from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Clip, Dataset
-from mepipe.pipeline.worker import ClipOutcome, StageOutcome
+from mepipe.pipeline.outcome import ClipOutcome, Known, StageOutcome
 from mepipe.stages import STAGES
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.plan import Plan
 
 # Older records still explain a change; beyond these it is called new.
 _RECORDS = 5
 _DIGESTS = re.compile("([0-9a-f]{64})*")
+
+
+class RunRecord:
+    """The record of a run that is under way: written before its first task and at its end."""
+
+    def __init__(self, cache: Path, out: Path, inputs: Inputs, config: Config, plan: Plan) -> None:
+        self.id = new_run_id(cache)
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._cache, self._inputs, self._config, self._plan = cache, inputs, config, plan
+        self._state: dict[str, Any] = {
+            "started": self.started,
+            "finished": False,
+            "out": str(out.resolve()),
+        }
+
+    def write(self) -> None:
+        """Write what is known by now."""
+        clips = [prepared.clip for prepared in self._inputs.clips]
+        keep_record(
+            self._cache,
+            self.id,
+            self._state,
+            self._inputs.datasets,
+            self._config,
+            clips,
+            self._plan.outcomes,
+        )
+
+    def finish(self, features: str | None, report: Mapping[str, Any]) -> None:
+        """Note that the run came to its end: the digest of its features, what its report shows."""
+        self._state |= {"finished": True, "features": features, "report": dict(report)}
+
+    def close(self, pack: Json | None) -> None:
+        """Write the record for the last time; ``pack`` is what `mepipe.load` finds features by.
+
+        Raises
+        ------
+        NotWritableError
+            If the cache cannot be written, and the run computed something. A cache that is
+            only read from cannot remember who read from it.
+        """
+        try:
+            if pack is not None:
+                self._state["pack"] = write_table(self._cache, pack)
+            self.write()
+        except disk.NotWritableError:
+            if self._plan.stale:
+                raise
 
 
 def keep_record(
@@ -105,15 +165,6 @@ def _of_stage(
     """Return which clips have an object of ``stage``, and these."""
     rows = [row for row, (_, outcome) in enumerate(done) if stage in outcome.stages]
     return rows, [done[row][1].stages[stage] for row in rows]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What planning has to know of an object."""
-
-    values: Any
-    failure: Any
-    libraries: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from mepipe import __version__
 from mepipe.assets import model_files
 from mepipe.cache.keys import canonical, sha256_text
 from mepipe.cache.manifest import FEATURES, Manifest
-from mepipe.cache.store import Store
 from mepipe.config.settings import Config
 from mepipe.evaluation.results_io import Saved, read_saved
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.report.clip_pictures import ClipWork, draw_clips
 from mepipe.report.content import (
@@ -31,18 +31,16 @@ from mepipe.report.content import (
     Setting,
     StepTime,
 )
-from mepipe.report.inputs import Told, results_of, rows_of
+from mepipe.report.inputs import ReportInputs, results_of, rows_of
 from mepipe.report.methods import Ran, write_methods
-from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS, Progress
+from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS
 
 # Settings that are paths: their folders are nobody's business.
 _PATHS = {"data.corrections", "labels.classes"}
 
 
-def make_page(
-    out: Path, manifest: Manifest, told: Told, store: Store, jobs: int, progress: Progress
-) -> Page:
-    """Return the report of the run that ``told`` is of, with the outputs in ``out``."""
+def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Context) -> Page:
+    """Return the report of the run that ``shown`` is of, with the outputs in ``out``."""
     features = Features(out / FEATURES) if manifest.made(FEATURES) else None
     results = results_of(out) if features is not None else None
     saved = read_saved(out) if results is not None else None
@@ -52,16 +50,16 @@ def make_page(
     ]
     notes = [(row["clip"], row["note"]) for row in rows_of(out / "notes.csv")]
     cards = _cards(features, saved, notes) if features is not None else []
-    shown = choose(cards, told.config.report.clips)
-    drawn = _drawn(shown, told, store, jobs, progress)
-    settings = _settings(told.config)
+    chosen = choose(cards, shown.config.report.clips)
+    drawn = _drawn(chosen, shown, context)
+    settings = _settings(shown.config)
     groups = {str(group) for group in features.group if group} if features is not None else set()
     datasets = sorted({card.dataset for card in cards})
     return Page(
         title=", ".join(datasets) or out.resolve().name,
-        started=told.started.replace("T", " ").removesuffix("+00:00")
-        + (" UTC" if told.started else ""),
-        clips=told.clips,
+        started=shown.started.replace("T", " ").removesuffix("+00:00")
+        + (" UTC" if shown.started else ""),
+        clips=shown.clips,
         usable=len(cards),
         subjects=len(groups),
         failures=failures,
@@ -71,19 +69,19 @@ def make_page(
         results=results,
         protocol=PROTOCOLS[results["protocol"]] if results is not None else "",
         by_subject=_by_subject(saved) if saved is not None else (),
-        no_results=told.no_results or ("" if features is not None else "no clip could be used."),
+        no_results=shown.no_results or ("" if features is not None else "no clip could be used."),
         times=[
-            StepTime(step, told.computed.get(step, 0), reused, told.seconds.get(step, 0.0))
+            StepTime(step, shown.computed.get(step, 0), reused, shown.seconds.get(step, 0.0))
             for step in STEPS
-            if (reused := told.reused.get(step, 0)) or told.computed.get(step)
+            if (reused := shown.reused.get(step, 0)) or shown.computed.get(step)
         ]
-        if any(told.computed.values())
+        if any(shown.computed.values())
         else [],
-        methods=write_methods(_ran(told, cards, groups, results)),
-        provenance=_provenance(manifest, told, features),
-        cards=[_with(card, drawn[card.clip]) for card in shown],
-        not_shown=len(cards) - len(shown),
-        faces=told.config.report.faces,
+        methods=write_methods(_ran(shown, cards, groups, results)),
+        provenance=_provenance(manifest, shown, features),
+        cards=[_with(card, drawn[card.clip]) for card in chosen],
+        not_shown=len(cards) - len(chosen),
+        faces=shown.config.report.faces,
     )
 
 
@@ -104,18 +102,16 @@ def _spread(places: Sequence[int], count: int) -> list[int]:
     return [places[int(at * len(places) / count)] for at in range(count)]
 
 
-def _drawn(
-    cards: Sequence[ClipCard], told: Told, store: Store, jobs: int, progress: Progress
-) -> dict[str, Pictures]:
-    faces = told.config.report.faces
+def _drawn(cards: Sequence[ClipCard], shown: ReportInputs, context: Context) -> dict[str, Pictures]:
+    faces = shown.config.report.faces
     work, found = [], {}
     for card in cards:
-        outcome = told.outcomes.get(card.clip)
+        outcome = shown.outcomes.get(card.clip)
         if outcome is None or "flow" not in outcome.stages:
             found[card.clip] = Pictures(missing="no record of a run names its results")
         else:
-            work.append(ClipWork.of(outcome, told.sources.get(card.clip), faces=faces))
-    return found | draw_clips(work, store.root, jobs, progress)
+            work.append(ClipWork.of(outcome, shown.sources.get(card.clip), faces=faces))
+    return found | draw_clips(work, context)
 
 
 def _with(card: ClipCard, pictures: Pictures) -> ClipCard:
@@ -234,11 +230,14 @@ def _value(name: str, value: Any) -> str:
 
 
 def _ran(
-    told: Told, cards: Sequence[ClipCard], groups: set[str], results: Mapping[str, Any] | None
+    shown: ReportInputs,
+    cards: Sequence[ClipCard],
+    groups: set[str],
+    results: Mapping[str, Any] | None,
 ) -> Ran:
     return Ran(
         version=__version__,
-        settings=told.config.model_dump(mode="json", by_alias=True),
+        settings=shown.config.model_dump(mode="json", by_alias=True),
         clips=len(cards),
         subjects=len(groups),
         collections=dict(sorted(Counter(card.clip.partition("/")[0] for card in cards).items())),
@@ -247,13 +246,15 @@ def _ran(
     )
 
 
-def _provenance(manifest: Manifest, told: Told, features: Features | None) -> dict[str, Any]:
+def _provenance(
+    manifest: Manifest, shown: ReportInputs, features: Features | None
+) -> dict[str, Any]:
     """Return what the page was made from: digests and versions, no path and no host."""
-    settings = told.config.model_dump(mode="json", by_alias=True, exclude={"report"})
+    settings = shown.config.model_dump(mode="json", by_alias=True, exclude={"report"})
     made = {file: manifest.made(file) for file in (FEATURES, "results.json", "predictions.csv")}
     return {
         "mepipe": __version__,
-        "run": told.run or "unknown",
+        "run": shown.run or "unknown",
         "settings (sha256)": sha256_text(canonical(settings)),
         **{f"{file} (sha256)": digest for file, digest in made.items() if digest},
         "models (sha256)": {model.file: model.sha256 for model in model_files()},

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from mepipe.cache.store import ObjectName, Store
 from mepipe.clips.clip_input import ClipInput
-from mepipe.clips.prepare import ClipTask
+from mepipe.clips.clip_task import ClipTask
 from mepipe.errors import BadDataError, DamageError, UnreadableInputError
+from mepipe.execution.context import Context
 from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.flow.strain import optical_strain
 from mepipe.frames import FrameReader, Timing
-from mepipe.pipeline.worker import ClipOutcome
+from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.report.content import Pictures
-from mepipe.schema import Progress
 from mepipe.stages import ARRAYS
 from mepipe.stages.flow import aligned_faces
 
@@ -61,17 +61,17 @@ class ClipWork:
         )
 
 
-def draw_clips(
-    work: Sequence[ClipWork], cache_root: Path, jobs: int, progress: Progress
-) -> dict[str, Pictures]:
+def draw_clips(work: Sequence[ClipWork], context: Context) -> dict[str, Pictures]:
     """Return the pictures of every clip, by its id."""
     found: dict[str, Pictures] = {}
     if not work:
         return found
-    workers = min(jobs, 1 + len(work) // _CLIPS_A_WORKER)
+    progress = context.progress
+    workers = min(context.jobs, 1 + len(work) // _CLIPS_A_WORKER)
     progress.begin("report", len(work))
     try:
-        for task, answer in run_tasks(partial(pictures_of, cache_root=cache_root), work, workers):
+        draw = partial(pictures_of, cache_root=context.cache)
+        for task, answer in run_tasks(draw, work, workers):
             found[task.clip] = (
                 Pictures(missing=f"drawing this clip failed: {answer.reason}")
                 if isinstance(answer, WorkerDied)

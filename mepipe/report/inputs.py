@@ -12,20 +12,19 @@ from typing import Any
 from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.cache.keys import Json, canonical, object_key, sha256_text
-from mepipe.cache.manifest import FEATURES, REPORT, Manifest
-from mepipe.cache.store import Store
-from mepipe.clips.prepare import ClipTask
+from mepipe.cache.manifest import FEATURES, REPORT, TABLES, Manifest
+from mepipe.clips.clip_task import ClipTask
 from mepipe.config.settings import Config
-from mepipe.pipeline.worker import ClipOutcome
-from mepipe.schema import STEPS, Progress
+from mepipe.execution.context import Context
+from mepipe.pipeline.outcome import ClipOutcome
+from mepipe.schema import STEPS
 
 VERSION = 1
-_TABLES = ("failures.csv", "notes.csv")
 _CLASSIFIED = ("results.json", "predictions.csv")
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportInputs:
     """What a run knows that its output files do not say.
 
     Parameters
@@ -58,29 +57,27 @@ class Told:
     no_results: str = ""
 
 
-def report_key(manifest: Manifest, told: Told) -> str:
+def report_key(manifest: Manifest, shown: ReportInputs) -> str:
     """Return the key of the report: all that it shows but for times and whether sources are there.
 
     Nothing is opened for it, so a run in which nothing changed costs no more.
     """
     objects = {
         clip: [outcome.stages[name].digest for name in sorted(outcome.stages)]
-        for clip, outcome in told.outcomes.items()
+        for clip, outcome in shown.outcomes.items()
     }
     parts: dict[str, Json] = {
         "mepipe": __version__,
-        "files": {file: manifest.made(file) for file in (FEATURES, *_CLASSIFIED, *_TABLES)},
+        "files": {file: manifest.made(file) for file in (FEATURES, *_CLASSIFIED, *TABLES)},
         "objects": sha256_text(canonical(objects)),
-        "settings": told.config.model_dump(mode="json", by_alias=True),
-        "clips": told.clips,
-        "no_results": told.no_results,
+        "settings": shown.config.model_dump(mode="json", by_alias=True),
+        "clips": shown.clips,
+        "no_results": shown.no_results,
     }
     return object_key("report", VERSION, parts)
 
 
-def write_report(
-    out: Path, manifest: Manifest, told: Told, store: Store, jobs: int, progress: Progress
-) -> None:
+def write_report(out: Path, shown: ReportInputs, context: Context) -> None:
     """Write report.html into ``out``.
 
     Raises
@@ -93,16 +90,16 @@ def write_report(
     from mepipe.report.assemble import make_page
     from mepipe.report.page import render
 
-    page = make_page(out, manifest, told, store, jobs, progress)
-    manifest.write(REPORT, report_key(manifest, told), render(page).encode())
+    manifest = Manifest(out)
+    page = make_page(out, manifest, shown, context)
+    manifest.write(REPORT, report_key(manifest, shown), render(page).encode())
 
 
-def write_if_stale(
-    out: Path, manifest: Manifest, told: Told, store: Store, jobs: int, progress: Progress
-) -> None:
+def write_if_stale(out: Path, shown: ReportInputs, context: Context) -> None:
     """Write report.html as `write_report` does, unless it is current."""
-    if not manifest.is_current(REPORT, report_key(manifest, told)):
-        write_report(out, manifest, told, store, jobs, progress)
+    manifest = Manifest(out)
+    if not manifest.is_current(REPORT, report_key(manifest, shown)):
+        write_report(out, shown, context)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -117,17 +114,17 @@ def results_of(out: Path) -> Mapping[str, Any] | None:
     return None if data is None else dict(json.loads(data))
 
 
-def remembered(told: Told) -> dict[str, Any]:
+def to_record(shown: ReportInputs) -> dict[str, Any]:
     """Return what a run record keeps for a report that is made later."""
     return {
-        "clips": told.clips,
-        "computed": dict(told.computed),
-        "reused": dict(told.reused),
-        "seconds": dict(told.seconds),
-        "no_results": told.no_results,
+        "clips": shown.clips,
+        "computed": dict(shown.computed),
+        "reused": dict(shown.reused),
+        "seconds": dict(shown.seconds),
+        "no_results": shown.no_results,
     }
 
 
 def is_reported(until: str) -> bool:
-    """Say whether a run that ends with ``until`` has what a report shows."""
+    """Return True if a run that ends with ``until`` has what a report shows."""
     return STEPS.index(until) >= STEPS.index("pack")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.report.content import PROBLEMS, ClipCard, Page
-from mepipe.viz.motion_curve import HEIGHT, WIDTH, draw
+from mepipe.report.motion_curve import HEIGHT, WIDTH, draw
 from mepipe.viz.palette import DARK, LIGHT, style_variables
 
 _TEMPLATES = Path(__file__).parent / "templates"

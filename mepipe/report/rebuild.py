@@ -9,28 +9,21 @@ from typing import Any
 from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.records import read_records
-from mepipe.cache.store import Store
-from mepipe.clips.file_index import DigestIndex
-from mepipe.clips.prepare import ClipTask, curate, prepare
-from mepipe.clips.videos import look_into_videos
+from mepipe.clips.clip_task import ClipTask
+from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
+from mepipe.execution.context import Context
+from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.run_records import PastRun
-from mepipe.pipeline.worker import ClipOutcome, StageOutcome
-from mepipe.report.inputs import Told, write_report
-from mepipe.schema import Progress
-from mepipe.stages import STAGES
+from mepipe.pipeline.walk import Found, walk
+from mepipe.report.inputs import ReportInputs, write_report
+from mepipe.stages import Stage
 
 
-def report_later(
-    out: Path,
-    cache: Path,
-    *,
-    faces: bool | None,
-    clips: int | None,
-    jobs: int,
-    progress: Progress,
+def rebuild(
+    out: Path, context: Context, *, faces: bool | None, clips: int | None
 ) -> tuple[Path, list[str]]:
     """Write report.html of the newest run with these outputs.
 
@@ -38,12 +31,10 @@ def report_later(
     ----------
     out
         The output folder of a run.
-    cache
-        Where the run's objects and its record are.
+    context
+        The cache, with the run's objects and its record, and how the work is done.
     faces, clips
         Instead of the run's settings ``report.faces`` and ``report.clips``; None keeps these.
-    jobs, progress
-        As for a run.
 
     Returns
     -------
@@ -62,27 +53,27 @@ def report_later(
         raise UsageError(
             f"{out} is no output folder of a run", "Give the folder that `mepipe run --out` named."
         )
-    record, computed = _records(cache, out, manifest)
-    past = PastRun(cache, record)
+    record, computed = _records(context.cache, out, manifest)
+    past = PastRun(context.cache, record)
     config = _config(record, faces, clips)
     sources: dict[str, ClipTask] = {}
     problems: list[str] = []
     if config.report.faces and config.report.clips:
-        sources, problems = _sources(record, config, cache, jobs, progress)
-    told = record["report"]
-    told = Told(
+        sources, problems = _sources(record, config, context)
+    kept = record["report"]
+    shown = ReportInputs(
         config=config,
-        outcomes={clip: _outcome(past, clip) for clip in past.clips()},
+        outcomes={clip: _outcome(past, clip, config) for clip in past.clips()},
         sources=sources,
-        clips=told["clips"],
+        clips=kept["clips"],
         run=str(record["id"]),
         started=str(record["started"]),
         computed=computed.get("computed", {}),
         reused=computed.get("reused", {}),
         seconds=computed.get("seconds", {}),
-        no_results=told["no_results"],
+        no_results=kept["no_results"],
     )
-    write_report(out, manifest, told, Store(cache), jobs, progress)
+    write_report(out, shown, context)
     return out / REPORT, problems
 
 
@@ -117,27 +108,24 @@ def _config(record: Mapping[str, Any], faces: bool | None, clips: int | None) ->
     return config.model_copy(update={"report": config.report.model_copy(update=update)})
 
 
-def _outcome(past: PastRun, clip: str) -> ClipOutcome:
-    outcome = ClipOutcome(clip)
-    for stage in STAGES:
+def _outcome(past: PastRun, clip: str, config: Config) -> ClipOutcome:
+    """Return what the record says became of a clip: its source may be gone by now."""
+
+    def look(stage: Stage, outcome: ClipOutcome) -> Found:
         recorded = past.recorded(clip, stage.name)
         known = past.known(recorded.name) if recorded is not None else None
         if recorded is None or known is None:
-            break
-        outcome.stages[stage.name] = StageOutcome(
-            recorded.name.key,
-            recorded.parts,
-            recorded.name.digest,
-            known.values,
-            known.failure,
-            known.libraries,
-            computed=False,
-        )
+            return Found()
+        return Found(recorded.name.key, recorded.parts, recorded.name, known)
+
+    outcome = ClipOutcome(clip)
+    for _ in walk(None, config, outcome, look):
+        pass
     return outcome
 
 
 def _sources(
-    record: Mapping[str, Any], config: Config, cache: Path, jobs: int, progress: Progress
+    record: Mapping[str, Any], config: Config, context: Context
 ) -> tuple[dict[str, ClipTask], list[str]]:
     """Return where the clips' frames are now, and why those of a dataset are not known."""
     found: dict[str, ClipTask] = {}
@@ -146,11 +134,17 @@ def _sources(
         try:
             if disk.facts(Path(root)) is None:
                 raise UsageError(f"{root} is gone", "Bring it back, or run again where it is.")
-            datasets = curate([open_dataset(f"{name}={root}")], config.data).datasets
+            dataset = open_dataset(f"{name}={root}")
+            inputs = open_inputs(
+                [dataset],
+                config,
+                context.cache,
+                jobs=context.jobs,
+                progress=context.progress,
+                labelled=False,
+            )
         except UsageError as error:
             problems.append(f"{name}: {error.message}")
             continue
-        indexes = {one.name: DigestIndex(cache, one.root) for one in datasets}
-        look_into_videos(datasets, indexes, jobs, progress)
-        found |= {one.clip.id: one.task() for one in prepare(datasets, indexes, config).clips}
+        found |= {one.clip.id: one.task() for one in inputs.clips}
     return found, problems

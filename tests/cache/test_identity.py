@@ -11,7 +11,7 @@ from mepipe.cache.locks import claim, is_held
 from mepipe.cache.records import write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.errors import UsageError
-from mepipe.pipeline.cache_admin import collect, verify
+from mepipe.pipeline.cache_admin import collect_garbage, verify
 
 OLD = time.time() - 400 * 24 * 3600
 HEX = "0123456789abcdef" * 4
@@ -55,8 +55,8 @@ def attempt(action):
 
 
 ACTIONS = {
-    "gc": lambda store: collect(store, keep_days=0, dry_run=False),
-    "gc --dry-run": lambda store: collect(store, keep_days=0, dry_run=True),
+    "gc": lambda store: collect_garbage(store, keep_days=0, dry_run=False),
+    "gc --dry-run": lambda store: collect_garbage(store, keep_days=0, dry_run=True),
     "verify --fix": lambda store: verify(store, fix=True),
     "open": lambda store: open_store(store.root),
 }
@@ -104,7 +104,7 @@ def test_gc_leaves_what_has_no_name_of_mepipe(tmp_path, folder):
     store = open_store(tmp_path / "cache")
     files = [old(store.root / folder / name) for name in ("thesis.tex", "a.part", "x.json.gz")]
     kept = old(store.root / "notes.txt")
-    collect(store, keep_days=0, dry_run=False)
+    collect_garbage(store, keep_days=0, dry_run=False)
     assert untouched([*files, kept])
 
 
@@ -119,7 +119,7 @@ def test_gc_does_not_follow_a_link_among_its_own_names(tmp_path):
     ):
         (store.root / folder).mkdir(exist_ok=True)
         (store.root / folder / name).symlink_to(thesis)
-    collect(store, keep_days=0, dry_run=False)
+    collect_garbage(store, keep_days=0, dry_run=False)
     assert untouched([thesis])
 
 
@@ -167,7 +167,7 @@ def test_a_new_cache_beside_other_files_is_made(tmp_path):
     """`--cache .` is careless, not dangerous."""
     files = [old(tmp_path / "here" / "thesis.tex"), old(tmp_path / "here" / "data" / "a.part")]
     store = open_store(tmp_path / "here")
-    collect(store, keep_days=0, dry_run=False)
+    collect_garbage(store, keep_days=0, dry_run=False)
     assert untouched(files)
 
 
@@ -185,14 +185,14 @@ def test_gc_of_an_old_cache_marks_it_before_it_empties_it(tmp_path):
     write_record(cache, "20200101T000000Z-0123abcd", {})
     old(cache / "notes" / "a.txt")
     old(cache / "locks" / "note")
-    collect(Store(cache), keep_days=0, dry_run=True)
+    collect_garbage(Store(cache), keep_days=0, dry_run=True)
     assert not (cache / MARKER).exists()
-    collect(Store(cache), keep_days=0, dry_run=False)
+    collect_garbage(Store(cache), keep_days=0, dry_run=False)
     require_cache(cache)
 
 
 def test_gc_where_there_is_no_cache_makes_none(tmp_path):
-    collect(Store(tmp_path / "none"), keep_days=0, dry_run=False)
+    collect_garbage(Store(tmp_path / "none"), keep_days=0, dry_run=False)
     assert not (tmp_path / "none").exists()
 
 

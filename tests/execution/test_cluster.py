@@ -62,7 +62,7 @@ def test_dask_gives_the_same_bytes_even_if_a_worker_is_killed_half_way(
     killer.start()
     report = make_run(sample, cache=cache, out=out, scheduler=scheduler).execute()
     killer.join()
-    assert not report.failed
+    assert not report.failures
     assert report.computed["tensor"] + report.reused["tensor"] == 4
     assert (out / "features.h5").read_bytes() == expected
     assert sorted(path.name for path in (cache / "objects").rglob("*.h5")) == sorted(
@@ -82,7 +82,7 @@ def square_or_die(number):
 def test_a_task_that_kills_its_worker_is_told_and_the_others_are_done(scheduler, tmp_path):
     from mepipe.execution.cluster import cluster
 
-    with cluster(scheduler, tmp_path, [tmp_path]) as workers:
+    with cluster(scheduler, tmp_path, [tmp_path], ["numpy"]) as workers:
         answers = dict(workers.run_tasks(square_or_die, list(range(8))))
     assert isinstance(answers.pop(3), WorkerDied)
     assert answers == {number: number * number for number in range(8) if number != 3}
@@ -96,7 +96,7 @@ def test_an_exception_keeps_its_kind(scheduler, tmp_path):
     from mepipe.execution.cluster import cluster
 
     with (
-        cluster(scheduler, tmp_path, []) as workers,
+        cluster(scheduler, tmp_path, [], ["numpy"]) as workers,
         pytest.raises(SystemProblemError, match="no space for"),
     ):
         list(workers.run_tasks(fail, [1, 2]))
@@ -109,13 +109,16 @@ def test_what_the_workers_do_not_share_is_refused(scheduler, tmp_path, monkeypat
     nowhere = [tmp_path / "nowhere"]
     with (
         pytest.raises(UsageError, match=r"does not see .*nowhere") as caught,
-        room.cluster(scheduler, tmp_path, nowhere),
+        room.cluster(scheduler, tmp_path, nowhere, ["numpy"]),
     ):
         pass
     assert "share" in caught.value.remedy
     real = room.versions
-    monkeypatch.setattr(room, "versions", lambda: {**real(), "numpy": "99"})
-    with pytest.raises(UsageError, match="instead of 99"), room.cluster(scheduler, tmp_path, []):
+    monkeypatch.setattr(room, "versions", lambda names: {**real(names), "numpy": "99"})
+    with (
+        pytest.raises(UsageError, match="instead of 99"),
+        room.cluster(scheduler, tmp_path, [], ["numpy"]),
+    ):
         pass
 
 
@@ -132,6 +135,6 @@ def test_no_scheduler_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "_TIMEOUT_S", 1)
     with (
         pytest.raises(UsageError, match="no Dask scheduler"),
-        room.cluster("tcp://127.0.0.1:9", tmp_path, []),
+        room.cluster("tcp://127.0.0.1:9", tmp_path, [], ["numpy"]),
     ):
         pass

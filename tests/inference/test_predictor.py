@@ -221,9 +221,8 @@ def test_a_model_that_gives_no_numbers_is_damaged(trained_sample, frames, tmp_pa
 
 
 def test_what_is_compiled_first_is_said(monkeypatch):
-    from mepipe import kernels
     from mepipe.config import Config
-    from mepipe.flow import engine
+    from mepipe.flow import engine, kernels
     from mepipe.inference.clip import make_ready
 
     said = []

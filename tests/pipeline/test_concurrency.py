@@ -86,22 +86,23 @@ def test_runs_with_different_settings_do_not_disturb_each_other(start, toy_data,
 def test_a_run_that_waits_says_so(toy_run, toy_data, tmp_path):
     planned = toy_run(toy_data(2))
     titles = []
-    first = planned.prepared.clips[0]
-    from mepipe.pipeline.worker import ClipOutcome, keyed
+    first = planned.inputs.clips[0]
+    from mepipe.pipeline.outcome import ClipOutcome
+    from mepipe.pipeline.walk import keyed
     from mepipe.stages import STAGES as stages
 
     key, _ = keyed(first.input, planned.config, ClipOutcome("x"), stages[0])
-    held = claim(planned.store.lock(key), wait=False)
+    held = claim(planned.context.store.lock(key), wait=False)
     with held as free:
         assert free
-        assert is_held(planned.store.lock(key))
+        assert is_held(planned.context.store.lock(key))
 
         def begin(title, total):
             titles.append((title, total))
             if "waiting" in title:
                 held.__exit__(None, None, None)
 
-        planned.progress.begin = begin
+        planned.context.progress.begin = begin
         report = planned.execute()
     assert report.usable == 2
     assert titles == [("clips", 2), ("waiting for clips that another run is computing", 1)]
@@ -121,9 +122,9 @@ def test_readers_are_never_blocked(toy_run, toy_data, tmp_path):
     data = toy_data(2)
     planned = toy_run(data)
     planned.execute()
-    for name in planned.store.every("face"):
-        with claim(planned.store.lock(name.key), wait=False):
-            assert planned.store.read(name).key == name.key
+    for name in planned.context.store.every("face"):
+        with claim(planned.context.store.lock(name.key), wait=False):
+            assert planned.context.store.read(name).key == name.key
             assert sum(toy_run(data).execute().computed.values()) == 0
 
 
@@ -160,7 +161,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_damaged(start, toy_data, toy_ru
             finish.join(60)
             assert finish.exitcode == 0
             assert (out / "features.h5").read_bytes() == expected
-            assert verify(toy_run(data, cache=cache).store, fix=False)[1] == []
+            assert verify(toy_run(data, cache=cache).context.store, fix=False)[1] == []
             assert objects(cache) == objects(tmp_path / "q")
     print(f"{kills} kills of toy runs")
     assert kills > 4

@@ -74,7 +74,7 @@ def test_a_face_box_takes_the_place_of_detection_for_its_clip_only(
         image = cv2.imread(str(path))
         # A face that is upside down is not found.
         cv2.imwrite(str(path), np.ascontiguousarray(image[::-1]))
-    (failure,) = run(sample).failed
+    (failure,) = run(sample).failures
     assert "no face" in failure.message
     height, width = image.shape[:2]
     box = f"{width // 4} {height // 4} {width * 3 // 4} {height * 3 // 4}"
@@ -84,15 +84,15 @@ def test_a_face_box_takes_the_place_of_detection_for_its_clip_only(
     assert plan.counts[0].compute == 1
     report = run(sample, settings=settings)
     assert report.computed["face"] == 1
-    assert not report.failed
+    assert not report.failures
     assert computed(run(sample, settings=[*settings, "face.search_size=400"]))["face"] == CLIPS - 1
     per_frame = run(sample, settings=[*settings, "face.align=per-frame"])
-    assert not per_frame.failed
+    assert not per_frame.failures
 
 
 def test_a_face_box_outside_the_frame_is_bad_data(run, sample, correct):
     settings = correct({"clip": "s01/c01", "face_box": "9000 0 9100 90"})
-    (failure,) = run(sample, settings=settings).failed
+    (failure,) = run(sample, settings=settings).failures
     assert failure.stage == "face"
     assert "9000 0 9100 90 lies outside the frame" in failure.message
     assert "face_box" in failure.remedy
@@ -114,11 +114,11 @@ def test_frames_of_two_sizes_are_refused_where_they_are_compared(run, sample):
     path = next(p for p in folder.iterdir() if int(p.stem) == int(row["apex"]))
     image = cv2.imread(str(path))
     cv2.imwrite(str(path), image[:-10])
-    (failure,) = run(sample).failed
+    (failure,) = run(sample).failures
     assert (failure.clip, failure.stage) == ("sample/s01/c01", "flow")
     assert path.name in failure.message
     assert f"is {image.shape[1]} x {image.shape[0] - 10} px" in failure.message
-    (failure,) = run(sample, settings=["spot.method=flow-peak"]).failed
+    (failure,) = run(sample, settings=["spot.method=flow-peak"]).failures
     assert failure.stage == "spot"
 
 
@@ -126,7 +126,7 @@ def test_a_clip_of_one_frame_is_told_before_any_work(run, sample):
     frames = sorted((sample / "s01" / "c01").iterdir())
     for path in frames[1:]:
         path.unlink()
-    (failure,) = run(sample).failed
+    (failure,) = run(sample).failures
     assert (failure.clip, failure.stage) == ("sample/s01/c01", "dataset")
     assert "one frame only" in failure.message
 

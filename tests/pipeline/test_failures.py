@@ -36,7 +36,7 @@ def named(sample, number):
 
 def only_failure(report):
     assert report.usable == CLIPS - 1
-    (failure,) = report.failed
+    (failure,) = report.failures
     assert failure.clip == "sample/s01/c01"
     assert failure.remedy
     return failure
@@ -72,7 +72,7 @@ def test_a_damaged_frame_is_named_in_the_dataset_that_has_it(run, sample, tmp_pa
     path.write_bytes(b"")
     run(sample)
     moved = shutil.move(sample, tmp_path / "moved")
-    (failure,) = run(f"sample={moved}").failed
+    (failure,) = run(f"sample={moved}").failures
     assert "moved" in failure.message
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_vanishes_between_planning_and_work_is_not_stored(make_run, 
     planned = make_run(sample)
     task = planned.plan().stale[0].task()
     frames(sample)[int(task.onset.position)].unlink()
-    outcome = run_clip(task, planned.config, planned.options.cache, "tensor")
+    outcome = run_clip(task, planned.config, planned.context, "tensor")
     assert outcome.failure.error == "UnreadableInputError"
     assert outcome.stages == {}
     assert computed(run(sample))["face"] == CLIPS
@@ -137,7 +137,7 @@ def test_a_video_that_stops_early(run, sample):
     assert report.usable == CLIPS + 1
     assert any(n.clip == "sample/s03/v" and "header promises" in n.text for n in report.notes)
     video.write_bytes(data[:100])
-    (failure,) = run(sample).failed
+    (failure,) = run(sample).failures
     assert failure.clip == "sample/s03/v"
     assert "no video" in failure.message
 
@@ -193,7 +193,7 @@ def test_missing_frames_are_said_and_times_follow_the_numbers(make_run, run, sam
     for path in frames(sample)[5:9]:
         path.unlink()
     planned = make_run(sample)
-    prepared = planned.prepared.clips[0]
+    prepared = planned.inputs.clips[0]
     times = prepared.input.timing.times(prepared.input.frames.count)
     # 200 frames per second, 5 ms each: four are missing between positions 4 and 5.
     assert times[5] - times[4] == pytest.approx(25)
@@ -203,7 +203,7 @@ def test_missing_frames_are_said_and_times_follow_the_numbers(make_run, run, sam
 
 def test_a_corrupt_video_is_named_with_its_path(run, sample):
     (sample / "s01" / "v.mp4").write_bytes(b"no video")
-    (failure,) = run(sample).failed
+    (failure,) = run(sample).failures
     assert str(sample / "s01" / "v.mp4") in failure.message
 
 

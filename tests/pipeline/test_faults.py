@@ -62,12 +62,12 @@ def one_fault(toy_run, data, tmp_path, monkeypatch, fault, expected, tag):
         assert os.strerror(fault.number) in told.message
         assert told.remedy
     planned = toy_run(data, cache=cache, out=out)
-    assert verify(planned.store, fix=False)[1] == [], (tag, fault.hit)
+    assert verify(planned.context.store, fix=False)[1] == [], (tag, fault.hit)
     report = planned.execute()
     assert report.usable == 2
-    assert not report.failed
+    assert not report.failures
     assert (out / "features.h5").read_bytes() == expected, (tag, fault.hit)
-    assert verify(planned.store, fix=False)[1] == []
+    assert verify(planned.context.store, fix=False)[1] == []
     assert empty_files(out) == []
     return bool(fault.hit)
 

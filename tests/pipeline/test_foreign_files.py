@@ -11,7 +11,7 @@ from mepipe.cache.keys import sha256_text
 from mepipe.cache.manifest import Manifest
 from mepipe.cache.records import read_record, read_table, run_ids
 from mepipe.errors import UsageError
-from mepipe.pipeline.cache_admin import collect, verify
+from mepipe.pipeline.cache_admin import collect_garbage, verify
 from mepipe.pipeline.run_records import PastRun
 
 NAMES = ("features.h5", "failures.csv", "notes.csv", "manifest.json", "report.html")
@@ -101,12 +101,12 @@ def test_a_digest_in_a_record_that_is_a_path_names_nothing(
     def change(stages):
         stages["face"][column] = (path * 64)[:64] if path else "not a digest"
 
-    run_id = plant(done.store.root, change)
-    verify(done.store, fix=True, run_id=run_id)
-    collect(done.store, keep_days=0, dry_run=False)
+    run_id = plant(done.context.store.root, change)
+    verify(done.context.store, fix=True, run_id=run_id)
+    collect_garbage(done.context.store, keep_days=0, dry_run=False)
     assert victim.read_text() == "mine"
-    record = read_record(done.store.root, run_id)
-    assert list(PastRun(done.store.root, record).objects()) == []
+    record = read_record(done.context.store.root, run_id)
+    assert list(PastRun(done.context.store.root, record).objects()) == []
     assert toy_run(tmp_path / "toy").execute().usable == 1
 
 
@@ -114,10 +114,12 @@ def test_a_digest_in_a_record_that_is_a_path_names_nothing(
 def test_a_stage_in_a_record_that_is_none_names_nothing(toy_run, toy_data, tmp_path, stage):
     done = toy_run(toy_data(1))
     done.execute()
-    run_id = plant(done.store.root, lambda stages: stages.update({stage: stages.pop("face")}))
-    record = read_record(done.store.root, run_id)
-    assert list(PastRun(done.store.root, record).objects()) == []
-    verify(done.store, fix=True, run_id=run_id)
+    run_id = plant(
+        done.context.store.root, lambda stages: stages.update({stage: stages.pop("face")})
+    )
+    record = read_record(done.context.store.root, run_id)
+    assert list(PastRun(done.context.store.root, record).objects()) == []
+    verify(done.context.store, fix=True, run_id=run_id)
     assert toy_run(tmp_path / "toy").execute().usable == 1
 
 

@@ -224,11 +224,11 @@ def test_memory_that_runs_out_costs_a_clip_and_is_tried_again(make_run, run, sam
     monkeypatch.setattr(tensor, "flow_tensor", greedy)
     report = run(sample)
     assert report.usable == CLIPS - 2
-    assert [failure.stage for failure in report.failed] == ["tensor", "tensor"]
-    assert all("memory ran out" in failure.message for failure in report.failed)
-    assert all("jobs" in failure.remedy for failure in report.failed)
+    assert [failure.stage for failure in report.failures] == ["tensor", "tensor"]
+    assert all("memory ran out" in failure.message for failure in report.failures)
+    assert all("jobs" in failure.remedy for failure in report.failures)
     again = run(sample)
-    assert (again.usable, again.failed) == (CLIPS, [])
+    assert (again.usable, again.failures) == (CLIPS, [])
     assert again.computed["tensor"] == 2
 
 
@@ -245,7 +245,7 @@ def test_memory_that_runs_out_while_a_clip_is_prepared(make_run, sample, monkeyp
     monkeypatch.setattr(prepare, "resolve", greedy)
     report = make_run(sample).execute()
     assert report.usable == CLIPS - 1
-    (failure,) = report.failed
+    (failure,) = report.failures
     assert (failure.clip, failure.stage) == ("sample/s01/c01", "dataset")
 
 
@@ -274,6 +274,6 @@ def test_a_video_that_kills_its_worker_is_not_looked_into_again(
     )
     report = make_run(sample).execute()
     assert report.usable == CLIPS
-    (failure,) = report.failed
+    (failure,) = report.failures
     assert failure.clip == "sample/s09/v"
     assert "it crashed" in failure.message

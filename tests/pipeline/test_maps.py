@@ -95,7 +95,7 @@ def test_a_plan_says_what_targets_change(run, make_run, sample):
 
 def test_the_cache_counts_sequences_as_its_own(run, sample, tmp_path):
     from mepipe.cache.store import Store
-    from mepipe.pipeline.cache_admin import collect, status, verify
+    from mepipe.pipeline.cache_admin import collect_garbage, status, verify
 
     run(sample, settings=EVERY)
     store = Store(tmp_path / "cache")
@@ -103,7 +103,7 @@ def test_the_cache_counts_sequences_as_its_own(run, sample, tmp_path):
     looked_at, damaged = verify(store, fix=False)
     assert looked_at >= 4 * CLIPS
     assert damaged == []
-    swept = collect(store, keep_days=0, dry_run=True)
+    swept = collect_garbage(store, keep_days=0, dry_run=True)
     assert swept.kept == 4 * CLIPS
 
 
@@ -116,4 +116,4 @@ def test_a_clip_without_an_offset_fails_and_the_others_are_packed(run, sample, t
     (sample / "labels.csv").write_text("\n".join(text) + "\n")
     report = run(sample, settings=[f"flow.targets={wanted}"])
     assert report.usable == CLIPS - 1
-    assert "offset, which is unknown" in report.failed[0].message
+    assert "offset, which is unknown" in report.failures[0].message

@@ -1,6 +1,6 @@
 """What a run says that it computed."""
 
-from mepipe.pipeline.worker import ClipOutcome, StageOutcome
+from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
 
 
 def done(digest, *, computed):

@@ -22,7 +22,7 @@ def computed(report):
 @pytest.fixture
 def done(run, sample):
     report = run(sample)
-    assert not report.failed
+    assert not report.failures
     return report
 
 
@@ -209,7 +209,7 @@ def test_nothing_usable_leaves_no_features_of_before(done, run, sample, tmp_path
 def test_what_workers_hash_need_not_be_read_again(make_run, run, sample):
     settle(sample)
     run(sample, settings=["spot.method=flow-peak"])
-    index = make_run(sample).indexes["sample"]
+    index = make_run(sample).inputs.indexes["sample"]
     images = list(sample.rglob("*.jpg"))
     assert all(index.known(path) for path in images)
 
@@ -296,17 +296,16 @@ def test_labels_choose_classes_at_the_pack(done, run, sample, tmp_path):
 def test_other_library_versions_are_said_and_recomputed_when_asked(
     done, make_run, run, sample, tmp_path, monkeypatch
 ):
-    from mepipe.pipeline import plan
-    from mepipe.pipeline import worker as work
+    from mepipe.pipeline import walk, worker
 
     before = features(tmp_path)
-    real = work.libraries
+    real = worker.libraries
 
     def newer(names):
         return {**real(names), **({"numpy": "99"} if "numpy" in names else {})}
 
-    monkeypatch.setattr(work, "libraries", newer)
-    monkeypatch.setattr(plan, "libraries", newer)
+    monkeypatch.setattr(worker, "libraries", newer)
+    monkeypatch.setattr(walk, "libraries", newer)
     report = run(sample, until="tensor")
     assert computed(report) == {}
     assert sum("numpy from" in note.text and "to 99" in note.text for note in report.notes) == 4

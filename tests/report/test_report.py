@@ -7,9 +7,11 @@ import shutil
 
 import pytest
 
+from mepipe.cache.store import Store
 from mepipe.errors import UsageError
+from mepipe.execution.context import Context
 from mepipe.report.content import ClipCard, KeyFrame
-from mepipe.report.rebuild import report_later
+from mepipe.report.rebuild import rebuild
 
 ON = ["report.enabled=true"]
 
@@ -27,15 +29,13 @@ def provenance(html):
 
 
 def later(tmp_path, **options):
-    from mepipe.execution.progress import NoProgress
-
-    options = {"faces": None, "clips": None, "jobs": 1, **options}
-    return report_later(tmp_path / "out", tmp_path / "cache", progress=NoProgress(), **options)
+    options = {"faces": None, "clips": None, **options}
+    return rebuild(tmp_path / "out", Context(Store(tmp_path / "cache")), **options)
 
 
 def test_it_shows_every_clip_with_its_face_until_the_source_is_gone(run, sample, tmp_path):
     report = run(sample, settings=ON)
-    assert report.page == tmp_path / "out" / "report.html"
+    assert report.report == tmp_path / "out" / "report.html"
     html = page(tmp_path)
     assert html.count('<article class="card"') == report.usable
     assert faces(html) == 2 * report.usable
@@ -49,11 +49,11 @@ def test_it_shows_every_clip_with_its_face_until_the_source_is_gone(run, sample,
     assert re.search(r'<th scope="row">flow</th><td>4</td>', html)
 
     # Written later it says the same; also when its run was.
-    assert later(tmp_path) == (report.page, [])
+    assert later(tmp_path) == (report.report, [])
     assert page(tmp_path) == html
-    before = report.page.stat().st_mtime_ns
+    before = report.report.stat().st_mtime_ns
     run(sample, settings=ON)
-    assert report.page.stat().st_mtime_ns == before
+    assert report.report.stat().st_mtime_ns == before
 
     later(tmp_path, faces=False)
     assert faces(page(tmp_path)) == 0
@@ -84,10 +84,10 @@ def test_faces_are_left_out_by_a_setting_too(toy_run, toy_data, tmp_path):
 
 def test_a_warm_run_leaves_it_and_a_change_writes_it_anew(toy_run, toy_data, tmp_path):
     data = toy_data(4)
-    path = toy_run(data, settings=ON).execute().page
+    path = toy_run(data, settings=ON).execute().report
     first = path.read_bytes()
     stamp = path.stat().st_mtime_ns
-    assert toy_run(data, settings=ON).execute().page == path
+    assert toy_run(data, settings=ON).execute().report == path
     assert path.stat().st_mtime_ns == stamp
     toy_run(data, settings=[*ON, "report.clips=2"]).execute()
     assert "2 of 4 usable clips have a card" in page(tmp_path)
@@ -100,8 +100,8 @@ def test_a_warm_run_leaves_it_and_a_change_writes_it_anew(toy_run, toy_data, tmp
 
 def test_none_is_written_unless_asked_for_or_before_there_is_something(toy_run, toy_data, tmp_path):
     data = toy_data(3)
-    assert toy_run(data).execute().page is None
-    assert toy_run(data, settings=ON, until="tensor").execute().page is None
+    assert toy_run(data).execute().report is None
+    assert toy_run(data, settings=ON, until="tensor").execute().report is None
     assert not (tmp_path / "out" / "report.html").exists()
 
 
@@ -114,10 +114,10 @@ def test_failures_come_first_with_their_remedies(run, sample, tmp_path):
     assert report.usable == 0
     html = page(tmp_path)
     assert html.index("Way out:") < html.index('id="results"')
-    assert html.count("Way out:") == len(report.failed)
+    assert html.count("Way out:") == len(report.failures)
     assert "No clip could be used" in html
     later(tmp_path)
-    assert page(tmp_path).count("Way out:") == len(report.failed)
+    assert page(tmp_path).count("Way out:") == len(report.failures)
 
 
 def test_a_folder_without_a_run_is_told(tmp_path, toy_run, toy_data):
@@ -125,9 +125,7 @@ def test_a_folder_without_a_run_is_told(tmp_path, toy_run, toy_data):
         later(tmp_path)
     toy_run(toy_data(2)).execute()
     with pytest.raises(UsageError, match="no record") as error:
-        report_later(
-            tmp_path / "out", tmp_path / "elsewhere", faces=None, clips=None, jobs=1, progress=None
-        )
+        rebuild(tmp_path / "out", Context(Store(tmp_path / "elsewhere")), faces=None, clips=None)
     assert "--cache" in error.value.remedy
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mepipe.report.content import ClipCard, KeyFrame, Pictures
-from mepipe.viz.motion_curve import HEIGHT, WIDTH, draw
+from mepipe.report.motion_curve import HEIGHT, WIDTH, draw
 
 
 def card(frames, marks, curve=(), start=0, fps=200.0):

@@ -1,0 +1,120 @@
+"""What a run did: figures, failures, and where its outputs are."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mepipe.clips.clip_task import Failure
+from mepipe.clips.inputs import Inputs
+from mepipe.datasets.clip import Note
+from mepipe.pipeline.outputs import clip_notes
+from mepipe.pipeline.plan import Plan
+from mepipe.pipeline.walk import stages_until
+from mepipe.schema import CLIP_STAGES
+
+if TYPE_CHECKING:
+    from mepipe.features import Features
+
+
+@dataclass
+class RunResult:
+    """What a run did, and what it left.
+
+    Parameters
+    ----------
+    clips, usable
+        How many clips there are, and how many can be used.
+    computed, reused, seconds
+        By step (`mepipe.schema.STEPS`); ``seconds`` are summed over workers.
+    failures
+        The clips that cannot be used, each with its stage, what was wrong and the way out.
+    notes
+        What should be known of the others.
+    features
+        The features file; None where no clip is usable or the run ended before it.
+    results
+        The content of results.json; None where nothing was evaluated, and then
+        ``no_results`` says why.
+    network
+        The cells of the network's pyramid, or what the model is.
+    report
+        The report as a web page; None where none was made.
+    stopped_early
+        True where a failure ended the run (``fail_fast``).
+    """
+
+    clips: int = 0
+    usable: int = 0
+    computed: Counter[str] = field(default_factory=Counter)
+    reused: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    features: Path | None = None
+    results: Mapping[str, Any] | None = None
+    network: str = ""
+    no_results: str = ""
+    report: Path | None = None
+    stopped_early: bool = False
+
+    def load(self) -> Features:
+        """Return the features that the run wrote.
+
+        Raises
+        ------
+        NothingUsableError
+            If it wrote none.
+        """
+        from mepipe.errors import NothingUsableError
+        from mepipe.features import load
+
+        if self.features is None:
+            raise NothingUsableError(
+                f"the run made no features: {self.usable} of {self.clips} clips are usable",
+                "Look at `failures`, and run without `until`.",
+            )
+        return load(self.features)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The outputs that are there, by name: features, results, predictions, report, ..."""
+        if self.features is None:
+            return {}
+        out = self.features.parent
+        names = {
+            "features": self.features.name,
+            "results": "results.json",
+            "predictions": "predictions.csv",
+            "confusion": "confusion.png",
+            "failures": "failures.csv",
+            "notes": "notes.csv",
+            "report": "report.html",
+        }
+        return {name: out / file for name, file in names.items() if (out / file).is_file()}
+
+
+def sum_up(result: RunResult, plan: Plan, inputs: Inputs, until: str) -> None:
+    """Bring ``result`` up to date with the clips' outcomes."""
+    outcomes = plan.outcomes.values()
+    result.clips = len(inputs.clips) + len(inputs.failures)
+    for name in CLIP_STAGES:
+        done = [outcome.stages[name] for outcome in outcomes if name in outcome.stages]
+        result.computed[name] = sum(stage.computed for stage in done)
+        result.reused[name] = len(done) - result.computed[name]
+        result.seconds[name] = sum(stage.seconds for stage in done)
+    failed = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+    result.failures = sorted([*inputs.failures, *failed], key=lambda failure: failure.clip)
+    last = stages_until(until)[-1].name
+    result.usable = sum(outcome.failure is None and last in outcome.stages for outcome in outcomes)
+    result.notes = [
+        *inputs.notes,
+        *clip_notes(inputs.clips, plan.outcomes),
+        *(
+            Note(None, f"{count} result(s) reused that other versions made: {what}")
+            for what, count in sorted(plan.other_versions.items())
+        ),
+    ]
