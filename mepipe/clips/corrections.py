@@ -15,7 +15,6 @@ it is; ``why`` is kept in the notes.
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.marks import parse_number
 from mepipe.datasets.sheets import Row, read_table
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 from mepipe.schema import KEY_FRAMES
 
 COLUMNS = ("clip", "onset", "apex", "offset", "emotion", "face_box", "exclude", "why")
@@ -132,10 +131,8 @@ def _rows(datasets: Sequence[Dataset], path: Path) -> tuple[dict[str, _Correctio
     optional = {name: _HEADINGS[name] for name in COLUMNS if name != "clip"}
     table = read_table(path, key="clip", required={"clip": _HEADINGS["clip"]}, optional=optional)
     if table.unused:
-        near = difflib.get_close_matches(table.unused[0], COLUMNS, n=1)
         raise UsageError(
-            f"{path}: unknown column {table.unused[0]!r}"
-            + (f" (did you mean {near[0]!r}?)" if near else ""),
+            f"{path}: unknown column {table.unused[0]!r}{suggest(table.unused[0], COLUMNS)}",
             f"The columns are {', '.join(COLUMNS)}; remarks go into why.",
         )
     ids = [clip.id for d in datasets for clip in d.clips]
@@ -184,9 +181,9 @@ def _find(row: Row, path: Path, ids: Sequence[str], datasets: Sequence[Dataset])
     here = {one.partition("/")[0] for one in ids} | {dataset.name for dataset in datasets}
     if name.count("/") >= 2 and name.partition("/")[0] not in here:
         return None
-    near = difflib.get_close_matches(name, ids, n=1, cutoff=0.7)
+    meant = suggest(name, ids, cutoff=0.7, form=" (did you mean {}?)")
     raise UsageError(
-        f"{where}: there is no clip {name!r}" + (f" (did you mean {near[0]}?)" if near else ""),
+        f"{where}: there is no clip {name!r}{meant}",
         "`mepipe check DATASET --write-corrections FILE` writes ids that are known.",
     )
 

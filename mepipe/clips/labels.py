@@ -16,7 +16,6 @@ their features and are left out of training.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from pathlib import Path
 from mepipe.clips.label_schemes import SCHEMES, Scheme, objective_class
 from mepipe.datasets.clip import Clip, Dataset, Note
 from mepipe.datasets.emotions import VOCABULARY, normalise, unknown_word
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 
 
 @dataclass(frozen=True)
@@ -144,10 +143,8 @@ def _scheme(name: str, present: set[str]) -> Scheme | None:
     if name in SCHEMES:
         return SCHEMES[name]
     if not name.lower().endswith(".toml"):
-        close = difflib.get_close_matches(name, SCHEMES, n=1)
         raise UsageError(
-            f"labels.classes: unknown scheme {name!r}"
-            + (f" (did you mean {close[0]!r}?)" if close else ""),
+            f"labels.classes: unknown scheme {name!r}{suggest(name, SCHEMES)}",
             f"Use {', '.join(SCHEMES)}, or a file that ends in .toml.",
         )
     return read_scheme(Path(name), present)

@@ -7,14 +7,13 @@ the rule from which its published list follows, not by the list.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mepipe.clips.label_schemes import CASME2_WITHOUT_ROW, MEGC3
 from mepipe.datasets.clip import Clip, Dataset, Note
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 from mepipe.schema import CLASSES
 
 
@@ -111,9 +110,8 @@ def select(datasets: Sequence[Dataset], name: str | None) -> Chosen:
     if name is None:
         return Chosen(tuple(datasets), ())
     if name not in SELECTIONS:
-        near = difflib.get_close_matches(name, SELECTIONS, n=1, cutoff=0.4)
         raise UsageError(
-            f"there is no selection {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""),
+            f"there is no selection {name!r}{suggest(name, SELECTIONS, cutoff=0.4)}",
             f"Use one of: {', '.join(SELECTIONS)}.",
         )
     parts = SELECTIONS[name]

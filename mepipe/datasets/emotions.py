@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
+
+from mepipe.errors import suggest
 
 SYNONYMS: Mapping[str, str] = {"happy": "happiness", "sad": "sadness", "other": "others"}
 
@@ -33,5 +34,4 @@ def normalise(word: str) -> str:
 
 def unknown_word(word: str) -> str:
     """Return the message part for a word outside the vocabulary."""
-    close = difflib.get_close_matches(word, sorted(VOCABULARY), n=1)
-    return f"unknown emotion {word!r}" + (f" (did you mean {close[0]!r}?)" if close else "")
+    return f"unknown emotion {word!r}{suggest(word, sorted(VOCABULARY))}"

@@ -12,7 +12,6 @@ column the clip's name alone must be unique.
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from pathlib import Path
 from mepipe.datasets.clip import Note
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES
 from mepipe.datasets.sheets import Row, read_table
-from mepipe.errors import BadDataError
+from mepipe.errors import BadDataError, suggest
 
 _REQUIRED = {"clip": ("clip",)}
 _OPTIONAL = {
@@ -118,8 +117,7 @@ def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
 def _unknown_column(text: str, known: Collection[str]) -> str:
     """Say which column of those that the table lacks was meant."""
     lacking = [word for name, words in _OPTIONAL.items() if name not in known for word in words]
-    close = difflib.get_close_matches(text.strip().casefold(), lacking, n=1)
-    return f"unknown column {text!r}" + (f" (did you mean {close[0]!r}?)" if close else "")
+    return f"unknown column {text!r}{suggest(text.strip().casefold(), lacking)}"
 
 
 def _hint(row: Row, clips: Sequence[_Key]) -> str:
@@ -128,8 +126,7 @@ def _hint(row: Row, clips: Sequence[_Key]) -> str:
     if what.count("/") > 1:
         return "; write the subject and the clip in columns of their own"
     known = ["/".join(part for part in key if part) for key in clips]
-    close = difflib.get_close_matches(what, known, n=1, cutoff=0.8)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return suggest(what, known, cutoff=0.8, form=" (did you mean {}?)")
 
 
 def _written(row: Row) -> str:

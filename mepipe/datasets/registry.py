@@ -12,7 +12,6 @@ first that recognises the tree reads it.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from mepipe.datasets.clip import Dataset, Note, NotRecognisedError
 from mepipe.datasets.frames_on_disk import is_utf8
-from mepipe.errors import MepipeError, UsageError
+from mepipe.errors import MepipeError, UsageError, suggest
 
 GROUP = "mepipe.datasets"
 GENERIC = "folder"
@@ -175,9 +174,8 @@ def _with_others_noted(dataset: Dataset, others: Sequence[EntryPoint]) -> Datase
 def _reader(name: str) -> EntryPoint:
     known = {entry.name: entry for entry in readers()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(
-            f"there is no reader {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""),
+            f"there is no reader {name!r}{suggest(name, known)}",
             f"Known are: {', '.join(known)}.",
         )
     return known[name]

@@ -210,7 +210,7 @@ def test_two_trees_of_one_set_are_refused_under_any_name(tmp_path):
 def test_reading_a_folder_imports_nothing_heavy(tmp_path):
     write_folder(tmp_path)
     code = (
-        "import sys; from mepipe.datasets import labels, registry\n"
+        "import sys; from mepipe.clips import labels; from mepipe.datasets import registry\n"
         f"registry.open_dataset({str(tmp_path)!r})\n"
         "heavy = {'numpy', 'cv2', 'pandas', 'torch', 'openpyxl', 'h5py'} & set(sys.modules)\n"
         "sys.exit(' '.join(sorted(heavy)) or None)"
