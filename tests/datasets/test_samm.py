@@ -134,7 +134,7 @@ def test_rows_and_folders_that_do_not_meet(tmp_path):
 
 def test_an_empty_tree_of_the_right_name(tmp_path):
     (tmp_path / "SAMM").mkdir()
-    with pytest.raises(UsageError, match="is called like SAMM, but is empty"):
+    with pytest.raises(UsageError, match="has the name of SAMM, but is empty"):
         read(tmp_path, None)
 
 

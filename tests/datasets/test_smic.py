@@ -87,7 +87,10 @@ def test_a_gap_at_an_end_of_a_clip_cannot_be_seen_and_is_said(tmp_path):
     write_smic(tmp_path, names=["s3_ne_16", "s4_ne_16"])
     (tmp_path / "SMIC_all_raw").rename(tmp_path / "SMIC_all_cropped")
     dataset = read(tmp_path, None)
-    assert "none between its first and last here" in texts(dataset, "smic-hs/s03/s03_ne_16")[0]
+    assert (
+        "not missing between its first and last frame here"
+        in texts(dataset, "smic-hs/s03/s03_ne_16")[0]
+    )
     assert not texts(dataset, "smic-hs/s04/s04_ne_16")
 
 
