@@ -223,7 +223,7 @@ def list_subjects(
     """
     clips = ClipFolders()
     listing = list_folder(tree)
-    clips.notes += [Note(None, f"{tree}: {bad} is no UTF-8 name") for bad in listing.unnameable]
+    clips.notes += [Note(None, f"{tree}: {bad} is not a UTF-8 name") for bad in listing.unnameable]
     for name in listing.folders:
         padded = subject(name)
         if padded is None:
@@ -246,4 +246,6 @@ def _list(
         if not videos or path.suffix.lower() in VIDEO_SUFFIXES:
             name = clip(path.stem if videos else path.name)
             clips.paths[f"{prefix}{name}".casefold()].append(path)
-    clips.notes += [Note(None, f"{folder}: {bad} is no UTF-8 name") for bad in listing.unnameable]
+    clips.notes += [
+        Note(None, f"{folder}: {bad} is not a UTF-8 name") for bad in listing.unnameable
+    ]

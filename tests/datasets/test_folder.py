@@ -217,8 +217,8 @@ def test_two_inputs_of_one_name_are_both_refused(tmp_path):
     dataset = read(tmp_path, "d")
     assert ids(dataset) == ["d/s/c"]
     assert [r.message for r in dataset.rejects] == [
-        "several inputs are this clip: a.mp4 and a",
-        "several inputs are this clip: b.avi and b.mp4",
+        "several files or folders are this clip: a.mp4 and a",
+        "several files or folders are this clip: b.avi and b.mp4",
     ]
 
 

@@ -112,7 +112,7 @@ def test_wrong_stored_dimension_cuts_nothing_off(tmp_path):
         ("s.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512), "password-protected"),
         ("s.xlsx", b"PK\x03\x04 cut off", "is damaged or cut off"),
         ("s.csv", "Filename;Onset\nä;1".encode("cp1252"), "is not UTF-8 text"),
-        ("s.csv", b'Filename,Onset\n"' + b"x" * 200_000, "no table|no header"),
+        ("s.csv", b'Filename,Onset\n"' + b"x" * 200_000, "not a table|no header"),
         ("s.csv", b"a,b\n1,2\n", "no cell reads 'Filename'"),
         (
             "s.csv",
