@@ -90,7 +90,7 @@ def test_rows_without_effect_are_said_and_harmless(tmp_path):
     assert found.changes == {}
     texts = " | ".join(note.text for note in found.notes)
     for part in (
-        "row 2 of corrections.csv says what the dataset says",
+        "row 2 of corrections.csv says the same as the dataset",
         "rows that correct nothing: 3",
         "rows that name no clip: 4",
         "row 5 of corrections.csv is of other/s1/x",
@@ -116,13 +116,13 @@ def test_own_words_may_be_corrected_to_own_words(tmp_path):
     [
         ([("d/s1/x", "1")], "row 2: there is no clip 'd/s1/x' .did you mean d/s1/"),
         ([("a", "1")], "row 2: 'a' may be d/s1/a, d/s2/a"),
-        ([("d/s1/b", "1"), ("b", "2")], "row 3 is of d/s1/b, and so is an earlier one"),
-        ([("b", "1.5")], "row 2, onset: '1.5' is no frame number"),
-        ([("b", "", "=A1")], "row 2, apex: '=A1' is no frame number"),
+        ([("d/s1/b", "1"), ("b", "2")], "row 3 is for d/s1/b, and so is an earlier row"),
+        ([("b", "1.5")], "row 2, onset: '1.5' is not a frame number"),
+        ([("b", "", "=A1")], "row 2, apex: '=A1' is not a frame number"),
         ([("b", "", "", "", "hapiness")], "row 2 of corrections.csv: unknown emotion 'hapiness'"),
         ([("b", "", "", "", "", "1 2 3")], "row 2, face_box: '1 2 3' is not four whole numbers"),
         ([("b", "", "", "", "", "1 2 x 4")], "face_box: '1 2 x 4' is not four"),
-        ([("b", "", "", "", "", "9 2 3 4")], "face_box: '9 2 3 4' is no box"),
+        ([("b", "", "", "", "", "9 2 3 4")], "face_box: '9 2 3 4' is not a box"),
         ([("b", "", "", "", "", "", "perhaps")], "row 2, exclude: 'perhaps' is neither yes nor no"),
         ([("e", "", "", "", "fear")], "d//e has no subject"),
     ],
