@@ -101,6 +101,7 @@ def parse_action_units(cell: str) -> ActionUnits:
 def _split_terms(cell: str) -> list[str]:
     """Split at joining marks outside brackets: (R6 or R12) + R15 is two terms."""
     terms, depth, start = [], 0, 0
+    # No regular expression: brackets may be nested, and a cell may have one too few.
     for place, letter in enumerate(cell):
         if letter == "(":
             depth += 1

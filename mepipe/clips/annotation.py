@@ -116,10 +116,12 @@ def resolve(
         number = stated_mark.number
         if number is None:
             broken[field] = f"the {field} holds {stated_mark.text[:40]!r}, not a frame number"
+        # So far outside, a missing file is no explanation: the number itself is wrong.
         elif missing == "nearest" and _outside(number, numbers, max_missing):
             broken[field] = f"the {field} frame {number} lies outside the clip"
         else:
             stated[field] = number
+    # First in the dataset's own numbers, whatever frames exist.
     broken |= _contradictions(stated, stated)
     _raise_unless_repaired(broken, marks, repair)
 

@@ -32,6 +32,7 @@ _HEADINGS = {
     **{name: (name,) for name in COLUMNS},
     "face_box": ("face_box", "face box"),
 }
+# As people and spreadsheets fill in a cell for yes or no.
 _YES, _NO = {"yes", "y", "true", "1", "x"}, {"", "no", "n", "false", "0"}
 
 
@@ -104,6 +105,7 @@ def correct(datasets: Sequence[Dataset], path: Path | None) -> CorrectedDatasets
                 notes.append(Note(clip.id, f"{row.where} says the same as the dataset"))
             if not what.get("exclude"):
                 clips.append(changed)
+        # What cannot be read can only be left out: there is no clip to correct.
         rejects = []
         for reject in dataset.rejects:
             row = by_clip.get(reject.clip)
@@ -131,6 +133,7 @@ def template(problems: Mapping[str, Iterable[str]]) -> str:
         The problems of each clip, by its id. They are written to ``why``.
     """
     text = io.StringIO(newline="")
+    # "\n" on every system: the same problems give the same bytes.
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for clip, texts in sorted(problems.items()):
@@ -144,6 +147,7 @@ def _read_corrections(
     """Return the correction of each clip that has one, and what to say of other rows."""
     optional = {name: _HEADINGS[name] for name in COLUMNS if name != "clip"}
     table = read_table(path, key="clip", required={"clip": _HEADINGS["clip"]}, optional=optional)
+    # A misspelt heading would silently drop a whole column of corrections.
     if table.unused:
         raise UsageError(
             f"{path}: unknown column {table.unused[0]!r}{suggest(table.unused[0], COLUMNS)}",
@@ -257,6 +261,7 @@ def _apply_correction(
                 f"{row.where}: {emotions.unknown_word(row.emotion)}",
                 f"Known are {', '.join(sorted(emotions.VOCABULARY))}.",
             )
+        # A labelled clip without a person could be on both sides of a split.
         if not clip.group:
             raise UsageError(
                 f"{row.where}: {clip.id} has no subject, so it can have no emotion",

@@ -83,7 +83,7 @@ def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
             _check_vocabulary(dataset)
     everything = {clip.emotion for dataset in datasets for clip in dataset.clips if clip.emotion}
     chosen = _find_scheme(scheme, everything)
-    if chosen is None:
+    if chosen is None:  # the scheme "emotion"
         same = {word: word for word in sorted(everything)}
         chosen = Scheme(tuple(same), same)
     words = {
@@ -192,6 +192,7 @@ def read_scheme(path: Path, present: set[str]) -> Scheme:
     if not isinstance(table, dict) or not table:
         raise UsageError(f"{path} has no table [words]", form)
     words: dict[str, str] = {}
+    # Spellings such as "happy" and "happiness" are one word, so a file may give it twice.
     for raw, label in table.items():
         if not isinstance(label, str) or not label.strip():
             raise UsageError(f"{path}: the class of {raw!r} is {label!r}, not a text", form)
@@ -211,6 +212,7 @@ def _class_order(path: Path, classes: object, words: Mapping[str, str]) -> tuple
         return used
     if not isinstance(classes, list) or not all(isinstance(label, str) for label in classes):
         raise UsageError(f"{path}: classes is not a list of texts", "Correct it.")
+    # A class without words can have no clips, and a class that is not listed has no place.
     if len(set(classes)) != len(classes) or set(classes) != set(used):
         raise UsageError(
             f"{path}: classes is {classes}, but the words name {list(used)}",

@@ -118,6 +118,7 @@ def select(datasets: Sequence[Dataset], name: str | None) -> SelectedDatasets:
             f"Use one of: {', '.join(SELECTIONS)}.",
         )
     parts = SELECTIONS[name]
+    # Rejects stay if they may belong: a run must show that clips of the selection failed.
     kept, notes = [], []
     for dataset in datasets:
         clips = tuple(clip for clip in dataset.clips if _is_selected(parts, clip))

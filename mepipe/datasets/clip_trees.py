@@ -110,6 +110,7 @@ def locate(root: Path, shape: Shape) -> list[Path]:
         raise NotRecognisedError(NO_FOLDER)
     found: list[Path] = []
     empty: list[Path] = []
+    # Level by level, and only through folders with the dataset's names.
     level = [root]
     for _ in range(_DEEPEST):
         below = []

@@ -115,6 +115,7 @@ def _build_clip(
 ) -> Clip:
     """Return the clip of a row; what there is to say of it is added to ``texts``."""
     row, subject = coding_row.row, coding_row.subject or ""
+    # Before the frames are listed: a reject for its word needs no look at the disk.
     emotion = emotions.normalise(row["emotion"])
     if emotion and emotion not in emotions.VOCABULARY:
         raise BadDataError(
@@ -123,6 +124,8 @@ def _build_clip(
     fps = coding.fps if coding.fps is not None else _rate(coding_row)
     source: Images | Video
     if path.is_file():
+        # The sheets count frames of the original recording. No sheet says which of them a
+        # video begins with.
         source, first = Video(path, numbered=False), 0
     else:
         frames = frames_in(path / coding.frames_folder)

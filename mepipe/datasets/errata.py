@@ -63,6 +63,8 @@ class Amended:
     notes: tuple[str, ...]
 
 
+# Printed so in the sheet of 2019 for four clips: possible by the rules (onset < apex <=
+# offset), but hardly meant.
 _APEX_IS_OFFSET = "the apex equals the offset"
 _SAD_IN_2014 = "the sheet of 2014 says sadness"
 
@@ -139,6 +141,7 @@ def amend(
 
 def _is_as_printed(shown: str, printed: str, cells: Mapping[str, str]) -> bool:
     """Return True if a cell still holds the printed value."""
+    # Numbers are compared as numbers: a copy may write 110 as 110.0.
     number = parse_number(shown)
     if printed.startswith("="):
         field, _, plus = printed[1:].partition("+")

@@ -77,7 +77,7 @@ def read(root: Path, name: str | None) -> Dataset:
         name = name or root.stem
         disk.sources["", root.stem].append((root, Video(root)))
     else:
-        name = name or root.name or "folder"
+        name = name or root.name or "folder"  # the root of a file system has no name
         with tree_must_be_readable():
             listing = list_folder(root)
         _list_videos(root, "", listing, disk)
@@ -92,6 +92,7 @@ def read(root: Path, name: str | None) -> Dataset:
 def _dataset(root: Path, name: str, disk: _Contents, table: Labels | None) -> Dataset:
     clips, rejects = [], []
     notes = list(disk.notes)
+    # One bad clip costs that clip: all others are read.
     for key, sources in disk.sources.items():
         clip_id = "/".join(part for part in (name, *key) if part)
         try:
@@ -142,6 +143,7 @@ def _clip(
     notes: list[Note],
 ) -> Clip:
     subject, _ = key
+    # Raises if the clip's rows differ: which of them is right cannot be known.
     row = table.row(key) if table else {}
     if table and not row:
         notes.append(Note(clip_id, f"has no row in {table.path.name}", "unlabelled"))
@@ -182,13 +184,14 @@ def _clip(
 def _rate(text: str) -> float | None:
     """Return the frames per second in a cell (``200``, ``29,97``); None if no camera has them."""
     try:
-        rate = float(text.replace(",", "."))
+        rate = float(text.replace(",", "."))  # many countries write 29,97
     except ValueError:
         return None
     return rate if is_rate(rate) else None
 
 
 def _one_source(sources: list[tuple[Path, Images | Video | MepipeError]]) -> Images | Video:
+    # a.mp4 beside a/ or b.avi beside b.mp4: often copies, but nothing says so.
     if len(sources) > 1:
         raise BadDataError(
             "several files or folders are this clip: "
@@ -218,6 +221,7 @@ def _too_low(root: Path, listing: Listing) -> str:
             "it is one clip, a folder of images. Give the folder above its subject's folder: "
             f"{above}"
         )
+    # Not a clip itself, but its folders are: this is one subject's folder.
     clips = [n for n in listing.folders if has_images(_listing_or_nothing(root / n))]
     if not clips:
         return ""

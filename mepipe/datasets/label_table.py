@@ -67,6 +67,7 @@ class Labels:
         rows = self.rows.get(key, ())
         if not rows:
             return {}
+        # The names may be written differently ("1" and "01"): only the rest must agree.
         contents = [{**row.cells, "subject": "", "clip": ""} for row in rows]
         if any(content != contents[0] for content in contents):
             listed = " and ".join(str(row.number) for row in rows)
@@ -155,6 +156,7 @@ def _as_written(text: str) -> str:
 
 
 def _caseless(text: str) -> str:
+    # macOS writes accents of file names as separate characters, spreadsheets do not.
     return unicodedata.normalize("NFC", text).casefold()
 
 
@@ -167,6 +169,10 @@ _FORMS: tuple[_Form, ...] = (_as_written, _caseless, _unpadded)
 
 
 def _index(clips: Sequence[_Key], form: _Form, *, subjects: bool) -> Mapping[_Key, list[_Key]]:
+    """Return the clips by their names in one form.
+
+    Without a column for the subject (``subjects``) they are indexed by name alone.
+    """
     index: dict[_Key, list[_Key]] = defaultdict(list)
     for subject, clip in clips:
         index[form(subject) if subjects else "", form(clip)].append((subject, clip))
@@ -177,6 +183,7 @@ def _find(row: Row, indices: Sequence[tuple[_Form, Mapping[_Key, list[_Key]]]]) 
     """Return the clips that a row may mean."""
     above, _, name = row["clip"].rpartition("/")
     names = [name]
+    # After the whole name: a folder of images may be called "take.avi".
     if Path(name).suffix.lower() in VIDEO_SUFFIXES:
         names.append(Path(name).stem)
     # Without a column for the subject the index has no subjects either (see _index).

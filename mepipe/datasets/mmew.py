@@ -60,7 +60,7 @@ def _emotion_folders(folder: Path) -> tuple[str, ...]:
 
 
 def _holds_clips(folder: Path) -> bool:
-    # MMEW has a second tree, Macro_Expression, with the same folders in it.
+    # MMEW also has macro-expressions, under folders of the same names.
     if normalise_name(folder.name) != "microexpression":
         return False
     return any(folders_in(folder / name) for name in _emotion_folders(folder))

@@ -128,6 +128,7 @@ def read_long(root: Path, name: str | None) -> Dataset:
 
 def _without_macro(table: Table, notes: list[Note]) -> Table:
     macro = [row for row in table.rows if row["type"].casefold().startswith("macro")]
+    # Micro-expressions only, as in every other dataset: labels and spotting are made for them.
     if macro:
         text = f"{len(macro)} rows of {table.path.name} are macro-expressions: not used"
         notes.append(Note(None, text))

@@ -37,11 +37,13 @@ from mepipe.datasets.clip_trees import (
 from mepipe.datasets.frames_on_disk import list_folder, list_frames, missing_runs
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 
+# All cameras, and SMIC-E, filmed the same people.
 SUBJECT_COLLECTION = "smic"
 _FPS = {"hs": 100.0, "vis": 25.0, "nir": 25.0}
 CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 _SUBJECT = re.compile(r"s?0*([0-9]{1,3})\Z", re.IGNORECASE)
+# s1_ne_01 in the raw trees, s01_ne_01 in the lists.
 _CLIP = re.compile(r"(s?[0-9]+)_(ne|po|sur)_0*([0-9]+)\Z", re.IGNORECASE)
 _SHAPE = Shape(
     "SMIC",
@@ -117,7 +119,7 @@ def read(root: Path, name: str | None) -> Dataset:
         try:
             clips.append(_clip(own_name, clip_id, folders, notes))
         except (BadDataError, UnreadableInputError) as error:
-            message = error.message
+            message = error.message  # with the erratum, if it explains what is missing
             if clip_id in _KNOWN_GAPS and _is_cropped(folders[0][0]):
                 message += " (known erratum of the published cropped set)"
             rejects.append(Reject(clip_id, type(error).__name__, message, error.remedy))

@@ -43,11 +43,11 @@ def by_id(corrected):
     return {clip.id: clip for clip in corrected.datasets[0].clips}
 
 
-def test_no_file_changes_nothing():
+def test_correct_without_a_file_changes_nothing():
     assert correct([DATA], None).datasets == (DATA,)
 
 
-def test_a_correction_goes_before_the_dataset_and_is_said(tmp_path):
+def test_a_correction_replaces_what_the_dataset_says_and_is_noted(tmp_path):
     path = write(
         tmp_path,
         ("d/s1/a", "", "7", "", "Happy", "", "", "seen again"),
@@ -76,7 +76,7 @@ def test_a_correction_goes_before_the_dataset_and_is_said(tmp_path):
     assert "leaves it out (talks)" in texts["d/s1/c"]
 
 
-def test_rows_without_effect_are_said_and_harmless(tmp_path):
+def test_rows_without_effect_are_noted_and_change_nothing(tmp_path):
     path = write(
         tmp_path,
         ("d/s1/a", "5"),
@@ -93,7 +93,7 @@ def test_rows_without_effect_are_said_and_harmless(tmp_path):
         "row 2 of corrections.csv says the same as the dataset",
         "rows that correct nothing: 3",
         "rows that name no clip: 4",
-        "row 5 of corrections.csv is of other/s1/x",
+        "row 5 of corrections.csv is for other/s1/x",
         "row 6 of corrections.csv is not used: the clip cannot be read",
     ):
         assert part in texts
@@ -127,19 +127,19 @@ def test_own_words_may_be_corrected_to_own_words(tmp_path):
         ([("e", "", "", "", "fear")], "d//e has no subject"),
     ],
 )
-def test_what_cannot_be_meant_names_file_and_row(tmp_path, rows, message):
+def test_an_invalid_cell_is_refused_with_file_and_row(tmp_path, rows, message):
     with pytest.raises(UsageError, match=message) as caught:
         correct([DATA], write(tmp_path, *rows))
     assert "corrections.csv" in caught.value.message
     assert caught.value.remedy
 
 
-def test_a_misspelt_column(tmp_path):
+def test_a_misspelt_column_is_refused_with_a_hint(tmp_path):
     with pytest.raises(UsageError, match=r"unknown column 'apx' .did you mean 'apex'"):
         correct([DATA], write(tmp_path, ("b", "1"), header=("clip", "apx")))
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_corrections_file_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"none.csv cannot be read"):
         correct([DATA], tmp_path / "none.csv")
 
