@@ -5,6 +5,8 @@ Anything that is not one of these is a bug and keeps its traceback (exit 1).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 EXIT_DONE = 0
 EXIT_BUG = 1
 EXIT_USAGE = 2
@@ -93,3 +95,42 @@ class UnreadableInputError(MepipeError):
     """
 
     exit_code = EXIT_SOME_FAILED
+
+
+def suggest(
+    word: str,
+    choices: Iterable[str],
+    *,
+    cutoff: float = 0.6,
+    form: str = " (did you mean {!r}?)",
+) -> str:
+    """Return a hint that names the choice closest to a misspelt word.
+
+    Parameters
+    ----------
+    word
+        What the user wrote.
+    choices
+        What could have been meant.
+    cutoff
+        How similar a choice must be, from 0 (anything) to 1 (the same).
+    form
+        The hint; ``{}`` in it becomes the choice.
+
+    Returns
+    -------
+    str
+        The hint, or an empty string if no choice is close.
+
+    Examples
+    --------
+    >>> suggest("cassme2", ["casme2", "samm"])
+    " (did you mean 'casme2'?)"
+    >>> suggest("folder", ["casme2", "samm"])
+    ''
+    """
+    # Every command imports this module; difflib is needed only once something went wrong.
+    import difflib
+
+    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=cutoff)
+    return form.format(close[0]) if close else ""

@@ -1,13 +1,14 @@
-"""Whether an annotation can be right: decided here, for every dataset.
+"""Decides for every dataset whether an annotation can be right.
 
-A row is held against itself (onset < apex <= offset, in numbers) and against
-the frames that exist. Two things can be wrong, and two settings decide:
+The annotation is checked in itself (onset < apex <= offset) and against the frames
+that exist. Two things can be wrong, and a setting decides about each:
 
-- The *row* is broken: text where a number belongs, an impossible order, a
+- The *row* is broken: text in the place of a number, an impossible order, or a
   frame outside the clip. ``repair`` decides.
-- A *frame* is missing: the row is sound, but the file it names, between the
-  clip's first and last or at most ``max_missing`` beyond them, is not there.
-  ``missing`` decides. (``missing="error"`` treats every absent frame so.)
+- A *frame* is missing: the row is sound, but the file that it names is not there.
+  It would be between the clip's first and last frame, or at most ``max_missing``
+  frames beyond. ``missing`` decides. With ``missing="error"`` every absent frame
+  is a missing one, however far away.
 """
 
 from __future__ import annotations
@@ -36,11 +37,16 @@ class KeyFrame:
 
 
 @dataclass(frozen=True)
-class Resolved:
-    """What of an annotation can be used; None: not annotated, or not usable.
+class ResolvedAnnotation:
+    """The part of an annotation that can be used.
 
-    Those that are there obey onset < apex <= offset. ``findings`` holds every
-    repair and every replaced frame.
+    Parameters
+    ----------
+    onset, apex, offset
+        The key frames, with onset < apex <= offset; None if not annotated or not
+        usable.
+    findings
+        Every repair and every replaced frame.
     """
 
     onset: KeyFrame | None
@@ -55,38 +61,43 @@ class Resolved:
 
 
 class DroppedError(MepipeError):
-    """The annotation is broken and the user's choice is to leave such clips out."""
+    """The annotation is broken, and the user chose to leave such clips out."""
 
     exit_code = EXIT_SOME_FAILED
 
 
 def resolve(
     clip: Clip, numbers: Sequence[int], *, repair: Repair, missing: Missing, max_missing: int
-) -> Resolved:
-    """Hold a clip's annotation against itself and against the frames that exist.
+) -> ResolvedAnnotation:
+    """Check a clip's annotation in itself and against the frames that exist.
 
     Parameters
     ----------
     clip
-        The clip; only its onset, apex and offset are used.
+        The clip. Only its onset, apex and offset are used.
     numbers
         The frame numbers that exist, ascending (for a video ``range(count)``).
     repair
-        What becomes of a broken field. ``spot``: it is left open, to be found
-        in the frames. ``midpoint``: a broken apex becomes the middle of onset
-        and offset, all else is left open. ``drop``, ``error``: see Raises.
-        An apex that does not fit onset and offset is broken itself; an onset
-        that is not before the offset condemns all three.
+        What becomes of a broken field. ``spot``: it is left open, to be spotted.
+        ``midpoint``: a broken apex becomes the middle of onset and offset, any
+        other field is left open. ``drop``, ``error``: see Raises.
+        If the apex does not fit onset and offset, only the apex is broken. If the
+        onset is not before the offset, all three are.
     missing, max_missing
-        The frame that stands in for a missing one may be so many frames away;
-        of two equally near ones the earlier is taken.
+        With ``nearest``, the nearest frame replaces a missing one, at most
+        ``max_missing`` frames away. Of two equally near ones it is the earlier.
+
+    Returns
+    -------
+    ResolvedAnnotation
+        The key frames that can be used, and what was repaired.
 
     Raises
     ------
     BadDataError
-        If the clip has no frames, a frame is missing and none may stand in for
-        it, or the row is broken and ``repair`` is ``error``. The messages
-        follow from the annotation and the settings alone.
+        If the clip has no frames. If a frame is missing and no other may replace
+        it. If the row is broken and ``repair`` is ``error``. The messages follow
+        from the annotation and the settings alone, as stored failures must.
     DroppedError
         If the row is broken and ``repair`` is ``drop``.
     """
@@ -105,12 +116,14 @@ def resolve(
         number = stated_mark.number
         if number is None:
             broken[field] = f"the {field} holds {stated_mark.text[:40]!r}, not a frame number"
+        # So far outside, a missing file is no explanation: the number itself is wrong.
         elif missing == "nearest" and _outside(number, numbers, max_missing):
             broken[field] = f"the {field} frame {number} lies outside the clip"
         else:
             stated[field] = number
+    # First in the dataset's own numbers, whatever frames exist.
     broken |= _contradictions(stated, stated)
-    _refuse(broken, marks, repair)
+    _raise_unless_repaired(broken, marks, repair)
 
     notes: list[Note] = []
     frames: dict[Field, KeyFrame] = {}
@@ -131,16 +144,18 @@ def resolve(
         origin = marks[field]
         assert origin is not None
         frames[field] = KeyFrame(position, found, origin.origin)
-    # Stand-ins keep the order but may fall on one frame.
+    # Frames that replace missing ones keep the order, but two may be the same frame.
     collapsed = _contradictions({f: k.position for f, k in frames.items()}, stated)
-    _refuse(collapsed, marks, repair)
+    _raise_unless_repaired(collapsed, marks, repair)
     broken |= collapsed
     for field in collapsed:
         del frames[field]
 
     if repair == "midpoint" and "apex" in broken and {"onset", "offset"} <= frames.keys():
+        # Rounded up: the apex must not be the onset.
         middle = (frames["onset"].position + frames["offset"].position + 1) // 2
         frames["apex"] = KeyFrame(middle, numbers[middle], "middle")
+    # One note for each reason: an impossible order concerns several fields.
     for reason in dict.fromkeys(broken.values()):
         fields = [field for field in broken if broken[field] == reason]
         verb = "is" if len(fields) == 1 else "are"
@@ -154,12 +169,17 @@ def resolve(
                 clip.id, f"the apex frame {apex.number} is also the offset", "kept, but suspicious"
             )
         )
-    return Resolved(frames.get("onset"), apex, offset, tuple(notes))
+    return ResolvedAnnotation(frames.get("onset"), apex, offset, tuple(notes))
 
 
 def _contradictions(order: Mapping[Field, int], stated: Mapping[Field, int]) -> dict[Field, str]:
-    """Return the fields that cannot be right, each with the reason in stated numbers."""
+    """Return the fields that cannot be right, each with the reason.
+
+    ``order`` decides. The reasons give the numbers of ``stated``, which the user
+    finds in the sheet.
+    """
     onset, apex, offset = order.get("onset"), order.get("apex"), order.get("offset")
+    # Which of the two is wrong cannot be known, so the apex between them says nothing either.
     if onset is not None and offset is not None and onset >= offset:
         reason = f"the onset {stated['onset']} is not before the offset {stated['offset']}"
         return dict.fromkeys(order, reason)
@@ -173,9 +193,10 @@ def _contradictions(order: Mapping[Field, int], stated: Mapping[Field, int]) -> 
     return {}
 
 
-def _refuse(
+def _raise_unless_repaired(
     broken: Mapping[Field, str], marks: Mapping[Field, Mark | None], repair: Repair
 ) -> None:
+    """Raise if a field is broken and ``repair`` is drop or error."""
     if not broken or repair in {"spot", "midpoint"}:
         return
     row = ", ".join(
@@ -210,7 +231,7 @@ def _outside(number: int, numbers: Sequence[int], margin: int) -> bool:
 
 
 def _nearest(numbers: Sequence[int], number: int) -> int:
-    """Return the position of the existing number next to ``number``, the lower on a tie."""
+    """Return the position of the number nearest to ``number``; of two, the lower."""
     right = bisect_left(numbers, number)
     if right == len(numbers):
         return right - 1

@@ -1,4 +1,4 @@
-"""Corrections of the user's own, which go before what a dataset says.
+"""The user's corrections: they replace what a dataset says.
 
 A table, usually ``corrections.csv``::
 
@@ -7,15 +7,14 @@ A table, usually ``corrections.csv``::
     casme2/sub16/EP01_08,,,,,120 80 420 400,,the poster was taken for the face
     s03/c01,,,,,,yes,talks
 
-``clip`` is the id or a unique ending of it. The frames are the dataset's own
-numbers; the face's box is x0 y0 x1 y1 in px of the frame. What is empty stays as
-it is; ``why`` is kept in the notes.
+``clip`` is the clip's id or an ending of it that only one clip has. Frames are the
+dataset's own numbers. The face box is x0 y0 x1 y1 in px of the frame. An empty cell
+changes nothing. ``why`` goes into the notes.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.marks import parse_number
 from mepipe.datasets.sheets import Row, read_table
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 from mepipe.schema import KEY_FRAMES
 
 COLUMNS = ("clip", "onset", "apex", "offset", "emotion", "face_box", "exclude", "why")
@@ -33,15 +32,22 @@ _HEADINGS = {
     **{name: (name,) for name in COLUMNS},
     "face_box": ("face_box", "face box"),
 }
+# As people and spreadsheets fill in a cell for yes or no.
 _YES, _NO = {"yes", "y", "true", "1", "x"}, {"", "no", "n", "false", "0"}
 
 
 @dataclass(frozen=True)
-class Corrected:
-    """The datasets as corrected, and what was changed.
+class CorrectedDatasets:
+    """The datasets with the corrections applied.
 
-    ``changes`` holds, for each clip that changed, its new values as they decide
-    features; ``notes`` say the same in words.
+    Parameters
+    ----------
+    datasets
+        The datasets.
+    changes
+        The new values of each clip that changed, by its id.
+    notes
+        The same in words, and what there is to say of rows that change nothing.
     """
 
     datasets: tuple[Dataset, ...]
@@ -51,7 +57,7 @@ class Corrected:
 
 @dataclass(frozen=True)
 class _Correction:
-    """One row, its cells read."""
+    """One row of the table, with its cells parsed; ``where`` is its place, for messages."""
 
     where: str
     marks: Mapping[str, int]
@@ -65,8 +71,8 @@ class _Correction:
         return not (self.marks or self.emotion or self.face_box or self.exclude)
 
 
-def correct(datasets: Sequence[Dataset], path: Path | None) -> Corrected:
-    """Put the corrections of a table in the place of what the datasets say.
+def correct(datasets: Sequence[Dataset], path: Path | None) -> CorrectedDatasets:
+    """Apply the corrections in a table to datasets.
 
     Parameters
     ----------
@@ -78,34 +84,35 @@ def correct(datasets: Sequence[Dataset], path: Path | None) -> Corrected:
     Raises
     ------
     UsageError
-        If the table cannot be read, or a row of it cannot be meant: a clip
-        that is in none of the datasets or in two rows, a cell of the wrong
-        kind, a word that is no emotion. The message names file and row.
+        If the table cannot be read. If a row names a clip that is in none of the
+        datasets or in another row, or has a cell that is not valid. The message
+        names the file and the row.
     """
     if path is None:
-        return Corrected(tuple(datasets))
-    by_clip, notes = _rows(datasets, path)
+        return CorrectedDatasets(tuple(datasets))
+    by_clip, notes = _read_corrections(datasets, path)
     changes: dict[str, Mapping[str, object]] = {}
     corrected = []
     for dataset in datasets:
         clips = []
         for clip in dataset.clips:
             row = by_clip.get(clip.id)
-            changed, what = _apply(clip, row, dataset) if row else (clip, {})
+            changed, what = _apply_correction(clip, row, dataset) if row else (clip, {})
             if what and row:
                 changes[clip.id] = what
-                notes.append(Note(clip.id, _said(what, row), "the correction is used"))
+                notes.append(Note(clip.id, _describe(what, row), "the correction is used"))
             elif row and not row.empty:
-                notes.append(Note(clip.id, f"{row.where} says what the dataset says"))
+                notes.append(Note(clip.id, f"{row.where} says the same as the dataset"))
             if not what.get("exclude"):
                 clips.append(changed)
+        # What cannot be read can only be left out: there is no clip to correct.
         rejects = []
         for reject in dataset.rejects:
             row = by_clip.get(reject.clip)
             if row and row.exclude:
                 changes[reject.clip] = {"exclude": True}
                 notes.append(
-                    Note(reject.clip, _said({"exclude": True}, row), "the correction is used")
+                    Note(reject.clip, _describe({"exclude": True}, row), "the correction is used")
                 )
                 continue
             rejects.append(reject)
@@ -114,12 +121,19 @@ def correct(datasets: Sequence[Dataset], path: Path | None) -> Corrected:
                     Note(reject.clip, f"{row.where} is not used: the clip cannot be read at all")
                 )
         corrected.append(replace(dataset, clips=tuple(clips), rejects=tuple(rejects)))
-    return Corrected(tuple(corrected), changes, tuple(notes))
+    return CorrectedDatasets(tuple(corrected), changes, tuple(notes))
 
 
 def template(problems: Mapping[str, Iterable[str]]) -> str:
-    """Return a table to be filled in: a row for each clip, its problems as ``why``."""
+    """Return a table for the user to fill in.
+
+    Parameters
+    ----------
+    problems
+        The problems of each clip, by its id. They are written to ``why``.
+    """
     text = io.StringIO(newline="")
+    # "\n" on every system: the same problems give the same bytes.
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for clip, texts in sorted(problems.items()):
@@ -127,15 +141,16 @@ def template(problems: Mapping[str, Iterable[str]]) -> str:
     return text.getvalue()
 
 
-def _rows(datasets: Sequence[Dataset], path: Path) -> tuple[dict[str, _Correction], list[Note]]:
-    """Return the correction of each clip that has one."""
+def _read_corrections(
+    datasets: Sequence[Dataset], path: Path
+) -> tuple[dict[str, _Correction], list[Note]]:
+    """Return the correction of each clip that has one, and what to say of other rows."""
     optional = {name: _HEADINGS[name] for name in COLUMNS if name != "clip"}
     table = read_table(path, key="clip", required={"clip": _HEADINGS["clip"]}, optional=optional)
+    # A misspelt heading would silently drop a whole column of corrections.
     if table.unused:
-        near = difflib.get_close_matches(table.unused[0], COLUMNS, n=1)
         raise UsageError(
-            f"{path}: unknown column {table.unused[0]!r}"
-            + (f" (did you mean {near[0]!r}?)" if near else ""),
+            f"{path}: unknown column {table.unused[0]!r}{suggest(table.unused[0], COLUMNS)}",
             f"The columns are {', '.join(COLUMNS)}; remarks go into why.",
         )
     ids = [clip.id for d in datasets for clip in d.clips]
@@ -144,20 +159,20 @@ def _rows(datasets: Sequence[Dataset], path: Path) -> tuple[dict[str, _Correctio
     notes: list[Note] = []
     empty = []
     for row in table.rows:
-        correction = _correction(row, f"row {row.number} of {path.name}", path)
-        clip = _find(row, path, ids, datasets)
+        correction = _parse_row(row, f"row {row.number} of {path.name}", path)
+        clip = _find_clip(row, path, ids, datasets)
         if clip is None:
             notes.append(
                 Note(
                     None,
-                    f"{correction.where} is of {row['clip']}, and no dataset of that name is here",
+                    f"{correction.where} is for {row['clip']}, and no dataset of that name is here",
                     "not used",
                 )
             )
         elif clip in by_clip:
             raise UsageError(
-                f"{path}: row {row.number} is of {clip}, and so is an earlier one",
-                "Make one row of both.",
+                f"{path}: row {row.number} is for {clip}, and so is an earlier row",
+                "Merge the two rows.",
             )
         else:
             by_clip[clip] = correction
@@ -170,8 +185,8 @@ def _rows(datasets: Sequence[Dataset], path: Path) -> tuple[dict[str, _Correctio
     return by_clip, notes
 
 
-def _find(row: Row, path: Path, ids: Sequence[str], datasets: Sequence[Dataset]) -> str | None:
-    """Return the clip that a row means; None if it belongs to a dataset that is not here."""
+def _find_clip(row: Row, path: Path, ids: Sequence[str], datasets: Sequence[Dataset]) -> str | None:
+    """Return the id of the clip that a row means; None if its dataset is not in this run."""
     name = row["clip"].strip("/")
     found = [name] if name in ids else [one for one in ids if one.endswith(f"/{name}")]
     if len(found) == 1:
@@ -181,17 +196,19 @@ def _find(row: Row, path: Path, ids: Sequence[str], datasets: Sequence[Dataset])
         raise UsageError(
             f"{where}: {name!r} may be {', '.join(found[:4])}", "Write the whole id of the clip."
         )
+    # One table may serve several datasets, so a row for an absent one is no mistake. Only a
+    # whole id (dataset/subject/clip) says which dataset is meant.
     here = {one.partition("/")[0] for one in ids} | {dataset.name for dataset in datasets}
     if name.count("/") >= 2 and name.partition("/")[0] not in here:
         return None
-    near = difflib.get_close_matches(name, ids, n=1, cutoff=0.7)
+    meant = suggest(name, ids, cutoff=0.7, form=" (did you mean {}?)")
     raise UsageError(
-        f"{where}: there is no clip {name!r}" + (f" (did you mean {near[0]}?)" if near else ""),
+        f"{where}: there is no clip {name!r}{meant}",
         "`mepipe check DATASET --write-corrections FILE` writes ids that are known.",
     )
 
 
-def _correction(row: Row, where: str, path: Path) -> _Correction:
+def _parse_row(row: Row, where: str, path: Path) -> _Correction:
     def wrong(column: str, should: str) -> UsageError:
         return UsageError(
             f"{path}: row {row.number}, {column}: {row[column][:40]!r} is {should}",
@@ -204,7 +221,7 @@ def _correction(row: Row, where: str, path: Path) -> _Correction:
         if number is not None:
             marks[column] = number
         elif row[column]:
-            raise wrong(column, "no frame number")
+            raise wrong(column, "not a frame number")
     exclude = row["exclude"].casefold()
     if exclude not in _YES | _NO:
         raise wrong("exclude", "neither yes nor no")
@@ -214,23 +231,26 @@ def _correction(row: Row, where: str, path: Path) -> _Correction:
         if len(numbers) != 4 or None in numbers:
             raise wrong("face_box", "not four whole numbers x0 y0 x1 y1")
         x0, y0, x1, y1 = (number or 0 for number in numbers)
+        # A corner may lie outside the frame, where a face is cut off, but not absurdly far.
         if not (x0 < x1 and y0 < y1 and max(map(abs, (x0, y0, x1, y1))) < 2**20):
-            raise wrong("face_box", "no box: x0 < x1 and y0 < y1 in px")
+            raise wrong("face_box", "not a box with x0 < x1 and y0 < y1 in px")
         box = (x0, y0, x1, y1)
     emotion = emotions.normalise(row["emotion"])
     return _Correction(where, marks, emotion, box, exclude in _YES, row["why"])
 
 
-def _apply(clip: Clip, row: _Correction, dataset: Dataset) -> tuple[Clip, Mapping[str, object]]:
-    """Return the corrected clip, and those of its values that are new."""
+def _apply_correction(
+    clip: Clip, row: _Correction, dataset: Dataset
+) -> tuple[Clip, Mapping[str, object]]:
+    """Return the corrected clip, and those of its values that changed."""
     if row.exclude:
         return clip, {"exclude": True}
     what: dict[str, object] = {}
     marks: dict[str, Mark] = {}
     for name, number in row.marks.items():
         stated: Mark | None = getattr(clip, name)
-        # Where nothing ties the dataset's numbers to the frames, its own marks are not
-        # used, so that the user's count even where they are the same.
+        # If nothing ties the dataset's numbers to the video's frames, its own marks are not
+        # used. Then the user's mark is a change even if the number is the same.
         loose = isinstance(clip.source, Video) and not clip.source.numbered
         if stated is None or stated.number != number or loose:
             what[name] = number
@@ -241,6 +261,7 @@ def _apply(clip: Clip, row: _Correction, dataset: Dataset) -> tuple[Clip, Mappin
                 f"{row.where}: {emotions.unknown_word(row.emotion)}",
                 f"Known are {', '.join(sorted(emotions.VOCABULARY))}.",
             )
+        # A labelled clip without a person could be on both sides of a split.
         if not clip.group:
             raise UsageError(
                 f"{row.where}: {clip.id} has no subject, so it can have no emotion",
@@ -260,7 +281,8 @@ def _apply(clip: Clip, row: _Correction, dataset: Dataset) -> tuple[Clip, Mappin
     return changed, what
 
 
-def _said(what: Mapping[str, object], row: _Correction) -> str:
+def _describe(what: Mapping[str, object], row: _Correction) -> str:
+    """Return what a row changed, for the notes."""
     if what.get("exclude"):
         text = f"{row.where} leaves it out"
     else:

@@ -1,8 +1,8 @@
-"""The label schemes, as data: which emotion words or objective classes make which class.
+"""The label schemes, as data: the class of each emotion word or objective class.
 
 The lists of CASME II are counted from its sheet of 2019: 255 rows, of which 249
-belong to the five classes. That the 246 and the 247 clips of published results
-are the lists below is our reading; no paper prints them.
+belong to the five classes. Published results with 246 or 247 clips do not print
+their lists. The lists below are our reading of them.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from mepipe.schema import CLASSES
 
 @dataclass(frozen=True)
 class Scheme:
-    """How clips become members of classes.
+    """How clips get their classes.
 
     Parameters
     ----------
     classes
-        Their names, in order.
+        The names of the classes, in order.
     words
-        The class of each emotion word or objective class; others are outside.
+        The class of each emotion word or objective class. Clips with another
+        word have no class.
     by
-        What of a clip decides.
+        The field of a clip that decides.
     outside
-        For a reader, words that its sets leave out although ``words`` has a
-        class for them.
+        Words without a class in the datasets of one reader, by the reader's
+        name, although ``words`` has a class for them.
     without
-        Ids of clips that are outside whatever their word.
+        Ids of clips without a class, whatever their word.
     needs
-        Ids of clips that belong to the list and that not every copy has.
+        Ids of clips that belong to the scheme and that not every copy has.
     own_words
-        Whether a dataset with the user's own words keeps these as its classes.
+        If true, a dataset with the user's own words keeps these as its classes.
     """
 
     classes: tuple[str, ...]
@@ -49,6 +50,7 @@ class Scheme:
 def _of_words(
     *classes: str, without: frozenset[str] = frozenset(), needs: frozenset[str] = frozenset()
 ) -> Scheme:
+    """Return a scheme in which each emotion word is its own class."""
     return Scheme(classes, {word: word for word in classes}, without=without, needs=needs)
 
 
@@ -72,7 +74,8 @@ MEGC3 = Scheme(
 )
 
 _CASME2_FIVE = ("happiness", "disgust", "repression", "surprise", "others")
-# On disk, but without a row in the sheet of 2019: no list of its 255 rows has it.
+# On disk, but without a row in the sheet of 2019. Copies that add the row must not add
+# the clip to the lists of that sheet's 255 rows.
 CASME2_WITHOUT_ROW = "casme2/sub24/EP02_07"
 _WITHOUT_ROW = frozenset({CASME2_WITHOUT_ROW})
 _THREE_SURPRISES = frozenset(
@@ -84,7 +87,7 @@ CASME2_246 = _of_words(*_CASME2_FIVE, without=_WITHOUT_ROW | _THREE_SURPRISES)
 CASME2_247 = _of_words(*_CASME2_FIVE, without=_THREE_SURPRISES, needs=_WITHOUT_ROW)
 CASME2_255 = _of_words(*_CASME2_FIVE, "sadness", "fear", without=_WITHOUT_ROW)
 
-# Those of SAMM with at least twelve clips.
+# SAMM's emotions with at least twelve clips.
 SAMM_5 = _of_words("anger", "happiness", "others", "surprise", "contempt")
 
 OBJECTIVE_CLASSES = ("I", "II", "III", "IV", "V", "VI", "VII")
@@ -112,6 +115,7 @@ def objective_class(text: str) -> str:
 
     Other text gives an empty string.
     """
+    # A number in a cell that Excel keeps as a decimal comes as "3.0".
     text = text.strip().upper().removesuffix(".0")
     if text in OBJECTIVE_CLASSES:
         return text

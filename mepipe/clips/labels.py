@@ -1,7 +1,7 @@
-"""Emotion words and the classes they become, as data.
+"""Gives clips their classes by a label scheme.
 
-A scheme is one of `mepipe.clips.label_schemes` (``megc3`` by default), or the user's own
-TOML file::
+A scheme is one of `mepipe.clips.label_schemes` (``megc3`` by default), or the
+user's own TOML file::
 
     classes = ["negative", "positive"]   # optional: the order of the classes
 
@@ -10,13 +10,12 @@ TOML file::
     repression = "negative"
     happiness = "positive"
 
-A word that a scheme does not name is outside its classes: such clips keep
-their features and are left out of training.
+A clip whose word the scheme does not name has no class. It keeps its features and
+takes no part in training.
 """
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,17 +24,25 @@ from pathlib import Path
 from mepipe.clips.label_schemes import SCHEMES, Scheme, objective_class
 from mepipe.datasets.clip import Clip, Dataset, Note
 from mepipe.datasets.emotions import VOCABULARY, normalise, unknown_word
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 
 
 @dataclass(frozen=True)
 class LabelScheme:
-    """The classes of a run and the class of every clip in it.
+    """The classes of a run, and the class of every clip.
 
-    ``of`` maps the id of each clip that has a class to it. ``words`` maps
-    (dataset name, word) to a class, or to None where the word is outside the
-    classes. ``classes_file`` says that the user's file decided; ``notes`` say
-    what a named list lacks.
+    Parameters
+    ----------
+    classes
+        The names of the classes, in order.
+    of
+        The class of each clip that has one, by the clip's id.
+    words
+        The class of each (dataset name, word); None if the word has no class.
+    classes_file
+        True if the user's own file decided.
+    notes
+        The clips that the scheme needs and that are not here.
     """
 
     classes: tuple[str, ...]
@@ -45,17 +52,17 @@ class LabelScheme:
     notes: tuple[Note, ...] = ()
 
     def label(self, clip: Clip) -> str | None:
-        """Return the class of a clip; None without one."""
+        """Return the class of a clip; None if it has none."""
         return self.of.get(clip.id)
 
     def index(self, clip: Clip) -> int:
-        """Return the position of a clip's class in ``classes``; -1 without one."""
+        """Return the position of a clip's class in ``classes``; -1 if it has none."""
         label = self.label(clip)
         return -1 if label is None else self.classes.index(label)
 
 
 def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
-    """Give every clip of the datasets its class.
+    """Return the class of every clip of the datasets.
 
     Parameters
     ----------
@@ -67,21 +74,22 @@ def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
     Raises
     ------
     UsageError
-        If the scheme is unknown or its file is wrong, no clip has what it
-        goes by, or a dataset of the field's vocabulary holds a word outside it.
+        If the scheme is unknown or its file is not valid. If the scheme goes by
+        objective classes and no clip has one. If a dataset with the field's
+        vocabulary has a word outside it.
     """
     for dataset in datasets:
         if not dataset.own_words:
             _check_vocabulary(dataset)
     everything = {clip.emotion for dataset in datasets for clip in dataset.clips if clip.emotion}
-    chosen = _scheme(scheme, everything)
-    if chosen is None:
+    chosen = _find_scheme(scheme, everything)
+    if chosen is None:  # the scheme "emotion"
         same = {word: word for word in sorted(everything)}
         chosen = Scheme(tuple(same), same)
     words = {
         (dataset.name, word): _class_of_word(chosen, dataset, word)
         for dataset in datasets
-        for word in sorted({_word(chosen, clip) for clip in dataset.clips} - {""})
+        for word in sorted({_deciding_word(chosen, clip) for clip in dataset.clips} - {""})
     }
     if not words and chosen.by == "objective_class":
         raise UsageError(
@@ -92,11 +100,12 @@ def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
         clip.id: label
         for dataset in datasets
         for clip in dataset.clips
-        if (label := words.get((dataset.name, _word(chosen, clip)))) is not None
+        if (label := words.get((dataset.name, _deciding_word(chosen, clip)))) is not None
         and clip.id not in chosen.without
     }
     own = sorted({w for d in datasets if d.own_words and chosen.own_words for n, w in words
                   if n == d.name})  # fmt: skip
+    # The scheme's classes without a single clip would stand in every table.
     only_own = chosen.own_words and bool(own) and all(d.own_words for d in datasets)
     classes = () if only_own else chosen.classes
     return LabelScheme(
@@ -104,12 +113,12 @@ def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
         of,
         words,
         scheme not in SCHEMES,
-        tuple(_lacking(scheme, chosen, of)),
+        tuple(_missing_clip_notes(scheme, chosen, of)),
     )
 
 
-def _word(scheme: Scheme, clip: Clip) -> str:
-    """Return what of a clip decides its class; empty if it has none."""
+def _deciding_word(scheme: Scheme, clip: Clip) -> str:
+    """Return the text that decides a clip's class; empty if it has none."""
     return objective_class(clip.objective_class) if scheme.by != "emotion" else clip.emotion
 
 
@@ -120,7 +129,7 @@ def _class_of_word(scheme: Scheme, dataset: Dataset, word: str) -> str | None:
     return None if word in outside else scheme.words.get(word)
 
 
-def _lacking(name: str, scheme: Scheme, of: Mapping[str, str]) -> list[Note]:
+def _missing_clip_notes(name: str, scheme: Scheme, of: Mapping[str, str]) -> list[Note]:
     return [
         Note(
             None,
@@ -140,14 +149,12 @@ def _check_vocabulary(dataset: Dataset) -> None:
             )
 
 
-def _scheme(name: str, present: set[str]) -> Scheme | None:
+def _find_scheme(name: str, present: set[str]) -> Scheme | None:
     if name in SCHEMES:
         return SCHEMES[name]
     if not name.lower().endswith(".toml"):
-        close = difflib.get_close_matches(name, SCHEMES, n=1)
         raise UsageError(
-            f"labels.classes: unknown scheme {name!r}"
-            + (f" (did you mean {close[0]!r}?)" if close else ""),
+            f"labels.classes: unknown scheme {name!r}{suggest(name, SCHEMES)}",
             f"Use {', '.join(SCHEMES)}, or a file that ends in .toml.",
         )
     return read_scheme(Path(name), present)
@@ -159,15 +166,15 @@ def read_scheme(path: Path, present: set[str]) -> Scheme:
     Parameters
     ----------
     path
-        The file; its form is in this module's description.
+        The file. This module's docstring shows its form.
     present
-        The words of the datasets: a word that is neither one of these nor in
+        The words of the datasets. A word that is neither one of these nor in
         the vocabulary is taken for a misspelling.
 
     Raises
     ------
     UsageError
-        If the file cannot be read or is not of that form.
+        If the file cannot be read or does not have that form.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -185,6 +192,7 @@ def read_scheme(path: Path, present: set[str]) -> Scheme:
     if not isinstance(table, dict) or not table:
         raise UsageError(f"{path} has no table [words]", form)
     words: dict[str, str] = {}
+    # Spellings such as "happy" and "happiness" are one word, so a file may give it twice.
     for raw, label in table.items():
         if not isinstance(label, str) or not label.strip():
             raise UsageError(f"{path}: the class of {raw!r} is {label!r}, not a text", form)
@@ -204,6 +212,7 @@ def _class_order(path: Path, classes: object, words: Mapping[str, str]) -> tuple
         return used
     if not isinstance(classes, list) or not all(isinstance(label, str) for label in classes):
         raise UsageError(f"{path}: classes is not a list of texts", "Correct it.")
+    # A class without words can have no clips, and a class that is not listed has no place.
     if len(set(classes)) != len(classes) or set(classes) != set(used):
         raise UsageError(
             f"{path}: classes is {classes}, but the words name {list(used)}",

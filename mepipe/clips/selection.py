@@ -1,41 +1,41 @@
-"""Named selections over the datasets of a run, as data.
+"""Named selections of clips, as data.
 
 ``megc2019`` is the composite of the Micro-Expression Grand Challenge 2019: 442
-clips of 68 persons out of CASME II, SAMM and the HS set of SMIC. It is given by
-the rule from which its published list follows, not by the list.
+clips of 68 persons from CASME II, SAMM and the HS set of SMIC. It is defined by
+the rule that its published list follows, not by the list.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mepipe.clips.label_schemes import CASME2_WITHOUT_ROW, MEGC3
 from mepipe.datasets.clip import Clip, Dataset, Note
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 from mepipe.schema import CLASSES
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a selection takes of one collection.
+class SelectionPart:
+    """The clips that a selection takes from one collection.
 
     Parameters
     ----------
     collection
         The first part of the clips' ids.
     title
-        What people call it.
+        The collection's name, for messages.
     words
-        The emotion words that are taken.
+        The emotion words of the clips.
     without
-        Ids of clips that are not, whatever their word.
+        Ids of clips that are not selected, whatever their word.
     counts
-        How many clips of each of the scheme megc3's classes it has.
+        The number of clips of each class (scheme megc3), to tell if some are
+        missing.
     subjects
-        How many persons.
+        The number of persons, for the same.
     """
 
     collection: str
@@ -47,19 +47,21 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The datasets with the selected clips only, and what should be said of it."""
+class SelectedDatasets:
+    """The datasets with the selected clips only, and what is left out or missing."""
 
     datasets: tuple[Dataset, ...]
     notes: tuple[Note, ...]
 
 
-SELECTIONS: Mapping[str, tuple[Part, ...]] = {
+SELECTIONS: Mapping[str, tuple[SelectionPart, ...]] = {
     "megc2019": (
-        Part(
+        SelectionPart(
             "casme2",
             "CASME II",
             frozenset({"disgust", "repression", "happiness", "surprise"}),
+            # The published list has 145 clips; the sheet's words give these five more. The
+            # last one is on disk without a row.
             frozenset(
                 {
                     "casme2/sub04/EP12_01f",
@@ -73,7 +75,7 @@ SELECTIONS: Mapping[str, tuple[Part, ...]] = {
             {"negative": 88, "positive": 32, "surprise": 25},
             24,
         ),
-        Part(
+        SelectionPart(
             "smic-hs",
             "SMIC-HS",
             frozenset(CLASSES),
@@ -81,7 +83,7 @@ SELECTIONS: Mapping[str, tuple[Part, ...]] = {
             {"negative": 70, "positive": 51, "surprise": 43},
             16,
         ),
-        Part(
+        SelectionPart(
             "samm",
             "SAMM",
             frozenset({"anger", "contempt", "disgust", "fear", "sadness", "happiness", "surprise"}),
@@ -93,34 +95,34 @@ SELECTIONS: Mapping[str, tuple[Part, ...]] = {
 }
 
 
-def select(datasets: Sequence[Dataset], name: str | None) -> Chosen:
-    """Leave out the clips that a selection does not have, and name what it lacks.
+def select(datasets: Sequence[Dataset], name: str | None) -> SelectedDatasets:
+    """Return the datasets with only the clips of a selection, and note what is missing.
 
     Parameters
     ----------
     datasets
         The datasets of a run.
     name
-        One of `SELECTIONS`; None keeps everything.
+        One of `SELECTIONS`; None selects everything.
 
     Raises
     ------
     UsageError
-        If there is no such selection, or none of the datasets has any part of it.
+        If there is no such selection, or no clip of the datasets belongs to it.
     """
     if name is None:
-        return Chosen(tuple(datasets), ())
+        return SelectedDatasets(tuple(datasets), ())
     if name not in SELECTIONS:
-        near = difflib.get_close_matches(name, SELECTIONS, n=1, cutoff=0.4)
         raise UsageError(
-            f"there is no selection {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""),
+            f"there is no selection {name!r}{suggest(name, SELECTIONS, cutoff=0.4)}",
             f"Use one of: {', '.join(SELECTIONS)}.",
         )
     parts = SELECTIONS[name]
+    # Rejects stay if they may belong: a run must show that clips of the selection failed.
     kept, notes = [], []
     for dataset in datasets:
-        clips = tuple(clip for clip in dataset.clips if _has(parts, clip))
-        rejects = tuple(r for r in dataset.rejects if _may_have(parts, r.clip))
+        clips = tuple(clip for clip in dataset.clips if _is_selected(parts, clip))
+        rejects = tuple(r for r in dataset.rejects if _may_be_selected(parts, r.clip))
         outside = len(dataset.clips) - len(clips) + len(dataset.rejects) - len(rejects)
         if outside:
             notes.append(
@@ -134,15 +136,15 @@ def select(datasets: Sequence[Dataset], name: str | None) -> Chosen:
             f"It is made of {titles}: give these, or leave --select out.",
         )
     for part in parts:
-        notes += _missing(name, part, kept)
-    return Chosen(tuple(kept), tuple(notes))
+        notes += _missing_notes(name, part, kept)
+    return SelectedDatasets(tuple(kept), tuple(notes))
 
 
 def _collection(clip: str) -> str:
     return clip.partition("/")[0]
 
 
-def _has(parts: Sequence[Part], clip: Clip) -> bool:
+def _is_selected(parts: Sequence[SelectionPart], clip: Clip) -> bool:
     return any(
         _collection(clip.id) == part.collection
         and clip.emotion in part.words
@@ -151,13 +153,16 @@ def _has(parts: Sequence[Part], clip: Clip) -> bool:
     )
 
 
-def _may_have(parts: Sequence[Part], clip: str) -> bool:
-    """Say whether a clip whose word is not known may belong to a selection."""
+def _may_be_selected(parts: Sequence[SelectionPart], clip: str) -> bool:
+    """Return True if a clip that cannot be read may belong to a selection.
+
+    Its word is not known, so only its id can exclude it.
+    """
     return any(_collection(clip) == part.collection and clip not in part.without for part in parts)
 
 
-def _missing(name: str, part: Part, datasets: Sequence[Dataset]) -> list[Note]:
-    """Name what of a part is not there."""
+def _missing_notes(name: str, part: SelectionPart, datasets: Sequence[Dataset]) -> list[Note]:
+    """Return a note if clips or subjects of a part are missing."""
     clips = [c for d in datasets for c in d.clips if _collection(c.id) == part.collection]
     rejects = [
         r.clip for d in datasets for r in d.rejects if _collection(r.clip) == part.collection

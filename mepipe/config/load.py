@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Iterable
@@ -12,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from mepipe.config.settings import Config
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 
 
 def load_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Config:
@@ -129,7 +128,7 @@ def _check_key(section: str, key: str, origin: str) -> None:
     if key in keys:
         return
     elsewhere = [other for other in Config.model_fields if key in _keys(other, origin)]
-    if elsewhere and not difflib.get_close_matches(key, keys, n=1):
+    if elsewhere and not suggest(key, keys):
         raise UsageError(
             f"{origin}: unknown setting {section}.{key}", f"Did you mean {elsewhere[0]}.{key}?"
         )
@@ -145,11 +144,9 @@ def _unknown(
     what: str, name: str, known: Iterable[str], origin: str, prefix: str = ""
 ) -> UsageError:
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = (
-        f"Did you mean {prefix}{near[0]}?"
-        if near
-        else f"Known are: {', '.join(prefix + key for key in known)}."
+        suggest(name, known, cutoff=0.5, form=f"Did you mean {prefix}{{}}?")
+        or f"Known are: {', '.join(prefix + key for key in known)}."
     )
     return UsageError(f"{origin}: unknown {what}", hint)
 

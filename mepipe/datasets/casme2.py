@@ -8,10 +8,10 @@
     CASME2-RAW/sub01/EP02_01f/img001.jpg                longer clips
     CASME2_compressed/sub01/EP02_01f.avi
 
-The sheet lies beside the tree or in it. Where the first two trees lie beside
-the last two, the last two are not used. From which of the sheet's numbers a
-compressed video begins is not known: without ``data.first_number`` its key
-frames are left to spotting.
+The sheet lies beside the tree or in it. The last two trees are used only if
+neither of the first two is there. Which of the sheet's frame numbers a
+compressed video begins with is not known: without ``data.first_number`` its key
+frames are spotted.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from pathlib import Path
 
 from mepipe.datasets.casme2_trees import COMPRESSED, find_sheet, find_tree, subject_name
 from mepipe.datasets.clip import Dataset
-from mepipe.datasets.clip_trees import list_subjects
-from mepipe.datasets.coded_dataset import Found, dataset
+from mepipe.datasets.clip_trees import list_subjects, tree_must_be_readable
+from mepipe.datasets.coded_dataset import DatasetFiles, build_dataset
 from mepipe.datasets.coding import Coding
-from mepipe.datasets.coding_sheets import CODED, SheetForm
+from mepipe.datasets.coding_sheets import CODED_COLUMNS, SheetForm
 from mepipe.datasets.sheets import read_table
-from mepipe.errors import UnreadableInputError, UsageError
 
 _CODING = Coding(
     reader="casme2",
@@ -40,7 +39,7 @@ _CODING = Coding(
             "offset": ("OffsetFrame", "Offset"),
             "emotion": ("Estimated Emotion", "Emotion"),
         },
-        optional=CODED,
+        optional=CODED_COLUMNS,
     ),
     subject=subject_name,
     fps=200.0,
@@ -49,14 +48,12 @@ _CODING = Coding(
 
 def read(root: Path, name: str | None) -> Dataset:
     """Read CASME II at ``root``; see `mepipe.datasets.clip.Reader`."""
-    try:
+    with tree_must_be_readable():
         tree, notes = find_tree(root)
         sheet = find_sheet(root, tree.folder, notes)
         clips = list_subjects(tree.folder, subject_name, videos=tree.kind == COMPRESSED)
-    except UnreadableInputError as error:
-        raise UsageError(error.message, error.remedy) from error
     form = _CODING.sheet
     table = read_table(sheet, key="clip", required=form.required, optional=form.optional)
-    return dataset(
-        _CODING, root, name, Found(tree.folder, clips, [table], kind=tree.kind, notes=notes)
+    return build_dataset(
+        _CODING, root, name, DatasetFiles(tree.folder, clips, [table], kind=tree.kind, notes=notes)
     )

@@ -1,4 +1,4 @@
-"""Where CASME II lies: its tree of clips and its coding sheet, under every usual name."""
+"""Finds the tree of clips and the coding sheet of CASME II under their usual names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.datasets.clip import NO_FOLDER, Note, NotRecognisedError
-from mepipe.datasets.clip_trees import folders_in, plain
+from mepipe.datasets.clip_trees import folders_in, normalise_name
+from mepipe.datasets.coding_sheets import sheet_folders
 from mepipe.datasets.frames_on_disk import list_folder
 from mepipe.datasets.sheets import find_sheets
 from mepipe.errors import UnreadableInputError, UsageError
@@ -26,7 +27,8 @@ _TREES = {
     "casme2compressed": COMPRESSED,
     "casmeiicompressed": COMPRESSED,
 }
-# Used only where no tree of the annotated frames lies beside them.
+# Used only if no other tree is there: RAW holds longer clips, and the compressed videos
+# have lost their frame numbers.
 _SECOND_CHOICE = ("RAW", COMPRESSED)
 _SUBJECT = re.compile(r"(?:sub)?0*([0-9]{1,4})\Z", re.IGNORECASE)
 _CLIP = re.compile(r"EP[0-9]+_", re.IGNORECASE)
@@ -35,10 +37,15 @@ _DATE = re.compile(r"20[0-9]{6}")
 
 @dataclass(frozen=True)
 class Tree:
-    """The folder that holds the subjects' folders, and which tree it is.
+    """One of the trees of CASME II.
 
-    ``kind`` is RAW_selected, Cropped, RAW, compressed, or empty where the folder's
-    name does not say.
+    Parameters
+    ----------
+    kind
+        RAW_selected, Cropped, RAW, compressed, or empty if the folder's name does
+        not tell.
+    folder
+        The folder that holds the subjects' folders.
     """
 
     kind: str
@@ -52,7 +59,7 @@ def subject_name(text: str) -> str | None:
 
 
 def _has_clips(tree: Tree) -> bool:
-    """Say whether a tree has the shape subject/EP##_... (compressed: EP##_... .avi)."""
+    """Return True if a tree has clips such as sub01/EP02_01f (compressed: EP02_01f.avi)."""
     subjects = [name for name in list_folder(tree.folder).folders if _SUBJECT.match(name)]
     return any(_CLIP.match(clip) for s in subjects for clip in _clips_in(tree, s))
 
@@ -67,26 +74,28 @@ def _clips_in(tree: Tree, subject: str) -> tuple[str, ...]:
 
 
 def find_tree(root: Path) -> tuple[Tree, list[Note]]:
-    """Find the one tree at or under ``root``.
+    """Return the tree at or under ``root``, and notes on trees that are not used.
 
     Raises
     ------
     NotRecognisedError
         If nothing here is CASME II's.
     UsageError
-        If it is, but there is no tree with clips, or there are two.
+        If this is CASME II, but no tree has clips, or two trees have.
     """
     if not root.is_dir():
         raise NotRecognisedError(NO_FOLDER)
     listing = list_folder(root)
-    if plain(root.name) in _TREES:
-        trees = [Tree(_TREES[plain(root.name)], _innermost(root))]
+    if normalise_name(root.name) in _TREES:
+        trees = [Tree(_TREES[normalise_name(root.name)], _innermost(root))]
     else:
         trees = [
-            Tree(_TREES[plain(name)], _innermost(root / name))
+            Tree(_TREES[normalise_name(name)], _innermost(root / name))
             for name in listing.folders
-            if plain(name) in _TREES
+            if normalise_name(name) in _TREES
         ]
+    # A copy under another name. Clips alone do not tell, for CASME's look the same: it
+    # also takes a sheet with CASME II's name.
     renamed = Tree("", root)
     if not trees and _has_clips(renamed) and (_own_sheets(root) or _own_sheets(root.parent)):
         trees = [renamed]
@@ -106,8 +115,9 @@ def find_tree(root: Path) -> tuple[Tree, list[Note]]:
             if t not in chosen
         ]
         return chosen[0], notes
+    # Half a dataset deserves a better answer than "not recognised".
     signs = [
-        *(tree.folder.name for tree in trees if "casme" in plain(tree.folder.name)),
+        *(tree.folder.name for tree in trees if "casme" in normalise_name(tree.folder.name)),
         *(sheet.name for sheet in _own_sheets(root)),
     ]
     if signs:
@@ -123,10 +133,10 @@ def find_tree(root: Path) -> tuple[Tree, list[Note]]:
 
 
 def _innermost(folder: Path) -> Path:
-    """Follow a tree that was unpacked into a folder of its own name, once or twice."""
+    """Return the tree inside folders of the tree's own name, as archives unpack."""
     for _ in range(2):
-        kind = _TREES[plain(folder.name)]
-        inner = [name for name in folders_in(folder) if _TREES.get(plain(name)) == kind]
+        kind = _TREES[normalise_name(folder.name)]
+        inner = [name for name in folders_in(folder) if _TREES.get(normalise_name(name)) == kind]
         if not inner:
             break
         folder /= inner[0]
@@ -142,18 +152,25 @@ def _own_sheets(folder: Path) -> list[Path]:
     return [
         path
         for path in find_sheets(folder, files)
-        if plain(path.stem).startswith(("casme2", "casmeii"))
+        if normalise_name(path.stem).startswith(("casme2", "casmeii"))
     ]
 
 
 def find_sheet(root: Path, tree: Path, notes: list[Note]) -> Path:
-    """Return the sheet that lies in the tree, beside it, or in a folder between."""
-    folders = [tree]
-    while folders[-1] != root:
-        folders.append(folders[-1].parent)
-    folders.append(root.parent)
+    """Return the newest sheet in the tree, above it up to the root, or beside the root.
+
+    Sheets that are not used go to ``notes``.
+
+    Raises
+    ------
+    UsageError
+        If there is no sheet, or two of the same date.
+    """
+    folders = sheet_folders(root, tree)
     sheets = [sheet for folder in folders for sheet in _own_sheets(folder)]
     if not sheets:
+        # Renamed, as edited copies are. Not beside the root: that table may be any
+        # dataset's.
         sheets = [
             sheet
             for folder in folders[:-1]
@@ -162,10 +179,11 @@ def find_sheet(root: Path, tree: Path, notes: list[Note]) -> Path:
         ]
     if not sheets:
         raise UsageError(
-            f"the sheet of CASME II (CASME2-coding-*.xlsx) is in none of "
+            "the sheet of CASME II (CASME2-coding-*.xlsx) is in none of "
             f"{', '.join(map(str, folders))}",
             "Copy it there.",
         )
+    # The name ends in the release's date; an edited copy may have none.
     dates = {sheet: (_DATE.findall(sheet.stem) or [""])[-1] for sheet in sheets}
     newest = [sheet for sheet in sheets if dates[sheet] == max(dates.values())]
     if len(newest) > 1:

@@ -1,7 +1,7 @@
-"""What a dataset is to mepipe: clips with their annotations, as plain values.
+"""Clips, their annotations and datasets, as plain values.
 
-A reader returns what the dataset *says*; whether an annotation can be right is
-decided later, in one place for all datasets (`mepipe.clips.annotation`),
+A reader returns what the dataset *says*. Whether an annotation can be right is
+decided later and for all datasets in one place (`mepipe.clips.annotation`),
 because that needs the frames that really exist.
 """
 
@@ -18,9 +18,16 @@ MarkOrigin = Literal["annotation", "erratum", "correction"]
 
 @dataclass(frozen=True)
 class Images:
-    """Frames as image files of one folder, sorted by frame number.
+    """Frames as image files in one folder, sorted by frame number.
 
-    ``numbers`` are the dataset's own, taken from the file names, ascending.
+    Parameters
+    ----------
+    folder
+        The folder.
+    names
+        The file names.
+    numbers
+        The dataset's own frame numbers, taken from the file names, ascending.
     """
 
     folder: Path
@@ -32,9 +39,14 @@ class Images:
 class Video:
     """Frames of a video file. Their numbers are their 0-based positions.
 
-    ``numbered`` is false where the dataset numbers the frames otherwise and does
-    not say from what number the video begins: key frames can then be used only
-    if the user knows it (``data.first_number``).
+    Parameters
+    ----------
+    path
+        The file.
+    numbered
+        False if the dataset numbers the frames in another way and does not say
+        which number the video begins with. Its key frames can then be used only
+        if the user gives that number (``data.first_number``).
     """
 
     path: Path
@@ -45,8 +57,14 @@ class Video:
 class Mark:
     """One annotated key frame, as the dataset states it.
 
-    ``number`` is in the dataset's own frame numbers; None where the cell holds
-    no number, and then ``text`` is what it holds.
+    Parameters
+    ----------
+    number
+        The dataset's own frame number; None if the cell holds no number.
+    origin
+        Who states it: the dataset, an erratum or the user.
+    text
+        What the cell holds if it is no number.
     """
 
     number: int | None
@@ -56,7 +74,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip: where its frames are and what the dataset says of them.
+    """One clip: its frames, and what the dataset says of them.
 
     Parameters
     ----------
@@ -65,22 +83,25 @@ class Clip:
     dataset
         The dataset's name in this run (``NAME=PATH``, or the reader's default).
     subject
-        As the dataset writes it, padded; empty where it is unknown.
+        The subject as the dataset writes it, padded; empty if unknown.
     group
-        The person, ``<collection>/<subject>``: no group is ever on both sides
-        of an evaluation split. Empty where the person is unknown.
+        The person, ``<collection>/<subject>``. No group is ever on both sides of
+        an evaluation split. Empty if the person is unknown.
+    source
+        The frames.
     fps
-        Frames per second as the dataset states it; None where it does not (a
-        video's own rate is read from the file later).
+        Frames per second as the dataset states it; None if it does not. A
+        video's own rate is read from the file later.
     onset, apex, offset
-        None where the dataset does not annotate them.
+        The key frames; None if the dataset does not annotate them.
     emotion
-        Normalised word (`mepipe.clips.labels.normalise`), empty if unlabelled.
+        The word as `mepipe.datasets.emotions.normalise` writes it; empty if the
+        clip is unlabelled.
     action_units, objective_class
-        The raw text of the dataset's cells.
+        The text of the dataset's cells.
     face_box
-        x0, y0, x1, y1 in px of the frame, where a correction says where the
-        face is; None: it is looked for.
+        x0, y0, x1, y1 in px of the frame if a correction gives the face; None if
+        it is to be detected.
     """
 
     id: str
@@ -100,7 +121,17 @@ class Clip:
 
 @dataclass(frozen=True)
 class Reject:
-    """A clip that the dataset names and that cannot be read at all."""
+    """A clip that the dataset names and that cannot be read at all.
+
+    Parameters
+    ----------
+    clip
+        Its id.
+    error
+        The name of the error's class, such as ``BadDataError``.
+    message, remedy
+        What is wrong, and what the user can do.
+    """
 
     clip: str
     error: str
@@ -110,10 +141,17 @@ class Reject:
 
 @dataclass(frozen=True)
 class Note:
-    """Something the user should know, of one clip or (None) of the dataset.
+    """Something that the user should know.
 
-    ``handling`` is what mepipe does about it; empty where the problem's own words
-    say so, or where nothing is done.
+    Parameters
+    ----------
+    clip
+        The id of the clip that it is about; None for the dataset as a whole.
+    problem
+        What is wrong.
+    handling
+        What mepipe does about it; empty if ``problem`` says so already, or if
+        nothing is done.
     """
 
     clip: str | None
@@ -122,7 +160,7 @@ class Note:
 
     @property
     def text(self) -> str:
-        """Both in one line."""
+        """The problem and its handling in one line."""
         return f"{self.problem}: {self.handling}" if self.handling else self.problem
 
 
@@ -130,8 +168,23 @@ class Note:
 class Dataset:
     """What a reader found under one root.
 
-    ``own_words`` is true where the emotion words are the user's own classes
-    rather than the field's vocabulary.
+    Parameters
+    ----------
+    name
+        The user's NAME=, or the reader's default.
+    reader
+        The reader's name.
+    root
+        The folder that was read.
+    clips
+        The clips that can be read.
+    rejects
+        The clips that cannot.
+    notes
+        What else the user should know.
+    own_words
+        True if the emotion words are the user's own classes and not the field's
+        vocabulary.
     """
 
     name: str
@@ -144,14 +197,17 @@ class Dataset:
 
 
 NO_FOLDER = "the folder of a dataset, not a file"
-"""What a reader of folders looked for where there is a file: told once for all of them."""
+"""What every reader of folders was looking for, if the path is a file.
+
+They share the text so that the message names it once.
+"""
 
 
 class NotRecognisedError(MepipeError):
-    """The tree is not of the reader's kind.
+    """The tree is not the reader's dataset: the next reader is asked.
 
-    The message says what was looked for, the remedy (may be empty) what lies
-    there instead and what to give.
+    The message says what the reader was looking for. The remedy says what lies
+    there instead and what path to give; it may be empty.
     """
 
 
@@ -159,13 +215,20 @@ class Reader(Protocol):
     """A dataset reader: one function, registered as a ``mepipe.datasets`` entry point."""
 
     def __call__(self, root: Path, name: str | None) -> Dataset:
-        """Read the dataset at ``root`` (``name``: the user's NAME=, or None).
+        """Read the dataset at ``root``.
+
+        Parameters
+        ----------
+        root
+            A folder or a file.
+        name
+            The user's NAME=, or None for the reader's default.
 
         Raises
         ------
         NotRecognisedError
-            If the tree does not look like this dataset.
+            If the tree is not this dataset.
         UsageError
-            If it does but cannot be read as a whole (no sheet, unknown columns).
+            If it is, but it cannot be read as a whole (no sheet, unknown columns).
         """
         ...

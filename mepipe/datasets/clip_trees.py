@@ -1,14 +1,15 @@
-"""Trees of clips: where the folder that holds them is, and what lies in it.
+"""Trees of clips: finds the folder that holds them, and lists the clips in it.
 
-A tree is recognised by its shape (`Shape`), not by its files: looking costs the
-listing of a few folders, however large the dataset is.
+A tree is recognised by its folders (`Shape`), not by its files. Finding it costs
+the listing of a few folders, however large the dataset is.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from mepipe.datasets.clip import NO_FOLDER, Note, NotRecognisedError
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES, list_folder
 from mepipe.errors import UnreadableInputError, UsageError
 
-_DEEPEST = 4  # folders of the dataset's name within one another, as archives unpack
+# How many folders deep a tree is looked for. Archives unpack into folders of their own
+# name, so SAMM/SAMM/SAMM/006 is common.
+_DEEPEST = 4
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,10 @@ class Shape:
     example
         A path in the tree, for messages.
     names
-        The folders that may lead to the tree (as `plain` writes them): no
-        other folder is looked into, so that a neighbour is not mistaken.
+        The folders that may lead to the tree, as `normalise_name` writes them. No
+        other folder is opened, so that a dataset beside it is not mistaken for it.
     holds
-        Says whether a folder holds the clips.
+        Returns True if a folder holds the clips.
     """
 
     title: str
@@ -44,10 +47,17 @@ class Shape:
 
 @dataclass
 class ClipFolders:
-    """The clips of a tree: their paths by key, and what there is to say of the rest.
+    """The clips of a tree.
 
-    A key is ``subject/clip`` or only ``clip``, without case. ``unreadable`` are
-    the subjects whose folders cannot be listed.
+    Parameters
+    ----------
+    paths
+        The paths of each clip by its key: ``subject/clip`` or only ``clip``, in
+        lower case. More than one path is an error of the dataset.
+    unreadable
+        The subjects whose folders cannot be listed, and why.
+    notes
+        What there is to say of other files and folders.
     """
 
     paths: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
@@ -55,13 +65,18 @@ class ClipFolders:
     notes: list[Note] = field(default_factory=list)
 
 
-def plain(name: str) -> str:
-    """Return a folder's name without case, blanks, hyphens and underscores."""
+def normalise_name(name: str) -> str:
+    """Return a folder's name in lower case without blanks, hyphens and underscores."""
+    # The same dataset comes as "CASME2_RAW_selected", "CASME2-RAW-selected", "casme2 raw ...".
     return re.sub(r"[-_ ]", "", name).casefold()
 
 
 def folders_in(folder: Path) -> tuple[str, ...]:
-    """Return the folders in a folder, none if it cannot be listed (reported when it is read)."""
+    """Return the folders in a folder; none if it cannot be listed.
+
+    Use it to look for a dataset only: what cannot be listed is reported when the
+    clips are read.
+    """
     try:
         return list_folder(folder).folders
     except UnreadableInputError:
@@ -69,7 +84,10 @@ def folders_in(folder: Path) -> tuple[str, ...]:
 
 
 def nested(subject: re.Pattern[str], clip: re.Pattern[str]) -> Callable[[Path], bool]:
-    """Return a test for the shape ``subject/clip``: one folder of each name is enough."""
+    """Return a test for trees ``subject/clip``, for `Shape`.
+
+    One subject with one clip of such names is enough.
+    """
 
     def holds(folder: Path) -> bool:
         subjects = (name for name in folders_in(folder) if subject.fullmatch(name))
@@ -92,21 +110,24 @@ def locate(root: Path, shape: Shape) -> list[Path]:
         raise NotRecognisedError(NO_FOLDER)
     found: list[Path] = []
     empty: list[Path] = []
+    # Level by level, and only through folders with the dataset's names.
     level = [root]
     for _ in range(_DEEPEST):
         below = []
         for folder in level:
             if shape.holds(folder):
                 found.append(folder)
-                continue
+                continue  # a tree holds no other tree of its kind
             inside = folders_in(folder)
             if not inside and _is_called(folder, shape) and _is_empty(folder):
                 empty.append(folder)
-            below += [folder / name for name in inside if shape.names.fullmatch(plain(name))]
+            below += [
+                folder / name for name in inside if shape.names.fullmatch(normalise_name(name))
+            ]
         level = below
     if not found and empty:
         raise UsageError(
-            f"{empty[0]} is called like {shape.title}, but is empty",
+            f"{empty[0]} has the name of {shape.title}, but is empty",
             f"Unpack the clips there, such as {shape.example}.",
         )
     if not found:
@@ -115,9 +136,14 @@ def locate(root: Path, shape: Shape) -> list[Path]:
 
 
 def locate_one(root: Path, shape: Shape) -> Path:
-    """Return the only folder at or under ``root`` that holds clips; errors as `locate`.
+    """Return the only folder at or under ``root`` that holds clips of this shape.
 
-    Two of them are a `UsageError` too.
+    Raises
+    ------
+    NotRecognisedError
+        If there is none.
+    UsageError
+        If there are two, or a folder bears the dataset's name and is empty.
     """
     found = locate(root, shape)
     if len(found) > 1:
@@ -129,9 +155,12 @@ def locate_one(root: Path, shape: Shape) -> Path:
 
 
 def _is_called(folder: Path, shape: Shape) -> bool:
-    """Say whether a folder bears the dataset's own name, not only one like ``HS`` or ``test``."""
-    name = plain(folder.name)
-    return bool(shape.names.fullmatch(name)) and name.startswith(plain(shape.title))
+    """Return True if a folder bears the dataset's own name.
+
+    An empty folder ``HS`` or ``test`` says nothing; an empty ``SMIC`` does.
+    """
+    name = normalise_name(folder.name)
+    return bool(shape.names.fullmatch(name)) and name.startswith(normalise_name(shape.title))
 
 
 def _is_empty(folder: Path) -> bool:
@@ -141,8 +170,27 @@ def _is_empty(folder: Path) -> bool:
         return False
 
 
+@contextmanager
+def tree_must_be_readable() -> Iterator[None]:
+    """Turn an `UnreadableInputError` inside into a `UsageError`.
+
+    Without the tree's own listing there is no clip that the failure could be
+    counted for: the dataset as a whole cannot be read.
+    """
+    try:
+        yield
+    except UnreadableInputError as error:
+        raise UsageError(error.message, error.remedy) from error
+
+
 def list_clips(*trees: Path) -> ClipFolders:
-    """List trees ``clip/frames`` as one; errors as `list_subjects`."""
+    """List several trees ``clip/frames`` as one.
+
+    Raises
+    ------
+    UnreadableInputError
+        If one of the trees cannot be listed.
+    """
     clips = ClipFolders()
     for tree in trees:
         _list(tree, "", clips, clip=str, videos=False)
@@ -161,13 +209,13 @@ def list_subjects(
     Parameters
     ----------
     tree
-        The folder of the subjects' folders.
+        The folder that holds the subjects' folders.
     subject
-        Makes the padded subject of a folder's name; None: it is no subject's.
+        Returns the padded subject for a folder's name; None if it is no subject's.
     clip
-        Makes the clip's name of its folder's.
+        Returns the clip's name for its folder's name.
     videos
-        The clips are video files, not folders.
+        If true, the clips are video files, not folders.
 
     Raises
     ------
@@ -176,16 +224,16 @@ def list_subjects(
     """
     clips = ClipFolders()
     listing = list_folder(tree)
-    clips.notes += [Note(None, f"{tree}: {bad} is no UTF-8 name") for bad in listing.unnameable]
+    clips.notes += [Note(None, f"{tree}: {bad} is not a UTF-8 name") for bad in listing.unnameable]
     for name in listing.folders:
-        person = subject(name)
-        if person is None:
+        padded = subject(name)
+        if padded is None:
             clips.notes.append(Note(None, f"{tree / name} is not a subject's folder: not used"))
             continue
         try:
-            _list(tree / name, f"{person}/", clips, clip=clip, videos=videos)
+            _list(tree / name, f"{padded}/", clips, clip=clip, videos=videos)
         except UnreadableInputError as error:
-            clips.unreadable[person] = error
+            clips.unreadable[padded] = error
             clips.notes.append(Note(None, error.message))
     return clips
 
@@ -199,4 +247,6 @@ def _list(
         if not videos or path.suffix.lower() in VIDEO_SUFFIXES:
             name = clip(path.stem if videos else path.name)
             clips.paths[f"{prefix}{name}".casefold()].append(path)
-    clips.notes += [Note(None, f"{folder}: {bad} is no UTF-8 name") for bad in listing.unnameable]
+    clips.notes += [
+        Note(None, f"{folder}: {bad} is not a UTF-8 name") for bad in listing.unnameable
+    ]

@@ -1,7 +1,8 @@
-"""A coding sheet and its tree of clips, joined: what most datasets are.
+"""Datasets that are a coding sheet beside a tree of clips, as most are: joins the two.
 
-What the sheet names is a clip or a reject; what only the disk has is a note.
-A dataset says what is its own in a `mepipe.datasets.coding.Coding`.
+A clip that the sheet names becomes a clip or a reject. A clip that only the disk
+has becomes a note. What is particular to a dataset stands in its
+`mepipe.datasets.coding.Coding`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from mepipe.datasets import emotions, errata
 from mepipe.datasets.clip import Clip, Dataset, Images, Mark, Note, Reject, Video
 from mepipe.datasets.clip_trees import ClipFolders
-from mepipe.datasets.coding import Coding, Line, expressions, lines_by_clip, one_line
+from mepipe.datasets.coding import Coding, CodingRow, rows_by_clip, single_row, split_expressions
 from mepipe.datasets.frames_on_disk import FrameList, list_frames
 from mepipe.datasets.marks import mark, parse_number
 from mepipe.datasets.sheets import Row, Table
@@ -23,8 +24,23 @@ from mepipe.plausible import RATES, is_rate
 
 
 @dataclass(frozen=True)
-class Found:
-    """What lies on disk: the tree, which one it is, its clips and the rows of its sheets."""
+class DatasetFiles:
+    """What a reader found on disk.
+
+    Parameters
+    ----------
+    tree
+        The folder that holds the clips.
+    clips
+        The clips in it.
+    tables
+        The rows of the coding sheets.
+    kind
+        Which of the dataset's trees it is (errata may concern one only); empty
+        if the dataset has one tree.
+    notes
+        What there is to say of the files.
+    """
 
     tree: Path
     clips: ClipFolders
@@ -33,27 +49,29 @@ class Found:
     notes: Sequence[Note] = field(default_factory=tuple)
 
 
-def dataset(coding: Coding, root: Path, name: str | None, found: Found) -> Dataset:
-    """Join the sheet's rows and the clips on disk to a dataset."""
-    notes = [*found.notes, *found.clips.notes]
+def build_dataset(coding: Coding, root: Path, name: str | None, files: DatasetFiles) -> Dataset:
+    """Join the rows of the sheets and the clips on disk to a dataset."""
+    notes = [*files.notes, *files.clips.notes]
     clips, rejects = [], []
-    listed = cache(list_frames)  # several expressions lie in one folder
-    lines = lines_by_clip(coding, found.tables, notes)
-    for same in lines.values():
-        for clip_id, group in expressions(coding, same):
+    # Several expressions may lie in one folder: it is listed once.
+    frames_in = cache(list_frames)
+    by_clip = rows_by_clip(coding, files.tables, notes)
+    for rows_of_clip in by_clip.values():
+        for clip_id, rows in split_expressions(coding, rows_of_clip):
+            texts: list[str] = []
             try:
-                line = one_line(clip_id, group, notes)
-                path = _one_path(line, found)
-                texts: list[str] = []
+                row = single_row(clip_id, rows, notes)
+                path = _find_path(row, files)
                 clips.append(
-                    _clip(coding, name, clip_id, line, path=path, kind=found.kind,
-                          listed=listed, texts=texts)
+                    _build_clip(coding, name, clip_id, row, path=path, kind=files.kind,
+                                frames_in=frames_in, texts=texts)
                 )  # fmt: skip
-                notes += [Note(clip_id, text) for text in texts]
             except (BadDataError, UnreadableInputError) as error:
                 rejects.append(Reject(clip_id, type(error).__name__, error.message, error.remedy))
-    used = {line.key for same in lines.values() for line in same}
-    notes += _without_row(coding, found, used)
+            else:
+                notes += [Note(clip_id, text) for text in texts]
+    used = {row.key for rows in by_clip.values() for row in rows}
+    notes += _clips_without_row(coding, files, used)
     return Dataset(
         name=name or coding.collection,
         reader=coding.reader,
@@ -64,72 +82,82 @@ def dataset(coding: Coding, root: Path, name: str | None, found: Found) -> Datas
     )
 
 
-def _one_path(line: Line, found: Found) -> Path:
-    if line.subject is None:
+def _find_path(row: CodingRow, files: DatasetFiles) -> Path:
+    """Return the one folder (or video) of the clip that a row names."""
+    if row.subject is None:
         raise BadDataError(
-            f"{line.where}: the subject is {line.row['subject']!r}, not a number",
+            f"{row.where}: the subject is {row.row['subject']!r}, not a number",
             "Correct the cell.",
         )
-    paths = found.clips.paths.get(line.key, [])
+    paths = files.clips.paths.get(row.key, [])
     if len(paths) > 1:
         raise BadDataError(
             f"two folders are this clip: {paths[0]} and {paths[1]}", "Remove one of them."
         )
     if paths:
         return paths[0]
-    if line.subject in found.clips.unreadable:
-        raise found.clips.unreadable[line.subject]
-    raise BadDataError(f"{line.where} has no folder in {found.tree}", "Copy the clip there.")
+    # The clip may be there: that its subject's folder is closed to us is the better reason.
+    if row.subject in files.clips.unreadable:
+        raise files.clips.unreadable[row.subject]
+    raise BadDataError(f"{row.where} has no folder in {files.tree}", "Copy the clip there.")
 
 
-def _clip(
+def _build_clip(
     coding: Coding,
     name: str | None,
     clip_id: str,
-    line: Line,
+    coding_row: CodingRow,
     *,
     path: Path,
     kind: str,
-    listed: Callable[[Path], FrameList],
+    frames_in: Callable[[Path], FrameList],
     texts: list[str],
 ) -> Clip:
-    row, subject = line.row, line.subject or ""
+    """Return the clip of a row; what there is to say of it is added to ``texts``."""
+    row, subject = coding_row.row, coding_row.subject or ""
+    # Before the frames are listed: a reject for its word needs no look at the disk.
     emotion = emotions.normalise(row["emotion"])
     if emotion and emotion not in emotions.VOCABULARY:
-        raise BadDataError(f"{line.where}: {emotions.unknown_word(emotion)}", "Correct the cell.")
-    fps = coding.fps if coding.fps is not None else _rate(line)
+        raise BadDataError(
+            f"{coding_row.where}: {emotions.unknown_word(emotion)}", "Correct the cell."
+        )
+    fps = coding.fps if coding.fps is not None else _rate(coding_row)
     source: Images | Video
     if path.is_file():
+        # The sheets count frames of the original recording. No sheet says which of them a
+        # video begins with.
         source, first = Video(path, numbered=False), 0
     else:
-        frames = listed(path / coding.inside)
+        frames = frames_in(path / coding.frames_folder)
         source, first = frames.images, frames.images.numbers[0]
         texts += [f"{file} has no frame number: not used" for file in frames.unnumbered]
         texts += _length_texts(row, source)
+    # Not the row's own name: an expression's ends in #1, #2, ...
     clip_name = clip_id.split("/", 2)[2]
     amended = errata.amend(coding.collection, subject, clip_name, row.cells, kind)
     texts += amended.notes
     wanted = [c for c in ("onset", "apex", "offset", "emotion") if c in coding.sheet.required]
-    texts += [f"{line.where}: the {column} is empty" for column in wanted if not row[column]]
+    texts += [f"{coding_row.where}: the {column} is empty" for column in wanted if not row[column]]
     emotion = emotions.normalise(amended.cells.get("emotion", ""))
     if coding.emotion_folders and emotions.normalise(path.parent.name) != emotion:
         texts.append(
-            f"{line.where} says {emotion or 'no emotion'}, its folder {path.parent.name}: the "
-            "sheet is followed"
+            f"{coding_row.where} says {emotion or 'no emotion'}, its folder {path.parent.name}: "
+            "the sheet is followed"
         )
 
     def key_frame(column: str) -> Mark | None:
         corrected = column in amended.corrected
-        entry = mark(amended.cells.get(column, ""), "erratum" if corrected else "annotation")
-        if entry is None or entry.number is None or not coding.positions:
-            return entry
-        return Mark(entry.number + first, entry.origin)
+        stated = mark(amended.cells.get(column, ""), "erratum" if corrected else "annotation")
+        if stated is None or stated.number is None or not coding.relative_frames:
+            return stated
+        return Mark(stated.number + first, stated.origin)
 
     return Clip(
         id=clip_id,
         dataset=name or coding.collection,
         subject=subject,
-        group=f"{coding.persons or coding.collection}/{subject}",
+        # The collection, never the user's NAME=: the same people may come in two datasets.
+        group=f"{coding.subject_collection or coding.collection}/{subject}",
         source=source,
         fps=fps,
         onset=key_frame("onset"),
@@ -141,11 +169,12 @@ def _clip(
     )
 
 
-def _rate(line: Line) -> float:
-    number = parse_number(line.row["fps"])
+def _rate(coding_row: CodingRow) -> float:
+    cell = coding_row.row["fps"]
+    number = parse_number(cell)
     if number is None or not is_rate(number):
         raise BadDataError(
-            f"{line.where}: the frames per second are {line.row['fps'][:40]!r}, not a number "
+            f"{coding_row.where}: the frames per second are {cell[:40]!r}, not a number "
             f"from {RATES}",
             "Correct the cell.",
         )
@@ -153,7 +182,7 @@ def _rate(line: Line) -> float:
 
 
 def _length_texts(row: Row, images: Images) -> list[str]:
-    """Say where a clip has not the length that its row gives it."""
+    """Return a text if the clip on disk has another length than its row says."""
     length = parse_number(row["length"])
     if length is None or length == len(images.numbers):
         return []
@@ -163,18 +192,17 @@ def _length_texts(row: Row, images: Images) -> list[str]:
     ]
 
 
-def _without_row(coding: Coding, found: Found, used: set[str]) -> list[Note]:
-    sheets = " and ".join(table.path.name for table in found.tables)
+def _clips_without_row(coding: Coding, files: DatasetFiles, used: set[str]) -> list[Note]:
+    """Return a note for each clip on disk that no row names."""
+    sheets = " and ".join(table.path.name for table in files.tables)
     notes = []
-    for key, paths in sorted(found.clips.paths.items()):
+    for key, paths in sorted(files.clips.paths.items()):
         for path in paths if key not in used else ():
+            # A key without a slash is of a tree whose clips lie in no subject's folder.
             subject = coding.subject(path.parent.name) if "/" in key else None
             known = errata.UNLISTED.get((coding.collection, key))
             why = f". {known}" if known else ""
-            clip_id = "/".join(filter(None, (coding.collection, subject, _name(coding, path))))
+            clip_name = coding.clip(path.stem if path.is_file() else path.name)
+            clip_id = "/".join(filter(None, (coding.collection, subject, clip_name)))
             notes.append(Note(clip_id, f"{path} has no row in {sheets}: not used{why}"))
     return notes
-
-
-def _name(coding: Coding, path: Path) -> str:
-    return coding.clip(path.stem if path.is_file() else path.name)

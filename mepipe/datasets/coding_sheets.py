@@ -1,4 +1,7 @@
-"""Coding sheets by their content: copies are renamed, their columns are not."""
+"""Finds a dataset's coding sheet by its columns.
+
+Copies of a sheet are renamed and lie in different places; their columns stay.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,16 @@ from mepipe.datasets.frames_on_disk import list_folder
 from mepipe.datasets.sheets import Columns, Table, find_sheets, heading, read_table
 from mepipe.errors import UnreadableInputError, UsageError
 
-# What several sheets hold beside the columns that they must have.
-CODED = {
+# Headings that several datasets share; releases of one sheet spell them differently.
+CLIP_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("OnsetFrame", "OnsetF", "Onset"),
+    "offset": ("OffsetFrame", "OffsetF", "Offset"),
+}
+APEX_COLUMN = {"apex": ("ApexFrame", "ApexF", "Apex")}
+# Not every release has these.
+CODED_COLUMNS = {
     "action_units": ("Action Units", "AU", "AUs"),
     "objective_class": ("Objective Classes", "Objective Class"),
 }
@@ -20,16 +31,16 @@ CODED = {
 
 @dataclass(frozen=True)
 class SheetForm:
-    """What a dataset's sheet looks like.
+    """The columns by which a dataset's sheet is recognised.
 
     Parameters
     ----------
     example
-        Its usual name, for messages.
+        The sheet's usual name, for messages.
     required, optional
         The columns, as in `mepipe.datasets.sheets.read_table`; ``clip`` is the key.
     foreign
-        Headings that only another dataset's sheet has.
+        Headings that show that the sheet is another dataset's.
     """
 
     example: str
@@ -38,8 +49,12 @@ class SheetForm:
     foreign: tuple[str, ...] = ()
 
 
-def folders_around(root: Path, tree: Path) -> list[Path]:
-    """Return where a sheet may lie: the tree, the folders between, the root, and beside it."""
+def sheet_folders(root: Path, tree: Path) -> list[Path]:
+    """Return the folders that may hold the sheet, the nearest to the clips first.
+
+    These are the tree, every folder from there up to the root, and the folder of
+    the root.
+    """
     folders = [tree]
     while folders[-1] != root:
         folders.append(folders[-1].parent)
@@ -47,13 +62,14 @@ def folders_around(root: Path, tree: Path) -> list[Path]:
 
 
 def matching_tables(folders: Iterable[Path], form: SheetForm) -> tuple[list[Table], list[str]]:
-    """Return the tables of this form in the folders, and why other files are none."""
+    """Return the tables of this form in the folders, and why other tables do not count."""
     tables, reasons = [], []
     for folder in dict.fromkeys(folders):
         try:
             files = list_folder(folder).files
         except UnreadableInputError:
-            continue  # the tree itself was listed; a parent may be closed to us
+            # The tree itself was listed before. A folder above it may be closed to us.
+            continue
         for path in find_sheets(folder, files):
             try:
                 table = read_table(path, key="clip", required=form.required, optional=form.optional)
@@ -65,17 +81,17 @@ def matching_tables(folders: Iterable[Path], form: SheetForm) -> tuple[list[Tabl
     return tables, reasons
 
 
-def one_table(title: str, folders: Sequence[Path], form: SheetForm, notes: list[Note]) -> Table:
-    """Return the only table of this form in the first of the folders that has one.
+def find_table(title: str, folders: Sequence[Path], form: SheetForm, notes: list[Note]) -> Table:
+    """Return the table of this form from the first folder that has one.
 
-    So a sheet in the tree goes before one beside it, which may be another set's
-    with the same columns. A copy without rows is said and not used; several
-    full ones are no matter if they hold the same rows.
+    A sheet in the tree goes before one beside it, which may be another dataset's
+    with the same columns. A copy without rows is noted and not used. Several
+    copies with the same rows count as one.
 
     Raises
     ------
     UsageError
-        If there is none, only one without rows, or two that differ.
+        If there is no such table, only one without rows, or two that differ.
     """
     tables: list[Table] = []
     reasons: list[str] = []
@@ -96,7 +112,7 @@ def one_table(title: str, folders: Sequence[Path], form: SheetForm, notes: list[
     if not full:
         raise UsageError(
             f"{tables[0].path} has a header and no rows: it is an empty copy of the sheet",
-            f"Replace it by the whole sheet of {title} ({form.example}).",
+            f"Replace it with the whole sheet of {title} ({form.example}).",
         )
     for table in full[1:]:
         if _contents(table) != _contents(full[0]):
@@ -112,8 +128,12 @@ def one_table(title: str, folders: Sequence[Path], form: SheetForm, notes: list[
     return full[0]
 
 
-def without_remarks(table: Table, columns: Iterable[str]) -> Table:
-    """Return the table without rows that hold text under its key and nothing in ``columns``."""
+def drop_remarks(table: Table, columns: Iterable[str]) -> Table:
+    """Return the table without rows whose cells in ``columns`` are all empty.
+
+    Such a row has text where the clip's name belongs and is a remark. Its number
+    joins ``ignored``.
+    """
     columns = tuple(columns)
     rows = tuple(row for row in table.rows if any(row[column] for column in columns))
     remarks = {row.number for row in table.rows} - {row.number for row in rows}

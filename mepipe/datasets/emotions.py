@@ -1,10 +1,12 @@
-"""The emotion words of the field: one spelling each."""
+"""The field's vocabulary of emotions, with one spelling for each."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
+from mepipe.errors import suggest
+
+# Spellings that the published sheets mix.
 SYNONYMS: Mapping[str, str] = {"happy": "happiness", "sad": "sadness", "other": "others"}
 
 VOCABULARY: frozenset[str] = frozenset(
@@ -26,12 +28,17 @@ VOCABULARY: frozenset[str] = frozenset(
 
 
 def normalise(word: str) -> str:
-    """Return an emotion word in lower case, stripped, synonyms made one."""
+    """Return an emotion word in lower case, without outer blanks, in its one spelling.
+
+    Examples
+    --------
+    >>> normalise(" Happy ")
+    'happiness'
+    """
     word = " ".join(word.split()).casefold()
     return SYNONYMS.get(word, word)
 
 
 def unknown_word(word: str) -> str:
-    """Return the message part for a word outside the vocabulary."""
-    close = difflib.get_close_matches(word, sorted(VOCABULARY), n=1)
-    return f"unknown emotion {word!r}" + (f" (did you mean {close[0]!r}?)" if close else "")
+    """Return the part of a message that names a word outside the vocabulary."""
+    return f"unknown emotion {word!r}{suggest(word, sorted(VOCABULARY))}"

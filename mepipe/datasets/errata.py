@@ -1,8 +1,8 @@
 """The known errors of the published datasets, as data.
 
-An erratum applies only where the sheet still shows the printed value, so a
-corrected sheet is left alone. One without a known correction changes nothing:
-it is reported, and the general rules (`mepipe.clips.annotation`) decide.
+An erratum applies only if the sheet still shows the printed value, so a corrected
+sheet is left alone. If no correction is known, the cell stays and is reported;
+the general rules (`mepipe.clips.annotation`) decide what becomes of it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ class Erratum:
     dataset, subject, clip
         The parts of the clip's id.
     field
-        onset, apex, offset or emotion.
+        The column: onset, apex, offset or emotion.
     printed
-        What the sheet shows, or ``=onset``, ``=onset+1``, ``=offset``: the
-        value of that other cell.
+        The value in the published sheet. ``=onset``, ``=onset+1`` and ``=offset``
+        stand for the value of that other cell.
     corrected
-        The right value, None where it is not known.
+        The right value; None if it is not known.
     source
-        How it is known.
+        Where the error or its correction is known from.
     tree
-        The only tree of the dataset that it concerns; empty: every one.
+        The tree of the dataset that the erratum concerns; empty for all.
     """
 
     dataset: str
@@ -46,13 +46,25 @@ class Erratum:
 
 @dataclass(frozen=True)
 class Amended:
-    """A row's cells after its errata: ``corrected`` names the fields that changed."""
+    """The cells of a row with its errata applied.
+
+    Parameters
+    ----------
+    cells
+        All cells, the corrected ones included.
+    corrected
+        The columns that changed.
+    notes
+        What to say of each erratum.
+    """
 
     cells: Mapping[str, str]
     corrected: frozenset[str]
     notes: tuple[str, ...]
 
 
+# Printed so in the sheet of 2019 for four clips: possible by the rules (onset < apex <=
+# offset), but hardly meant.
 _APEX_IS_OFFSET = "the apex equals the offset"
 _SAD_IN_2014 = "the sheet of 2014 says sadness"
 
@@ -95,7 +107,17 @@ UNLISTED: Mapping[tuple[str, str], str] = {
 def amend(
     dataset: str, subject: str, clip: str, cells: Mapping[str, str], tree: str = ""
 ) -> Amended:
-    """Apply the errata of one clip to its cells (onset, apex, offset, emotion as text)."""
+    """Apply the errata of one clip to the cells of its row.
+
+    Parameters
+    ----------
+    dataset, subject, clip
+        The parts of the clip's id.
+    cells
+        The cells of its row, as text.
+    tree
+        Which of the dataset's trees is read.
+    """
     amended = dict(cells)
     corrected, notes = set(), []
     for erratum in ERRATA:
@@ -104,7 +126,8 @@ def amend(
         if erratum.tree and erratum.tree != tree:
             continue
         shown = cells.get(erratum.field, "")
-        if not shown or not _shows(shown, erratum.printed, cells):
+        # Compared with the sheet's own cells, not with those that another erratum changed.
+        if not shown or not _is_as_printed(shown, erratum.printed, cells):
             continue
         what = f"known erratum: {erratum.field} {cells[erratum.field]}"
         if erratum.corrected is None:
@@ -116,8 +139,9 @@ def amend(
     return Amended(amended, frozenset(corrected), tuple(notes))
 
 
-def _shows(shown: str, printed: str, cells: Mapping[str, str]) -> bool:
-    """Say whether a cell still holds the printed value."""
+def _is_as_printed(shown: str, printed: str, cells: Mapping[str, str]) -> bool:
+    """Return True if a cell still holds the printed value."""
+    # Numbers are compared as numbers: a copy may write 110 as 110.0.
     number = parse_number(shown)
     if printed.startswith("="):
         field, _, plus = printed[1:].partition("+")

@@ -1,4 +1,4 @@
-"""The reader of a generic folder: anybody's own videos or image sequences.
+"""The reader of a generic folder: videos or image sequences of any origin.
 
 ::
 
@@ -7,10 +7,10 @@
     clip.mp4                subject unknown            id  NAME/clip
     labels.csv              optional, see `mepipe.datasets.label_table`
 
-NAME is the folder's name unless the user gives another; for a single video
-file it is the file's name without its ending. A clip's person is
-``NAME/subject``; a video directly in the folder has none, and no label. Other
-files (README.txt, truth.csv) are ignored.
+NAME is the folder's name unless the user gives another. For a single video file it
+is the file's name without its suffix. The person is ``NAME/subject``. A video
+directly in the folder has no person, and so no label. Other files (README.txt,
+truth.csv) are ignored.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from mepipe.datasets.clip import (
     Reject,
     Video,
 )
+from mepipe.datasets.clip_trees import tree_must_be_readable
 from mepipe.datasets.frames_on_disk import (
     VIDEO_SUFFIXES,
     Listing,
@@ -39,9 +40,10 @@ from mepipe.datasets.frames_on_disk import (
 )
 from mepipe.datasets.label_table import Labels, find_labels, read_labels
 from mepipe.datasets.marks import mark
-from mepipe.errors import BadDataError, MepipeError, UnreadableInputError, UsageError
+from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
 from mepipe.plausible import RATES, is_rate
 
+# Videos that people do have, to be named rather than passed over.
 _UNREAD_VIDEOS = frozenset({".wmv", ".webm", ".m4v", ".mpg", ".mpeg", ".flv", ".mts", ".3gp"})
 _LOOKED_FOR = (
     "a generic folder: subject/clip.mp4, subject/clip/*.jpg or clip.mp4 "
@@ -52,8 +54,12 @@ _Key = tuple[str, str]  # subject (empty: unknown), clip
 
 
 @dataclass
-class _Disk:
-    """What lies in the folder: for each clip its sources, or why they cannot be read."""
+class _Contents:
+    """What lies in the folder.
+
+    ``sources`` has, for each clip, its paths with the frames there, or with the
+    reason why they cannot be read.
+    """
 
     sources: dict[_Key, list[tuple[Path, Images | Video | MepipeError]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -63,7 +69,7 @@ class _Disk:
 
 def read(root: Path, name: str | None) -> Dataset:
     """Read a generic folder, or one video; see `mepipe.datasets.clip.Reader`."""
-    disk = _Disk()
+    disk = _Contents()
     table = None
     if root.is_file():
         if root.suffix.lower() not in VIDEO_SUFFIXES:
@@ -71,23 +77,22 @@ def read(root: Path, name: str | None) -> Dataset:
         name = name or root.stem
         disk.sources["", root.stem].append((root, Video(root)))
     else:
-        name = name or root.name or "folder"
-        try:
+        name = name or root.name or "folder"  # the root of a file system has no name
+        with tree_must_be_readable():
             listing = list_folder(root)
-        except UnreadableInputError as error:
-            raise UsageError(error.message, error.remedy) from error
         _list_videos(root, "", listing, disk)
         for subject in listing.folders:
             _list_subject(root / subject, disk)
-        if not _anything(disk):
+        if not _has_clips(disk):
             raise NotRecognisedError(_LOOKED_FOR, _too_low(root, listing))
         table = find_labels(root, listing.files)
     return _dataset(root, name, disk, read_labels(table, list(disk.sources)) if table else None)
 
 
-def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Dataset:
+def _dataset(root: Path, name: str, disk: _Contents, table: Labels | None) -> Dataset:
     clips, rejects = [], []
     notes = list(disk.notes)
+    # One bad clip costs that clip: all others are read.
     for key, sources in disk.sources.items():
         clip_id = "/".join(part for part in (name, *key) if part)
         try:
@@ -98,7 +103,7 @@ def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Datase
     if table:
         notes += table.notes
     words = {clip.emotion for clip in clips if clip.emotion}
-    notes += _near_words(words)
+    notes += _misspelling_notes(words)
     return Dataset(
         name=name,
         reader="folder",
@@ -106,14 +111,15 @@ def _dataset(root: Path, name: str, disk: _Disk, table: Labels | None) -> Datase
         clips=tuple(sorted(clips, key=lambda clip: clip.id)),
         rejects=tuple(sorted(rejects, key=lambda reject: reject.clip)),
         notes=tuple(notes),
+        # One word outside the vocabulary, and all of them are the user's own classes.
         own_words=not words <= emotions.VOCABULARY,
     )
 
 
-def _near_words(words: set[str]) -> list[Note]:
-    """Warn of words that look like misspelt ones of the field's vocabulary.
+def _misspelling_notes(words: set[str]) -> list[Note]:
+    """Return a note for each unknown word beside words of the field's vocabulary.
 
-    One of them makes all words the user's own classes, which is hardly meant.
+    It is probably a misspelling, and it turns all words into the user's own classes.
     """
     if not words & emotions.VOCABULARY:
         return []
@@ -137,6 +143,7 @@ def _clip(
     notes: list[Note],
 ) -> Clip:
     subject, _ = key
+    # Raises if the clip's rows differ: which of them is right cannot be known.
     row = table.row(key) if table else {}
     if table and not row:
         notes.append(Note(clip_id, f"has no row in {table.path.name}", "unlabelled"))
@@ -175,18 +182,20 @@ def _clip(
 
 
 def _rate(text: str) -> float | None:
-    """Return frames per second from a cell (``200``, ``29,97``), None if it is no rate."""
+    """Return the frames per second in a cell (``200``, ``29,97``); None if no camera has them."""
     try:
-        rate = float(text.replace(",", "."))
+        rate = float(text.replace(",", "."))  # many countries write 29,97
     except ValueError:
         return None
     return rate if is_rate(rate) else None
 
 
 def _one_source(sources: list[tuple[Path, Images | Video | MepipeError]]) -> Images | Video:
+    # a.mp4 beside a/ or b.avi beside b.mp4: often copies, but nothing says so.
     if len(sources) > 1:
         raise BadDataError(
-            "several inputs are this clip: " + " and ".join(path.name for path, _ in sources),
+            "several files or folders are this clip: "
+            + " and ".join(path.name for path, _ in sources),
             "Rename or remove all of them but one.",
         )
     source = sources[0][1]
@@ -195,8 +204,8 @@ def _one_source(sources: list[tuple[Path, Images | Video | MepipeError]]) -> Ima
     return source
 
 
-def _anything(disk: _Disk) -> bool:
-    """Say whether there is a clip at all, if only one that must be rejected."""
+def _has_clips(disk: _Contents) -> bool:
+    """Return True if there is a clip at all, even one that will be rejected."""
     return any(
         not isinstance(source, MepipeError) or has_images(_listing_or_nothing(path))
         for sources in disk.sources.values()
@@ -205,10 +214,14 @@ def _anything(disk: _Disk) -> bool:
 
 
 def _too_low(root: Path, listing: Listing) -> str:
-    """Say which folder was meant where a clip's or a subject's was given."""
+    """Return which folder to give instead of a clip's or a subject's; else an empty text."""
     if has_images(listing):
         above = root.parent.parent
-        return f"it is one clip, a folder of images. Give the folder above its subject's: {above}"
+        return (
+            "it is one clip, a folder of images. Give the folder above its subject's folder: "
+            f"{above}"
+        )
+    # Not a clip itself, but its folders are: this is one subject's folder.
     clips = [n for n in listing.folders if has_images(_listing_or_nothing(root / n))]
     if not clips:
         return ""
@@ -226,7 +239,7 @@ def _listing_or_nothing(folder: Path) -> Listing:
         return Listing((), (), ())
 
 
-def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Disk) -> None:
+def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Contents) -> None:
     for file in listing.files:
         path = folder / file
         suffix = path.suffix.lower()
@@ -239,7 +252,7 @@ def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Disk) -> N
     disk.notes += _unnameable(folder, listing.unnameable)
 
 
-def _list_subject(folder: Path, disk: _Disk) -> None:
+def _list_subject(folder: Path, disk: _Contents) -> None:
     try:
         listing = list_folder(folder)
     except UnreadableInputError as error:
@@ -264,6 +277,7 @@ def _list_subject(folder: Path, disk: _Disk) -> None:
                     f"the folder {path} holds videos: it lies one folder too deep",
                     f"Give the folder above the subjects, for example: mepipe run {folder}",
                 )
+            # Not a reject: any folder two levels down would become one.
             if inside.folders and not has_images(inside):
                 disk.notes.append(Note(None, f"{path} holds folders, no frames", "not used"))
                 continue
@@ -283,4 +297,4 @@ def _has_videos(listing: Listing) -> bool:
 
 
 def _unnameable(folder: Path, names: Iterable[str]) -> list[Note]:
-    return [Note(None, f"{folder}: {name} is no UTF-8 name", "not used") for name in names]
+    return [Note(None, f"{folder}: {name} is not a UTF-8 name", "not used") for name in names]

@@ -1,4 +1,4 @@
-"""Folders as they lie on disk: which files are frames, and in which order."""
+"""Folders on disk: which of their files are frames, and in which order."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ from mepipe.plausible import DIGITS
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp", ".png"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".gif"})
 
+# The last digits, because names begin with other numbers: 006_1_2_05562.jpg.
 _LAST_DIGITS = re.compile(r"([0-9]+)[^0-9]*\Z")
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The names in a folder, sorted; dot-files and archivers' leftovers are left out.
+    """The names in a folder, sorted, without hidden files and leftovers of archives.
 
-    ``unnameable`` are names that are no valid UTF-8, with escapes: they can
-    stand in no identifier and no report.
+    Parameters
+    ----------
+    folders, files
+        The names.
+    unnameable
+        Names that are not valid UTF-8, with escapes. They can be in no clip id
+        and in no report.
     """
 
     folders: tuple[str, ...]
@@ -35,14 +41,22 @@ class Listing:
 
 @dataclass(frozen=True)
 class FrameList:
-    """The frames of a folder, and the image files without a number in their names."""
+    """The frames of a folder.
+
+    Parameters
+    ----------
+    images
+        The frames.
+    unnumbered
+        The image files without a number in their names: they are not frames.
+    """
 
     images: Images
     unnumbered: tuple[str, ...]
 
 
 def list_folder(folder: Path) -> Listing:
-    """Return what lies directly in ``folder``.
+    """Return the names directly in ``folder``.
 
     Raises
     ------
@@ -54,6 +68,7 @@ def list_folder(folder: Path) -> Listing:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
+                # macOS archives bring a copy of every name, ._img1.jpg, here or in __MACOSX.
                 if name.startswith(".") or name == "__MACOSX":
                     continue
                 if not is_utf8(name):
@@ -61,7 +76,7 @@ def list_folder(folder: Path) -> Listing:
                 elif entry.is_dir():
                     folders.append(name)
                 else:
-                    # Links that lead nowhere stay in: reading them names the loss.
+                    # Broken links stay in the list: reading them reports the missing file.
                     files.append(name)
     except OSError as error:
         raise UnreadableInputError(
@@ -71,7 +86,7 @@ def list_folder(folder: Path) -> Listing:
 
 
 def frame_number(stem: str) -> int | None:
-    """Return the last run of digits in a file stem as a number, None without digits.
+    """Return the last run of digits in a file stem as a number; None without digits.
 
     ``img46`` is 46, ``006_05562`` is 5562, ``reg_image0559740`` is 559740.
     """
@@ -80,14 +95,19 @@ def frame_number(stem: str) -> int | None:
 
 
 def list_frames(folder: Path) -> FrameList:
-    """Return the frames in ``folder``, by number.
+    """Return the frames in ``folder``, sorted by number.
 
     Raises
     ------
     BadDataError
-        If there is no frame, or their order is not certain.
+        If there is no frame, or the order of the frames is not certain.
     UnreadableInputError
         If the folder cannot be listed.
+
+    Examples
+    --------
+    >>> list_frames(Path("sub01/EP02_01f")).images.numbers[0]  # doctest: +SKIP
+    46
     """
     return frames_among(folder, list_folder(folder))
 
@@ -96,14 +116,14 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
     """Return the image files of a listing as frames, sorted by number.
 
     Image files without a digit in their names (``cover.jpg``) have no place in
-    the order: they are left out and named in ``unnumbered``. Files that are no
-    images are ignored.
+    the order. They are left out and named in ``unnumbered``. Other files are
+    ignored.
 
     Raises
     ------
     BadDataError
-        If there is no frame, two files have one number, a number is too long
-        to be one, or a name is not UTF-8.
+        If there is no frame, two files have the same number, a number is too
+        long, or a name is not UTF-8.
     """
     if listing.unnameable:
         raise BadDataError(
@@ -112,7 +132,7 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
     frames: dict[int, str] = {}
     unnumbered = []
     for name in listing.files:
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122 (10 times as fast)
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122 (10 times faster)
         if suffix.lower() not in IMAGE_SUFFIXES:
             continue
         number = frame_number(stem)
@@ -142,10 +162,10 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
 
 
 def missing_runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the runs (first, last) of frame numbers that are absent between the first and last.
+    """Return the gaps between the first and last frame number, each as (first, last) missing.
 
-    A clip is only held to have gaps where most of its numbers follow on each
-    other: one that was kept every second frame has none.
+    If most numbers do not follow each other directly, there are no gaps: the clip
+    keeps every second frame, for example.
     """
     steps = [b - a for a, b in pairwise(numbers)]
     if sum(step == 1 for step in steps) * 2 <= len(steps):
@@ -154,12 +174,12 @@ def missing_runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def has_images(listing: Listing) -> bool:
-    """Say whether any file of a listing is an image by its name."""
+    """Return True if any file of a listing has the name of an image."""
     return any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in listing.files)
 
 
 def _instead(listing: Listing, unnumbered: list[str]) -> str:
-    """Say what an unusable folder holds instead."""
+    """Return what a folder without frames holds instead, for the message."""
     if unnumbered:
         return f": {unnumbered[0]} has no number in its name"
     if listing.folders:
@@ -172,7 +192,7 @@ def _instead(listing: Listing, unnumbered: list[str]) -> str:
 
 
 def is_utf8(name: str) -> bool:
-    """Say whether a name can stand in identifiers and reports."""
+    """Return True if a name can be written as UTF-8, as clip ids and reports need."""
     if name.isascii():
         return True
     try:

@@ -1,18 +1,17 @@
-"""Which reader reads what: ``[NAME=]PATH`` to a dataset.
+"""Finds the reader for a tree, and reads it: from ``[NAME=]PATH`` to a dataset.
 
-A reader is one function (`mepipe.datasets.clip.Reader`). Another package adds
-one with three lines in its pyproject.toml::
+A reader is one function (`mepipe.datasets.Reader`). Another package adds one
+with two lines in its pyproject.toml::
 
     [project.entry-points."mepipe.datasets"]
     mydata = "mypackage.reader:read"
 
-Readers are asked in the order of their names, the generic folder last; the
+Readers are asked in the order of their names, the generic folder last. The
 first that recognises the tree reads it.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,20 +21,20 @@ from pathlib import Path
 
 from mepipe.datasets.clip import Dataset, Note, NotRecognisedError
 from mepipe.datasets.frames_on_disk import is_utf8
-from mepipe.errors import MepipeError, UsageError
+from mepipe.errors import MepipeError, UsageError, suggest
 
 GROUP = "mepipe.datasets"
 GENERIC = "folder"
 SYNTHETIC_MARKER = ".mepipe-sample.json"
 """The file that `mepipe sample` leaves in what it writes."""
-# Also here, because a checkout on PYTHONPATH has no metadata.
+# The same list as in pyproject.toml: a checkout on PYTHONPATH has no entry points.
 BUILTIN = {
-    "casme": "mepipe.datasets.further_sets:read_casme",
+    "casme": "mepipe.datasets.casme:read",
     "casme2": "mepipe.datasets.casme2:read",
-    "casme3": "mepipe.datasets.further_sets:read_casme3",
-    "dfme": "mepipe.datasets.further_sets:read_dfme",
+    "casme3": "mepipe.datasets.casme3:read",
+    "dfme": "mepipe.datasets.dfme:read",
     GENERIC: "mepipe.datasets.folder:read",
-    "mmew": "mepipe.datasets.further_sets:read_mmew",
+    "mmew": "mepipe.datasets.mmew:read",
     "samm": "mepipe.datasets.samm:read",
     "samm-long": "mepipe.datasets.samm:read_long",
     "smic": "mepipe.datasets.smic:read",
@@ -44,7 +43,7 @@ BUILTIN = {
 
 
 def readers() -> tuple[EntryPoint, ...]:
-    """Return every registered reader in the order in which they are asked.
+    """Return every registered reader, in the order in which they are asked.
 
     Raises
     ------
@@ -53,17 +52,23 @@ def readers() -> tuple[EntryPoint, ...]:
     """
     found = {name: EntryPoint(name, value, GROUP) for name, value in BUILTIN.items()}
     for entry in entry_points(group=GROUP):
+        # mepipe's own, perhaps as an earlier installation wrote it: the list above is right.
+        if entry.name in BUILTIN and entry.module.startswith("mepipe.datasets."):
+            continue
         known = found.setdefault(entry.name, entry)
         if known.value != entry.value:
             raise UsageError(
                 f"two dataset readers are called {entry.name}: {known.value} and {entry.value}",
                 "Uninstall one of the packages.",
             )
+    # Almost any tree is a generic folder: its reader would take them all.
     return tuple(sorted(found.values(), key=lambda entry: (entry.name == GENERIC, entry.name)))
 
 
 def parse_spec(spec: str) -> tuple[str | None, Path]:
-    """Split ``[NAME=]PATH``; a path that exists is a path, whatever it contains.
+    """Split ``[NAME=]PATH`` into the name and the path.
+
+    Text that is a path that exists is a path, even with ``=`` in it.
 
     Raises
     ------
@@ -71,12 +76,13 @@ def parse_spec(spec: str) -> tuple[str | None, Path]:
         If nothing lies at the path, or the name is empty.
     """
     if not is_utf8(spec):
-        raise UsageError(f"{spec!a} is no UTF-8 path", "Rename the folder.")
+        raise UsageError(f"{spec!a} is not a valid UTF-8 path", "Rename the folder.")
     name, equals, path = spec.partition("=")
     if not _exists(spec) and equals and not set(name) & set("/\\"):
         if not name.strip() or name in {".", ".."} or not name.isprintable():
             raise UsageError(
-                f"{spec!r}: {name!r} is no name for a dataset", "Write NAME=PATH, or only PATH."
+                f"{spec!r}: {name!r} cannot be the name of a dataset",
+                "Write NAME=PATH, or only PATH.",
             )
         return name.strip(), _existing(path)
     return None, _existing(spec)
@@ -88,28 +94,39 @@ def open_dataset(spec: str, reader: str | None = None) -> Dataset:
     Parameters
     ----------
     spec
-        Where it is.
+        The path, or NAME=PATH to give the dataset another name.
     reader
-        The name of the only reader to ask; None: all, until one recognises it.
+        The name of the only reader to ask; None asks all in turn.
+
+    Returns
+    -------
+    Dataset
+        What the first reader that recognised the tree found.
 
     Raises
     ------
     UsageError
-        If there is nothing, no reader recognises it, or the one that does
-        cannot read it as a whole; or there is no such reader, or one of another
-        package cannot be imported or gives two clips one id.
+        If the path does not exist or no reader recognises what is there. If the
+        reader that recognises it cannot read it as a whole. If there is no reader
+        of that name. If another package's reader cannot be imported or gives two
+        clips one id.
+
+    Examples
+    --------
+    >>> open_dataset("casme=path/to/CASME2").name  # doctest: +SKIP
+    'casme'
     """
     name, root = parse_spec(spec)
     looked_for, hints = [], []
     asked = readers() if reader is None else (_reader(reader),)
     for index, entry in enumerate(asked):
         try:
-            dataset = _ask(entry, root, name)
+            dataset = _call_reader(entry, root, name)
         except NotRecognisedError as error:
             looked_for.append(error.message)
             hints += [f": {error.remedy}"] if error.remedy else []
         else:
-            return _marked(_with_others_noted(dataset, asked[index + 1 :]))
+            return _with_sample_note(_with_other_sets_noted(dataset, asked[index + 1 :]))
     raise UsageError(
         f"no dataset was recognised in {root}{''.join(hints[:1])}. Looked for "
         + "; or for ".join(dict.fromkeys(looked_for)),
@@ -117,8 +134,12 @@ def open_dataset(spec: str, reader: str | None = None) -> Dataset:
     )
 
 
-def _ask(entry: EntryPoint, root: Path, name: str | None) -> Dataset:
-    """Return what a reader makes of a tree; whatever goes wrong in another's says whose it is."""
+def _call_reader(entry: EntryPoint, root: Path, name: str | None) -> Dataset:
+    """Return what a reader finds.
+
+    An error of another package's reader names the package, so that users know
+    whom to ask.
+    """
     if entry.name in BUILTIN:
         dataset: Dataset = entry.load()(root, name)
         return dataset
@@ -138,7 +159,7 @@ def _ask(entry: EntryPoint, root: Path, name: str | None) -> Dataset:
     except MepipeError:
         raise
     except Exception as error:
-        # Nothing is caught for good: other people's code may raise anything, and is named.
+        # Foreign code may raise anything. The error is not swallowed, only given its origin.
         error.add_note(f"raised by {whose} for {root}")
         raise
     for clip, count in Counter(clip.id for clip in dataset.clips).most_common(1):
@@ -150,18 +171,19 @@ def _ask(entry: EntryPoint, root: Path, name: str | None) -> Dataset:
     return dataset
 
 
-def _with_others_noted(dataset: Dataset, others: Sequence[EntryPoint]) -> Dataset:
-    """Say which other sets lie under the same folder: only one is read of it."""
+def _with_other_sets_noted(dataset: Dataset, others: Sequence[EntryPoint]) -> Dataset:
+    """Add a note that names other datasets under the same folder: only one is read."""
     found = []
     for entry in others:
         if entry.name not in BUILTIN or entry.name == GENERIC:
-            continue  # what another package's reader makes of it is no matter here
+            # Another package's reader may be slow or broken, and the user did not ask it.
+            continue
         try:
             entry.load()(dataset.root, None)
         except NotRecognisedError:
             continue
         except UsageError:
-            pass  # it is that set, if not whole
+            pass  # it recognised the tree as its own, even though it cannot read it
         found.append(entry.name)
     if not found:
         return dataset
@@ -175,16 +197,15 @@ def _with_others_noted(dataset: Dataset, others: Sequence[EntryPoint]) -> Datase
 def _reader(name: str) -> EntryPoint:
     known = {entry.name: entry for entry in readers()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(
-            f"there is no reader {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""),
+            f"there is no reader {name!r}{suggest(name, known)}",
             f"Known are: {', '.join(known)}.",
         )
     return known[name]
 
 
-def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:
-    """Refuse a folder within another: its people would stand on both sides of a split."""
+def _check_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:
+    """Raise if a dataset lies inside another: its subjects would be on both sides of a split."""
     root = dataset.root.resolve()
     for other in others:
         known = other.root.resolve()
@@ -192,12 +213,13 @@ def _refuse_overlap(dataset: Dataset, others: Iterable[Dataset]) -> None:
             raise UsageError(f"{dataset.root} is given twice", "Give it once.")
         if root == known or root in known.parents or known in root.parents:
             raise UsageError(
-                f"{dataset.root} and {other.root} are one folder, or one within the other",
-                "Give each clip once.",
+                f"{dataset.root} and {other.root} are the same folder, or one is inside the other",
+                "Give each folder once.",
             )
 
 
-def _marked(dataset: Dataset) -> Dataset:
+def _with_sample_note(dataset: Dataset) -> Dataset:
+    """Add a note to what `mepipe sample` made, so that nobody reports its numbers."""
     if not (dataset.root / SYNTHETIC_MARKER).is_file():
         return dataset
     note = Note(None, f"{dataset.name} is a synthetic sample: no figure on it says anything "
@@ -211,13 +233,14 @@ def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
     Raises
     ------
     UsageError
-        As `open_dataset`, and if two datasets have one name or share a clip id.
+        As `open_dataset`. Also if two datasets have the same name, lie inside each
+        other, or share a clip id.
     """
     datasets: dict[str, Dataset] = {}
     owners: dict[str, Dataset] = {}
     for spec in specs:
         dataset = open_dataset(spec)
-        _refuse_overlap(dataset, datasets.values())
+        _check_overlap(dataset, datasets.values())
         if dataset.name in datasets:
             raise UsageError(
                 f"two datasets are called {dataset.name}: {datasets[dataset.name].root} and "

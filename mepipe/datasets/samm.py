@@ -5,14 +5,14 @@
     SAMM/006/006_1_2/006_05562.jpg       with SAMM_Micro_FACS_Codes_v2.xlsx
     006_1/006_1_0001.jpg                 with the sheet of SAMM Long Videos
 
-Frame numbers are absolute within the take in both. The sheets are told apart by
-their columns: only the long videos' has a ``Type`` (micro or macro). Its rows of
-macro-expressions are no clips; it has no emotions, so its clips are unlabelled.
-Each is an expression within a long video, which is the clip. The people of the
-two sets are the same.
+In both, frame numbers count from the start of the recording. Only the sheet of
+the long videos has a column ``Type`` (micro or macro), which tells the two apart.
+Its rows of macro-expressions are not used. It has no emotions, so its clips are
+unlabelled. Each of its clips is a whole long video, marked with one expression
+in it. The subjects of the two datasets are the same people.
 
-Not known: whether a row of the long videos whose Filename is ``006_1_2`` could
-ever lie elsewhere than in ``006_1``; such a row is a reject.
+Not known: whether the clip of a row ``006_1_2`` of the long videos may lie elsewhere
+than in ``006_1``. Such a row is a reject.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from mepipe.datasets.clip_trees import (
     list_subjects,
     locate_one,
     nested,
+    tree_must_be_readable,
 )
-from mepipe.datasets.coded_dataset import Found, dataset
+from mepipe.datasets.coded_dataset import DatasetFiles, build_dataset
 from mepipe.datasets.coding import Coding
-from mepipe.datasets.coding_sheets import CODED, SheetForm, folders_around, one_table
+from mepipe.datasets.coding_sheets import CODED_COLUMNS, SheetForm, find_table, sheet_folders
 from mepipe.datasets.frames_on_disk import has_images, list_folder
 from mepipe.datasets.sheets import Table
-from mepipe.errors import UnreadableInputError, UsageError
+from mepipe.errors import UnreadableInputError
 
 _SUBJECT = re.compile(r"0*([0-9]{1,3})\Z")
 _LONG_VIDEO = re.compile(r"[0-9]{3}_[0-9]+")
 _COLUMNS = {
     "subject": ("Subject",),
     "clip": ("Filename",),
-    # The column that tells these sheets from CASME II's.
+    # Not used: CASME II's sheet has all the other columns, and not this one.
     "inducement": ("Inducement Code",),
     "onset": ("Onset Frame", "Onset"),
     "apex": ("Apex Frame", "Apex"),
@@ -57,6 +58,7 @@ def subject_name(text: str) -> str | None:
 
 
 def _is_long(folder: Path) -> bool:
+    """Return True if the first folder called like 006_1 holds images: all have one form."""
     for name in folders_in(folder):
         if _LONG_VIDEO.fullmatch(name):
             try:
@@ -69,7 +71,7 @@ def _is_long(folder: Path) -> bool:
 _SHAPE = Shape(
     "SAMM",
     "SAMM/006/006_1_2/006_05562.jpg",
-    re.compile(r"samm(?!.*long).*"),
+    re.compile(r"samm(?!.*long).*"),  # the long videos' folder begins with samm, too
     nested(re.compile(r"[0-9]{1,3}"), re.compile(r"[0-9]{3}_[0-9]+_[0-9]+")),
 )
 _LONG_SHAPE = Shape(
@@ -81,7 +83,7 @@ _CODING = Coding(
     sheet=SheetForm(
         "SAMM_Micro_FACS_Codes_v2.xlsx",
         required={**_COLUMNS, "emotion": ("Estimated Emotion", "Emotion")},
-        optional=CODED,
+        optional=CODED_COLUMNS,
         foreign=("Type",),
     ),
     subject=subject_name,
@@ -93,12 +95,13 @@ _LONG_CODING = Coding(
     sheet=SheetForm(
         "SAMM_LongVideos.xlsx",
         required={**_COLUMNS, "type": ("Type",)},
-        optional=CODED,
+        optional=CODED_COLUMNS,
     ),
     subject=subject_name,
     fps=200.0,
-    persons="samm",
-    folder=lambda subject, clip: clip.rpartition("_")[0],
+    subject_collection="samm",
+    # The row 006_1_2 is the second expression in the long video 006_1.
+    tree_key=lambda subject, clip: clip.rpartition("_")[0],
 )
 
 
@@ -106,29 +109,26 @@ def read(root: Path, name: str | None) -> Dataset:
     """Read SAMM at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree = locate_one(root, _SHAPE)
     notes: list[Note] = []
-    table = one_table(_SHAPE.title, folders_around(root, tree), _CODING.sheet, notes)
-    try:
+    table = find_table(_SHAPE.title, sheet_folders(root, tree), _CODING.sheet, notes)
+    with tree_must_be_readable():
         clips = list_subjects(tree, subject_name)
-    except UnreadableInputError as error:
-        raise UsageError(error.message, error.remedy) from error
-    return dataset(_CODING, root, name, Found(tree, clips, [table], notes=notes))
+    return build_dataset(_CODING, root, name, DatasetFiles(tree, clips, [table], notes=notes))
 
 
 def read_long(root: Path, name: str | None) -> Dataset:
     """Read SAMM Long Videos at ``root``; see `mepipe.datasets.clip.Reader`."""
     tree = locate_one(root, _LONG_SHAPE)
     notes: list[Note] = []
-    table = one_table(_LONG_SHAPE.title, folders_around(root, tree), _LONG_CODING.sheet, notes)
-    try:
+    table = find_table(_LONG_SHAPE.title, sheet_folders(root, tree), _LONG_CODING.sheet, notes)
+    with tree_must_be_readable():
         clips = list_clips(tree)
-    except UnreadableInputError as error:
-        raise UsageError(error.message, error.remedy) from error
     table = _without_macro(table, notes)
-    return dataset(_LONG_CODING, root, name, Found(tree, clips, [table], notes=notes))
+    return build_dataset(_LONG_CODING, root, name, DatasetFiles(tree, clips, [table], notes=notes))
 
 
 def _without_macro(table: Table, notes: list[Note]) -> Table:
     macro = [row for row in table.rows if row["type"].casefold().startswith("macro")]
+    # Micro-expressions only, as in every other dataset: labels and spotting are made for them.
     if macro:
         text = f"{len(macro)} rows of {table.path.name} are macro-expressions: not used"
         notes.append(Note(None, text))

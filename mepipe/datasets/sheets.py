@@ -1,8 +1,8 @@
-"""Tables of annotations, .xlsx and .csv: the header is found by its content.
+"""Reads tables of annotations, .xlsx and .csv, and finds the header by its content.
 
-Every copy of a dataset's sheet differs a little: preamble rows, blank columns,
-remarks under the table, text where numbers were. A table is therefore read as
-text cells under the names that the caller asks for, and nothing else.
+Copies of a dataset's sheet differ: rows above the header, blank columns, remarks
+under the table, text in the place of numbers. So a table is read as text cells
+under the column names that the caller asks for, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from mepipe.errors import UsageError
 SHEET_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls", ".csv"})
 
 _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
+# No worksheet has more rows; a damaged one may claim so and would be read for hours.
 _EXCEL_ROWS = 1_048_576
-# What zipfile and openpyxl raise on files that are cut off, edited by hand or
-# no workbooks at all; openpyxl has no error of its own for most of them. The
-# bytes are in memory by then, so an OSError is openpyxl's own as well.
+# What zipfile and openpyxl raise on files that are cut off, edited by hand or not a
+# workbook at all. openpyxl has no error of its own for most of them. The bytes are in
+# memory by then, so an OSError is openpyxl's as well.
 _MALFORMED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -50,9 +51,14 @@ _Grid = list[tuple[int, list[str]]]
 
 @dataclass(frozen=True)
 class Row:
-    """One row: ``row["apex"]`` is the cell's text, empty where there is none.
+    """One row of a table. ``row["apex"]`` is the cell's text, empty without a cell.
 
-    ``number`` is the row in the sheet (for .csv the line), counted from 1.
+    Parameters
+    ----------
+    number
+        The number of the row in the sheet (in a .csv of the line), from 1.
+    cells
+        The text of each column that was asked for and found.
     """
 
     number: int
@@ -66,8 +72,16 @@ class Row:
 class Table:
     """The rows under a header.
 
-    ``ignored`` are the numbers of rows below the header that hold text but no
-    key; ``unused`` the headings that nobody asked for.
+    Parameters
+    ----------
+    path
+        The file.
+    rows
+        The rows that have a key.
+    ignored
+        The numbers of the rows that hold text but no key.
+    unused
+        The headings that nobody asked for.
     """
 
     path: Path
@@ -77,15 +91,15 @@ class Table:
 
 
 def heading(text: str) -> str:
-    """Return a heading without case and white space, as headings are compared."""
+    """Return a heading in lower case and without white space, for comparison."""
     return "".join(text.split()).casefold()
 
 
 def find_sheets(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Return the tables among the file ``names`` of ``folder``, by name.
+    """Return the tables among the file ``names`` of ``folder``, sorted by name.
 
-    The lock files that Excel leaves beside an open workbook (``~$...``) and
-    dot-files are no tables.
+    Hidden files and the lock files that Excel keeps beside an open workbook
+    (``~$...``) do not count.
     """
     return [
         folder / name
@@ -102,20 +116,21 @@ def read_table(path: Path, *, key: str, required: Columns, optional: Columns) ->
     path
         The file.
     key
-        The column, one of ``required``, whose heading marks the header row and
-        whose cell marks a row of the table: rows without it are remarks.
+        The column, one of ``required``, that marks the header row by its heading
+        and the table's rows by its cells. Rows without such a cell are remarks.
     required, optional
-        The name that each column gets, with the headings it is known by.
+        The columns by the name that they get, with the headings of each.
 
     Raises
     ------
     UsageError
-        If the file is no readable table, has no header, or lacks a required
+        If the file is not a readable table, has no header, or lacks a required
         column.
     """
     wanted = {**required, **optional}
     excel, grids = _grids(path)
     found = [(grid, *_find_header(grid, key, wanted)) for grid in grids]
+    # The worksheet, or the delimiter, under which the most columns are found.
     grid, top, columns = max(found, key=lambda item: len(item[2]))
     if key not in columns:
         raise UsageError(
@@ -146,6 +161,7 @@ def _table(
         row = {
             name: cells[column] if column < len(cells) else "" for name, column in columns.items()
         }
+        # Sheets that were made of several repeat the header between their parts.
         if row[key] and row != header:
             rows.append(Row(number, row))
         elif any(cells):
@@ -156,7 +172,10 @@ def _table(
 
 
 def _find_header(grid: _Grid, key: str, wanted: Columns) -> tuple[int, dict[str, int]]:
-    """Return the index of the row with the key and the most wanted headings."""
+    """Return the index of the row with the key and the most wanted headings.
+
+    Also return the position of each column in it.
+    """
     names = {heading(text): name for name, texts in wanted.items() for text in texts}
     best: tuple[int, dict[str, int]] = (0, {})
     for index, (_, cells) in enumerate(grid):
@@ -175,7 +194,11 @@ def _or(texts: Sequence[str]) -> str:
 
 
 def _grids(path: Path) -> tuple[bool, list[_Grid]]:
-    """Return every reading of the file: one per worksheet, or one per delimiter."""
+    """Return whether the file is a workbook, and its grids.
+
+    There is one grid for each worksheet of a workbook, and one for each delimiter
+    that a .csv may have.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -190,6 +213,7 @@ def _grids(path: Path) -> tuple[bool, list[_Grid]]:
 
 
 def _csv_grids(path: Path, data: bytes) -> list[_Grid]:
+    # Excel's "Unicode text" is UTF-16; its "CSV UTF-8" begins with a byte order mark.
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
         text = data.decode(encoding)
@@ -205,12 +229,12 @@ def _csv_grids(path: Path, data: bytes) -> list[_Grid]:
         except csv.Error as error:
             problem = str(error)
     if not grids:
-        raise UsageError(f"{path} is no table: {problem}", "Save it again as 'CSV UTF-8'.")
+        raise UsageError(f"{path} is not a table: {problem}", "Save it again as 'CSV UTF-8'.")
     return grids
 
 
 def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[_Grid]:
-    """Return a grid per worksheet: the stored values, or the formulas behind them."""
+    """Return a grid for each worksheet, of the stored values or of the formulas behind them."""
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -223,12 +247,13 @@ def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[_Grid]:
         raise UsageError(f"{path} is not an Excel workbook", "Copy the file again.")
     try:
         with warnings.catch_warnings():
-            # openpyxl warns of styles and extensions that do not concern the cells.
+            # openpyxl warns about styles and extensions, which do not change the cells.
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
             grids = []
             for sheet in book.worksheets:
-                sheet.reset_dimensions()  # the stored size may be wrong and would cut rows off
+                # The stored size may be wrong, and would cut rows off.
+                sheet.reset_dimensions()
                 rows = enumerate(islice(sheet.iter_rows(values_only=True), _EXCEL_ROWS), start=1)
                 grids.append([(i, [_text(cell) for cell in row]) for i, row in rows if any(row)])
             return grids or [[]]
@@ -241,15 +266,17 @@ def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[_Grid]:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    # Excel stores every number as a float. Beyond 1e15 not every whole number is exact.
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value).strip()
 
 
 def _with_formulas(path: Path, sheet: int, body: _Grid, columns: Mapping[str, int]) -> _Grid:
-    """Put the formula where a formula has no stored value.
+    """Return the rows with the formula in each cell whose formula has no stored value.
 
-    Such a cell would else look empty, and an empty cell means "not annotated".
+    Programs other than Excel may store none. Such a cell would look empty, and an
+    empty cell means "not annotated".
     """
     used = columns.values()
     if all(column < len(cells) and cells[column] for _, cells in body for column in used):

@@ -7,14 +7,14 @@
     .../s1/non_micro/...                                          not used
 
 There is no sheet. A clip's class is in its name (ne, po, sur) and in the folder
-above it; where the two differ the name is followed and the clip is noted. The
-first frame is the onset and the last the offset; no apex is annotated.
+above it. If the two differ, the name is followed and the clip is noted. The first
+frame is the onset and the last the offset. No apex is annotated.
 
-One folder may hold HS, VIS and NIR: they are one `Dataset` called ``smic``
-whose clips' ids tell them apart (``smic-hs/s01/s01_ne_01``). A folder with one
-of them, or ``SMIC_all_raw/HS`` itself, is ``smic-hs``. A person is the same in
-all of them (``smic/s01``), so none is on both sides of a split. Raw and cropped
-clips have the same ids: one of the two is read in a run.
+A folder that holds HS, VIS and NIR is one `Dataset` called ``smic``; the ids of
+its clips tell the cameras apart (``smic-hs/s01/s01_ne_01``). A folder with only
+HS, or ``SMIC_all_raw/HS`` itself, is ``smic-hs``. The subjects are the same
+people in all of them (``smic/s01``), so no person is on both sides of a split.
+Raw and cropped clips have the same ids: a run reads one of the two.
 """
 
 from __future__ import annotations
@@ -26,23 +26,33 @@ from pathlib import Path
 
 from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset, Images, Mark, Note, Reject
-from mepipe.datasets.clip_trees import Shape, folders_in, locate, nested, plain
+from mepipe.datasets.clip_trees import (
+    Shape,
+    folders_in,
+    locate,
+    nested,
+    normalise_name,
+    tree_must_be_readable,
+)
 from mepipe.datasets.frames_on_disk import list_folder, list_frames, missing_runs
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 
-PERSONS = "smic"
-_RATES = {"hs": 100.0, "vis": 25.0, "nir": 25.0}
+# All cameras, and SMIC-E, filmed the same people.
+SUBJECT_COLLECTION = "smic"
+_FPS = {"hs": 100.0, "vis": 25.0, "nir": 25.0}
 CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 _SUBJECT = re.compile(r"s?0*([0-9]{1,3})\Z", re.IGNORECASE)
+# s1_ne_01 in the raw trees, s01_ne_01 in the lists.
 _CLIP = re.compile(r"(s?[0-9]+)_(ne|po|sur)_0*([0-9]+)\Z", re.IGNORECASE)
 _SHAPE = Shape(
     "SMIC",
     "SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp",
-    re.compile(r"smic(?!e|hse|vise|nire).*|hs|vis|nir"),
+    re.compile(r"smic(?!e|hse|vise|nire).*|hs|vis|nir"),  # names in E are SMIC-E's
     nested(re.compile(r"s[0-9]{1,3}", re.IGNORECASE), re.compile(r"(?:non_)?micro", re.IGNORECASE)),
 )
-# How many frames of a clip the published cropped set lacks; None: all of them.
+# Errata of the published cropped set: how many frames of a clip it lacks; None if it
+# lacks the whole clip.
 _KNOWN_GAPS = {
     "smic-hs/s18/s18_sur_03": None,
     "smic-hs/s03/s03_po_08": 2,
@@ -59,22 +69,30 @@ def subject_name(text: str) -> str | None:
 
 
 def clip_name(text: str) -> str:
-    """Return a clip's name as it is published, ``s01_ne_01`` for 's1_ne_1'; else the text."""
+    """Return a clip's name as the lists write it: ``s01_ne_01`` for 's1_ne_1'.
+
+    Other text is returned as it is.
+    """
     match = _CLIP.match(text.strip())
     if not match:
         return text.strip()
     return f"{subject_name(match[1])}_{match[2].lower()}_{int(match[3]):02d}"
 
 
-def code_word(clip: str) -> str:
-    """Return the class that a clip's name states, empty if it states none."""
+def class_in_name(clip: str) -> str:
+    """Return the class that a clip's name states; empty if it states none."""
     match = _CLIP.match(clip)
     return CODES[match[2].lower()] if match else ""
 
 
 @dataclass
-class _Disk:
-    """Each clip's folders with the class that the folder above states (or nothing)."""
+class _Contents:
+    """What lies in the trees.
+
+    ``clips`` has the folders of each (collection, subject, clip), each with the
+    class that the folder above it states, or an empty text. ``not_micro`` counts
+    the clips without a micro-expression.
+    """
 
     clips: dict[tuple[str, str, str], list[tuple[Path, str]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -86,12 +104,10 @@ class _Disk:
 def read(root: Path, name: str | None) -> Dataset:
     """Read SMIC at ``root``; see `mepipe.datasets.clip.Reader`."""
     trees = _by_camera(root, locate(root, _SHAPE))
-    disk = _Disk()
-    try:
+    disk = _Contents()
+    with tree_must_be_readable():
         for collection, tree in trees.items():
             _list_tree(collection, tree, disk)
-    except UnreadableInputError as error:
-        raise UsageError(error.message, error.remedy) from error
     own_name = name or (next(iter(trees)) if len(trees) == 1 else "smic")
     notes = disk.notes
     if disk.not_micro:
@@ -103,7 +119,7 @@ def read(root: Path, name: str | None) -> Dataset:
         try:
             clips.append(_clip(own_name, clip_id, folders, notes))
         except (BadDataError, UnreadableInputError) as error:
-            message = error.message
+            message = error.message  # with the erratum, if it explains what is missing
             if clip_id in _KNOWN_GAPS and _is_cropped(folders[0][0]):
                 message += " (known erratum of the published cropped set)"
             rejects.append(Reject(clip_id, type(error).__name__, message, error.remedy))
@@ -118,12 +134,19 @@ def read(root: Path, name: str | None) -> Dataset:
 
 
 def _by_camera(root: Path, trees: list[Path]) -> dict[str, Path]:
+    """Return the tree of each collection (``smic-hs``, ...), by name.
+
+    Raises
+    ------
+    UsageError
+        If a tree's name tells no camera, or two trees are of one camera.
+    """
     cameras: dict[str, Path] = {}
     for tree in trees:
-        camera = plain(tree.name).removeprefix("smic")
-        if camera not in _RATES:
+        camera = normalise_name(tree.name).removeprefix("smic")
+        if camera not in _FPS:
             raise UsageError(
-                f"{tree} is SMIC, but its name does not say which camera's",
+                f"{tree} is SMIC, but its name does not say which camera it is from",
                 "Call the folder HS, VIS or NIR, as in SMIC_all_raw/HS.",
             )
         known = cameras.setdefault(f"smic-{camera}", tree)
@@ -135,9 +158,9 @@ def _by_camera(root: Path, trees: list[Path]) -> dict[str, Path]:
     return dict(sorted(cameras.items()))
 
 
-def _list_tree(collection: str, tree: Path, disk: _Disk) -> None:
+def _list_tree(collection: str, tree: Path, disk: _Contents) -> None:
     listing = list_folder(tree)
-    disk.notes += [Note(None, f"{tree}: {bad} is no UTF-8 name") for bad in listing.unnameable]
+    disk.notes += [Note(None, f"{tree}: {bad} is not a UTF-8 name") for bad in listing.unnameable]
     for name in listing.folders:
         subject = subject_name(name)
         if subject is None:
@@ -146,9 +169,9 @@ def _list_tree(collection: str, tree: Path, disk: _Disk) -> None:
         try:
             inside = list_folder(tree / name)
             for kind in inside.folders:
-                if plain(kind) == "nonmicro":
+                if normalise_name(kind) == "nonmicro":
                     disk.not_micro += len(folders_in(tree / name / kind))
-                elif plain(kind) == "micro":
+                elif normalise_name(kind) == "micro":
                     _list_micro((collection, subject), tree / name / kind, disk)
                 else:
                     disk.notes.append(Note(None, f"{tree / name / kind} is not used"))
@@ -156,8 +179,8 @@ def _list_tree(collection: str, tree: Path, disk: _Disk) -> None:
             disk.notes.append(Note(None, f"{error.message}: its clips are not used"))
 
 
-def _list_micro(owner: tuple[str, str], micro: Path, disk: _Disk) -> None:
-    """List ``micro/negative/s1_ne_01``, and ``micro/s1_ne_01`` where a copy lost the class."""
+def _list_micro(owner: tuple[str, str], micro: Path, disk: _Contents) -> None:
+    """List ``micro/negative/s1_ne_01``, and ``micro/s1_ne_01`` in copies without class folders."""
     for name in list_folder(micro).folders:
         word = emotions.normalise(name)
         if word in CODES.values():
@@ -181,12 +204,12 @@ def _clip(dataset: str, clip_id: str, folders: list[tuple[Path, str]], notes: li
     named = _CLIP.match(clip)
     if named and subject_name(named[1]) != subject:
         raise BadDataError(
-            f"{folder} lies with {subject}, but its name says {subject_name(named[1])}",
-            "Move it to the right person's folder.",
+            f"{folder} is in the folder of {subject}, but its name says {subject_name(named[1])}",
+            "Move it to the folder of the right subject.",
         )
     frames = list_frames(folder)
     texts = [f"{file} has no frame number: not used" for file in frames.unnumbered]
-    word = code_word(clip)
+    word = class_in_name(clip)
     if word and above and word != above:
         texts.append(f"its name says {word}, its folder {above}: the name is followed")
     if clip_id in _KNOWN_GAPS and _is_cropped(folder):
@@ -197,9 +220,9 @@ def _clip(dataset: str, clip_id: str, folders: list[tuple[Path, str]], notes: li
         id=clip_id,
         dataset=dataset,
         subject=subject,
-        group=f"{PERSONS}/{subject}",
+        group=f"{SUBJECT_COLLECTION}/{subject}",
         source=frames.images,
-        fps=_RATES[collection.removeprefix("smic-")],
+        fps=_FPS[collection.removeprefix("smic-")],
         onset=Mark(numbers[0]),
         offset=Mark(numbers[-1]),
         emotion=word or above,
@@ -207,16 +230,19 @@ def _clip(dataset: str, clip_id: str, folders: list[tuple[Path, str]], notes: li
 
 
 def _gap_texts(lacking: int | None, images: Images) -> list[str]:
+    """Return what to say of a clip that the published cropped set has in part only."""
     gone = sum(last - first + 1 for first, last in missing_runs(images.numbers))
     if gone:
         return [f"known erratum: the published cropped set lacks {gone} frame(s) of this clip"]
     if lacking is None:
         return []  # this copy has the clip
     return [
-        f"known erratum: the published cropped set lacks {lacking} frame(s) of this clip, none "
-        "between its first and last here: its onset or offset may be late or early by as much"
+        f"known erratum: the published cropped set lacks {lacking} frame(s) of this clip. They "
+        "are not missing between its first and last frame here, so its onset may be late or its "
+        "offset early by as many frames"
     ]
 
 
 def _is_cropped(folder: Path) -> bool:
-    return any("crop" in plain(part.name) for part in list(folder.parents)[:6])
+    # Six folders up from a clip: class, micro, subject, camera, the tree and one around it.
+    return any("crop" in normalise_name(part.name) for part in list(folder.parents)[:6])

@@ -14,7 +14,7 @@ from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.cache.keys import Json
 from mepipe.cache.pack import COLUMNS, Pack, encode_pack
-from mepipe.datasets.subjects import person
+from mepipe.datasets.subjects import subject_id
 from mepipe.errors import BadDataError, MepipeError, UsageError
 from mepipe.features import load
 from mepipe.io.published_arrays import Published, read_published
@@ -181,7 +181,7 @@ def _rows(
             "clip": published.ids[row],
             "dataset": published.dataset[row],
             "subject": published.subject[row],
-            "group": person(published.dataset[row], published.subject[row]),
+            "group": subject_id(published.dataset[row], published.subject[row]),
             "label": classes[published.y[row]],
             "y": int(published.y[row]),
             # Nobody found that nothing moves.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.util
 import inspect
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mepipe.errors import UsageError
+from mepipe.errors import UsageError, suggest
 
 PYRAMID = ("kernels", "position", "mode", "pool", "fuse", "width", "dropout")
 
@@ -165,8 +164,7 @@ def is_network(model: object) -> bool:
 
 def _entry(name: str) -> Entry:
     if name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, n=1)
-        meant = f"Did you mean {near[0]!r}? " if near else ""
+        meant = suggest(name, MODELS, form="Did you mean {!r}? ")
         raise UsageError(
             f"there is no model {name!r}",
             f"{meant}The models are: {', '.join(MODELS)}; your own is package.module:factory.",
@@ -253,10 +251,10 @@ def find_factory(name: str) -> Callable[..., Any]:
     found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
-            near = difflib.get_close_matches(part, dir(found), n=1)
             raise UsageError(
                 f"{name}: {module_name} has no {attribute!r}",
-                f"Did you mean {near[0]!r}?" if near else "Name a class or function of it.",
+                suggest(part, dir(found), form="Did you mean {!r}?")
+                or "Name a class or function of it.",
             )
         found = getattr(found, part)
     if is_network(found) or not callable(found):

@@ -38,12 +38,12 @@ from mepipe.clips.action_units import ActionUnit, parse_action_units
         ("123", "", ("123",)),
     ],
 )
-def test_the_grammar_of_the_sheets(cell, text, unparsed):
+def test_parse_reads_the_notation_of_every_sheet(cell, text, unparsed):
     found = parse_action_units(cell)
     assert (found.text, found.unparsed) == (text, unparsed)
 
 
-def test_a_unit_says_all_that_the_text_says():
+def test_parse_keeps_side_intensity_and_doubt():
     first, second = parse_action_units("A1B or L2").units
     assert first == ActionUnit(1, "asymmetric", "B", True, "A1B")
     assert second == ActionUnit(2, "left", "", True, "L2")
@@ -54,7 +54,7 @@ FORM = re.compile(r"([LRUA]?)([0-9]+)([A-E]?)(?:/([A-E]))?(\??)")
 
 
 @given(st.text(max_size=60) | st.text("LRUAE0123456789+/()or?;, -", max_size=60))
-def test_any_text_gives_units_of_the_form_and_loses_nothing(cell):
+def test_parse_of_any_text_loses_nothing(cell):
     found = parse_action_units(cell)
     for text in found.text.split(";") if found.text else []:
         assert FORM.fullmatch(text)
@@ -75,12 +75,12 @@ unit = st.builds(
 
 
 @given(st.lists(unit, max_size=8))
-def test_the_form_reads_itself(units):
+def test_parse_reads_its_own_form_back(units):
     text = ";".join(units)
     assert parse_action_units(text).text == text
     assert parse_action_units(" + ".join(units)).text == text
     assert parse_action_units(text).unparsed == ()
 
 
-def test_deep_brackets_are_only_text():
+def test_parse_survives_deep_brackets():
     assert parse_action_units("(" * 100_000 + "4").text == "4?"

@@ -35,7 +35,7 @@ def positions(resolved):
     return tuple(frame and frame.position for frame in frames)
 
 
-def test_a_whole_annotation_is_kept_in_positions_and_numbers():
+def test_resolve_keeps_a_whole_annotation_as_positions_and_numbers():
     result = run((46, 59, 86), range(44, 90))
     assert result.onset == KeyFrame(2, 46, "annotation")
     assert result.apex == KeyFrame(15, 59, "annotation")
@@ -43,7 +43,7 @@ def test_a_whole_annotation_is_kept_in_positions_and_numbers():
     assert result.notes == ()
 
 
-def test_what_is_not_annotated_is_no_problem():
+def test_resolve_leaves_unannotated_fields_open_without_a_note():
     assert positions(run((None, None, None), repair="error", missing="error")) == (
         None,
         None,
@@ -70,30 +70,30 @@ def test_what_is_not_annotated_is_no_problem():
         ((5, -50, 90), (5, None, 90), "the apex frame -50 lies outside"),
     ],
 )
-def test_spot_leaves_the_broken_field_open(row, left, note):
+def test_repair_spot_leaves_the_broken_field_open(row, left, note):
     result = run(row)
     assert positions(result) == left
     assert any(note in text for text in result.notes) == bool(note)
 
 
-def test_an_offset_outside_the_clip_does_not_condemn_the_onset():
+def test_an_offset_outside_the_clip_keeps_the_onset():
     assert positions(run((50, 60, 0), range(40, 90))) == (10, 20, None)
 
 
-def test_midpoint_puts_a_broken_apex_in_the_middle():
+def test_repair_midpoint_puts_a_broken_apex_in_the_middle():
     result = run((20, "/", 30), range(10, 40), repair="midpoint")
     assert result.apex == KeyFrame(15, 25, "middle")
     assert any("is the middle of onset and offset" in text for text in result.notes)
     assert positions(run((20, 20, 21), repair="midpoint")) == (20, 21, 21)
 
 
-def test_midpoint_needs_onset_and_offset():
+def test_repair_midpoint_needs_onset_and_offset():
     assert positions(run((20, "/", None), repair="midpoint")) == (20, None, None)
     assert positions(run((50, 60, 40), repair="midpoint")) == (None, None, None)
     assert positions(run((20, None, 30), repair="midpoint")) == (20, None, 30)
 
 
-def test_drop_and_error_name_field_and_values():
+def test_repair_drop_and_error_name_field_and_values():
     with pytest.raises(DroppedError, match=r"apex 95 is after the offset 90 .onset 26, apex 95"):
         run((26, 95, 90), repair="drop")
     with pytest.raises(BadDataError, match="apex 95 is after the offset 90") as caught:
@@ -101,13 +101,13 @@ def test_drop_and_error_name_field_and_values():
     assert "--set data.repair=" in caught.value.remedy
 
 
-def test_apex_on_the_offset_is_kept_and_said():
+def test_an_apex_on_the_offset_is_kept_and_noted():
     result = run((26, 90, 90), repair="error")
     assert positions(result) == (26, 90, 90)
     assert any("suspicious" in text for text in result.notes)
 
 
-def test_a_missing_frame_takes_the_nearest_and_says_the_distance():
+def test_a_missing_frame_is_replaced_by_the_nearest_and_noted():
     numbers = [*range(10, 20), *range(23, 60)]
     result = run((12, 21, 50), numbers)
     assert result.apex.number == 20 - 1
@@ -124,7 +124,7 @@ def test_a_missing_frame_too_far_from_any_fails():
     assert run((12, 25, 50), numbers, max_missing=6).apex.number == 30
 
 
-def test_missing_error_takes_no_stand_in():
+def test_missing_error_replaces_no_frame():
     numbers = [1, 2, 3, 5, 6]
     with pytest.raises(BadDataError, match="the apex frame 4 is missing"):
         run((2, 4, 6), numbers, missing="error")
@@ -132,20 +132,20 @@ def test_missing_error_takes_no_stand_in():
         run((2, 3, 7), numbers, missing="error")
 
 
-def test_stand_ins_on_one_frame_are_a_broken_apex():
+def test_two_missing_frames_replaced_by_one_are_a_broken_apex():
     result = run((10, 11, 30), [10, *range(13, 40)])
     assert positions(result) == (0, None, 18)
     assert any("the apex 11 is before the onset" in t or "equals" in t for t in result.notes)
 
 
-def test_origin_of_the_mark_is_kept():
+def test_resolve_keeps_the_origin_of_a_mark():
     entry = clip(26, None, 90)
     entry = Clip(**{**entry.__dict__, "apex": Mark(30, "erratum")})
     result = resolve(entry, range(100), repair="spot", missing="nearest", max_missing=2)
     assert result.apex.origin == "erratum"
 
 
-def test_no_frames():
+def test_resolve_refuses_a_clip_without_frames():
     with pytest.raises(BadDataError, match="no frames"):
         run((1, 2, 3), ())
 
@@ -160,7 +160,7 @@ number = st.none() | st.integers(-5, 40) | st.integers() | st.text(min_size=1, m
     missing=st.sampled_from(["nearest", "error"]),
     max_missing=st.integers(0, 5),
 )
-def test_whatever_the_row_the_result_is_in_order(row, numbers, repair, missing, max_missing):
+def test_resolve_of_any_row_is_in_order(row, numbers, repair, missing, max_missing):
     try:
         result = run(row, numbers, repair, missing, max_missing)
     except (BadDataError, DroppedError):
@@ -198,12 +198,12 @@ def test_whatever_the_row_the_result_is_in_order(row, numbers, repair, missing, 
         ("9" * 5000, None),
     ],
 )
-def test_numbers_in_cells(text, value):
+def test_parse_number_reads_whole_numbers_only(text, value):
     assert parse_number(text) == value
 
 
 @given(st.text(max_size=30))
-def test_any_cell_is_a_mark_or_none(text):
+def test_mark_of_any_cell_is_a_mark_or_none(text):
     found = mark(text)
     assert (found is None) == (not text.strip())
     if found is not None:

@@ -43,11 +43,11 @@ def by_id(corrected):
     return {clip.id: clip for clip in corrected.datasets[0].clips}
 
 
-def test_no_file_changes_nothing():
+def test_correct_without_a_file_changes_nothing():
     assert correct([DATA], None).datasets == (DATA,)
 
 
-def test_a_correction_goes_before_the_dataset_and_is_said(tmp_path):
+def test_a_correction_replaces_what_the_dataset_says_and_is_noted(tmp_path):
     path = write(
         tmp_path,
         ("d/s1/a", "", "7", "", "Happy", "", "", "seen again"),
@@ -76,7 +76,7 @@ def test_a_correction_goes_before_the_dataset_and_is_said(tmp_path):
     assert "leaves it out (talks)" in texts["d/s1/c"]
 
 
-def test_rows_without_effect_are_said_and_harmless(tmp_path):
+def test_rows_without_effect_are_noted_and_change_nothing(tmp_path):
     path = write(
         tmp_path,
         ("d/s1/a", "5"),
@@ -90,10 +90,10 @@ def test_rows_without_effect_are_said_and_harmless(tmp_path):
     assert found.changes == {}
     texts = " | ".join(note.text for note in found.notes)
     for part in (
-        "row 2 of corrections.csv says what the dataset says",
+        "row 2 of corrections.csv says the same as the dataset",
         "rows that correct nothing: 3",
         "rows that name no clip: 4",
-        "row 5 of corrections.csv is of other/s1/x",
+        "row 5 of corrections.csv is for other/s1/x",
         "row 6 of corrections.csv is not used: the clip cannot be read",
     ):
         assert part in texts
@@ -116,30 +116,30 @@ def test_own_words_may_be_corrected_to_own_words(tmp_path):
     [
         ([("d/s1/x", "1")], "row 2: there is no clip 'd/s1/x' .did you mean d/s1/"),
         ([("a", "1")], "row 2: 'a' may be d/s1/a, d/s2/a"),
-        ([("d/s1/b", "1"), ("b", "2")], "row 3 is of d/s1/b, and so is an earlier one"),
-        ([("b", "1.5")], "row 2, onset: '1.5' is no frame number"),
-        ([("b", "", "=A1")], "row 2, apex: '=A1' is no frame number"),
+        ([("d/s1/b", "1"), ("b", "2")], "row 3 is for d/s1/b, and so is an earlier row"),
+        ([("b", "1.5")], "row 2, onset: '1.5' is not a frame number"),
+        ([("b", "", "=A1")], "row 2, apex: '=A1' is not a frame number"),
         ([("b", "", "", "", "hapiness")], "row 2 of corrections.csv: unknown emotion 'hapiness'"),
         ([("b", "", "", "", "", "1 2 3")], "row 2, face_box: '1 2 3' is not four whole numbers"),
         ([("b", "", "", "", "", "1 2 x 4")], "face_box: '1 2 x 4' is not four"),
-        ([("b", "", "", "", "", "9 2 3 4")], "face_box: '9 2 3 4' is no box"),
+        ([("b", "", "", "", "", "9 2 3 4")], "face_box: '9 2 3 4' is not a box"),
         ([("b", "", "", "", "", "", "perhaps")], "row 2, exclude: 'perhaps' is neither yes nor no"),
         ([("e", "", "", "", "fear")], "d//e has no subject"),
     ],
 )
-def test_what_cannot_be_meant_names_file_and_row(tmp_path, rows, message):
+def test_an_invalid_cell_is_refused_with_file_and_row(tmp_path, rows, message):
     with pytest.raises(UsageError, match=message) as caught:
         correct([DATA], write(tmp_path, *rows))
     assert "corrections.csv" in caught.value.message
     assert caught.value.remedy
 
 
-def test_a_misspelt_column(tmp_path):
+def test_a_misspelt_column_is_refused_with_a_hint(tmp_path):
     with pytest.raises(UsageError, match=r"unknown column 'apx' .did you mean 'apex'"):
         correct([DATA], write(tmp_path, ("b", "1"), header=("clip", "apx")))
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_corrections_file_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"none.csv cannot be read"):
         correct([DATA], tmp_path / "none.csv")
 

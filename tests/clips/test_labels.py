@@ -28,7 +28,7 @@ def dataset(name, words, reader="folder", own_words=False):
         ("", ""),
     ],
 )
-def test_normalise(text, word):
+def test_normalise_gives_each_emotion_one_spelling(text, word):
     assert normalise(text) == word
     assert normalise(word) == word
 
@@ -71,14 +71,14 @@ def test_own_words_are_the_classes_of_their_dataset():
     assert both.label(own.clips[3]) == "happiness"
 
 
-def test_emotion_takes_the_words_that_occur():
+def test_scheme_emotion_takes_the_words_that_occur():
     data = dataset("d", ["surprise", "others", "surprise", ""])
     scheme = classify([data], "emotion")
     assert scheme.classes == ("others", "surprise")
     assert [scheme.index(clip) for clip in data.clips] == [1, 0, 1, -1]
 
 
-def test_nothing_labelled():
+def test_classify_without_labels_gives_no_class():
     data = dataset("d", ["", ""])
     assert [classify([data], "megc3").index(clip) for clip in data.clips] == [-1, -1]
 
@@ -94,7 +94,7 @@ def write(tmp_path, text):
     return str(path)
 
 
-def test_the_users_own_scheme(tmp_path):
+def test_a_scheme_from_the_users_toml_file_is_used(tmp_path):
     path = write(
         tmp_path,
         'classes = ["up", "down"]\n[words]\nsad = "down"\nHappiness = "up"\nbored = "down"\n',
@@ -124,12 +124,12 @@ def test_the_users_own_scheme(tmp_path):
         ('classes = ["a", "a"]\n[words]\nfear = "a"\n', "but the words name"),
     ],
 )
-def test_wrong_schemes(tmp_path, text, message):
+def test_an_invalid_scheme_is_refused(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
         classify([dataset("d", ["fear"])], write(tmp_path, text))
 
 
-def test_scheme_that_is_not_there(tmp_path):
+def test_an_unknown_scheme_is_refused(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'megc3'"):
         classify([], "megc")
     with pytest.raises(UsageError, match="cannot be read: No such file"):
@@ -151,7 +151,7 @@ SURPRISES = [
         ("casme2-255", 255, 255),
     ],
 )
-def test_the_lists_of_casme2(name, count, with_the_rowless_clip):
+def test_the_lists_of_casme2_have_their_published_counts(name, count, with_the_rowless_clip):
     sheet = counted("casme2", CASME2_WORDS, SURPRISES)
     scheme = classify([sheet], name)
     assert len(scheme.of) == count
@@ -165,14 +165,14 @@ def test_the_lists_of_casme2(name, count, with_the_rowless_clip):
     assert not scheme.notes
 
 
-def test_the_five_classes_of_samm():
+def test_samm_5_has_its_published_counts():
     samm = counted("samm", SAMM_WORDS)
     scheme = classify([samm], "samm-5")
     assert scheme.classes == ("anger", "happiness", "others", "surprise", "contempt")
     assert len(scheme.of) == 136
 
 
-def test_objective_classes():
+def test_objective_class_is_read_as_a_roman_numeral():
     cells = ["1", "VII", "iii", "3.0", "", "8", "x", "0"]
     clips = tuple(
         Clip(f"d/s/{i}", "d", "s", "d/s", Video(Path("c")), objective_class=cell)

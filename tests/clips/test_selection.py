@@ -30,7 +30,7 @@ def samm():
     return counted("samm", SAMM_WORDS, subjects=28)
 
 
-def test_nothing_selected_keeps_everything():
+def test_select_none_keeps_everything():
     data = (casme2(), samm())
     assert select(data, None).datasets == data
     assert select(data, None).notes == ()
@@ -66,7 +66,7 @@ def test_a_clip_that_lies_on_disk_without_a_row_of_2019_is_outside():
     assert len(dataset.clips) == 63
 
 
-def test_what_is_missing_is_named():
+def test_megc2019_notes_what_is_missing():
     data = casme2()
     data = replace(
         data,
@@ -87,12 +87,12 @@ def test_what_is_missing_is_named():
     assert [reject.clip for reject in chosen.datasets[0].rejects] == ["casme2/sub09/EP01_1"]
 
 
-def test_other_sets_of_smic_and_other_folders_are_outside():
+def test_megc2019_leaves_other_sets_of_smic_and_folders_out():
     chosen = select([smic(), counted("smic-vis", {"negative": 9})], "megc2019")
     assert [len(dataset.clips) for dataset in chosen.datasets] == [164, 0]
 
 
-def test_what_cannot_be_selected():
+def test_select_refuses_unknown_names_and_datasets_without_a_part():
     with pytest.raises(UsageError, match=r"no selection 'megc2018' .did you mean 'megc2019'"):
         select([casme2()], "megc2018")
     with pytest.raises(UsageError, match="no clip of mine belongs to megc2019") as caught:

@@ -64,7 +64,7 @@ def one_cell(column, value, row=0):
         (without("Estimated Emotion"), "no column 'Estimated Emotion'"),
     ],
 )
-def test_a_sheet_that_cannot_be_read_as_a_whole(tmp_path, rows, words):
+def test_readers_refuse_a_sheet_that_cannot_be_read_as_a_whole(tmp_path, rows, words):
     write_casme2(tmp_path)
     write_xlsx(tmp_path / SHEET, rows)
     if not words:  # a header alone: every folder is without a row, and is named
@@ -88,7 +88,7 @@ def test_a_sheet_that_cannot_be_read_as_a_whole(tmp_path, rows, words):
     ],
     ids=["password", "truncated", "empty", "text"],
 )
-def test_a_workbook_that_cannot_be_opened(tmp_path, damage):
+def test_readers_refuse_a_workbook_that_cannot_be_opened(tmp_path, damage):
     write_casme2(tmp_path)
     sheet = tmp_path / SHEET
     sheet.write_bytes(damage(sheet.read_bytes()))
@@ -107,7 +107,7 @@ def test_a_workbook_that_cannot_be_opened(tmp_path, damage):
         ("Filename", 12, "has no folder"),
     ],
 )
-def test_cells_of_the_wrong_type_cost_their_clip_only(tmp_path, column, value, words):
+def test_cells_of_the_wrong_type_reject_their_clip_only(tmp_path, column, value, words):
     write_casme2(tmp_path)
     write_xlsx(tmp_path / SHEET, one_cell(column, value))
     dataset = open_dataset(str(tmp_path))
@@ -119,7 +119,7 @@ def test_cells_of_the_wrong_type_cost_their_clip_only(tmp_path, column, value, w
 
 
 @pytest.mark.parametrize("value", ["early", True, 46.5, "=SUM(D3:D5)", "46-48", "#REF!"])
-def test_numbers_of_the_wrong_type_are_kept_as_what_they_are(tmp_path, value):
+def test_number_cells_that_hold_no_number_are_kept_as_text(tmp_path, value):
     write_casme2(tmp_path)
     write_xlsx(tmp_path / SHEET, one_cell("OnsetFrame", value))
     dataset = open_dataset(str(tmp_path))
@@ -129,7 +129,7 @@ def test_numbers_of_the_wrong_type_are_kept_as_what_they_are(tmp_path, value):
     assert onset.text == str(value)
 
 
-def test_remarks_blank_rows_and_a_second_header_under_the_table(tmp_path):
+def test_remarks_blank_rows_and_a_second_header_are_not_clips(tmp_path):
     write_casme2(tmp_path)
     rows = [CASME2_HEADER, *CASME2_ROWS, (), CASME2_HEADER, ("Total", None, None, 255), ("© 2014",)]
     write_xlsx(tmp_path / SHEET, rows)
@@ -138,7 +138,7 @@ def test_remarks_blank_rows_and_a_second_header_under_the_table(tmp_path):
     assert "rows without a Filename are ignored: 7, 8, 9" in said(dataset)
 
 
-def test_what_programs_leave_behind_is_no_clip(tmp_path):
+def test_files_that_programs_leave_behind_are_not_clips(tmp_path):
     write_casme2(tmp_path)
     for path in (
         f"{TREE}/.DS_Store",
@@ -158,7 +158,7 @@ def test_what_programs_leave_behind_is_no_clip(tmp_path):
     assert said(dataset) == ""
 
 
-def test_names_with_spaces_unicode_and_255_bytes(tmp_path):
+def test_names_with_spaces_unicode_and_255_bytes_are_read(tmp_path):
     names = ["EP01 02", "EP é 中 🙂", "EP_" + "n" * 252, "EP01_'\"$(x)"]
     rows = [("03", name, None, 5, 9, 14, None, 4, "disgust", 4) for name in names]
     write_casme2(tmp_path / "a b\u00a0ü", rows)
@@ -182,7 +182,7 @@ def unreadable(monkeypatch):
     return lambda path: closed.add(os.fspath(path))
 
 
-def test_unreadable_folders_of_casme2(tmp_path, unreadable):
+def test_casme2_rejects_the_clips_of_unreadable_folders(tmp_path, unreadable):
     write_casme2(tmp_path)
     unreadable(tmp_path / TREE / "sub02")
     unreadable(tmp_path / TREE / "sub01/EP03_02")
@@ -194,7 +194,7 @@ def test_unreadable_folders_of_casme2(tmp_path, unreadable):
 
 
 @pytest.mark.parametrize("build", [write_casme2, write_folder])
-def test_an_unreadable_root(tmp_path, unreadable, build):
+def test_an_unreadable_root_is_a_usage_error(tmp_path, unreadable, build):
     build(tmp_path)
     unreadable(tmp_path)
     with pytest.raises(UsageError, match="Permission denied") as caught:
@@ -203,7 +203,7 @@ def test_an_unreadable_root(tmp_path, unreadable, build):
 
 
 @pytest.mark.parametrize("name", ["CASME2_RAW_selected", "Cropped", "CASME2"])
-def test_a_tree_of_the_right_name_with_nothing_in_it(tmp_path, name):
+def test_a_tree_of_the_right_name_with_nothing_in_it_is_refused(tmp_path, name):
     (tmp_path / name / "sub01").mkdir(parents=True)
     for root in (tmp_path / name, tmp_path):
         with pytest.raises(UsageError, match=r"clips such as") as caught:

@@ -37,7 +37,7 @@ def texts(dataset, clip):
     return [note.text for note in dataset.notes if note.clip == clip]
 
 
-def test_raw_selected(tmp_path):
+def test_raw_selected_is_read_with_marks_emotions_and_units(tmp_path):
     dataset = read(write_casme2(tmp_path), None)
     assert (dataset.name, dataset.reader, dataset.own_words) == ("casme2", "casme2", False)
     assert ids(dataset) == IDS
@@ -67,7 +67,7 @@ def test_raw_selected(tmp_path):
         ("CASME2-RAW/CASME2-RAW", "img{:03d}.jpg"),
     ],
 )
-def test_trees(tmp_path, tree, pattern):
+def test_every_tree_is_found_under_its_usual_names(tmp_path, tree, pattern):
     dataset = read(write_casme2(tmp_path, tree=tree, pattern=pattern), "mine")
     assert ids(dataset) == IDS
     assert {clip.dataset for clip in dataset.clips} == {dataset.name} == {"mine"}
@@ -76,26 +76,26 @@ def test_trees(tmp_path, tree, pattern):
 
 @pytest.mark.parametrize("tree", ["CASME2_RAW_selected", "Cropped"])
 @pytest.mark.parametrize("inside", [True, False])
-def test_the_tree_itself_with_the_sheet_in_it_or_beside_it(tmp_path, tree, inside):
+def test_the_tree_itself_is_read_with_the_sheet_in_it_or_beside_it(tmp_path, tree, inside):
     write_casme2(tmp_path, tree=tree)
     if inside:
         shutil.move(tmp_path / "CASME2-coding-20190701.xlsx", tmp_path / tree)
     assert ids(read(tmp_path / tree, None)) == IDS
 
 
-def test_a_renamed_tree_with_its_sheet(tmp_path):
+def test_a_renamed_tree_is_recognised_by_its_sheet(tmp_path):
     write_casme2(tmp_path, tree="renamed")
     assert ids(read(tmp_path / "renamed", None)) == IDS
 
 
-def test_subject_folders_called_01(tmp_path):
+def test_subject_folders_called_01_are_sub01(tmp_path):
     write_casme2(tmp_path)
     for folder in sorted((tmp_path / "CASME2_RAW_selected").iterdir()):
         folder.rename(folder.with_name(folder.name.removeprefix("sub")))
     assert ids(read(tmp_path, None)) == IDS
 
 
-def test_the_sheet_of_2014_and_the_edited_copy(tmp_path):
+def test_the_sheet_of_2014_and_the_edited_copy_are_read(tmp_path):
     for number, columns in enumerate(([*range(9)], [0, 1, 3, 4, 5, 7, 8])):
         root = tmp_path / str(number)
         header = [CASME2_HEADER[i] for i in columns]
@@ -106,14 +106,14 @@ def test_the_sheet_of_2014_and_the_edited_copy(tmp_path):
         assert dataset.clips[0].offset == Mark(86)
 
 
-def test_a_sheet_saved_as_csv(tmp_path):
+def test_a_sheet_saved_as_csv_is_read(tmp_path):
     write_casme2(tmp_path, sheet=None)
     rows = [[cell if cell is not None else "" for cell in r] for r in (CASME2_HEADER, *CASME2_ROWS)]
     write_csv(tmp_path / "CASME2-coding-20190701.csv", rows, ";", "utf-8-sig")
     assert ids(read(tmp_path, None)) == IDS
 
 
-def test_the_newer_of_two_sheets_is_used_and_said(tmp_path):
+def test_the_newer_of_two_sheets_is_used_and_noted(tmp_path):
     write_casme2(tmp_path)
     write_xlsx(tmp_path / "CASME2-coding-20140508.xlsx", [CASME2_HEADER, *CASME2_ROWS[:1]])
     (tmp_path / "~$CASME2-coding-20190701.xlsx").write_bytes(b"lock")
@@ -156,7 +156,7 @@ def test_rows_without_a_folder_are_rejected_and_folders_without_a_row_noted(tmp_
     assert "no row" in texts(dataset, "casme2/sub24/EP02_07")[0]
 
 
-def test_errata_and_text_where_a_number_belongs(tmp_path):
+def test_errata_and_text_in_number_cells_are_noted(tmp_path):
     rows = [
         row(4, "EP12_01f", 261, 290, 321),
         row(5, "EP09_05f", 20, 20, 40),
@@ -215,7 +215,7 @@ def test_bad_rows_are_rejected_and_the_rest_goes_on(tmp_path):
     assert any("11" in text and "ignored" in text for text in texts(dataset, None))
 
 
-def test_two_folders_of_one_clip(tmp_path):
+def test_two_folders_of_one_clip_reject_it(tmp_path):
     write_casme2(tmp_path)
     write_frames(tmp_path / "CASME2_RAW_selected/1/EP02_01f", range(40, 90))
     dataset = read(tmp_path, None)
@@ -223,7 +223,7 @@ def test_two_folders_of_one_clip(tmp_path):
     assert "two folders" in dataset.rejects[0].message
 
 
-def test_named_like_the_set_but_without_a_sheet_or_clips(tmp_path):
+def test_a_folder_named_casme2_without_sheet_or_clips_is_refused(tmp_path):
     write_casme2(tmp_path / "a", sheet=None)
     with pytest.raises(UsageError, match="sheet of CASME II"):
         read(tmp_path / "a", None)
@@ -235,7 +235,7 @@ def test_named_like_the_set_but_without_a_sheet_or_clips(tmp_path):
         read(tmp_path / "c", None)
 
 
-def test_damaged_sheet(tmp_path):
+def test_a_damaged_sheet_is_refused(tmp_path):
     write_casme2(tmp_path)
     sheet = tmp_path / "CASME2-coding-20190701.xlsx"
     sheet.write_bytes(sheet.read_bytes()[:900])
@@ -270,7 +270,7 @@ def test_all_255_rows_are_read_exactly(whole):
         assert clip.action_units == str(row[7] or "")
 
 
-def test_each_known_erratum_is_said_once(whole):
+def test_each_known_erratum_is_noted_once(whole):
     _, dataset = whole
     said = [note.clip for note in dataset.notes if "known erratum" in note.text]
     assert sorted(said) == [
@@ -287,14 +287,14 @@ def test_each_known_erratum_is_said_once(whole):
     assert len(dataset.notes) == len(said) + 1
 
 
-def test_the_erratum_of_cropped_alone(tmp_path):
+def test_the_erratum_of_cropped_concerns_that_tree_alone(tmp_path):
     root = write_whole_casme2(tmp_path, tree="Cropped", pattern="reg_img{}.jpg")
     dataset = read(root, None)
     (text,) = texts(dataset, "casme2/sub16/EP01_08")
     assert "offset 110 (the frames of Cropped end at 96)" in text
 
 
-def test_compressed_videos(tmp_path):
+def test_compressed_videos_are_read_as_unnumbered(tmp_path):
     write_casme2(tmp_path)
     shutil.rmtree(tmp_path / "CASME2_RAW_selected")
     for row in CASME2_ROWS[:3]:

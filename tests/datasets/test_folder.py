@@ -26,7 +26,7 @@ def by_id(dataset):
     return {clip.id: clip for clip in dataset.clips}
 
 
-def test_every_kind_of_clip(tmp_path):
+def test_videos_and_image_folders_become_clips(tmp_path):
     dataset = read(write_folder(tmp_path / "mine"), None)
     assert (dataset.name, dataset.reader, dataset.own_words) == ("mine", "folder", False)
     assert ids(dataset) == ["mine/loose", "mine/s1/a", "mine/s1/b", "mine/s2/a", "mine/s2/images"]
@@ -46,13 +46,13 @@ def test_every_kind_of_clip(tmp_path):
     assert texts(dataset, "mine/loose") == ["has no row in labels.csv: unlabelled"]
 
 
-def test_the_users_name_stands_in_ids_and_groups(tmp_path):
+def test_the_users_name_is_in_ids_and_groups(tmp_path):
     dataset = read(write_folder(tmp_path), "given")
     assert ids(dataset)[1] == "given/s1/a"
     assert dataset.clips[1].group == "given/s1"
 
 
-def test_one_video_file(tmp_path):
+def test_one_video_file_is_a_dataset(tmp_path):
     video(tmp_path / "face one.MP4")
     dataset = read(tmp_path / "face one.MP4", None)
     assert dataset.name == "face one"
@@ -63,14 +63,14 @@ def test_one_video_file(tmp_path):
         read(tmp_path / "notes.txt", None)
 
 
-def test_no_labels_is_no_problem(tmp_path):
+def test_a_folder_without_labels_csv_is_unlabelled(tmp_path):
     video(tmp_path / "s/a.mkv")
     dataset = read(tmp_path, "d")
     assert dataset.clips[0].emotion == ""
     assert dataset.notes == ()
 
 
-def test_own_words(tmp_path):
+def test_words_outside_the_vocabulary_are_the_users_own_classes(tmp_path):
     video(tmp_path / "s/a.mp4")
     video(tmp_path / "s/b.mp4")
     rows = [("subject", "clip", "emotion"), ("s", "a", " Bored "), ("s", "b", "happy")]
@@ -106,7 +106,7 @@ def test_rows_find_their_clips_as_spreadsheets_write_them(tmp_path):
     ("column", "meant"),
     [("apexx", "apex"), ("Emotoin", "emotion"), ("action unit", "action units")],
 )
-def test_a_misspelt_column_is_pointed_out(tmp_path, column, meant):
+def test_a_misspelt_column_is_noted_with_a_hint(tmp_path, column, meant):
     video(tmp_path / "s/a.mp4")
     write_csv(tmp_path / "labels.csv", [("subject", "clip", column), ("s", "a", "9")])
     (note,) = read(tmp_path, "d").notes
@@ -114,7 +114,7 @@ def test_a_misspelt_column_is_pointed_out(tmp_path, column, meant):
     assert note.handling == "its values are not read"
 
 
-def test_a_column_that_is_there_is_not_meant_by_another(tmp_path):
+def test_the_hint_for_a_column_names_only_missing_ones(tmp_path):
     video(tmp_path / "s/a.mp4")
     rows = [("subject", "clip", "emotion", "emotion2"), ("s", "a", "fear", "anger")]
     write_csv(tmp_path / "labels.csv", rows)
@@ -185,7 +185,7 @@ def test_a_loose_video_keeps_its_frames_but_no_label(tmp_path):
         ("1e300", None), ("100000", None), ("0.09", None), ("9" * 400, None),
     ],
 )  # fmt: skip
-def test_rates(tmp_path, cell, fps):
+def test_rates_are_read_with_point_or_comma_and_refused_if_impossible(tmp_path, cell, fps):
     video(tmp_path / "s/a.mp4")
     write_csv(tmp_path / "labels.csv", [("subject", "clip", "fps"), ("s", "a", cell)], ";")
     assert read(tmp_path, "d").clips[0].fps == fps
@@ -208,7 +208,7 @@ def test_rows_that_differ_reject_the_clip_and_equal_ones_do_not(tmp_path):
     assert "lines 2 and 3" in dataset.rejects[0].message
 
 
-def test_two_inputs_of_one_name_are_both_refused(tmp_path):
+def test_two_inputs_of_one_name_reject_the_clip(tmp_path):
     video(tmp_path / "s/a.mp4")
     write_frames(tmp_path / "s/a", range(3))
     video(tmp_path / "s/b.mp4")
@@ -217,8 +217,8 @@ def test_two_inputs_of_one_name_are_both_refused(tmp_path):
     dataset = read(tmp_path, "d")
     assert ids(dataset) == ["d/s/c"]
     assert [r.message for r in dataset.rejects] == [
-        "several inputs are this clip: a.mp4 and a",
-        "several inputs are this clip: b.avi and b.mp4",
+        "several files or folders are this clip: a.mp4 and a",
+        "several files or folders are this clip: b.avi and b.mp4",
     ]
 
 
@@ -267,21 +267,21 @@ def test_a_folder_whose_only_clip_is_bad_is_still_recognised(tmp_path):
     assert len(dataset.rejects) == 1
 
 
-def test_labels_that_are_no_table(tmp_path):
+def test_a_labels_csv_that_is_not_a_table_is_refused(tmp_path):
     video(tmp_path / "s/a.mp4")
     (tmp_path / "labels.csv").write_text("subject,emotion\ns,fear\n")
     with pytest.raises(UsageError, match="no cell reads 'clip'"):
         read(tmp_path, "d")
 
 
-def test_nothing_to_read(tmp_path):
+def test_a_folder_without_clips_is_not_recognised(tmp_path):
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "labels.csv").write_text("subject,clip\n")
     with pytest.raises(NotRecognisedError, match=r"subject/clip.mp4"):
         read(tmp_path, None)
 
 
-def test_a_misspelt_emotion_is_pointed_out(tmp_path):
+def test_a_misspelt_emotion_is_noted_with_a_hint(tmp_path):
     for clip in ("a", "b"):
         video(tmp_path / "s" / f"{clip}.mp4")
     rows = [["subject", "clip", "emotion"], ["s", "a", "happiness"], ["s", "b", "happyness"]]
@@ -293,7 +293,7 @@ def test_a_misspelt_emotion_is_pointed_out(tmp_path):
     assert "labels.classes" in text
 
 
-def test_own_words_altogether_need_no_remark(tmp_path):
+def test_own_words_alone_are_not_noted_as_misspelt(tmp_path):
     video(tmp_path / "s" / "a.mp4")
     rows = [["subject", "clip", "emotion"], ["s", "a", "schadenfreude"]]
     write_csv(tmp_path / "labels.csv", rows)

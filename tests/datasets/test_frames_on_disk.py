@@ -30,7 +30,7 @@ from mepipe.errors import BadDataError, UnreadableInputError
         ("frame٣", None),
     ],
 )
-def test_number_is_the_last_run_of_digits(stem, number):
+def test_frame_number_is_the_last_run_of_digits(stem, number):
     assert frame_number(stem) == number
 
 
@@ -40,7 +40,7 @@ def test_number_is_the_last_run_of_digits(stem, number):
     st.integers(0, 8),
     st.text(alphabet="abc_- ()é", max_size=6),
 )
-def test_number_survives_any_padding_prefix_and_suffix(prefix, number, width, suffix):
+def test_frame_number_survives_any_padding_prefix_and_suffix(prefix, number, width, suffix):
     assert frame_number(f"{prefix}x{number:0{width}d}{suffix}") == number
 
 
@@ -58,7 +58,7 @@ def test_any_set_of_numbers_comes_back_ascending(numbers, tmp_path_factory):
     assert list_frames(folder).images.numbers == tuple(sorted(numbers))
 
 
-def test_extensions_in_any_case_and_what_is_no_frame(tmp_path):
+def test_list_frames_takes_suffixes_in_any_case_and_images_only(tmp_path):
     for name in ("1.JPG", "2.jpeg", "3.Bmp", "4.PNG", ".5.jpg", "._1.JPG", "6.txt", "cover.jpg"):
         (tmp_path / name).touch()
     (tmp_path / "7.jpg").mkdir()
@@ -67,7 +67,7 @@ def test_extensions_in_any_case_and_what_is_no_frame(tmp_path):
     assert frames.unnumbered == ("cover.jpg",)
 
 
-def test_one_number_twice_names_both_files(tmp_path):
+def test_list_frames_names_both_files_of_one_number(tmp_path):
     for name in ("img1.jpg", "img2.jpg", "img02.png"):
         (tmp_path / name).touch()
     with pytest.raises(BadDataError, match=r"two files are frame 2: img02\.png and img2\.jpg"):
@@ -90,13 +90,13 @@ def test_folders_without_usable_frames_say_what_they_hold(tmp_path, names, messa
         list_frames(tmp_path)
 
 
-def test_a_link_to_nowhere_is_still_a_frame(tmp_path):
+def test_list_frames_keeps_a_broken_link(tmp_path):
     write_frames(tmp_path, (1, 3))
     (tmp_path / "img2.jpg").symlink_to(tmp_path / "gone.jpg")
     assert list_frames(tmp_path).images.numbers == (1, 2, 3)
 
 
-def test_names_that_are_no_utf8_are_reported(tmp_path):
+def test_list_folder_reports_names_that_are_not_utf8(tmp_path):
     try:
         (tmp_path / os.fsdecode(b"img\xff1.jpg")).touch()
     except OSError:
@@ -106,7 +106,7 @@ def test_names_that_are_no_utf8_are_reported(tmp_path):
         list_frames(tmp_path)
 
 
-def test_a_folder_that_cannot_be_listed(tmp_path):
+def test_list_folder_refuses_a_folder_that_cannot_be_listed(tmp_path):
     with pytest.raises(UnreadableInputError, match="cannot be read: No such file"):
         list_folder(tmp_path / "gone")
 
@@ -121,5 +121,5 @@ def test_a_folder_that_cannot_be_listed(tmp_path):
         ([0, 2, 4, 6], []),  # every second frame was kept: no gap
     ],
 )
-def test_missing_runs_of_frame_numbers(numbers, runs):
+def test_missing_runs_are_the_gaps_of_a_continuous_sequence(numbers, runs):
     assert missing_runs(numbers) == runs

@@ -223,8 +223,8 @@ def clips_in(root, trees):
                 yield path
 
 
-def told(path, root, used, report):
-    """Say whether a clip is used, or it or a folder that it lies in is in a report."""
+def is_reported(path, root, used, report):
+    """Return True if a clip is used, or it or a folder that it lies in is in a report."""
     clip = "/".join(path.relative_to(root).with_suffix("").parts[-2:]).casefold()
     if path in used or printable(path.name).casefold() in report or clip in report:
         return True
@@ -237,7 +237,7 @@ def told(path, root, used, report):
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
-def test_no_traceback_and_no_silent_loss(name, pristine, tmp_path):
+def test_readers_lose_no_clip_silently_and_raise_only_usage_errors(name, pristine, tmp_path):
     _, trees, key = LOOKALIKES[name]
     outcomes = {"refused": 0, "read": 0}
     for seed in range(-(-SEEDS // len(LOOKALIKES))):
@@ -274,7 +274,7 @@ def account(seed, root, trees, dataset, findings):
         for clip in dataset.clips
     }
     report = reports(dataset)
-    lost = [path for path in clips_in(root, trees) if not told(path, root, used, report)]
+    lost = [path for path in clips_in(root, trees) if not is_reported(path, root, used, report)]
     assert not lost, (seed, lost, report)
     ids = [clip.id for clip in dataset.clips]
     rejected = [reject.clip for reject in dataset.rejects]

@@ -112,7 +112,7 @@ def case(request, tmp_path):
     return reader(name), root
 
 
-def test_ids_groups_and_numbers(case):
+def test_ids_groups_and_frame_numbers_are_well_formed(case):
     read, root = case
     dataset = read(root, None)
     assert dataset.clips
@@ -142,7 +142,7 @@ def test_reading_twice_gives_the_same(case):
     assert read(root, None) == read(root, None)
 
 
-def test_the_users_name_is_used(case):
+def test_the_users_name_is_the_datasets(case):
     read, root = case
     dataset = read(root, "my name")
     assert dataset.name == "my name"
@@ -157,7 +157,7 @@ def test_moving_the_dataset_changes_paths_only(case):
     assert [clip.id for clip in read(moved, "n").clips] == before
 
 
-def test_it_is_recognised_by_its_own_reader_alone(case):
+def test_a_tree_is_recognised_by_its_own_reader_alone(case):
     read, root = case
     own = read(root, None).reader
     assert open_dataset(str(root)).reader == own

@@ -56,7 +56,7 @@ def foreign_reader(root, name):
     return Dataset(name or "foreign", "foreign", root, ())
 
 
-def test_a_third_party_reader_and_its_bugs(registered, tmp_path):
+def test_a_third_party_reader_is_asked_and_its_bugs_name_it(registered, tmp_path):
     registered(EntryPoint("foreign", f"{__name__}:foreign_reader", GROUP))
     write_folder(tmp_path)
     assert open_dataset(str(tmp_path)).reader == "foreign"
@@ -71,20 +71,20 @@ def test_a_third_party_reader_and_its_bugs(registered, tmp_path):
     assert not hasattr(told.value, "__notes__")
 
 
-def test_a_third_party_reader_that_gives_no_dataset(registered, tmp_path):
+def test_a_third_party_reader_that_returns_no_dataset_is_named(registered, tmp_path):
     registered(EntryPoint("foreign", f"{__name__}:foreign_reader", GROUP))
     with pytest.raises(TypeError, match="a Dataset, not list") as caught:
         open_dataset(f"list={tmp_path}")
     assert "the dataset reader foreign" in caught.value.__notes__[0]
 
 
-def test_a_third_party_reader_that_gives_a_clip_twice(registered, tmp_path):
+def test_a_third_party_reader_that_returns_a_clip_twice_is_refused(registered, tmp_path):
     registered(EntryPoint("foreign", f"{__name__}:foreign_reader", GROUP))
     with pytest.raises(UsageError, match=r"foreign.*found 2 clips with the id twice/s1/c1"):
         open_dataset(f"twice={tmp_path}")
 
 
-def test_a_third_party_reader_that_cannot_be_imported(registered, tmp_path):
+def test_a_third_party_reader_that_cannot_be_imported_is_refused(registered, tmp_path):
     registered(EntryPoint("broken", "a_package_that_is_gone.reader:read", GROUP))
     with pytest.raises(UsageError, match=r"reader broken .*No module named") as caught:
         open_dataset(str(tmp_path))
@@ -98,7 +98,7 @@ def test_the_entry_points_of_the_package_are_the_built_in_readers():
     assert project["project"]["entry-points"][GROUP] == BUILTIN
 
 
-def test_specs(tmp_path, monkeypatch):
+def test_parse_spec_splits_name_and_path(tmp_path, monkeypatch):
     (tmp_path / "a=b").mkdir()
     (tmp_path / "c").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -110,7 +110,7 @@ def test_specs(tmp_path, monkeypatch):
     assert parse_spec("ü 1=.") == ("ü 1", tmp_path)
 
 
-def test_home_is_expanded_after_a_name(tmp_path, monkeypatch):
+def test_parse_spec_expands_home_after_a_name(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert parse_spec("n=~") == ("n", tmp_path)
 
@@ -118,7 +118,7 @@ def test_home_is_expanded_after_a_name(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "spec", ["", "gone", "n=", "=.", " =.", "n=gone", "x/n=.", "..=.", "a\0b", "g" * 9999, "\x1b=."]
 )
-def test_specs_that_name_nothing(spec, tmp_path, monkeypatch):
+def test_parse_spec_refuses_what_names_nothing(spec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as caught:
         parse_spec(spec)
@@ -143,7 +143,7 @@ def test_a_hint_comes_before_what_was_looked_for(tmp_path):
         assert text.count("Give ") == 1
 
 
-def test_a_file_that_is_no_video_is_one_sentence(tmp_path):
+def test_a_file_that_is_not_a_video_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UsageError) as caught:
         open_dataset(str(tmp_path / "notes.txt"))
@@ -153,14 +153,14 @@ def test_a_file_that_is_no_video_is_one_sentence(tmp_path):
     assert len(text) < len(str(tmp_path)) + 200
 
 
-def test_a_composite(tmp_path):
+def test_open_datasets_reads_several_datasets(tmp_path):
     write_casme2(tmp_path / "a")
     write_folder(tmp_path / "b")
     datasets = open_datasets([str(tmp_path / "a"), f"mine={tmp_path / 'b'}"])
     assert [dataset.name for dataset in datasets] == ["casme2", "mine"]
 
 
-def test_a_folder_of_several_sets_reads_one_and_says_so(tmp_path):
+def test_a_folder_of_several_datasets_reads_one_and_notes_the_others(tmp_path):
     write_casme2(tmp_path)
     write_samm(tmp_path, samm_rows()[:3])
     write_smic(tmp_path, names=["s1_ne_01"])
@@ -191,7 +191,7 @@ def test_two_datasets_of_one_name_are_refused(tmp_path):
     assert len(open_datasets([specs[0], f"other={specs[1]}"])) == 2
 
 
-def test_a_folder_given_twice_is_told_before_its_name(tmp_path):
+def test_a_folder_given_twice_is_reported_before_its_name(tmp_path):
     data = write_folder(tmp_path / "data")
     for specs in ([f"a={data}"] * 2, [str(data)] * 2, [str(data), f"b={data}"]):
         with pytest.raises(UsageError, match=f"{data} is given twice") as caught:
@@ -210,7 +210,7 @@ def test_two_trees_of_one_set_are_refused_under_any_name(tmp_path):
 def test_reading_a_folder_imports_nothing_heavy(tmp_path):
     write_folder(tmp_path)
     code = (
-        "import sys; from mepipe.datasets import labels, registry\n"
+        "import sys; from mepipe.clips import labels; from mepipe.datasets import registry\n"
         f"registry.open_dataset({str(tmp_path)!r})\n"
         "heavy = {'numpy', 'cv2', 'pandas', 'torch', 'openpyxl', 'h5py'} & set(sys.modules)\n"
         "sys.exit(' '.join(sorted(heavy)) or None)"
@@ -222,7 +222,7 @@ def test_reading_a_folder_imports_nothing_heavy(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_made_sample_is_called_synthetic(tmp_path):
+def test_a_synthetic_sample_is_noted_as_such(tmp_path):
     from mepipe.datasets.registry import SYNTHETIC_MARKER, open_dataset
 
     write_folder(tmp_path / "mine")

@@ -45,7 +45,7 @@ def test_all_159_rows_are_read_exactly(whole):
         assert clip.source.numbers == tuple(range(row[3] - 1, row[5] + 2))
 
 
-def test_each_known_erratum_is_said_once(whole):
+def test_each_known_erratum_is_noted_once(whole):
     _, dataset = whole
     said = {note.clip: note.text for note in dataset.notes if "known erratum" in note.text}
     assert len(said) == len([n for n in dataset.notes if "erratum" in n.text]) == 3
@@ -72,14 +72,14 @@ def test_a_corrected_sheet_is_left_alone(tmp_path):
         (13, "", SHEET),
     ],
 )
-def test_sheets_and_trees(tmp_path, preamble, tree, sheet):
+def test_every_sheet_and_tree_is_found(tmp_path, preamble, tree, sheet):
     rows = samm_rows()[:5]
     write_samm(tmp_path, rows, preamble=preamble, tree=tree, sheet=sheet)
     assert len(read(tmp_path, "mine").clips) == 5
     assert len(read(tmp_path / tree, "mine").clips) == 5 if tree != "SAMM/SAMM" else True
 
 
-def test_a_copy_with_nothing_but_the_header(tmp_path):
+def test_an_empty_copy_of_the_sheet_is_not_used(tmp_path):
     write_samm(tmp_path, samm_rows()[:3], sheet="")
     write_xlsx(tmp_path / SHEET, [("SAMM",), SAMM_HEADER])
     with pytest.raises(UsageError, match="a header and no rows") as caught:
@@ -91,7 +91,7 @@ def test_a_copy_with_nothing_but_the_header(tmp_path):
     assert f"{SHEET} is not used: full.xlsx is read" in texts(dataset)
 
 
-def test_two_sheets(tmp_path):
+def test_two_sheets_that_differ_are_refused(tmp_path):
     write_samm(tmp_path, samm_rows()[:3])
     write_xlsx(tmp_path / "copy.xlsx", [SAMM_HEADER, *samm_rows()[:3]])
     assert len(read(tmp_path, None).clips) == 3
@@ -115,7 +115,7 @@ def test_the_sheet_of_the_long_videos_is_not_taken_for_this_one(tmp_path):
         read(tmp_path, None)
 
 
-def test_rows_and_folders_that_do_not_meet(tmp_path):
+def test_rows_without_a_folder_are_rejected_and_folders_without_a_row_noted(tmp_path):
     write_samm(tmp_path, samm_rows()[:4])
     rows = [*samm_rows()[:3], ("040", "040_1_1", 1, 5, 8, 9, 5, "", 4, "Fear", 1, None)]
     rows[1] = (*rows[1][:9], "Angre", *rows[1][10:])
@@ -132,13 +132,13 @@ def test_rows_and_folders_that_do_not_meet(tmp_path):
     assert "no row in" in texts(dataset, f"samm/{name[:3]}/{name}")[0]
 
 
-def test_an_empty_tree_of_the_right_name(tmp_path):
+def test_an_empty_tree_of_the_right_name_is_refused(tmp_path):
     (tmp_path / "SAMM").mkdir()
-    with pytest.raises(UsageError, match="is called like SAMM, but is empty"):
+    with pytest.raises(UsageError, match="has the name of SAMM, but is empty"):
         read(tmp_path, None)
 
 
-def test_long_videos(tmp_path):
+def test_long_videos_make_each_micro_expression_a_clip(tmp_path):
     dataset = read_long(write_samm_long(tmp_path), None)
     assert [clip.id for clip in dataset.clips] == [
         "samm-long/006/006_1_2",

@@ -22,7 +22,7 @@ def contents(table):
     return [(row["clip"], row["onset"], row["apex"], row["emotion"]) for row in table.rows]
 
 
-def test_casme2_sheet(tmp_path):
+def test_read_table_reads_the_sheet_of_casme2(tmp_path):
     table = read(write_xlsx(tmp_path / "s.xlsx", [CASME2_HEADER, *CASME2_ROWS], [], []))
     assert contents(table) == [
         ("EP02_01f", "46", "59", "happiness"),
@@ -65,7 +65,7 @@ def test_a_clip_called_like_the_heading_is_kept_and_a_repeated_header_is_not(tmp
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_csv_dialects(tmp_path, delimiter, encoding):
+def test_read_table_reads_every_csv_dialect(tmp_path, delimiter, encoding):
     rows = [("Filename", "Onset", "Estimated Emotion"), ("é;x,y", "1", 'a "b"'), ("c", "2")]
     table = read(write_csv(tmp_path / "s.csv", rows, delimiter, encoding))
     assert contents(table) == [("é;x,y", "1", "", 'a "b"'), ("c", "2", "", "")]
@@ -78,7 +78,7 @@ cell = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=8).map
     rows=st.lists(st.tuples(cell, cell, cell), max_size=8),
     delimiter=st.sampled_from(",;\t"),
 )
-def test_csv_round_trip(rows, delimiter, tmp_path_factory):
+def test_read_table_returns_any_cells_that_were_written(rows, delimiter, tmp_path_factory):
     path = tmp_path_factory.mktemp("csv") / "s.csv"
     write_csv(path, [("Filename", "Onset", "ApexFrame"), *rows], delimiter)
     header = ("Filename", "Onset", "ApexFrame")
@@ -112,7 +112,7 @@ def test_wrong_stored_dimension_cuts_nothing_off(tmp_path):
         ("s.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512), "password-protected"),
         ("s.xlsx", b"PK\x03\x04 cut off", "is damaged or cut off"),
         ("s.csv", "Filename;Onset\nä;1".encode("cp1252"), "is not UTF-8 text"),
-        ("s.csv", b'Filename,Onset\n"' + b"x" * 200_000, "no table|no header"),
+        ("s.csv", b'Filename,Onset\n"' + b"x" * 200_000, "not a table|no header"),
         ("s.csv", b"a,b\n1,2\n", "no cell reads 'Filename'"),
         (
             "s.csv",
@@ -121,7 +121,7 @@ def test_wrong_stored_dimension_cuts_nothing_off(tmp_path):
         ),
     ],
 )
-def test_files_that_are_no_table(tmp_path, name, data, message):
+def test_read_table_refuses_files_that_are_not_tables(tmp_path, name, data, message):
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(UsageError, match=message) as caught:
@@ -130,7 +130,7 @@ def test_files_that_are_no_table(tmp_path, name, data, message):
     assert caught.value.remedy
 
 
-def test_cut_off_workbooks(tmp_path):
+def test_read_table_refuses_cut_off_workbooks(tmp_path):
     data = write_xlsx(tmp_path / "s.xlsx", [CASME2_HEADER, *CASME2_ROWS]).read_bytes()
     for share in (0.01, 0.3, 0.6, 0.99):
         (tmp_path / "cut.xlsx").write_bytes(data[: int(len(data) * share)])
@@ -169,6 +169,6 @@ def test_malformed_workbooks_end_in_a_usage_error_or_a_table(tmp_path, part, at,
     assert all(row["clip"] for row in table.rows)
 
 
-def test_lock_files_are_no_sheets(tmp_path):
+def test_find_sheets_leaves_lock_files_out(tmp_path):
     names = ["~$b.xlsx", ".c.xlsx", "a.XLSX", "b.xlsx", "d.csv", "e.txt"]
     assert [path.name for path in find_sheets(tmp_path, names)] == ["a.XLSX", "b.xlsx", "d.csv"]

@@ -36,7 +36,7 @@ def three(tmp_path_factory):
     return root
 
 
-def test_three_cameras_in_one_folder(three):
+def test_three_cameras_in_one_folder_are_one_dataset(three):
     dataset = read(three, None)
     assert (dataset.name, dataset.reader, dataset.rejects) == ("smic", "smic", ())
     by_camera = {}
@@ -58,7 +58,7 @@ def test_three_cameras_in_one_folder(three):
     ]
 
 
-def test_a_short_clip(three):
+def test_a_short_clip_is_marked_from_its_first_to_its_last_frame(three):
     dataset = read(three / "SMIC_all_raw/HS", None)
     assert dataset.name == "smic-hs"
     clip = next(clip for clip in dataset.clips if clip.id == "smic-hs/s03/s03_po_08")
@@ -69,7 +69,7 @@ def test_a_short_clip(three):
     assert clip.source.folder.name == "s3_po_08"
 
 
-def test_the_gaps_of_the_cropped_set_are_each_said_once(tmp_path):
+def test_the_gaps_of_the_cropped_set_are_each_noted_once(tmp_path):
     dataset = read(write_smic(tmp_path, cropped=True), None)
     assert (len(dataset.clips), dataset.name) == (163, "smic-hs")
     (reject,) = dataset.rejects
@@ -83,15 +83,18 @@ def test_the_gaps_of_the_cropped_set_are_each_said_once(tmp_path):
             assert f"lacks {lacking} frame(s)" in said[f"smic-hs/s03/s03_{number}"]
 
 
-def test_a_gap_at_an_end_of_a_clip_cannot_be_seen_and_is_said(tmp_path):
+def test_a_known_gap_at_an_end_of_a_clip_is_noted_though_it_cannot_be_seen(tmp_path):
     write_smic(tmp_path, names=["s3_ne_16", "s4_ne_16"])
     (tmp_path / "SMIC_all_raw").rename(tmp_path / "SMIC_all_cropped")
     dataset = read(tmp_path, None)
-    assert "none between its first and last here" in texts(dataset, "smic-hs/s03/s03_ne_16")[0]
+    assert (
+        "not missing between its first and last frame here"
+        in texts(dataset, "smic-hs/s03/s03_ne_16")[0]
+    )
     assert not texts(dataset, "smic-hs/s04/s04_ne_16")
 
 
-def test_raw_and_cropped(tmp_path):
+def test_raw_and_cropped_in_one_folder_are_refused(tmp_path):
     write_smic(tmp_path, names=["s1_ne_01"])
     write_smic(tmp_path, cropped=True, names=["s1_ne_01"])
     with pytest.raises(UsageError, match="two trees of SMIC's HS") as caught:
@@ -104,14 +107,14 @@ def test_raw_and_cropped(tmp_path):
         open_datasets([f"a={raw}", f"b={cropped}"])
 
 
-def test_a_folder_that_does_not_name_its_camera(tmp_path):
+def test_a_folder_that_does_not_name_its_camera_is_refused(tmp_path):
     write_smic(tmp_path, names=["s1_ne_01"])
     (tmp_path / "SMIC_all_raw/HS").rename(tmp_path / "mine")
     with pytest.raises(UsageError, match="does not say which camera"):
         read(tmp_path / "mine", None)
 
 
-def test_labels_and_folders_that_contradict(tmp_path):
+def test_the_name_is_followed_where_name_and_folder_contradict(tmp_path):
     tree = write_smic(tmp_path, names=["s1_ne_01"]) / "SMIC_all_raw/HS"
     write_frames(tree / "s1/micro/surprise/s1_po_02", range(4))
     write_frames(tree / "s1/micro/s1_sur_03", range(4))
@@ -159,7 +162,7 @@ def test_smic_e_is_read_exactly(tmp_path):
 
 
 @pytest.mark.parametrize("below", ["SMIC-E_raw image", "SMIC-E_raw image/HS_long"])
-def test_smic_e_by_any_folder_of_its_path(tmp_path, below):
+def test_smic_e_is_found_from_any_folder_of_its_path(tmp_path, below):
     write_smic_e(tmp_path, smic_e_rows()[:3])
     assert len(smic_e.read(tmp_path / below, None).clips) == 7
     shutil.move(tmp_path / "SMIC-HS-E_annotation_2019.xlsx", tmp_path / "SMIC-E_raw image")
@@ -167,7 +170,7 @@ def test_smic_e_by_any_folder_of_its_path(tmp_path, below):
     assert len(smic_e.read(tree, None).clips) == 7
 
 
-def test_smic_e_rows_with_faults(tmp_path):
+def test_smic_e_rows_with_faults_are_rejected_or_noted(tmp_path):
     rows = smic_e_rows()[6:12]
     write_smic_e(tmp_path, rows)
     rows[0] = (*rows[0][:2], "positive", *rows[0][3:])
@@ -187,7 +190,7 @@ def test_smic_e_rows_with_faults(tmp_path):
     assert len(dataset.clips) == 6
 
 
-def test_a_row_that_stands_twice_is_one(tmp_path):
+def test_smic_e_row_that_is_repeated_counts_once(tmp_path):
     rows = smic_e_rows()[1:3]
     write_smic_e(tmp_path, [*rows, rows[0]])
     dataset = smic_e.read(tmp_path, None)
@@ -195,7 +198,7 @@ def test_a_row_that_stands_twice_is_one(tmp_path):
     assert sum("say the same" in note.text for note in dataset.notes) == 2
 
 
-def test_neither_reads_the_others_tree(tmp_path):
+def test_smic_and_smic_e_do_not_read_each_others_tree(tmp_path):
     write_smic(tmp_path / "a", names=["s1_ne_01"])
     write_smic_e(tmp_path / "b", smic_e_rows()[:2])
     with pytest.raises(NotRecognisedError):

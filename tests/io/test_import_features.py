@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import mepipe
 from mepipe.cache.pack import COLUMNS
-from mepipe.datasets.subjects import person
+from mepipe.datasets.subjects import subject_id
 from mepipe.errors import BadDataError, MepipeError, UsageError
 from mepipe.io import published_arrays as published
 from mepipe.io.import_features import import_features, is_minmax
@@ -140,7 +140,7 @@ def test_what_counts_as_minmax():
     ],
 )
 def test_a_person_has_one_name(dataset, subject, name):
-    assert person(dataset, subject) == name
+    assert subject_id(dataset, subject) == name
 
 
 def changed(name, row, value, dtype=None):

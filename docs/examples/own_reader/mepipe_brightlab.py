@@ -12,9 +12,7 @@ the laboratory's own word.
 import csv
 from pathlib import Path
 
-from mepipe.datasets.clip import Clip, Dataset, NotRecognisedError, Reject
-from mepipe.datasets.frames_on_disk import list_frames
-from mepipe.datasets.marks import mark
+from mepipe.datasets import Clip, Dataset, NotRecognisedError, Reject, list_frames, mark
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 
 COLUMNS = ("person", "take", "rate", "onset", "apex", "offset", "judged", "units")
@@ -23,7 +21,7 @@ WORDS = {"glad": "happiness", "startled": "surprise", "repelled": "disgust", "":
 
 
 def read(root: Path, name: str | None) -> Dataset:
-    """Read the recordings at ``root``; see `mepipe.datasets.clip.Reader`."""
+    """Read the recordings at ``root``; see `mepipe.datasets.Reader`."""
     table = root / "takes.csv"
     if not table.is_file() or not (root / "takes").is_dir():
         raise NotRecognisedError("Brightlab: takes.csv beside takes/P03_07/frame_000120.png")

@@ -3,8 +3,7 @@ from lookalike_sets import write_casme, write_casme3, write_dfme, write_mmew
 from lookalikes import write_csv, write_frames
 
 from mepipe.clips.annotation import resolve
-from mepipe.datasets.clip import Mark
-from mepipe.datasets.further_sets import read_casme, read_casme3, read_dfme, read_mmew
+from mepipe.datasets import Mark, casme, casme3, dfme, mmew
 
 
 def texts(dataset, clip=None):
@@ -18,8 +17,8 @@ def contents(dataset):
     ]
 
 
-def test_casme(tmp_path):
-    dataset = read_casme(write_casme(tmp_path), None)
+def test_casme_reads_marks_emotions_and_action_units(tmp_path):
+    dataset = casme.read(write_casme(tmp_path), None)
     assert (dataset.name, dataset.reader, dataset.rejects) == ("casme", "casme", ())
     assert contents(dataset) == [
         ("casme/sub01/EP01_5", "tense", 4, 8, 12),
@@ -31,13 +30,13 @@ def test_casme(tmp_path):
     assert texts(dataset) == ["1 rows of casme.xlsx have a second apex: the first is used"]
 
 
-def test_casme_in_a_renamed_folder_is_told_by_its_sheet(tmp_path):
+def test_casme_in_a_renamed_folder_is_recognised_by_its_sheet(tmp_path):
     write_casme(tmp_path, tree="frames")
-    assert len(read_casme(tmp_path / "frames", None).clips) == 3
+    assert len(casme.read(tmp_path / "frames", None).clips) == 3
 
 
-def test_casme3(tmp_path):
-    dataset = read_casme3(write_casme3(tmp_path), None)
+def test_casme3_makes_each_expression_a_clip_of_the_whole_video(tmp_path):
+    dataset = casme3.read(write_casme3(tmp_path), None)
     assert contents(dataset) == [
         ("casme3/spNO.1/a#1", "others", 160, 163, 166),
         ("casme3/spNO.1/a#2", "happiness", 170, 172, 175),
@@ -51,13 +50,17 @@ def test_casme3(tmp_path):
     assert 178 not in clip.source.numbers
     assert clip.onset == Mark(160)
     assert (dataset.rejects, dataset.notes) == ((), ())
+
+
+def test_casme3_notes_a_video_without_a_row(tmp_path):
+    write_casme3(tmp_path)
     write_frames(tmp_path / "part_A/spNO.3/z/color", (1,))
-    (text,) = texts(read_casme3(tmp_path, None), "casme3/spNO.3/z")
+    (text,) = texts(casme3.read(tmp_path, None), "casme3/spNO.3/z")
     assert "no row" in text
 
 
-def test_mmew(tmp_path):
-    dataset = read_mmew(write_mmew(tmp_path), None)
+def test_mmew_follows_the_sheet_where_the_emotion_folder_differs(tmp_path):
+    dataset = mmew.read(write_mmew(tmp_path), None)
     assert contents(dataset) == [
         ("mmew/s01/S01-01-001", "happiness", 2, 5, 9),
         ("mmew/s01/S01-01-002", "anger", 2, 5, 9),
@@ -69,8 +72,8 @@ def test_mmew(tmp_path):
     assert len(dataset.notes) == 1
 
 
-def test_dfme(tmp_path):
-    dataset = read_dfme(write_dfme(tmp_path), None)
+def test_dfme_reads_parts_with_their_rates_as_one_dataset(tmp_path):
+    dataset = dfme.read(write_dfme(tmp_path), None)
     assert contents(dataset) == [
         ("dfme/sub0003/A_3_1", "happiness", 22, 30, 41),
         ("dfme/sub0003/A_3_2", "fear", 22, 30, 41),
@@ -83,23 +86,23 @@ def test_dfme(tmp_path):
 @pytest.mark.parametrize(
     "rate", ["?", "0", "-200", "1e-300", "inf", "nan", "1e300", "100000", "9" * 18, "9" * 25]
 )
-def test_dfme_rates_that_are_none_are_rejected(tmp_path, rate):
+def test_dfme_rejects_a_clip_whose_rate_no_camera_has(tmp_path, rate):
     write_dfme(tmp_path)
     header = (tmp_path / "part_B.csv").read_text().splitlines()[0].split(",")
     write_csv(tmp_path / "part_B.csv", [header, (104, "B_104_1", 22, 30, 41, "fear", 1, rate, 4)])
-    (reject,) = read_dfme(tmp_path, None).rejects
+    (reject,) = dfme.read(tmp_path, None).rejects
     assert reject.clip == "dfme/sub0104/B_104_1"
     assert f"{rate!r}, not a number" in reject.message
     assert reject.remedy
 
 
 @pytest.mark.parametrize("number", ["9" * 18, "9" * 25, "1e18", "-1" + "0" * 17])
-def test_key_frames_with_numbers_that_are_none(tmp_path, number):
+def test_dfme_apex_with_an_impossible_number_is_left_to_spotting(tmp_path, number):
     write_dfme(tmp_path)
     header = (tmp_path / "part_B.csv").read_text().splitlines()[0].split(",")
     row = (104, "B_104_1", 22, number, 41, "fear", 1, 300, 4)
     write_csv(tmp_path / "part_B.csv", [header, row])
-    dataset = read_dfme(tmp_path, None)
+    dataset = dfme.read(tmp_path, None)
     clip = next(clip for clip in dataset.clips if clip.id == "dfme/sub0104/B_104_1")
     found = resolve(clip, clip.source.numbers, repair="spot", missing="nearest", max_missing=2)
     assert (found.onset.number, found.apex, found.offset.number) == (22, None, 41)
