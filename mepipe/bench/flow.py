@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mepipe.bench.faces import Grey, Pair, aligned_faces, pairs, still_pairs
 from mepipe.flow import PRESETS, Tvl1Settings, tvl1
-from mepipe.flow.engine import counted
+from mepipe.flow.engine import tvl1_counted
 from mepipe.flow.opencv import tvl1_opencv
 
 Floats = NDArray[np.float32]
@@ -142,7 +142,9 @@ def _times(timed: Sequence[Pair], rounds: int) -> dict[str, float]:
 
 def _work(timed: Sequence[Pair]) -> float:
     """Return the median number of pixel iterations of a pair."""
-    return float(np.median([work for p in timed for _, work in counted(p.reference, [p.moving])]))
+    return float(
+        np.median([work for p in timed for _, work in tvl1_counted(p.reference, [p.moving])])
+    )
 
 
 def _difference(

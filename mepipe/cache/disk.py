@@ -47,7 +47,7 @@ _STRAY_AFTER_S = 24 * 3600
 _PARTIAL = re.compile(r"\.(.{1,40})\.[0-9a-f]{16}\.part", re.DOTALL)
 _NAME_KEPT = 40
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
-_AT_ONCE = 1 << 20  # bytes
+_CHUNK = 1 << 20  # bytes
 _UNFINISHED = ".unfinished"
 # Windows takes files for texts unless told otherwise.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -106,7 +106,7 @@ class Output:
         """Return the sha256 of what was written so far."""
         found = hashlib.sha256()
         call(os.lseek, self._descriptor, 0, os.SEEK_SET)
-        while data := call(os.read, self._descriptor, _AT_ONCE):
+        while data := call(os.read, self._descriptor, _CHUNK):
             found.update(data)
         return found.hexdigest()
 

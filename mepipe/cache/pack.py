@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mepipe.cache.keys import Json, canonical
 from mepipe.cache.objects import fixed_text, fixed_texts
-from mepipe.cache.sparse_buffer import Skeleton
+from mepipe.cache.sparse_buffer import SparseBuffer
 from mepipe.errors import DamageError
 from mepipe.schema import CHANNELS, MAPS, PER_TARGET
 
@@ -157,8 +157,8 @@ def write_pack(
         columns[f"{name}_sha256"] = np.zeros(len(pack.rows), dtype=_DIGEST)
     if PER_TARGET & every.keys():
         columns["targets"] = np.array(pack.targets, dtype="<i8")
-    skeleton = Skeleton()
-    with h5py.File(skeleton, "w") as file:
+    buffer = SparseBuffer()
+    with h5py.File(buffer, "w") as file:
         file.attrs["format"] = fixed_text(FORMAT)
         file.attrs["format_version"] = np.int64(FORMAT_VERSION)
         for name, text in attributes.items():
@@ -177,11 +177,11 @@ def write_pack(
         }
     done = 0
     for name in sorted(every, key=place.__getitem__):
-        sink.write(skeleton.part(done, place[name]))
+        sink.write(buffer.part(done, place[name]))
         digests, size = _write_rows(sink, name, every[name])
         done = place[name] + size
         columns[f"{name}_sha256"] = np.array([d.encode() for d in digests], dtype=_DIGEST)
-    sink.write(skeleton.part(done, skeleton.size))
+    sink.write(buffer.part(done, buffer.size))
     for name in every if pack.rows else ():
         sink.patch(place[f"{name}_sha256"], columns[f"{name}_sha256"].tobytes())
     sink.patch(place["content"], content_digest(attributes, columns).encode())

@@ -12,7 +12,7 @@ import io
 _PAGE = 4096
 
 
-class Skeleton(io.RawIOBase):
+class SparseBuffer(io.RawIOBase):
     """What HDF5 wrote, page by page; a page that it never wrote takes no memory."""
 
     def __init__(self) -> None:

@@ -78,7 +78,7 @@ class Store:
         return self.root / "tmp"
 
     @property
-    def quarantine(self) -> Path:
+    def quarantine_folder(self) -> Path:
         """Folder of damaged files, kept for a look."""
         return self.root / "quarantine"
 
@@ -151,10 +151,10 @@ class Store:
         except GoneError:
             raise
         except DamageError as error:
-            self.set_aside(path)
+            self.quarantine(path)
             raise DamageError(
                 f"the cache object {path} is damaged: {error.message}",
-                f"It was moved to {self.quarantine}; run again to compute it anew.",
+                f"It was moved to {self.quarantine_folder}; run again to compute it anew.",
             ) from error
 
     def check(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
@@ -181,20 +181,20 @@ class Store:
             refuse_undeclared(item, declared)
         return item
 
-    def set_aside(self, path: Path) -> bool:
+    def quarantine(self, path: Path) -> bool:
         """Move a damaged file to the quarantine; return whether that could be done.
 
         What lies behind a link, or not among the objects, is not the cache's to move.
         """
         among_objects = is_contained(path, self.root) and path.is_relative_to(self.root / "objects")
-        if not among_objects or self.quarantine.is_symlink():
+        if not among_objects or self.quarantine_folder.is_symlink():
             return False
         # A read-only cache can still be read; the damaged file then stays.
         if not disk.is_writable(path.parent):
             return False
         # An object of the same name was the same; what came here by mistake may be of any name.
         own = OBJECT_FILE.fullmatch(path.name) is not None
-        disk.move_aside(path, self.quarantine, replace=own)
+        disk.move_aside(path, self.quarantine_folder, replace=own)
         return True
 
     def write(self, item: StoredObject) -> ObjectName:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mepipe.face.align import fit_similarity, steady, warp_face
+from mepipe.face.align import fit_similarity, smooth_transforms, warp_face
 from mepipe.face.detect import (
     Face,
     choose_face,
     detect,
-    detect_anyhow,
-    detect_quickly,
+    detect_fallback,
+    detect_fast,
     landmarks,
     load_models,
 )
@@ -17,11 +17,11 @@ __all__ = [
     "Face",
     "choose_face",
     "detect",
-    "detect_anyhow",
-    "detect_quickly",
+    "detect_fallback",
+    "detect_fast",
     "fit_similarity",
     "landmarks",
     "load_models",
-    "steady",
+    "smooth_transforms",
     "warp_face",
 ]

@@ -6,7 +6,7 @@ from mepipe.flow.engine import tvl1, tvl1_many
 from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.flow.stabilise import estimate_motion
 from mepipe.flow.strain import optical_strain
-from mepipe.flow.targets import spread
+from mepipe.flow.targets import target_frames
 from mepipe.flow.tensor import flow_tensor, sequence_tensor
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "flow_tensor",
     "optical_strain",
     "sequence_tensor",
-    "spread",
+    "target_frames",
     "tvl1",
     "tvl1_many",
 ]

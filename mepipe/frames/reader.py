@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]
 
 # File systems keep time stamps to 2 s at worst.
 _SETTLED_NS = 2_000_000_000
-_AT_ONCE = 4_000_000  # bytes
+_READ_WHOLE = 4_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class FileFacts:
         """Return the facts of an open file, read in pieces."""
         now = time.time_ns()
         stat = os.fstat(file.fileno())
-        if stat.st_size <= _AT_ONCE:
+        if stat.st_size <= _READ_WHOLE:
             # An image is read faster at once than through the buffer of `file_digest`.
             digest = hashlib.sha256(file.read()).hexdigest()
         else:

@@ -27,7 +27,7 @@ from mepipe.flow.strain import optical_strain
 from mepipe.pipeline.worker import selected
 from mepipe.schema import KEY_FRAMES
 from mepipe.stages import Result, Upstream
-from mepipe.stages.face import found_at
+from mepipe.stages.face import face_position
 from mepipe.viz.clip_picture import ClipPicture
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def picture_of(done: Walk, name: str, first_lines: Sequence[str] = ()) -> ClipPi
     """
     clip, config, values, results = done.clip, done.config, done.values, done.results
     face, spot = values["face"], values.get("spot")
-    position = found_at(clip, config, values)
+    position = face_position(clip, config, values)
     flow = results["flow"].arrays if "flow" in results else None
     method = config.spot.fallback if config.spot.method == "auto" else config.spot.method
     title, unit = _CURVES.get(method, ("no motion curve: nothing was measured", ""))

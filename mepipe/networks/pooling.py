@@ -19,7 +19,7 @@ from torch.nn import functional
 from mepipe.errors import UsageError
 from mepipe.networks import pyramid
 
-AT_ONCE = 32
+MAX_FUSED_SIDE = 32
 """Up to this side of the map all branches are brought back by one matrix product."""
 
 
@@ -56,7 +56,7 @@ class PyramidPooling(nn.Module):
         Channels of what `forward` returns; for "flat" the length of its vector.
     """
 
-    spread: Tensor
+    upsampling: Tensor
 
     def __init__(
         self,
@@ -85,17 +85,19 @@ class PyramidPooling(nn.Module):
         if fuse == "concat-1x1" and mode != "flat":
             self.fuse = nn.Linear(channels * (1 + len(self.kernels)), channels, bias=False)
             self.after = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
-        brought_back = mode in ("upsample", "bins")
+        upsamples = mode in ("upsample", "bins")
         # By one matrix for all branches, where it is small enough to gain; "concat" wants each.
-        at_once = brought_back and fuse != "concat" and size <= AT_ONCE
+        fused_upsampling = upsamples and fuse != "concat" and size <= MAX_FUSED_SIDE
         for kernel in self.kernels:
             if mode in ("bins", "flat"):
-                self._keep(f"bins{kernel}", bin_cells(size, kernel, pool))
-            if brought_back and not at_once:
-                self._keep(f"rows{kernel}", rows(size, kernel, mode))
-        self._keep("spread", spread(size, self.kernels if at_once else (), mode))
+                self._add_constant(f"bins{kernel}", binning_matrix(size, kernel, pool))
+            if upsamples and not fused_upsampling:
+                self._add_constant(f"rows{kernel}", axis_upsampling(size, kernel, mode))
+        self._add_constant(
+            "upsampling", upsampling_matrix(size, self.kernels if fused_upsampling else (), mode)
+        )
 
-    def _keep(self, name: str, constant: Tensor) -> None:
+    def _add_constant(self, name: str, constant: Tensor) -> None:
         self.register_buffer(name, constant, persistent=False)
 
     def pooled(self, x: Tensor, kernel: int) -> Tensor:
@@ -126,21 +128,21 @@ class PyramidPooling(nn.Module):
         cells_of_bins: Tensor = functional.max_pool2d(laid, longest)
         return cells_of_bins
 
-    def back(self, cells: Tensor, kernel: int) -> Tensor:
+    def upsample(self, cells: Tensor, kernel: int) -> Tensor:
         """Bring (B, n, n, C) back to the map's size, (B, S, S, C)."""
         if self.mode == "same":
             return cells
         along = self.get_buffer(f"rows{kernel}")  # (S, n)
         return torch.einsum("sp,tq,bpqc->bstc", along, along, cells)
 
-    def summed(self, branches: Sequence[Tensor]) -> Tensor:
+    def upsample_and_sum(self, branches: Sequence[Tensor]) -> Tensor:
         """Return the sum (B, S, S, C) of branches (B, n, n, C) brought back to the map's size."""
-        if self.spread.shape[1]:
+        if self.upsampling.shape[1]:
             cells = torch.cat([branch.flatten(1, 2) for branch in branches], dim=1)
-            return (self.spread @ cells).reshape(len(cells), self.size, self.size, -1)
-        total = self.back(branches[0], self.kernels[0])
+            return (self.upsampling @ cells).reshape(len(cells), self.size, self.size, -1)
+        total = self.upsample(branches[0], self.kernels[0])
         for branch, kernel in zip(branches[1:], self.kernels[1:], strict=True):
-            total = total + self.back(branch, kernel)
+            total = total + self.upsample(branch, kernel)
         return total
 
     def forward(self, x: Tensor) -> Tensor:
@@ -153,8 +155,10 @@ class PyramidPooling(nn.Module):
         branches = [cells.permute(0, 2, 3, 1) for cells in pooled]  # (B, n, n, C)
         own = x.permute(0, 2, 3, 1)
         if self.fusion == "concat":
-            backs = [self.back(b, kernel) for b, kernel in zip(branches, self.kernels, strict=True)]
-            return torch.cat([own, *backs], dim=3).permute(0, 3, 1, 2)
+            upsampled = [
+                self.upsample(b, kernel) for b, kernel in zip(branches, self.kernels, strict=True)
+            ]
+            return torch.cat([own, *upsampled], dim=3).permute(0, 3, 1, 2)
         if self.fusion == "concat-1x1":
             # The 1x1 convolution of a concatenation is the sum of 1x1 convolutions
             # of its parts, and these commute with bringing a branch back to the
@@ -166,7 +170,7 @@ class PyramidPooling(nn.Module):
                 functional.linear(branch, weight)
                 for branch, weight in zip(branches, weights, strict=True)
             ]
-        fused = own + self.summed(branches) if branches else own
+        fused = own + self.upsample_and_sum(branches) if branches else own
         fused = fused.permute(0, 3, 1, 2)
         if self.fusion == "sum":
             return fused
@@ -174,25 +178,25 @@ class PyramidPooling(nn.Module):
         return out
 
 
-def rows(size: int, kernel: int, mode: str) -> Tensor:
+def axis_upsampling(size: int, kernel: int, mode: str) -> Tensor:
     """Return the matrix (S, n) of 0 and 1 that gives a row of the map its window's value."""
     window = torch.tensor(pyramid.nearest_window(size, kernel, mode))
     return functional.one_hot(window, len(pyramid.windows(size, kernel, mode))).float()
 
 
-def spread(size: int, kernels: Sequence[int], mode: str = "upsample") -> Tensor:
+def upsampling_matrix(size: int, kernels: Sequence[int], mode: str = "upsample") -> Tensor:
     """Return the matrix that gives every cell of the map its windows' values.
 
     (S * S, sum of cells * cells) of 0 and 1: nearest-neighbour upsampling of
     all branches, summed, as one fixed matrix product, whose backward is
     deterministic on every device (that of interpolation is not).
     """
-    along = [rows(size, kernel, mode) for kernel in kernels]
+    along = [axis_upsampling(size, kernel, mode) for kernel in kernels]
     parts = [torch.kron(one, one) for one in along]  # rows and columns alike
     return torch.cat(parts, dim=1) if parts else torch.zeros(size * size, 0)
 
 
-def bin_cells(size: int, bins: int, pool: str) -> Tensor:
+def binning_matrix(size: int, bins: int, pool: str) -> Tensor:
     """Return the constant matrix that pools one axis of a map into bins.
 
     For "average" (S, n): the mean of each bin. For "max" (S, n * L), L cells of

@@ -34,9 +34,9 @@ def main_face(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     In scikit-image's astronaut the HOG detector also sees a face of the same size
     in the space suit, with a tenth of the score: `choose_face` leaves it out.
     """
-    from mepipe.face.detect import choose_face, detect_quickly, landmarks
+    from mepipe.face.detect import choose_face, detect_fast, landmarks
 
-    faces = detect_quickly(image, SEARCH_SIZE)
+    faces = detect_fast(image, SEARCH_SIZE)
     if not faces:
         return None
     return landmarks(image, choose_face(faces, *image.shape[:2]))

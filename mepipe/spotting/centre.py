@@ -7,7 +7,7 @@ import numpy as np
 from mepipe.spotting.marks import Spotted, check_marks
 
 
-def middle(
+def midpoint(
     count: int, *, onset: int | None = None, apex: int | None = None, offset: int | None = None
 ) -> Spotted:
     """Take the clip's first and last frames for onset and offset, their middle for the apex.

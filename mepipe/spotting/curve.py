@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.smoothing import gaussian_mean
-from mepipe.spotting.evidence import OF_EYES, OF_HEAD, Movement, find_movement
+from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE, Movement, find_movement
 from mepipe.spotting.motion import FaceMotion
 
 Float = NDArray[np.float64]
 
 FWHM = 2.3548  # a Gaussian's width at half height, in standard deviations
-EDGE = 0.1  # onset and offset: the share of the peak that counts as movement
+ONSET_SHARE = 0.1  # onset and offset: the share of the peak that counts as movement
 END_MS = 25.0  # the clip's first frames: so long, or an eighth of it
 
 
-def first_frames(times_ms: Float, first: int, last: int) -> slice:
+def rest_frames(times_ms: Float, first: int, last: int) -> slice:
     """Return the first frames of a stretch, as a slice of positions."""
     length = min(END_MS, (times_ms[last] - times_ms[first]) / 8)
     start = int(np.searchsorted(times_ms, times_ms[first] + length, side="right"))
@@ -51,16 +51,16 @@ def expression_curve(
     """
     vectors = motion.regions.reshape(len(times_ms), -1)
     middle = np.median(motion.head[stretch], axis=0)
-    beside = np.hstack([(motion.head - middle) * OF_HEAD, motion.eyes * OF_EYES])
+    nuisance = np.hstack([(motion.head - middle) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
     begin = stretch.start
     movement = find_movement(
         vectors[stretch],
         times_ms[stretch],
-        beside[stretch],
+        nuisance[stretch],
         first=first - begin,
         centres=slice(centres.start - begin, centres.stop - begin),
     )
-    drift = vectors[stretch] - movement.rest
+    drift = vectors[stretch] - movement.residual
     outside = np.clip(np.arange(len(vectors)) - begin, 0, len(drift) - 1)
     rest = vectors - drift[outside]
     length = float(np.linalg.norm(movement.pattern))
@@ -75,7 +75,7 @@ def smoothed(curve: Float, times_ms: Float, width_ms: float) -> Float:
     return gaussian_mean(curve[:, None], times_ms, width_ms / FWHM)[:, 0]
 
 
-def run_around(curve: Float, peak: int, level: float, low: int, high: int) -> tuple[int, int]:
+def span_above(curve: Float, peak: int, level: float, low: int, high: int) -> tuple[int, int]:
     """Return the first and last position of the run around the peak that reaches the level."""
     begin = end = peak
     while begin > low and curve[begin - 1] >= level:

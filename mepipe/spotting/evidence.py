@@ -24,11 +24,11 @@ Float = NDArray[np.float64]
 RISES = (80.0, 130.0, 200.0, 300.0)
 FALLS = (70.0, 130.0, 220.0, 350.0)
 PLATEAUS = (0.0, 60.0, 150.0)
-LEFT_OVER = (0.0, 0.25)
+RESIDUAL_SHARES = (0.0, 0.25)
 # Where the clip is long, what lasts longer than a micro-expression is looked for too.
 LONG_MS = 1500.0
 LONG_RISE, LONG_FALL, LONG_PLATEAUS = 600.0, 700.0, (400.0, 900.0, 1700.0)
-AT_START = 0.2  # a clip begins with at most this share of its movement
+MAX_START_SHARE = 0.2  # a clip begins with at most this share of its movement
 CENTRES_MS = 10.0
 
 # Standard deviations, in inter-ocular distances unless it is said.
@@ -39,10 +39,10 @@ SLOPE = 3e-3  # over a second
 WANDER, WANDER_MS = 6e-4, 250.0
 PATTERN = 5e-3
 # The share of the head's motion that its fit leaves over: shift, growth and roll, turning.
-OF_HEAD = (0.02, 0.02, 0.05, 0.05, 0.1, 0.1)
-OF_EYES = 2.3e-3  # for a change of the eyes by their own contrast
+HEAD_LEAKAGE = (0.02, 0.02, 0.05, 0.05, 0.1, 0.1)
+EYE_LEAKAGE = 2.3e-3  # for a change of the eyes by their own contrast
 
-MOST_KNOTS = 240  # a longer clip is looked at in steps of several frames
+MAX_KNOTS = 240  # a longer clip is looked at in steps of several frames
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Movement:
         (N,), 0 to 1: how much of the pattern each frame shows.
     pattern
         (D,): the motion of the regions at the peak.
-    rest
+    residual
         (N, D): the motion less what else moves.
     evidence
         Logarithm of the likelihood ratio to no movement.
@@ -66,7 +66,7 @@ class Movement:
 
     course: Float
     pattern: Float
-    rest: Float
+    residual: Float
     evidence: float
     strength: float
 
@@ -74,7 +74,7 @@ class Movement:
 def find_movement(
     vectors: Float,
     times_ms: Float,
-    beside: Float,
+    nuisance: Float,
     *,
     first: int,
     centres: slice,
@@ -87,7 +87,7 @@ def find_movement(
         (N, D): the regions' motion, in inter-ocular distances.
     times_ms
         (N,), ascending.
-    beside
+    nuisance
         (N, M): courses of what else may move the regions, each in the size of
         one standard deviation of what it moves.
     first
@@ -97,8 +97,8 @@ def find_movement(
     """
     knots = _Knots(times_ms)
     t = knots.times
-    other = _covariance(t, knots.mean(beside))
-    brief = NOISE**2 * np.eye(len(t)) + SHORT_NOISE**2 * _bell(t, SHORT_MS)
+    other = _covariance(t, knots.mean(nuisance))
+    brief = NOISE**2 * np.eye(len(t)) + SHORT_NOISE**2 * _squared_exponential(t, SHORT_MS)
     precision = np.linalg.inv(other + brief)
     data = knots.mean(vectors)
     weighed = precision @ data
@@ -106,7 +106,7 @@ def find_movement(
     best: tuple[float, Float, Float, float] | None = None
     start = min(int(np.searchsorted(t, times_ms[first])), len(t) - 1)
     within = times_ms[centres]
-    for courses in _families(t, start, (within[0], within[-1])):
+    for courses in _course_families(t, start, (within[0], within[-1])):
         gain = 1 + variance * np.einsum("nc,nc->c", courses, precision @ courses)
         along = courses.T @ weighed
         explained = (along**2).sum(axis=1) * variance / gain
@@ -121,28 +121,28 @@ def find_movement(
     # What else moves, by its posterior mean beside the movement.
     total = other + brief + variance * np.outer(course, course)
     drift = other @ np.linalg.solve(total, data)
-    course_at_frames = knots.spread(course[:, None])[:, 0]
-    rest = vectors - knots.spread(drift)
-    return Movement(course_at_frames, pattern, rest, found, strength)
+    course_at_frames = knots.interpolated(course[:, None])[:, 0]
+    residual = vectors - knots.interpolated(drift)
+    return Movement(course_at_frames, pattern, residual, found, strength)
 
 
-def _covariance(t: Float, beside: Float) -> Float:
+def _covariance(t: Float, nuisance: Float) -> Float:
     """Return the covariance (T, T) of what else moves, short noise apart."""
     seconds = (t - t.mean()) / 1000
     return np.asarray(
         CONSTANT**2
         + SLOPE**2 * np.outer(seconds, seconds)
-        + WANDER**2 * _bell(t, WANDER_MS)
-        + beside @ beside.T,
+        + WANDER**2 * _squared_exponential(t, WANDER_MS)
+        + nuisance @ nuisance.T,
         np.float64,
     )
 
 
-def _bell(t: Float, width_ms: float) -> Float:
+def _squared_exponential(t: Float, width_ms: float) -> Float:
     return np.asarray(np.exp(-0.5 * ((t[:, None] - t) / width_ms) ** 2), np.float64)
 
 
-def _families(t: Float, start: int, within: tuple[float, float]) -> Iterator[Float]:
+def _course_families(t: Float, start: int, within: tuple[float, float]) -> Iterator[Float]:
     """Yield courses (T, C) of one shape, their middles at every place."""
     step = float(np.median(np.diff(t))) if len(t) > 1 else 1.0
     middles = t[:: max(1, round(CENTRES_MS / step))]
@@ -161,9 +161,9 @@ def _families(t: Float, start: int, within: tuple[float, float]) -> Iterator[Flo
             for fall in falls:
                 down = (middles + plateau / 2 + fall - t[:, None]) / fall
                 down = np.sin(np.pi / 2 * np.clip(down, 0, 1)) ** 2
-                for left in LEFT_OVER:
+                for left in RESIDUAL_SHARES:
                     courses = up * (left + (1 - left) * down)
-                    courses = courses[:, courses[start] <= AT_START]
+                    courses = courses[:, courses[start] <= MAX_START_SHARE]
                     if courses.shape[1]:
                         found = True
                         yield courses
@@ -179,7 +179,7 @@ class _Knots:
 
     def __init__(self, times_ms: Float) -> None:
         count = len(times_ms)
-        group = -(-count // MOST_KNOTS)
+        group = -(-count // MAX_KNOTS)
         self._edges = np.arange(0, count, group)
         self._sizes = np.diff(np.append(self._edges, count))
         self._frames = times_ms
@@ -190,7 +190,7 @@ class _Knots:
         sums = np.add.reduceat(values, self._edges, axis=0)
         return np.asarray(sums / self._sizes[:, None], np.float64)
 
-    def spread(self, values: Float) -> Float:
+    def interpolated(self, values: Float) -> Float:
         """Return values (T, D) at every frame, (N, D)."""
         return np.stack(
             [np.interp(self._frames, self.times, column) for column in values.T], axis=1

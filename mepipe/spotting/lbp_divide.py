@@ -15,15 +15,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.spotting.centre import middle
-from mepipe.spotting.curve import EDGE, run_around, smoothed
+from mepipe.spotting.centre import midpoint
+from mepipe.spotting.curve import ONSET_SHARE, smoothed, span_above
 from mepipe.spotting.marks import RegionPolygon, Spotted, check_marks
 
 Float = NDArray[np.float64]
 
 BLOCKS = 5  # each region is so many blocks wide and high
-MOVEMENT = 3.0  # a peak so many times the noise above the median difference
-_ROUND = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
+MIN_STRENGTH = 3.0  # a peak so many times the noise above the median difference
+_NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 # By the names in landmarks/regions.json: the parts of each of the paper's regions.
 _PARTS = (
     ("right_eye", "right_inner_brow", "right_outer_brow"),
@@ -72,31 +72,31 @@ def lbp_divide(
     last = count - 1 if offset is None else offset
     boxes = _boxes(regions, crops.shape[1])
     features = np.stack([lbp_features(crop, boxes) for crop in crops])
-    raw = differences(features, first)
+    raw = correlation_distance(features, first)
     curve = smoothed(raw, times_ms, smooth_ms)
     if last - first < 2:
-        peak = middle(count, onset=onset, apex=apex, offset=offset).apex
+        peak = midpoint(count, onset=onset, apex=apex, offset=offset).apex
     else:
-        peak = divide(curve, first, last)
+        peak = divide_and_conquer(curve, first, last)
     peak = peak if apex is None else apex
     inside = curve[first : last + 1]
     floor = float(inside.min())
-    level = floor + EDGE * (float(curve[peak]) - floor)
-    begin, end = run_around(curve, peak, level, first, last)
+    level = floor + ONSET_SHARE * (float(curve[peak]) - floor)
+    begin, end = span_above(curve, peak, level, first, last)
     typical = float(np.median(inside))
     # Noise is what differs from one frame to the next.
     steps = np.abs(np.diff(raw[first : last + 1]))
-    spread = float(1.4826 / np.sqrt(2) * np.median(steps)) if len(steps) else 0.0
-    strength = (float(curve[peak]) - typical) / max(spread, 1e-9)
-    sure = strength**2 / (strength**2 + MOVEMENT**2) / 2 if strength > 0 else 0.0
+    noise = float(1.4826 / np.sqrt(2) * np.median(steps)) if len(steps) else 0.0
+    strength = (float(curve[peak]) - typical) / max(noise, 1e-9)
+    confidence = strength**2 / (strength**2 + MIN_STRENGTH**2) / 2 if strength > 0 else 0.0
     return Spotted(
         onset=begin if onset is None else onset,
         apex=peak,
         offset=end if offset is None else offset,
-        onset_confidence=sure if onset is None else 1.0,
-        apex_confidence=sure if apex is None else 1.0,
-        offset_confidence=sure if offset is None else 1.0,
-        movement=strength >= MOVEMENT,
+        onset_confidence=confidence if onset is None else 1.0,
+        apex_confidence=confidence if apex is None else 1.0,
+        offset_confidence=confidence if offset is None else 1.0,
+        movement=strength >= MIN_STRENGTH,
         curve=curve.astype(np.float32),
         strength=strength,
     )
@@ -110,7 +110,7 @@ def lbp_features(
     height, width = grey.shape
     inner = grey[1:-1, 1:-1]
     code = np.zeros(inner.shape, np.uint8)
-    for bit, (dy, dx) in enumerate(_ROUND):
+    for bit, (dy, dx) in enumerate(_NEIGHBOURS):
         around = grey[1 + dy : height - 1 + dy, 1 + dx : width - 1 + dx]
         code |= (around >= inner).astype(np.uint8) << bit
     labels = _UNIFORM[code]
@@ -124,7 +124,7 @@ def lbp_features(
     return np.concatenate(parts).astype(np.float64)
 
 
-def differences(features: Float, first: int) -> Float:
+def correlation_distance(features: Float, first: int) -> Float:
     """Return 1 less the correlation of each frame's features (N, F) with the frame ``first``'s."""
     centred = features - features.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1)
@@ -132,7 +132,7 @@ def differences(features: Float, first: int) -> Float:
     return np.asarray(1 - product, np.float64)
 
 
-def divide(curve: Float, first: int, last: int) -> int:
+def divide_and_conquer(curve: Float, first: int, last: int) -> int:
     """Return the peak of a stretch that divide and conquer ends at (the maximum if none is)."""
     inner = curve[first + 1 : last]
     rises = (inner > curve[first : last - 1]) & (inner >= curve[first + 2 : last + 1])
@@ -141,12 +141,12 @@ def divide(curve: Float, first: int, last: int) -> int:
         return first + int(np.argmax(curve[first : last + 1]))
     low, high = first, last
     while len(peaks) > 1:
-        middle_ = (low + high) / 2
-        left, right = peaks[peaks <= middle_], peaks[peaks > middle_]
+        half = (low + high) / 2
+        left, right = peaks[peaks <= half], peaks[peaks > half]
         if curve[left].sum() >= curve[right].sum():
-            peaks, high = left, int(middle_)
+            peaks, high = left, int(half)
         else:
-            peaks, low = right, int(middle_)
+            peaks, low = right, int(half)
     return int(peaks[0])
 
 

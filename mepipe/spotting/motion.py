@@ -129,13 +129,13 @@ def face_motion(
     # Every second pixel of the eyes tells as much as all.
     seen = np.flatnonzero(eye[::2, ::2])
     cells = np.empty((len(crops), len(grid.x), 2))
-    looks = np.empty((len(crops), len(seen)), np.float32)
+    appearance = np.empty((len(crops), len(seen)), np.float32)
     motion = np.zeros((grid.side, grid.side, 2), np.float32)
     for index, crop in enumerate(crops):
         # A frame is near the one before it: three steps from there are enough.
         motion, moved = patches.align(crop, motion)
         cells[index] = motion[grid.use]
-        looks[index] = moved[::2, ::2].ravel()[seen]
+        appearance[index] = moved[::2, ::2].ravel()[seen]
 
     weight = np.ones(len(grid.x))
     for mask in masks["rigid"]:
@@ -144,7 +144,9 @@ def face_motion(
     head, rest = fit_head(cells / inter_ocular, columns, weight)
     shares = [grid.pool(mask)[grid.use] for mask in masks["expressive"]]
     means = np.array([share / max(share.sum(), 1e-9) for share in shares])
-    return FaceMotion(np.einsum("kp,npd->nkd", means, rest), head, _changes(looks))
+    return FaceMotion(
+        np.einsum("kp,npd->nkd", means, rest), head, _principal_components(appearance)
+    )
 
 
 class _Grid:
@@ -182,7 +184,7 @@ class _Patches:
 
         self._grid = grid
         self._ys, self._xs = np.mgrid[: grid.size, : grid.size].astype(np.float32)
-        self._still = _even(still)
+        self._still = _normalise_contrast(still)
         skin = (~eye).astype(np.float32)
         gradients = [
             np.asarray(cv2.Sobel(self._still, cv2.CV_32F, *axis, ksize=3, scale=1 / 8), np.float32)
@@ -212,7 +214,7 @@ class _Patches:
         """Refine the motion (C, C, 2) of the cells, and return the evened-out crop put back."""
         import cv2
 
-        even = _even(crop.astype(np.float32))
+        even = _normalise_contrast(crop.astype(np.float32))
         size = (self._grid.size, self._grid.size)
         i, j, k = self._inverse
         for step in range(STEPS + 1):
@@ -234,7 +236,7 @@ class _Patches:
         return motion, np.asarray(moved, np.float32)
 
 
-def _even(image: Float32) -> Float32:
+def _normalise_contrast(image: Float32) -> Float32:
     """Return the image with the same brightness and contrast everywhere, whatever the light."""
     import cv2
 
@@ -294,11 +296,11 @@ def fit_head(cells: Float, columns: Float, weight: Float) -> tuple[Float, Float]
     return np.asarray(head, np.float64), np.asarray(rest, np.float64)
 
 
-def _changes(looks: Float32, count: int = 2) -> Float:
+def _principal_components(appearance: Float32, count: int = 2) -> Float:
     """Return the main changes (N, count) of what the eyes look like, by principal components."""
-    if not looks.shape[1]:
-        return np.zeros((len(looks), 0))
-    centred = (looks - np.median(looks, axis=0)).astype(np.float64)
-    values, vectors = np.linalg.eigh(centred @ centred.T / looks.shape[1])
+    if not appearance.shape[1]:
+        return np.zeros((len(appearance), 0))
+    centred = (appearance - np.median(appearance, axis=0)).astype(np.float64)
+    values, vectors = np.linalg.eigh(centred @ centred.T / appearance.shape[1])
     size = np.sqrt(np.clip(values[::-1][:count], 0, None))
     return np.asarray(vectors[:, ::-1][:, :count] * size, np.float64)

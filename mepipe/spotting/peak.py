@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.spotting.centre import middle
-from mepipe.spotting.curve import EDGE, expression_curve, first_frames, run_around, smoothed
+from mepipe.spotting.centre import midpoint
+from mepipe.spotting.curve import ONSET_SHARE, expression_curve, rest_frames, smoothed, span_above
 from mepipe.spotting.marks import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
 Float = NDArray[np.float64]
 
 CONTEXT_MS = 50.0
-TOP = 0.7  # the apex lies where the most likely course shows at least this share
-MARK_MS = 25.0  # the middle of an annotated movement is so near to its apex
+PEAK_SHARE = 0.7  # the apex lies where the most likely course shows at least this share
+APEX_TOLERANCE_MS = 25.0  # the middle of an annotated movement is so near to its apex
 APEX_WIDTH_MS = 60.0  # a peak so wide is worth half the confidence of a sharp one
 EDGE_WIDTH_MS = 30.0
-SMALLEST_NOISE = 0.002  # px: below this the flow itself is not exact
+MIN_NOISE = 0.002  # px: below this the flow itself is not exact
 
 
 def flow_peak(
@@ -79,15 +79,15 @@ def flow_peak(
     begin = int(np.searchsorted(times_ms, times_ms[first] - CONTEXT_MS))
     end = int(np.searchsorted(times_ms, times_ms[last] + CONTEXT_MS, side="right")) - 1
     motion = face_motion(
-        crops, regions, inter_ocular=inter_ocular, reference=first_frames(times_ms, begin, end)
+        crops, regions, inter_ocular=inter_ocular, reference=rest_frames(times_ms, begin, end)
     )
     # An apex on the onset or the offset itself would be a movement without motion.
     inside = slice(first + 1, last) if last - first > 1 else slice(first, last + 1)
-    centres = inside if apex is None else _near(times_ms, apex)
+    centres = inside if apex is None else _frames_near(times_ms, apex)
     raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres)
     raw = raw * inter_ocular
     curve = smoothed(raw, times_ms, smooth_ms)
-    high = begin + np.flatnonzero(movement.course >= TOP * movement.course.max())
+    high = begin + np.flatnonzero(movement.course >= PEAK_SHARE * movement.course.max())
     high = high[(high >= inside.start) & (high < inside.stop)]
     if not len(high):
         high = np.arange(inside.start, inside.stop)
@@ -96,15 +96,15 @@ def flow_peak(
         return _without_movement(count, onset, apex, offset, curve)
     # What the curve does beside the movement's own course.
     left = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
-    noise = float(np.hypot(left.std(), SMALLEST_NOISE))
-    return _around(
+    noise = float(np.hypot(left.std(), MIN_NOISE))
+    return _key_frames_around(
         curve, times_ms, noise, peak, movement.strength, threshold, (onset, apex, offset)
     )
 
 
-def _near(times_ms: Float, apex: int) -> slice:
-    first = int(np.searchsorted(times_ms, times_ms[apex] - MARK_MS))
-    stop = int(np.searchsorted(times_ms, times_ms[apex] + MARK_MS, side="right"))
+def _frames_near(times_ms: Float, apex: int) -> slice:
+    first = int(np.searchsorted(times_ms, times_ms[apex] - APEX_TOLERANCE_MS))
+    stop = int(np.searchsorted(times_ms, times_ms[apex] + APEX_TOLERANCE_MS, side="right"))
     return slice(first, stop)
 
 
@@ -124,7 +124,7 @@ def _check(
 def _without_movement(
     count: int, onset: int | None, apex: int | None, offset: int | None, curve: Float
 ) -> Spotted:
-    guess = middle(count, onset=onset, apex=apex, offset=offset)
+    guess = midpoint(count, onset=onset, apex=apex, offset=offset)
     return Spotted(
         guess.onset,
         guess.apex,
@@ -137,7 +137,7 @@ def _without_movement(
     )
 
 
-def _around(
+def _key_frames_around(
     curve: Float,
     times_ms: Float,
     noise: float,
@@ -151,13 +151,13 @@ def _around(
     height = float(curve[peak])
     low = 0 if onset is None else onset
     high = len(curve) - 1 if offset is None else offset
-    begin, end = run_around(curve, peak, EDGE * height, low, high)
+    begin, end = span_above(curve, peak, ONSET_SHARE * height, low, high)
     # A movement that rises or falls within one frame still begins before its peak.
     begin, end = max(low, min(begin, peak - 1)), min(high, max(end, peak + 1))
     clear = strength**2 / (strength**2 + threshold**2)
 
     # The frames that noise could have made the peak, and the best one elsewhere.
-    top_begin, top_end = run_around(curve, peak, height - noise, low, high)
+    top_begin, top_end = span_above(curve, peak, height - noise, low, high)
     width = (times_ms[top_end] - times_ms[top_begin]) / 2
     elsewhere = np.concatenate([curve[low:begin], curve[end + 1 : high + 1], [0.0]])
     alone = 1 - min(1.0, float(elsewhere.max()) / height) ** 2
@@ -168,7 +168,7 @@ def _around(
         position = position if position != peak else position + step
         if not 0 <= position < len(curve):
             return 0.0
-        level = EDGE * height
+        level = ONSET_SHARE * height
         # From the edge towards the peak, to where the curve has surely risen.
         up = position
         while up != peak and curve[up] < level + noise:

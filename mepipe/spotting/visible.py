@@ -12,7 +12,7 @@ _BLUR = 1 / 40
 _SAME_FACE = 0.5
 
 
-def visible_run(crops: NDArray[np.uint8], reference: int) -> tuple[int, int]:
+def visible_span(crops: NDArray[np.uint8], reference: int) -> tuple[int, int]:
     """Return the longest stretch around ``reference`` in which the same face is seen.
 
     Parameters

@@ -16,11 +16,11 @@ from mepipe.errors import BadDataError
 from mepipe.face import (
     Face,
     choose_face,
-    detect_anyhow,
-    detect_quickly,
+    detect_fallback,
+    detect_fast,
     fit_similarity,
     landmarks,
-    steady,
+    smooth_transforms,
 )
 from mepipe.stages.stage import Result, Stage, Upstream, Values, timing_json
 
@@ -46,7 +46,7 @@ def candidates(count: int, reference: int, spread: int) -> list[int]:
     return list(dict.fromkeys(position for position in wanted if 0 <= position < count))
 
 
-def found_at(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
+def face_position(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
     """Return the position of the frame in which the face was found."""
     return _frames(clip, config, values)[values["face"]["searched"]]
 
@@ -98,10 +98,10 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     # read, in one pass because a video can only be decoded in order. What finds
     # faces that are hard to see is slow: it looks at a few frames, and last.
     few = [wanted[0], *wanted[len(_NEIGHBOURS) + 1 :][1::3]]
-    for positions, anyhow in ((wanted[:1], False), (wanted[1:], False), (few, True)):
+    for positions, fallback in ((wanted[:1], False), (wanted[1:], False), (few, True)):
         found: dict[int, tuple[Face, Points, int]] = {}
         for position, image in clip.frames.images(positions) if positions else ():
-            faces = _faces(clip, config, image, position, anyhow=anyhow)
+            faces = _faces(clip, config, image, position, fallback=fallback)
             if faces:
                 face = choose_face(faces, *image.shape[:2])
                 found[position] = (face, landmarks(image, face), len(faces))
@@ -140,13 +140,13 @@ def _faces(
     image: NDArray[np.uint8],
     position: int,
     *,
-    anyhow: bool = False,
+    fallback: bool = False,
 ) -> list[Face]:
     """Return the faces in a frame: the one that the user points at, or those that are found."""
     if clip.face_box is None:
-        if anyhow:
-            return detect_anyhow(image)
-        return detect_quickly(image, config.face.search_size)
+        if fallback:
+            return detect_fallback(image)
+        return detect_fast(image, config.face.search_size)
     x0, y0, x1, y1 = clip.face_box
     height, width = image.shape[:2]
     if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
@@ -182,10 +182,10 @@ def _per_frame(clip: ClipInput, config: Config) -> Result:
     transforms = np.stack([_transform(found[position][1]) for position in seen])
     edges = [(a + b) / 2 for a, b in pairwise(seen)]
     nearest = np.searchsorted(edges, np.arange(clip.frames.count))
-    steadied = steady(transforms[nearest], times, config.face.steady_ms)
+    smoothed = smooth_transforms(transforms[nearest], times, config.face.steady_ms)
     chosen = min(seen, key=lambda position: abs(position - _reference(clip)))
     face, points, count = found[chosen]
-    return _result(face, points, count, list(steadied), chosen)
+    return _result(face, points, count, list(smoothed), chosen)
 
 
 def frontality(points: Points) -> float:

@@ -16,7 +16,7 @@ from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config, FlowSettings
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
-from mepipe.flow import Tvl1Settings, estimate_motion, spread, tvl1
+from mepipe.flow import Tvl1Settings, estimate_motion, target_frames, tvl1
 from mepipe.schema import KEY_FRAMES
 from mepipe.stages.stage import Image, Result, Stage, Upstream, Values, one_size, transform_at
 
@@ -24,7 +24,7 @@ from mepipe.stages.stage import Image, Result, Stage, Upstream, Values, one_size
 _LARGEST_SHARE = 0.25
 
 
-def targets(config: Config, spotted: Values) -> tuple[int, ...] | None:
+def target_positions(config: Config, spotted: Values) -> tuple[int, ...] | None:
     """Return the positions of the frames that flow goes to, in their order.
 
     Parameters
@@ -44,7 +44,7 @@ def targets(config: Config, spotted: Values) -> tuple[int, ...] | None:
         return (apex,)
     if offset is None:
         return None
-    return (apex, offset) if wanted == "apex-offset" else spread(onset, offset, wanted)
+    return (apex, offset) if wanted == "apex-offset" else target_frames(onset, offset, wanted)
 
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
@@ -53,7 +53,7 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
     pair = [values["spot"]["onset"], values["spot"]["apex"]]
     if config.flow.targets == "apex":
         return pair
-    return [*pair, *(targets(config, values["spot"]) or ())]
+    return [*pair, *(target_positions(config, values["spot"]) or ())]
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
@@ -206,7 +206,7 @@ def _movements(
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     settings, spotted = config.flow, upstream.values["spot"]
     onset, apex = spotted["onset"], spotted["apex"]
-    wanted = targets(config, spotted)
+    wanted = target_positions(config, spotted)
     if wanted is None:
         raise BadDataError(
             f"flow.targets = {settings.targets} needs the clip's offset, which is unknown",

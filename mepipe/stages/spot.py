@@ -16,8 +16,8 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
 from mepipe.schema import KEY_FRAMES
-from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, middle, visible_run
-from mepipe.stages.face import found_at
+from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, midpoint, visible_span
+from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 
 _SEARCHES = ("flow-peak", "lbp-divide")  # these look at every frame
@@ -77,7 +77,7 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         }
         parts["timing"] = timing_json(clip.timing)
         parts["transforms"] = values["face"]["transforms"]
-        parts["reference"] = found_at(clip, config, values)
+        parts["reference"] = face_position(clip, config, values)
         parts["frames"] = [clip.frames.digest(i) for i in _frames(clip, config, values)]
     return parts
 
@@ -89,7 +89,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     if method == "annotation":
         return _annotated(marks)
     if method == "middle":
-        return _result(middle(clip.frames.count, **positions), marks, method)
+        return _result(midpoint(clip.frames.count, **positions), marks, method)
     times = clip.timing.times(clip.frames.count)
     if times is None:
         raise BadDataError(
@@ -100,7 +100,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     size = config.spot.size
     crops = _crops(clip, upstream, size)
     # Where the face has left, or is another one, flow from it would mean nothing.
-    first, stop = visible_run(crops, found_at(clip, config, upstream.values))
+    first, stop = visible_span(crops, face_position(clip, config, upstream.values))
     if any(not first <= position < stop for position in positions.values()):
         first, stop = 0, clip.frames.count
     polygons = [

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mepipe.errors import BadDataError
-from mepipe.face import fit_similarity, steady, warp_face
+from mepipe.face import fit_similarity, smooth_transforms, warp_face
 from mepipe.face.align import compose, invert
 
 coordinates = st.floats(-500, 500)
@@ -47,10 +47,10 @@ def test_coinciding_points_are_refused():
 def test_steadying_keeps_a_still_face_and_calms_a_jittering_one():
     times = np.arange(60) * 5.0
     still = np.tile(matrix(0.01, 0.1, 0.2, 0.3), (60, 1, 1))
-    np.testing.assert_allclose(steady(still, times, 100.0), still, atol=1e-12)
+    np.testing.assert_allclose(smooth_transforms(still, times, 100.0), still, atol=1e-12)
     rng = np.random.default_rng(0)
     jittering = still + rng.normal(0, 0.01, still.shape)
-    calm = steady(jittering, times, 100.0)
+    calm = smooth_transforms(jittering, times, 100.0)
     assert calm.std(axis=0).max() < 0.3 * jittering.std(axis=0).max()
 
 

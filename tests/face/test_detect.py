@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mepipe.face import Face, choose_face, detect, detect_anyhow, detect_quickly, landmarks
+from mepipe.face import Face, choose_face, detect, detect_fallback, detect_fast, landmarks
 
 
 def test_a_face_is_found_with_its_landmarks(portrait):
@@ -31,7 +31,7 @@ def test_a_face_too_small_in_the_reduced_image_is_found_in_the_full_one(portrait
     wide = np.full((portrait.shape[0], 4000, 3), 90, np.uint8)
     wide[:, : portrait.shape[1]] = portrait
     # At 480 px on the long side this face has 25 px.
-    faces = detect_quickly(wide)
+    faces = detect_fast(wide)
     assert faces
     assert choose_face(faces, *wide.shape[:2]).box[0] < portrait.shape[1]
 
@@ -39,7 +39,7 @@ def test_a_face_too_small_in_the_reduced_image_is_found_in_the_full_one(portrait
 def test_an_image_without_a_face_gives_none(texture):
     nothing = texture(200).astype(np.uint8)
     assert detect(nothing) == []
-    assert detect_anyhow(nothing) == []
+    assert detect_fallback(nothing) == []
 
 
 def test_grey_and_colour_give_the_same_face(portrait):
@@ -63,11 +63,11 @@ def test_a_tight_crop_is_found_with_a_border(portrait):
     x0, y0 = points.min(axis=0).astype(int)
     x1, y1 = points.max(axis=0).astype(int)
     tight = np.ascontiguousarray(portrait[y0:y1, x0:x1])
-    found = choose_face(detect_anyhow(tight), *tight.shape[:2])
+    found = choose_face(detect_fallback(tight), *tight.shape[:2])
     centre = np.array(found.box).reshape(2, 2).mean(axis=0)
     assert np.abs(centre - points.mean(axis=0) + (x0, y0)).max() < 0.2 * face.side
     grey = cv2.cvtColor(tight, cv2.COLOR_BGR2GRAY)
-    assert detect_anyhow(grey)
+    assert detect_fallback(grey)
 
 
 def box(x, y, side, score=1.0):
@@ -120,4 +120,4 @@ def test_landmarks_agree_with_reference_annotations(shared_data):
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (300, 8, 3), (9, 9)])
 def test_an_image_too_small_for_a_face_holds_none(shape):
-    assert detect_anyhow(np.full(shape, 90, np.uint8)) == []
+    assert detect_fallback(np.full(shape, 90, np.uint8)) == []
