@@ -1,4 +1,4 @@
-"""How fast the flow engines are, how near to OpenCV's, and how near to the truth."""
+"""Benchmark of the flow engines: time, difference to OpenCV's flow, error to the truth."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Engine = Callable[[Grey, Grey], Floats]
 
 SIZES = (64, 128, 224, 256)
 PEAKS = (0.3, 0.6, 1.2, 3.0)
-RIM = 8  # px: here TV-L1 reads zeros from outside and no two arithmetics agree
+RIM = 8  # px: here TV-L1 reads zeros from outside, and the result depends on rounding
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one engine at one size; lengths in px, times in ms."""
+    """The measurements of one engine at one size. Lengths in px, times in ms."""
 
     size: int
     engine: str
@@ -40,7 +40,7 @@ class Row:
 
 
 def engines() -> dict[str, Engine]:
-    """Return what is measured, the reference first."""
+    """Return the engines by name, the reference first."""
     return {
         "OpenCV TV-L1": tvl1_opencv,
         "mepipe": tvl1,

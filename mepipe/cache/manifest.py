@@ -84,7 +84,7 @@ class Manifest:
         return found is not None and found == entry.get("stat")
 
     def why_stale(self, file: str, key: str) -> str:
-        """Return the reason for a plan why ``file`` is stale for ``key``. Empty if it is current."""
+        """Return why ``file`` is stale for ``key``, as plans say it. Empty if it is current."""
         if self.is_current(file, key):
             return ""
         entry = self._entries.get(file)

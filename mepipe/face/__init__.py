@@ -1,4 +1,10 @@
-"""Faces: detection, landmarks, alignment to the template."""
+"""Faces: detection, landmarks, alignment to the template.
+
+`detect` or `detect_fast` finds the faces of an image, `choose_face` takes one,
+`landmarks` gives its 68 points, `fit_similarity` the transform to the template
+(`mepipe.assets.template`), and `warp_face` the aligned face. dlib and OpenCV are
+imported where they are used.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Optical flow, optical strain, and the removal of head motion."""
+"""Optical flow, optical strain, and the removal of head motion.
+
+`tvl1` computes the flow between two aligned faces, `estimate_motion` the head motion to
+undo beforehand, `optical_strain` the strain of a flow, and `flow_tensor` the input of a
+network. numba and OpenCV are imported where they are used.
+"""
 
 from __future__ import annotations
 

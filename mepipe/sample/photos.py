@@ -1,4 +1,4 @@
-"""The photographs that subjects are made from: a face each, found by dlib."""
+"""The photographs that subjects are made from, each with its face, detected by dlib."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def photo_paths(source: Path) -> list[Path]:
 
 
 def source_digests(source: Path | None) -> list[str]:
-    """Return what `load_photos` depends on, without opening a picture."""
+    """Return everything that `load_photos` depends on, without opening a picture."""
     if source is None:
         return ["astronaut"]
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in photo_paths(source)]

@@ -45,7 +45,7 @@ def test_a_slow_drift_is_no_movement(slope):
     assert find(motion(0 * TIMES) + drift).evidence < 0
 
 
-def test_what_goes_with_the_eyes_is_no_movement_and_hides_none():
+def test_motion_that_follows_the_eyes_is_no_movement_and_hides_none():
     blink = bump(300, 40)
     vectors = motion(0.3 * blink)
     nuisance = 2e-3 * blink[:, None]
@@ -63,7 +63,7 @@ def test_a_clip_does_not_begin_at_the_height_of_its_movement():
     assert found.pattern @ PATTERN > 0
 
 
-def test_a_long_clip_is_looked_at_in_steps():
+def test_a_long_clip_is_averaged_to_knots():
     times = np.arange(5 * MAX_KNOTS) * 5.0
     found = find(motion(bump(3000, 80, times)), times)
     assert found.residual.shape == (len(times), 4)
@@ -71,7 +71,7 @@ def test_a_long_clip_is_looked_at_in_steps():
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_a_clip_of_a_few_frames(count):
+def test_find_movement_in_a_clip_of_a_few_frames(count):
     found = find(motion(np.linspace(0, 1, count)), TIMES[:count], centres=slice(0, count))
     assert np.isfinite(found.evidence)
     assert found.course.shape == (count,)

@@ -8,7 +8,7 @@ from mepipe.spotting.lbp_divide import correlation_distance, divide_and_conquer,
 TIMES = np.arange(60) * 5.0
 
 
-def test_the_apex_of_a_large_movement(texture):
+def test_lbp_divide_finds_the_apex_of_a_large_movement(texture):
     frames = crops(course(), texture, peak=(0.0, -3.0))
     found = lbp_divide(frames, TIMES, polygons())
     assert abs(found.apex - 28) <= 5
@@ -18,7 +18,7 @@ def test_the_apex_of_a_large_movement(texture):
     assert (kept.onset, kept.apex, kept.offset) == (10, 20, 50)
 
 
-def test_the_half_with_more_peaks_is_kept():
+def test_divide_and_conquer_keeps_the_half_with_the_larger_sum_of_peaks():
     curve = np.zeros(40)
     curve[5] = 1.0  # the highest alone
     curve[[25, 30, 35]] = 0.8, 0.9, 0.7
@@ -34,6 +34,6 @@ def test_equal_frames_do_not_differ_and_light_changes_nothing(texture):
     np.testing.assert_allclose(correlation_distance(features, 0), 0, atol=1e-12)
 
 
-def test_missing_regions_are_named():
+def test_lbp_divide_names_missing_regions():
     with pytest.raises(ValueError, match="right_eye"):
         lbp_divide(np.zeros((3, 160, 160), np.uint8), TIMES[:3], polygons()[:1])
