@@ -84,6 +84,11 @@ def load_models() -> None:
     ------
     UsageError
         If a model file is missing or has another sha256 than expected.
+
+    Examples
+    --------
+    >>> from mepipe.face import load_models
+    >>> load_models()
     """
     _detector()
     _predictor()

@@ -193,6 +193,25 @@ def video_frames(
     ------
     BadDataError
         If it is no video, or ends before a wanted position.
+
+    Examples
+    --------
+    Every fifth frame of a video of ten:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import cv2
+    >>> import numpy as np
+    >>> from mepipe.frames import video_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "clip.avi"
+    ...     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    ...     for _ in range(10):
+    ...         _ = writer.write(np.zeros((48, 64, 3), np.uint8))
+    ...     writer.release()
+    ...     with path.open("rb") as file:
+    ...         [(position, image.shape) for position, image in video_frames(file, {0, 5})]
+    [(0, (48, 64, 3)), (5, (48, 64, 3))]
     """
     last = max(wanted) if wanted else -1
     with _opened(stream) as capture:
