@@ -1,7 +1,7 @@
-"""The data about faces in ``landmarks/``, and the model files it names.
+"""The face data in ``landmarks/``, and the model files that it lists.
 
-The folder stands beside the package in a checkout or an editable install, and
-inside it (``mepipe/_landmarks``) in a wheel.
+The folder is beside the package in a checkout or an editable install, and inside
+it (``mepipe/_landmarks``) in a wheel.
 """
 
 from __future__ import annotations
@@ -51,7 +51,14 @@ class Region:
     vertices: tuple[tuple[tuple[int, float], ...], ...]
 
     def polygon(self, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the vertices (V, 2) for landmarks (68, 2), in the landmarks' unit."""
+        """Return the vertices (V, 2) for landmarks (68, 2), in the unit of the landmarks.
+
+        Examples
+        --------
+        >>> from mepipe.assets import regions, template
+        >>> regions()[0].polygon(template().points).shape[1]
+        2
+        """
         import numpy as np
 
         return np.array(
@@ -67,8 +74,8 @@ class Template:
     """The aligned face.
 
     ``points`` is (68, 2) in fractions of the side of the square aligned face,
-    x right and y down; ``inter_ocular`` the distance of the eye centres in that
-    unit; ``rigid`` the landmarks that alignment fits.
+    x right and y down. ``inter_ocular`` is the distance of the eye centres in that
+    unit. ``rigid`` lists the landmarks that alignment fits.
     """
 
     points: NDArray[np.float64]
@@ -77,7 +84,7 @@ class Template:
 
 
 def landmarks_dir() -> Path:
-    """Return the folder of face data, wherever mepipe is installed."""
+    """Return the folder of face data, in a checkout or in an installed wheel."""
     package = Path(__file__).resolve().parent
     for folder in (package / "_landmarks", package.parent / "landmarks"):
         if (folder / "template.json").is_file():
@@ -94,7 +101,7 @@ def _read(name: str) -> Any:
 
 @cache
 def asset_digest(name: str) -> str:
-    """Return the sha256 of the *content* of a JSON asset, whatever its white space."""
+    """Return the sha256 of the content of a JSON asset, independent of its white space."""
     canonical = json.dumps(_read(name), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -131,16 +138,20 @@ def regions() -> tuple[Region, ...]:
 
 @cache
 def model_files() -> tuple[ModelFile, ...]:
-    """Return the manifest of model files."""
+    """Return the list of model files."""
     return tuple(ModelFile(**entry) for entry in _read("models.json")["models"])
 
 
 def model_path(name: str) -> Path:
-    """Return where the model file ``name`` is, checking that its size is right.
+    """Return the path of the model file ``name``, after a check of its size.
 
-    The package that ships it is located, never imported (its import needs the
-    withdrawn ``pkg_resources``).
+    Raises
+    ------
+    UsageError
+        If the file is missing or has another size than expected.
     """
+    # The package that ships the file is located and not imported: its import needs
+    # pkg_resources, which current setuptools does not have.
     model = next(m for m in model_files() if m.name == name)
     install = f"Run: pip install --force-reinstall {model.distribution}"
     spec = importlib.util.find_spec(model.package)
@@ -158,7 +169,13 @@ def model_path(name: str) -> Path:
 
 @cache
 def verified_model_path(name: str) -> Path:
-    """Return where the model file ``name`` is, once its sha256 was found right."""
+    """Return the path of the model file ``name``, after a check of its sha256.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing or has another size or sha256 than expected.
+    """
     path = model_path(name)
     model = next(m for m in model_files() if m.name == name)
     with path.open("rb") as file:

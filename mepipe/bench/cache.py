@@ -1,4 +1,4 @@
-"""What the cache costs and what it withstands: counts and ratios, each in one run.
+"""Benchmark of the cache: its cost and its resistance to damage, as counts and ratios.
 
 Clips are made: files of a few bytes, whose objects are stored without computing
 them, for what is measured is the road and not the stages.
@@ -131,7 +131,7 @@ class Storing:
 
     @property
     def ratio(self) -> float:
-        """How many times longer storing takes than the plain write."""
+        """Time of storing over that of the plain write."""
         return self.store_ms / self.plain_ms
 
 

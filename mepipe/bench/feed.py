@@ -1,4 +1,4 @@
-"""How fast features.h5 feeds a torch DataLoader, against a memory-mapped array of the same data."""
+"""Benchmark of feeding a torch DataLoader: features.h5 against a memory-mapped array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast the flow engines are, how near to OpenCV's, and how near to the truth."""
+"""Benchmark of the flow engines: time, difference to OpenCV's flow, error to the truth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mepipe.bench.faces import Grey, Pair, aligned_faces, pairs, still_pairs
 from mepipe.flow import PRESETS, Tvl1Settings, tvl1
-from mepipe.flow.engine import counted
+from mepipe.flow.engine import tvl1_counted
 from mepipe.flow.opencv import tvl1_opencv
 
 Floats = NDArray[np.float32]
@@ -20,12 +20,12 @@ Engine = Callable[[Grey, Grey], Floats]
 
 SIZES = (64, 128, 224, 256)
 PEAKS = (0.3, 0.6, 1.2, 3.0)
-RIM = 8  # px: here TV-L1 reads zeros from outside and no two arithmetics agree
+RIM = 8  # px: here TV-L1 reads zeros from outside, and the result depends on rounding
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one engine at one size; lengths in px, times in ms."""
+    """The measurements of one engine at one size. Lengths in px, times in ms."""
 
     size: int
     engine: str
@@ -40,7 +40,7 @@ class Row:
 
 
 def engines() -> dict[str, Engine]:
-    """Return what is measured, the reference first."""
+    """Return the engines by name, the reference first."""
     return {
         "OpenCV TV-L1": tvl1_opencv,
         "mepipe": tvl1,
@@ -142,7 +142,9 @@ def _times(timed: Sequence[Pair], rounds: int) -> dict[str, float]:
 
 def _work(timed: Sequence[Pair]) -> float:
     """Return the median number of pixel iterations of a pair."""
-    return float(np.median([work for p in timed for _, work in counted(p.reference, [p.moving])]))
+    return float(
+        np.median([work for p in timed for _, work in tvl1_counted(p.reference, [p.moving])])
+    )
 
 
 def _difference(

@@ -1,4 +1,4 @@
-"""What a user writes by hand today, to be measured against: one process, no cache.
+"""The baseline of the benchmark: what a user writes by hand, one process, no cache.
 
 dlib's HOG with one upsampling on the onset and the apex frame, 68 points, the
 face turned and scaled by the eye line to 224 px, OpenCV's TV-L1, optical

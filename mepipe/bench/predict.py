@@ -1,4 +1,4 @@
-"""How long a saved model takes for one new clip, from the video's file to the answer."""
+"""Benchmark of a saved model on one new clip, from the video file to the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cold run against what a user writes by hand, in CPU time of all processes."""
+"""Benchmark of a cold run against handwritten code, in CPU time of all processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ColdRun:
 
     @property
     def ratio(self) -> float:
-        """How many times less CPU time mepipe takes, by medians."""
+        """CPU time of the peer over that of mepipe, both medians."""
         return float(np.median(self.peer) / np.median(self.mepipe))
 
 
@@ -38,7 +38,7 @@ def measure(
     rounds: int = 3,
     progress: Callable[[int, int], None] | None = None,
 ) -> ColdRun:
-    """Time `mepipe run --until tensor --jobs 1` and the peer in turn, compilation apart.
+    """Time `mepipe run --until tensor --jobs 1` and the peer in turn, without compilation.
 
     ``progress`` is called with (runs done, all of them).
 

@@ -1,4 +1,4 @@
-"""How well key frames are found on clips whose truth is known, and what it costs."""
+"""Benchmark of spotting on clips with known key frames: accuracy and CPU time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Share = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Truth:
-    """A clip with what is true of it: ``share`` (N,) of the peak motion; none: it is still."""
+    """A clip with its ground truth: ``share`` (N,) of the peak motion, None if unknown."""
 
     id: str
     clip: ClipInput
@@ -43,7 +43,7 @@ class Truth:
 
     @property
     def moves(self) -> bool:
-        """Whether there is a movement to find."""
+        """True if the clip has a movement."""
         return self.apex is not None
 
     def recovered(self, apex: int) -> float:
@@ -61,7 +61,7 @@ class Truth:
 
 @dataclass
 class Row:
-    """What was measured of a method. Times in ms, shares 0 to 1; a refused clip counts as missed.
+    """The measurements of a method. Times in ms, shares 0 to 1. A refused clip counts as missed.
 
     ``refused`` counts the clips of either kind that gave no result; ``missed``
     is the share of moving clips, ``imagined`` that of still clips, in which a
@@ -204,7 +204,7 @@ def measure(
 def _made(
     factors: Factors, photos: Path | None, subjects: int, clips: int, seed: int
 ) -> Iterator[Truth]:
-    """Yield made clips, those with a movement first; each lies on the disk while it is looked at.
+    """Yield synthetic clips, those with a movement first. Each is on the disk while it is used.
 
     One subject at a time: two hundred clips would be gigabytes.
     """

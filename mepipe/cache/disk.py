@@ -1,8 +1,8 @@
-"""Every file operation of the cache and of the output folder, in one place.
+"""All file operations of the cache and of the output folder.
 
-A failing operation becomes a `SystemProblemError` that names the file and says
-what to do, so that "no space left" never looks like bad data. Each operation
-goes through `call`: tests let any one of them fail there.
+A failing operation becomes a `SystemProblemError` that names the file and the
+remedy. So "no space left" never looks like bad data. Each operation goes through
+`call`, where tests can make any one of them fail.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _ANY_REMEDY = (
     "Check the disk, or choose other folders with --cache and --out; finished work is kept."
 )
 _STRAY_AFTER_S = 24 * 3600
-# The temporary name that `replacing` gives: what it stands for, and 16 random digits.
+# The temporary name in `replacing`: the start of the final name, and 16 random digits.
 _PARTIAL = re.compile(r"\.(.{1,40})\.[0-9a-f]{16}\.part", re.DOTALL)
 _NAME_KEPT = 40
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
-_AT_ONCE = 1 << 20  # bytes
+_CHUNK = 1 << 20  # bytes
 _UNFINISHED = ".unfinished"
-# Windows takes files for texts unless told otherwise.
+# Windows opens files in text mode by default, which changes line ends.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -60,7 +60,7 @@ class NotWritableError(SystemProblemError):
 def call(
     operation: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Answer:
-    """Do one operation of the file system: the seam at which tests let it fail."""
+    """Do one operation of the file system. Tests replace this function to make it fail."""
     return operation(*args, **kwargs)
 
 
@@ -79,13 +79,13 @@ def system_errors(action: str, path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Create ``path`` and its parents; nothing happens if it is there."""
+    """Create ``path`` and its parents, if they do not exist."""
     with system_errors("create", path):
         call(path.mkdir, parents=True, exist_ok=True)
 
 
 class Output:
-    """A file that is being written, from its start to its end."""
+    """A file that is being written sequentially."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -97,34 +97,34 @@ class Output:
             rest = rest[call(os.write, self._descriptor, rest) :]
 
     def patch(self, position: int, data: bytes) -> None:
-        """Write ``data`` over what stands at ``position``, and go back to the end."""
+        """Overwrite the bytes at ``position`` with ``data``, and go back to the end."""
         call(os.lseek, self._descriptor, position, os.SEEK_SET)
         self.write(data)
         call(os.lseek, self._descriptor, 0, os.SEEK_END)
 
     def digest(self) -> str:
-        """Return the sha256 of what was written so far."""
+        """Return the sha256 of everything written so far."""
         found = hashlib.sha256()
         call(os.lseek, self._descriptor, 0, os.SEEK_SET)
-        while data := call(os.read, self._descriptor, _AT_ONCE):
+        while data := call(os.read, self._descriptor, _CHUNK):
             found.update(data)
         return found.hexdigest()
 
 
 @contextmanager
 def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) -> Iterator[Output]:
-    """Let the body write ``path`` so that a reader sees the old file, the new one, or none.
+    """Write ``path`` atomically: a reader sees the old file, the new one, or none.
 
     Parameters
     ----------
     path
         The final name. Its folder must exist.
     scratch
-        Folder for the temporary file, on the same file system; by default the
+        Folder for the temporary file, on the same file system. Default: the
         folder of ``path``.
     lasting
-        Whether the new name, too, is on the disk before this returns. Without
-        that a power cut can take a whole file away, but never leave half of one.
+        If True, the new name is on the disk as well before this returns. If not,
+        a power cut can lose the whole file, but never leave half of one.
     """
     temporary = (scratch or path.parent) / f".{path.name[:_NAME_KEPT]}.{secrets.token_hex(8)}.part"
     with system_errors("write", path):
@@ -137,7 +137,7 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
                 call(os.close, descriptor)
             _replace(temporary, path)
         except BaseException:
-            # Whatever ends it, Ctrl-C too: no partial file stays.
+            # Also on Ctrl-C: no partial file stays.
             with suppress(OSError):
                 call(temporary.unlink)
             raise
@@ -154,7 +154,7 @@ def write_atomic(
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write the new file ``path``; for one of many in a folder that `filling` makes."""
+    """Write the new file ``path`` without syncing, for one of many in a folder of `filling`."""
     with system_errors("write", path):
         descriptor = call(os.open, path, _NEW_FILE, 0o666)
         try:
@@ -165,19 +165,19 @@ def write_new(path: Path, data: bytes) -> None:
 
 @contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """Let the body fill a new or empty ``folder``, which looks unfinished until it is done.
+    """Fill a new or empty ``folder`` that is recognisably unfinished until the end.
 
-    The body writes into the folder that is yielded: one within ``folder``, so that
-    nothing beside it need be writable and it may be a mount point. Its content is
-    moved up at the end, and it goes last: as long as it is there, ``folder`` is
-    unfinished. Whatever ends the body early, nothing of its work stays.
+    The body writes into the folder that is yielded. It is inside ``folder``, so
+    that ``folder`` may be a mount point and its parent need not be writable. At the
+    end its content is moved up and it is removed last: while it exists, ``folder``
+    is unfinished. If the body fails, nothing of its work stays.
 
     Raises
     ------
     UsageError
         If ``folder`` is not empty.
     SystemProblemError
-        If it cannot be made or written.
+        If it cannot be created or written.
     """
     existed = folder.is_dir()
     make_folder(folder)
@@ -203,7 +203,7 @@ def filling(folder: Path) -> Iterator[Path]:
             call(part.rmdir)
             _sync_folder(folder)
     except BaseException:
-        # Whatever ends it, Ctrl-C too: what is there in part would pass for a whole.
+        # Also on Ctrl-C: a part of the files would pass for all of them.
         for path in moved:
             _remove_tree(path)
         _remove_tree(part)
@@ -243,7 +243,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Return the content of ``path``, or None if there is no such file."""
+    """Return the content of ``path``, or None if the file does not exist."""
     with system_errors("read", path):
         try:
             return call(path.read_bytes)
@@ -252,7 +252,7 @@ def read_bytes(path: Path) -> bytes | None:
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names in ``folder`` (none if it is not there), without dot-files, sorted."""
+    """Return the sorted names in ``folder`` without dot-files. Empty if it does not exist."""
     with system_errors("list", folder):
         try:
             return sorted(name for name in call(os.listdir, folder) if name[0] != ".")
@@ -261,7 +261,7 @@ def names(folder: Path) -> list[str]:
 
 
 def facts(path: Path) -> os.stat_result | None:
-    """Return size and times of ``path``, or None if there is no such file."""
+    """Return the `os.stat_result` of ``path``, or None if the file does not exist."""
     with system_errors("look at", path):
         try:
             return call(path.stat)
@@ -270,21 +270,22 @@ def facts(path: Path) -> os.stat_result | None:
 
 
 def is_writable(folder: Path) -> bool:
-    """Say whether files can be made in ``folder``."""
+    """Return True if files can be created in ``folder``."""
     with system_errors("look at", folder):
         return call(os.access, folder, os.W_OK | os.X_OK)
 
 
 def touch(path: Path) -> None:
-    """Give ``path`` today's time stamp, if that can be done."""
+    """Set the time stamp of ``path`` to now, if possible."""
     with suppress(OSError):
         call(os.utime, path)
 
 
 def move_aside(path: Path, folder: Path, *, replace: bool) -> None:
-    """Move ``path`` into ``folder``; nothing happens if it has gone meanwhile.
+    """Move ``path`` into ``folder``, if it still exists.
 
-    Without ``replace`` it gets another name where something lies there under its own.
+    If the name is taken there, ``replace`` decides: replace that file, or take a
+    new name.
     """
     make_folder(folder)
     with system_errors("move", path), suppress(FileNotFoundError):
@@ -295,30 +296,30 @@ def move_aside(path: Path, folder: Path, *, replace: bool) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove the file ``path``; nothing happens if it has gone meanwhile."""
+    """Remove the file ``path``, if it still exists."""
     with system_errors("remove", path):
         call(path.unlink, missing_ok=True)
 
 
 def is_partial(name: str) -> bool:
-    """Return True for the temporary name of a file that `replacing` is writing."""
+    """Return True if ``name`` is the temporary name of a file in `replacing`."""
     return _PARTIAL.fullmatch(name) is not None
 
 
 def sweep_stray(
     folder: Path, of: Collection[str] | None = None, older_than_s: float = _STRAY_AFTER_S
 ) -> int:
-    """Remove partial files that killed processes left in ``folder``; return how many.
+    """Remove partial files of killed processes from ``folder``. Return how many.
 
     Parameters
     ----------
     folder
-        Where to look; nothing happens if it is not there.
+        The folder. It need not exist.
     of
-        The final names whose partial files are looked for (None: any). A folder that is
-        not mepipe's alone may hold ``.part`` files of other programs.
+        The final names of the partial files (None: any). A folder that is not
+        mepipe's alone may hold ``.part`` files of other programs.
     older_than_s
-        A file that is being written is younger than this (one day).
+        Younger files may still be being written and stay (default: one day).
     """
     removed = 0
     cut = None if of is None else {name[:_NAME_KEPT] for name in of}
@@ -328,7 +329,7 @@ def sweep_stray(
             if found is None or (cut is not None and found[1] not in cut):
                 continue
             path = folder / name
-            # In a folder that several people share, another's file cannot be removed.
+            # In a shared folder, the files of others cannot be removed.
             with suppress(FileNotFoundError, PermissionError):
                 facts = call(path.lstat)
                 if stat.S_ISREG(facts.st_mode) and time.time() - facts.st_mtime > older_than_s:

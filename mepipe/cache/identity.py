@@ -1,9 +1,12 @@
-"""What proves that a folder is a cache of mepipe, and which files in it are mepipe's own.
+"""Proof that a folder is a cache of mepipe, and which files in it are mepipe's own.
 
-A cache is looked after by commands that remove and move files. A wrong ``--cache``, or a
-link within a cache, would let them do that to files of somebody else. So a folder is taken
-for a cache only if it bears a marker (or, made before there was one, holds what only mepipe
-writes), its folders must be no links, and within them only names that mepipe gives are touched.
+Some commands remove and move files in a cache. With a wrong ``--cache``, or a link inside
+a cache, these could be somebody else's files. So three things must hold:
+
+- The folder has a marker. A cache from before markers existed must hold a file that only
+  mepipe writes.
+- Its folders are not links.
+- In them, only files with names in mepipe's patterns are touched.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ _MARK = b"""mepipe cache 1
 mepipe made this folder; `mepipe cache` looks after it. Do not keep files of your own here:
 this file says that what bears the names of cache files may be removed.
 """
-# Every folder that mepipe makes in a cache.
+# All folders that mepipe creates in a cache.
 FOLDERS = ("index", "live", "locks", "objects", "quarantine", "runs", "tables", "tmp")
 
 _SHA256 = "[0-9a-f]{64}"
@@ -34,7 +37,7 @@ _INDEX_FILE = re.compile(r"[0-9a-f]{32}\.json\.gz")
 _STAGE = re.compile(r"[a-z]+")
 _PART = re.compile("[0-9a-f]{2}")
 
-# What gc may remove, by folder.
+# The names that garbage collection may remove, by folder.
 REMOVABLE = {
     "live": RUN_ID,
     "locks": LOCK_FILE,
@@ -45,13 +48,13 @@ REMOVABLE = {
 
 
 def require_cache(root: Path) -> None:
-    """Raise unless ``root`` is a cache, or a folder in which one can be made.
+    """Check that ``root`` is a cache, or a folder in which one can be created.
 
     Raises
     ------
     UsageError
-        If a folder of the cache is a link or no folder, or ``root`` has folders of
-        these names that mepipe did not make.
+        If a folder of the cache is a link or a file, or ``root`` has folders of
+        these names that mepipe did not create.
     """
     there = [name for name in FOLDERS if _mode(root / name) is not None]
     for name in there:
@@ -71,12 +74,12 @@ def require_cache(root: Path) -> None:
 
 
 def is_marked(root: Path) -> bool:
-    """Return True if ``root`` bears the marker of a cache, a regular file."""
+    """Return True if ``root`` has the marker of a cache, as a regular file."""
     return stat.S_ISREG(_mode(root / MARKER) or 0)
 
 
 def mark(root: Path) -> None:
-    """Write the marker; nothing happens if it is there.
+    """Write the marker, if it does not exist.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def mark(root: Path) -> None:
 
 
 def is_contained(path: Path, root: Path) -> bool:
-    """Return True if ``path`` lies below ``root`` and no folder on the way is a link."""
+    """Return True if ``path`` is below ``root`` and no folder in between is a link."""
     try:
         between = path.relative_to(root).parts
     except ValueError:
@@ -104,7 +107,7 @@ def is_contained(path: Path, root: Path) -> bool:
 
 
 def own_files(root: Path, folder: str) -> Iterator[Path]:
-    """Yield the files in ``root/folder`` that bear a name which mepipe gives there."""
+    """Yield the files in ``root/folder`` whose names match mepipe's pattern there."""
     if not is_contained(root / folder / "file", root):
         return
     for name in disk.names(root / folder):
@@ -114,9 +117,10 @@ def own_files(root: Path, folder: str) -> Iterator[Path]:
 
 
 def _made_before(root: Path, there: list[str]) -> bool:
-    """Return True for a cache without a marker: one file that only mepipe writes, or none at all.
+    """Return True for a cache without a marker.
 
-    Caches got a marker with version 0.2.
+    Either it holds a file that only mepipe writes, or no file at all. Caches have
+    markers since version 0.2.
     """
     if any(True for _ in _evidence(root)):
         return True
@@ -140,7 +144,7 @@ def _evidence(root: Path) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> bool:
-    """Return True if there is anything but empty folders and mepipe's own partial files."""
+    """Return True if there are files other than mepipe's own partial files and locks."""
     with disk.system_errors("list", folder):
         for name in disk.call(lambda: [entry.name for entry in folder.iterdir()]):
             path = folder / name
@@ -159,7 +163,7 @@ def _is_lock(path: Path) -> bool:
 
 
 def _mode(path: Path) -> int | None:
-    """Return the mode of ``path`` itself, a link not followed; None if there is nothing."""
+    """Return the mode of ``path``, of a link itself, or None if it does not exist."""
     with disk.system_errors("look at", path):
         try:
             return disk.call(path.lstat).st_mode

@@ -1,4 +1,4 @@
-"""Where the cache is."""
+"""The location of the cache."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def cache_root(option: Path | None = None) -> Path:
-    """Return the cache's folder.
+    """Return the folder of the cache.
 
-    The option (``--cache``) goes before the environment (``MEPIPE_CACHE``),
-    then ``cache/`` of the checkout that mepipe runs from, then the user's cache
-    folder.
+    In order of precedence: the option (``--cache``), the environment
+    (``MEPIPE_CACHE``), ``cache/`` of the checkout that mepipe runs from, the user's
+    cache folder.
     """
     if option is not None:
         return option

@@ -1,7 +1,7 @@
-"""Locks between processes. They only save work: nothing is wrong without them.
+"""Locks between processes. They only avoid double work: correctness does not need them.
 
-The system frees a lock when its process dies. Where the file system has no
-locks, or the folder cannot be written, everybody goes on as if alone.
+The system frees a lock when its process dies. Where the file system has no locks,
+or the folder cannot be written, every process goes on as if it were alone.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from pathlib import Path
 from mepipe.cache import disk
 from mepipe.errors import SystemProblemError
 
-# Windows has neither flag; a FIFO in place of the file must not keep anybody waiting.
+# Windows has neither flag. Non-blocking, because opening a FIFO would wait for its other end.
 _AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @contextmanager
 def claim(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold the lock file ``path`` during the body, which gets whether it may go on.
+    """Hold the lock file ``path`` during the body. Yield True if it may go on.
 
     Parameters
     ----------
     path
-        The lock file; it is removed when the lock is given back.
+        The lock file. It is removed when the lock is released.
     wait
-        Whether to wait until another process gives it back. Otherwise the body
-        gets False where another process holds it.
+        If True, wait until another process releases it. If False, yield False
+        while another process holds it.
     """
     from filelock import FileLock, Timeout
 
     if path.is_symlink():
-        # Taking the lock empties the file: not one that lies somewhere else.
+        # Taking the lock truncates the file. The target of a link must not be.
         yield True
         return
     lock = FileLock(path)
@@ -44,13 +44,13 @@ def claim(path: Path, *, wait: bool) -> Iterator[bool]:
         yield False
         return
     except (OSError, NotImplementedError, SystemProblemError):
-        # No locks here (NotImplementedError is filelock's), or no place for one: as if alone.
+        # No locks on this file system (NotImplementedError is filelock's), or not writable.
         yield True
         return
     try:
         yield True
     finally:
-        # A process that waits for the file that is removed here notices, and takes a new one.
+        # filelock notices that the file was removed while it waited, and creates a new one.
         with suppress(OSError):
             disk.call(path.unlink)
         with suppress(OSError):
@@ -58,9 +58,9 @@ def claim(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def is_held(path: Path) -> bool:
-    """Return True if a living process holds ``path``, or that cannot be known.
+    """Return True if a living process holds ``path``, or if that cannot be known.
 
-    Asks only: the file is neither made, emptied nor removed, and a link is not followed.
+    The file is neither created, truncated nor removed. A link is not followed.
     """
     try:
         descriptor = disk.call(os.open, path, os.O_RDONLY | _AS_IT_IS)
@@ -73,10 +73,10 @@ def is_held(path: Path) -> bool:
 
         disk.call(fcntl.flock, descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (ImportError, OSError):
-        # Held, or it cannot be known (Windows has no such question).
+        # Held, or unknown: Windows has no fcntl.
         return True
     finally:
-        # Closing gives the lock back.
+        # Closing releases the lock.
         with suppress(OSError):
             disk.call(os.close, descriptor)
     return False

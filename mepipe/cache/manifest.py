@@ -1,4 +1,4 @@
-"""Which files of an output folder mepipe wrote, and for what key: they are current, or stale."""
+"""The manifest of an output folder: which files mepipe wrote, and for which keys."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ REPORT = "report.html"
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 TABLES = ("failures.csv", "notes.csv")
 MANIFEST = "manifest.json"
-# The entry of a file that is to be written, or was removed.
+# The entry of a file that will be written, or was removed.
 _CLAIMED: Mapping[str, Any] = {"key": "", "sha256": "", "stat": None}
 
 
 class Manifest:
-    """Which key each file of an output folder was made for.
+    """The key that each file of an output folder was made for.
 
-    What it does not name was not written by mepipe: it is neither replaced nor removed.
-    A file counts as current while its size and time stamp are those noted when
-    it was written; so a warm run neither opens nor rewrites it.
+    Files that it does not name were not written by mepipe. They are neither replaced
+    nor removed. A file is current while its size and time stamp are those recorded
+    when it was written. So a run with nothing to do neither opens nor rewrites it.
 
     Raises
     ------
     UsageError
-        If the folder holds a manifest.json of something else.
+        If the folder holds a manifest.json of another program.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,21 +43,21 @@ class Manifest:
         self._entries: dict[str, dict[str, Any]] = entries
 
     def require_own(self, files: Iterable[str]) -> None:
-        """Raise if one of ``files`` is there and mepipe did not write it.
+        """Check that none of ``files`` exists without being written by mepipe.
 
         Raises
         ------
         UsageError
-            Naming the file, which stays as it is.
+            If one does. It names the file, which is not changed.
         """
         for file in files:
             path = self._folder / file
-            # A folder in its place cannot be lost: the system refuses to replace it.
+            # A folder of that name is safe: the system refuses to replace it by a file.
             if file not in self._entries and os.path.lexists(path) and not path.is_dir():
                 raise _foreign(path)
 
     def claim(self, files: Iterable[str]) -> None:
-        """Note that ``files`` will be written here, so that a killed run knows them for its own.
+        """Record that ``files`` will be written, so that they are mepipe's even after a crash.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Manifest:
         disk.write_atomic(self._folder / MANIFEST, text.encode())
 
     def is_current(self, file: str, key: str) -> bool:
-        """Say whether ``file`` is there, unchanged, and was made for ``key``."""
+        """Return True if ``file`` exists unchanged and was made for ``key``."""
         entry = self._entries.get(file)
         if entry is None or entry.get("key") != key:
             return False
@@ -84,7 +84,7 @@ class Manifest:
         return found is not None and found == entry.get("stat")
 
     def why_stale(self, file: str, key: str) -> str:
-        """Say why ``file`` is not current for ``key``, in a plan's words; empty if it is."""
+        """Return why ``file`` is stale for ``key``, as plans say it. Empty if it is current."""
         if self.is_current(file, key):
             return ""
         entry = self._entries.get(file)
@@ -97,7 +97,7 @@ class Manifest:
         return str(self._entries[file]["sha256"])
 
     def made(self, file: str) -> str:
-        """Return the sha256 of ``file`` as it was written; empty where none was."""
+        """Return the sha256 of ``file`` as it was written. Empty if there is none."""
         return str(self._entries[file]["sha256"]) if file in self._entries else ""
 
     def stat(self, file: str) -> tuple[int, int]:
@@ -107,7 +107,7 @@ class Manifest:
 
     @contextmanager
     def writing(self, file: str, key: str) -> Iterator[disk.Output]:
-        """Let the body write ``file``; it is replaced as a whole, and noted as made for ``key``."""
+        """Write ``file`` atomically in the body, and record that it was made for ``key``."""
         self.claim([file])
         with disk.replacing(self._folder / file) as output:
             yield output
@@ -116,7 +116,7 @@ class Manifest:
         self._save()
 
     def write(self, file: str, key: str, data: bytes) -> None:
-        """Write ``file`` atomically, and note that it was made for ``key``."""
+        """Write ``file`` atomically, and record that it was made for ``key``."""
         with self.writing(file, key) as output:
             output.write(data)
 
@@ -130,14 +130,14 @@ class Manifest:
             self.write(file, key, data)
 
     def drop(self, file: str) -> None:
-        """Remove ``file``, which no longer says the truth; one that mepipe did not write stays."""
+        """Remove ``file``, which is out of date. A file that mepipe did not write stays."""
         if file in self._entries:
             disk.remove(self._folder / file)
             self._entries[file] = dict(_CLAIMED)
 
 
 def _entries(data: bytes) -> dict[str, dict[str, Any]] | None:
-    """Return the entries of a manifest; None if ``data`` is none of mepipe's."""
+    """Return the entries of a manifest, or None if ``data`` is not one of mepipe's."""
     try:
         entries = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,8 +1,8 @@
-"""One result as the bytes of one HDF5 file, and back.
+"""Encode one result as the bytes of an HDF5 file, and decode it.
 
 ``docs/reference/cache-format.md`` describes the layout. Only plain, contiguous
-datasets of numbers and fixed-length UTF-8 strings are written; anything else in
-a file is refused when it is read.
+datasets of numbers and fixed-length UTF-8 strings are written. Reading refuses
+anything else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mepipe.errors import DamageError
 
 FORMAT = "mepipe-object"
 FORMAT_VERSION = 1
-# Bytes by which a file in memory grows: h5py's own choice, on which the file's bytes do not depend.
+# Bytes by which a file in memory grows. h5py's default; the content does not depend on it.
 _BLOCK = 64 * 1024
 
 _ATTRIBUTES = {"format", "format_version", "stage", "stage_version", "key"}
@@ -44,10 +44,10 @@ Declaration: TypeAlias = Mapping[str, tuple[str, int]]
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What an object holds.
+    """The content of an object.
 
-    ``values`` are the small results that later stages read (and that may enter
-    their keys); ``failure`` is set instead where the stage found the data bad.
+    ``values`` are the small results that later stages read and that may enter their
+    keys. ``failure`` is set instead if the stage raised `BadDataError`.
     """
 
     stage: str
@@ -76,15 +76,15 @@ def fixed_texts(values: list[str]) -> Array:
 def encode(item: StoredObject) -> bytes:
     """Return the HDF5 file of ``item``. Equal items give equal bytes.
 
-    h5py's objects cost more than half of the time here, so its low-level functions are
-    called; the bytes are the same.
+    It uses the low-level functions of h5py: its objects would take more than half of
+    the time. The bytes are the same.
     """
     access, creation = h5p.create(h5p.FILE_ACCESS), h5p.create(h5p.FILE_CREATE)
     access.set_fapl_core(_BLOCK, False)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
     creation.set_obj_track_times(False)
-    # No file of that name is made, but two that are open at once must have two.
+    # No such file is created, but files in memory that are open at once need different names.
     name = f"object-{threading.get_ident()}".encode()
     file = h5f.create(name, h5f.ACC_EXCL, fcpl=creation, fapl=access)
     try:
@@ -116,7 +116,7 @@ def encode(item: StoredObject) -> bytes:
 
 def _untimed() -> h5p.PropDCID:
     creation = h5p.create(h5p.DATASET_CREATE)
-    creation.set_obj_track_times(False)  # else the time of creation stands in the file
+    creation.set_obj_track_times(False)  # otherwise the bytes contain the time of creation
     return creation
 
 
@@ -140,8 +140,8 @@ def decode(data: bytes) -> StoredObject:
     Raises
     ------
     DamageError
-        If it is no object of mepipe, is of a format newer than this mepipe's,
-        holds anything that mepipe never writes, or is not what its key says.
+        If it is no object of mepipe, has a newer format, contains anything that
+        mepipe never writes, or does not match its key.
     """
     with damage("the file"):
         try:
@@ -194,19 +194,19 @@ def _checked(file: h5py.File) -> StoredObject:
 
 
 def refuse_undeclared(item: StoredObject, declared: Declaration) -> None:
-    """Refuse arrays that the stage of ``item`` does not give.
+    """Check that ``item`` has no arrays but those that its stage declares.
 
     Parameters
     ----------
     item
-        What was read.
+        The object that was read.
     declared
-        (dtype, number of dimensions) of every array that the stage may give, by name.
+        (dtype, number of dimensions) of every array of the stage, by name.
 
     Raises
     ------
     DamageError
-        Naming the array.
+        If it has. The message names the array.
     """
     for name, array in item.arrays.items():
         kind, dimensions = declared.get(name, ("", 0))

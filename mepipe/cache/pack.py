@@ -1,4 +1,4 @@
-"""The pack: the tensors, other maps and columns of a run as one read-only features.h5."""
+"""The pack: tensors, other maps and columns of a run in one read-only features.h5."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mepipe.cache.keys import Json, canonical
 from mepipe.cache.objects import fixed_text, fixed_texts
-from mepipe.cache.sparse_buffer import Skeleton
+from mepipe.cache.sparse_buffer import SparseBuffer
 from mepipe.errors import DamageError
 from mepipe.schema import CHANNELS, MAPS, PER_TARGET
 
@@ -23,8 +23,8 @@ FORMAT = "mepipe-features"
 FORMAT_VERSION = 3
 _DIGEST = h5py.string_dtype("utf-8", 64)
 
-# Column -> how it is stored. JSON's null stands for an unknown number, never a guess:
-# -1 among whole numbers, NaN among the others.
+# Column -> how it is stored. An unknown number, null in JSON, is -1 among integers and NaN
+# among floats.
 COLUMNS: Mapping[str, str] = {
     "clip": "text",
     "dataset": "text",
@@ -56,7 +56,7 @@ COLUMNS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Pack:
-    """What decides a features.h5, apart from the tensors that ``object`` names.
+    """Everything that decides a features.h5, except the tensors that ``object`` names.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Pack:
     settings
         The settings that decided the features, by section.
     libraries
-        Versions of what made them.
+        Versions of the libraries that computed them.
     targets
         The 0-based positions of each row's target frames, where a map of
         `mepipe.schema.PER_TARGET` is packed.
@@ -83,7 +83,7 @@ class Pack:
     flows: Sequence[str] = ()
 
     def parts(self) -> dict[str, Json]:
-        """Return all of it as it enters the pack's key."""
+        """Return all of it in the form that the pack's key contains."""
         return {
             "targets": self.targets,
             "flows": self.flows,
@@ -95,18 +95,18 @@ class Pack:
 
 
 class Sink(Protocol):
-    """Where a file goes: `mepipe.cache.disk.Output`, or memory."""
+    """The destination of a file: `mepipe.cache.disk.Output`, or memory."""
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
 
     def patch(self, position: int, data: bytes) -> None:
-        """Write ``data`` over what stands at ``position``."""
+        """Overwrite the bytes at ``position`` with ``data``."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a map: the ``shape`` of each, and one after the other in the pack's order."""
+    """The rows of a map in the order of the pack: the ``shape`` of each, and an iterable."""
 
     shape: Sequence[int]
     values: Iterable[NDArray[Any]]
@@ -119,7 +119,7 @@ def write_pack(
     tensors: Iterable[NDArray[np.float32]],
     maps: Mapping[str, Rows] | None = None,
 ) -> None:
-    """Write features.h5, holding one row of one map at a time. Equal content gives equal bytes.
+    """Write features.h5 with one row of one map in memory. Equal content gives equal bytes.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def write_pack(
     tensors
         One (C, S, S) float32 tensor for each row, in their order.
     maps
-        What is packed beside x, by its name in `mepipe.schema.MAPS`. They are read in the
+        Other maps than x, by their names in `mepipe.schema.MAPS`. They are read in the
         order of that table, each to its end.
 
     Raises
@@ -152,13 +152,13 @@ def write_pack(
         "settings": canonical(pack.settings),
         "libraries": canonical(pack.libraries),
     }
-    # The digests are known when the rows have been seen; until then their places are empty.
+    # The digests are known only when all rows were written. Until then they are zeros.
     for name in every:
         columns[f"{name}_sha256"] = np.zeros(len(pack.rows), dtype=_DIGEST)
     if PER_TARGET & every.keys():
         columns["targets"] = np.array(pack.targets, dtype="<i8")
-    skeleton = Skeleton()
-    with h5py.File(skeleton, "w") as file:
+    buffer = SparseBuffer()
+    with h5py.File(buffer, "w") as file:
         file.attrs["format"] = fixed_text(FORMAT)
         file.attrs["format_version"] = np.int64(FORMAT_VERSION)
         for name, text in attributes.items():
@@ -168,27 +168,29 @@ def write_pack(
         for name, values in columns.items():
             file.create_dataset(name, data=values)
         file.create_dataset("content", data=np.zeros((), dtype=_DIGEST))
-        # The name that every reader looks for first.
+        # A hard link under the usual name of labels.
         file["y"] = file["columns/y"]
         file.flush()
         place = {
             name: file[name].id.get_offset() or 0
             for name in ("content", *every, *(f"{name}_sha256" for name in every))
         }
+    # The file is now the buffer with holes for the maps. It is written front to back: a piece of
+    # the buffer, the rows of a map, and so on. Then the digests are patched in.
     done = 0
     for name in sorted(every, key=place.__getitem__):
-        sink.write(skeleton.part(done, place[name]))
+        sink.write(buffer.part(done, place[name]))
         digests, size = _write_rows(sink, name, every[name])
         done = place[name] + size
         columns[f"{name}_sha256"] = np.array([d.encode() for d in digests], dtype=_DIGEST)
-    sink.write(skeleton.part(done, skeleton.size))
+    sink.write(buffer.part(done, buffer.size))
     for name in every if pack.rows else ():
         sink.patch(place[f"{name}_sha256"], columns[f"{name}_sha256"].tobytes())
     sink.patch(place["content"], content_digest(attributes, columns).encode())
 
 
 def _write_rows(sink: Sink, name: str, rows: Rows) -> tuple[list[str], int]:
-    """Write a map; return the digest of each of its rows, and how many bytes all have."""
+    """Write a map. Return the digest of each row, and the number of bytes of all."""
     digests, size = [], 0
     for values in rows.values:
         if values.shape != tuple(rows.shape):
@@ -203,9 +205,10 @@ def _write_rows(sink: Sink, name: str, rows: Rows) -> tuple[list[str], int]:
 
 
 def content_digest(attributes: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the sha256 of everything in a features.h5 but its maps, whose rows have their own.
+    """Return the sha256 of everything in a features.h5 except its maps.
 
-    Of each text and array, by name: the name, the type, the shape, and the bytes.
+    Their rows have digests of their own, which it includes. Of each text and array,
+    in the order of names: the name, the type, the shape and the bytes.
     """
     found = hashlib.sha256()
     for name, text in sorted(attributes.items()):
@@ -238,18 +241,18 @@ class _Memory:
 
 
 def _reserve(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
-    """Make the dataset of a map with a place for its data, and nothing written there."""
+    """Create the dataset of a map with space for its data, and write none."""
     creation = h5p.create(h5p.DATASET_CREATE)
     creation.set_layout(h5d.CONTIGUOUS)
     creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     creation.set_fill_time(h5d.FILL_TIME_NEVER)
-    creation.set_obj_track_times(False)  # else the time of creation stands in the file
+    creation.set_obj_track_times(False)  # otherwise the bytes contain the time of creation
     kind = h5t.py_create(np.dtype(MAPS[name].dtype))
     h5d.create(file.id, name.encode(), kind, h5s.create_simple(shape), creation)
 
 
 def stored_column(values: list[Json], kind: str) -> NDArray[Any]:
-    """Return a column of `COLUMNS` as it is stored; texts as fixed-length UTF-8."""
+    """Return a column of `COLUMNS` as it is stored. Text is fixed-length UTF-8."""
     if kind == "text":
         return fixed_texts([str(value) for value in values])
     if kind == "int":

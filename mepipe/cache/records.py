@@ -1,11 +1,11 @@
-"""Run records: what a run was made of, so that later commands need not guess.
+"""Run records: the settings and inputs of each run, for later commands.
 
-A record is a small compressed JSON file, written before the first task and
-replaced at the end. What it says of the clips lies beside it in tables, each
-under the digest of its text: runs that found the same share them, and a table
-is read only when something is asked of it. They say why something is stale and
-what may be removed, and hold the small values of objects so that planning opens
-none. They only ever save work or explain it: a damaged one is none.
+A record is a small compressed JSON file. It is written before the first task and
+replaced at the end. Its data about the clips is in tables, each named by the digest
+of its text: runs with the same result share them, and a table is read only when it
+is needed. Records explain why something is stale and what may be removed. They hold
+the small values of objects, so that planning opens none. They only save or explain
+work: a damaged record is treated as missing.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _END = ".json.gz"
 
 
 def new_run_id(cache_root: Path) -> str:
-    """Return an id that sorts behind every other: UTC to the second, and four random bytes.
+    """Return an id that sorts after every other: UTC to the second, and four random bytes.
 
-    Where the clock was set back, the time is the one after the newest record's.
+    If the clock was set back, the time is one second after the newest record's.
     """
     now = datetime.now(UTC)
     last = next(filter(None, map(started_at, run_ids(cache_root))), None)
@@ -42,7 +42,7 @@ def new_run_id(cache_root: Path) -> str:
 
 
 def started_at(run_id: str) -> datetime | None:
-    """Return when a run began; None where its id does not say."""
+    """Return when a run began, or None if its id has no valid time."""
     try:
         return datetime.strptime(run_id.partition("-")[0], _STAMP).replace(tzinfo=UTC)
     except ValueError:
@@ -50,10 +50,10 @@ def started_at(run_id: str) -> datetime | None:
 
 
 def compact(parts: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the parts of a key with long lists as their digests.
+    """Return the parts of a key with long lists replaced by their digests.
 
-    A spotted clip names every frame; ten thousand of them would make records of
-    hundreds of megabytes, when all that is asked is whether the list is the same.
+    The key of a spotted clip names every frame. Ten thousand clips would make records
+    of hundreds of megabytes, and only equality of the lists is ever needed.
     """
     return {
         name: {"items": len(value), "sha256": sha256_text(canonical(value))}
@@ -76,7 +76,7 @@ def write_record(cache_root: Path, run_id: str, record: Mapping[str, Any]) -> No
 
 
 def read_record(cache_root: Path, run_id: str) -> dict[str, Any] | None:
-    """Return the record of ``run_id``; None if there is none, or not one of this format."""
+    """Return the record of ``run_id``, or None if there is none of this format."""
     text = _read(cache_root / "runs" / f"{run_id}{_END}")
     record = _parsed(text)
     if isinstance(record, dict) and record.get("format_version") == FORMAT_VERSION:
@@ -85,7 +85,7 @@ def read_record(cache_root: Path, run_id: str) -> dict[str, Any] | None:
 
 
 def read_records(cache_root: Path) -> Iterator[dict[str, Any]]:
-    """Yield the run records, the newest first; damaged or other ones are passed over."""
+    """Yield the run records, the newest first. Damaged and foreign ones are skipped."""
     for run_id in run_ids(cache_root):
         record = read_record(cache_root, run_id)
         if record is not None:
@@ -93,7 +93,7 @@ def read_records(cache_root: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_table(cache_root: Path, content: Json) -> str:
-    """Keep a table and return its name; one that is there already is not written again."""
+    """Store a table, if it does not exist yet, and return its name."""
     text = json.dumps(content, separators=(",", ":"))
     name = sha256_text(text)
     path = table_path(cache_root, name)
@@ -103,7 +103,7 @@ def write_table(cache_root: Path, content: Json) -> str:
 
 
 def read_table(cache_root: Path, name: str) -> Any:
-    """Return the table ``name``; None if it is gone or damaged, or ``name`` is no digest."""
+    """Return the table ``name``, or None if it is gone or damaged or ``name`` is no digest."""
     if not TABLE_FILE.fullmatch(f"{name}{_END}"):
         return None
     text = _read(table_path(cache_root, name))
@@ -111,7 +111,7 @@ def read_table(cache_root: Path, name: str) -> Any:
 
 
 def table_path(cache_root: Path, name: str) -> Path:
-    """Return where the table ``name`` lies."""
+    """Return the path of the table ``name``."""
     return cache_root / "tables" / f"{name}{_END}"
 
 

@@ -1,9 +1,9 @@
-"""Reading HDF5 that may come from anywhere: only what mepipe itself writes is accepted.
+"""Safe reading of HDF5 from any source: only what mepipe itself writes is accepted.
 
-HDF5 can name data in other files, define data as a view of what is gone (which
-reads as zeros), nest types without end, and declare a petabyte in a kilobyte.
-Nothing is read here before it is known to be a contiguous dataset of numbers or
-fixed-length strings whose bytes lie within the file.
+HDF5 can refer to data in other files, define data as a view of a missing file (which
+reads as zeros), nest types without end, and declare a petabyte in a kilobyte. So
+nothing is read before it is known to be a contiguous dataset of numbers or
+fixed-length strings whose bytes are within the file.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from mepipe.errors import DamageError, MepipeError
 
 _PLAIN = {h5t.INTEGER, h5t.FLOAT}
-# What HDF5 raises where a file is not what it says; anything else is a bug.
+# The errors that h5py raises for inconsistent files. Any other error is a bug.
 _HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 
 
 @contextmanager
 def damage(what: str) -> Iterator[None]:
-    """Turn what HDF5 raises in the body into a `DamageError` about ``what``."""
+    """Turn errors of HDF5 in the body into a `DamageError` about ``what``."""
     try:
         yield
     except MepipeError:
@@ -46,7 +46,7 @@ def plain_names(group: h5py.Group) -> list[str]:
     with damage("the list of names"):
         found = list(group)
         for name in found:
-            if not isinstance(name, str):  # h5py gives bytes where it is no UTF-8
+            if not isinstance(name, str):  # h5py returns bytes for names that are not UTF-8
                 raise DamageError(f"the name {name!r} is none of mepipe's")
             _refuse_link(group, name)
         return found
@@ -58,7 +58,7 @@ def plain_group(group: h5py.Group, name: str) -> h5py.Group:
     Raises
     ------
     DamageError
-        If there is none, it is a link, or it has attributes.
+        If it does not exist, is a link, or has attributes.
     """
     with damage(repr(name)):
         _refuse_link(group, name)
@@ -75,9 +75,9 @@ def plain_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
     Raises
     ------
     DamageError
-        If there is none; if it is a link, is stored outside the file or in
-        pieces, or has a type that mepipe never writes; if its bytes are not as
-        many as its shape says, or do not lie within the file.
+        If it does not exist, is a link, is stored outside the file or in
+        chunks, or has a type that mepipe never writes; or if its bytes do not
+        match its shape or are not within the file.
     """
     with damage(repr(name)):
         _refuse_link(group, name)
@@ -102,7 +102,7 @@ def plain_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def plain_array(group: h5py.Group, name: str) -> NDArray[Any]:
-    """Return the content of the dataset ``name``; errors as `plain_dataset`."""
+    """Return the content of the dataset ``name``. Raises as `plain_dataset`."""
     dataset = plain_dataset(group, name)
     with damage(repr(name)):
         return np.asarray(dataset[()])
@@ -116,7 +116,7 @@ def plain_attributes(item: h5py.Group | h5py.Dataset, expected: Set[str]) -> dic
     Raises
     ------
     DamageError
-        If there are others, or one is no plain scalar.
+        If there are others, one is missing, or one is not a plain scalar.
     """
     with damage("an attribute"):
         found = {name: plain_attribute(item, name) for name in expected}
@@ -127,7 +127,7 @@ def plain_attributes(item: h5py.Group | h5py.Dataset, expected: Set[str]) -> dic
 
 
 def plain_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str | int | None:
-    """Return a scalar attribute, None where there is none; errors as `plain_attributes`."""
+    """Return a scalar attribute, or None if it does not exist. Raises as `plain_attributes`."""
     with damage(f"the attribute {name!r}"):
         if not h5a.exists(item.id, name.encode()):
             return None

@@ -1,19 +1,34 @@
-"""An HDF5 file in memory without the bulk of its data.
+"""A sparse file in memory, for an HDF5 file without the bulk of its data.
 
-HDF5 itself must not write to the disk: when that is full it can end the
-process. So it writes its own structures here, the place of a large dataset
-stays empty, and the file is then put together by ordinary writes.
+HDF5 must not write to the disk itself: when the disk is full it can end the process
+with a segmentation fault. So it writes its structures here, the space of a large
+dataset stays empty, and the file is then assembled by ordinary writes.
 """
 
 from __future__ import annotations
 
 import io
 
-_PAGE = 4096
+_PAGE = 4096  # bytes
 
 
-class Skeleton(io.RawIOBase):
-    """What HDF5 wrote, page by page; a page that it never wrote takes no memory."""
+class SparseBuffer(io.RawIOBase):
+    r"""A file object that stores only the pages that were written.
+
+    It has the interface that h5py needs. Pages that were never written read as
+    zeros and take no memory.
+
+    Examples
+    --------
+    >>> from mepipe.cache.sparse_buffer import SparseBuffer
+    >>> buffer = SparseBuffer()
+    >>> buffer.seek(1_000_000_000)
+    1000000000
+    >>> buffer.write(b"end")
+    3
+    >>> buffer.size, buffer.part(999_999_999, 1_000_000_003)
+    (1000000003, b'\x00end')
+    """
 
     def __init__(self) -> None:
         self._pages: dict[int, bytearray] = {}
@@ -21,15 +36,15 @@ class Skeleton(io.RawIOBase):
         self.size = 0
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -43,7 +58,7 @@ class Skeleton(io.RawIOBase):
         return self._position
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the size; HDF5 does so when it closes the file."""
+        """Set the size. HDF5 does this when it closes the file."""
         self.size = self._position if size is None else size
         return self.size
 
@@ -65,7 +80,7 @@ class Skeleton(io.RawIOBase):
         return len(data)
 
     def part(self, start: int, stop: int) -> bytes:
-        """Return the bytes from ``start`` to ``stop``; zeros where nothing was written."""
+        """Return the bytes from ``start`` to ``stop``, zeros where nothing was written."""
         found = bytearray(max(stop - start, 0))
         for page, first, last, at in _spans(start, len(found)):
             if page in self._pages:
@@ -74,7 +89,7 @@ class Skeleton(io.RawIOBase):
 
 
 def _spans(position: int, length: int) -> list[tuple[int, int, int, int]]:
-    """Return (page, first byte in it, behind the last, place in the data) of a range."""
+    """Split a range of bytes by pages: (page, start in it, stop in it, offset in the range)."""
     spans, done = [], 0
     while done < length:
         page, start = divmod(position + done, _PAGE)

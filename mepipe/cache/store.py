@@ -1,8 +1,7 @@
-"""The object store: results that are written once, checked at every read, never changed.
+"""The object store: results are written once, verified at every read, never changed.
 
-The digest of an object's bytes stands in its name, ``<key>.<sha256>.h5``. So
-listing names is enough to plan a run, and a damaged file can never be taken for
-a good one.
+The name of an object contains the digest of its bytes, ``<key>.<sha256>.h5``. So
+listing names is enough to plan a run, and a damaged file never passes for a good one.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mepipe.errors import DamageError, SystemProblemError
 
 
 class GoneError(DamageError):
-    """There is no such object any more."""
+    """The object does not exist any more."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class ObjectName:
 
     @property
     def file(self) -> str:
-        """The file's name."""
+        """The name of the file."""
         return f"{self.key}.{self.digest}.h5"
 
 
@@ -43,14 +42,14 @@ class Store:
         self.root = root
 
     def create(self) -> None:
-        """Make the folders and the marker, and sweep what killed processes left behind.
+        """Create the folders and the marker, and remove partial files of killed processes.
 
         Raises
         ------
         UsageError
             If ``root`` is a folder of something else, or a folder in it is a link.
         SystemProblemError
-            If the folder cannot be made or written.
+            If the folder cannot be created or written.
         """
         self.require()
         disk.make_folder(self.root / "objects")
@@ -63,7 +62,7 @@ class Store:
         disk.sweep_stray(self.scratch)
 
     def require(self) -> None:
-        """Raise unless this is a cache, or may become one.
+        """Check that this is a cache or may become one.
 
         Raises
         ------
@@ -74,16 +73,16 @@ class Store:
 
     @property
     def scratch(self) -> Path:
-        """Folder of files that are being written."""
+        """The folder of files that are being written."""
         return self.root / "tmp"
 
     @property
-    def quarantine(self) -> Path:
-        """Folder of damaged files, kept for a look."""
+    def quarantine_folder(self) -> Path:
+        """The folder of damaged files, kept for inspection."""
         return self.root / "quarantine"
 
     def lock(self, key: str) -> Path:
-        """Return the lock file of who computes the object with this key."""
+        """Return the lock file held by the process that computes this key."""
         return self.root / "locks" / key
 
     def live(self, run_id: str) -> Path:
@@ -91,11 +90,11 @@ class Store:
         return self.root / "live" / run_id
 
     def touch(self, name: ObjectName) -> None:
-        """Note that an object was used, so that it is not taken for forgotten."""
+        """Update the time stamp of an object that was used. Garbage collection goes by it."""
         disk.touch(self.path(name))
 
     def path(self, name: ObjectName) -> Path:
-        """Return where the object ``name`` lies."""
+        """Return the path of the object ``name``."""
         return self.root / "objects" / name.stage / name.key[:2] / name.file
 
     def listing(self, stage: str) -> dict[str, ObjectName]:
@@ -106,13 +105,13 @@ class Store:
         return found
 
     def every(self, stage: str) -> Iterator[ObjectName]:
-        """Yield every object of ``stage``, even several of one key. Opens no file."""
+        """Yield every object of ``stage``, also several of one key. Opens no file."""
         for _, name in self._files(stage):
             if name is not None:
                 yield name
 
     def foreign(self, stages: Iterable[str]) -> Iterator[Path]:
-        """Yield what lies among the objects of ``stages`` without the name of one."""
+        """Yield the files among the objects of ``stages`` whose names are not an object's."""
         for stage in stages:
             for path, name in self._files(stage):
                 if name is None:
@@ -126,7 +125,7 @@ class Store:
                 yield folder / part / file, name if name and name.key[:2] == part else None
 
     def find(self, stage: str, key: str) -> ObjectName | None:
-        """Return the object of ``stage`` with this key, if there is one. Opens no file."""
+        """Return the object of ``stage`` with this key, or None. Opens no file."""
         for file in disk.names(self.root / "objects" / stage / key[:2]):
             if file.startswith(key):
                 name = _parse(stage, file)
@@ -135,15 +134,15 @@ class Store:
         return None
 
     def read(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
-        """Return the object ``name``, checked against its digest.
+        """Return the object ``name``, verified against its digest.
 
-        ``declared`` are the arrays that its stage may give; others are damage, too.
+        ``declared`` are the arrays that its stage may contain. Others count as damage.
 
         Raises
         ------
         DamageError
-            If the file is gone, or its bytes are not what its name says; then it
-            was moved to the quarantine, and a next run computes it anew.
+            If the file is gone, or its bytes do not match its name. A damaged file
+            is moved to the quarantine, and the next run computes it again.
         """
         path = self.path(name)
         try:
@@ -151,21 +150,21 @@ class Store:
         except GoneError:
             raise
         except DamageError as error:
-            self.set_aside(path)
+            self.quarantine(path)
             raise DamageError(
                 f"the cache object {path} is damaged: {error.message}",
-                f"It was moved to {self.quarantine}; run again to compute it anew.",
+                f"It was moved to {self.quarantine_folder}; run again to compute it anew.",
             ) from error
 
     def check(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
-        """Return the object ``name`` as `read` does, but leave a damaged file where it is.
+        """Return the object ``name`` as `read` does, but do not move a damaged file.
 
         Raises
         ------
         GoneError
             If there is no such file.
         DamageError
-            If it is damaged; says how, not which.
+            If it is damaged. The message says how, not which file.
         """
         data = disk.read_bytes(self.path(name))
         if data is None:
@@ -181,24 +180,26 @@ class Store:
             refuse_undeclared(item, declared)
         return item
 
-    def set_aside(self, path: Path) -> bool:
-        """Move a damaged file to the quarantine; return whether that could be done.
+    def quarantine(self, path: Path) -> bool:
+        """Move a damaged file to the quarantine. Return True if that was possible.
 
-        What lies behind a link, or not among the objects, is not the cache's to move.
+        Files behind a link, or outside the objects, do not belong to the cache and
+        stay.
         """
         among_objects = is_contained(path, self.root) and path.is_relative_to(self.root / "objects")
-        if not among_objects or self.quarantine.is_symlink():
+        if not among_objects or self.quarantine_folder.is_symlink():
             return False
-        # A read-only cache can still be read; the damaged file then stays.
+        # A read-only cache can still be used. Then the damaged file stays.
         if not disk.is_writable(path.parent):
             return False
-        # An object of the same name was the same; what came here by mistake may be of any name.
+        # An object of the same name has the same bytes and may be replaced. A foreign file gets
+        # a new name.
         own = OBJECT_FILE.fullmatch(path.name) is not None
-        disk.move_aside(path, self.quarantine, replace=own)
+        disk.move_aside(path, self.quarantine_folder, replace=own)
         return True
 
     def write(self, item: StoredObject) -> ObjectName:
-        """Store ``item`` and return its name; an older object of the same key gives way.
+        """Store ``item`` and return its name. It replaces an older object of the same key.
 
         Raises
         ------
@@ -212,8 +213,9 @@ class Store:
         if earlier == name:
             return name
         disk.make_folder(path.parent)
-        # The bytes are on the disk before they get their name. The name itself gets there with
-        # the next object or record: waiting for it would more than double the time.
+        # The bytes are on the disk before they get their name (fsync, then rename). The rename
+        # itself is not synced: that would more than double the time, and a power cut can then
+        # only lose a whole object, which is computed again.
         disk.write_atomic(path, data, self.scratch, lasting=False)
         if earlier is not None and is_contained(self.path(earlier), self.root):
             disk.remove(self.path(earlier))
@@ -221,14 +223,14 @@ class Store:
 
 
 def open_store(root: Path) -> Store:
-    """Return the store at ``root``, its folders made where they can be.
+    """Return the store at ``root``. Its folders are created where possible.
 
-    A cache that is there but cannot be written can still be read.
+    An existing cache that cannot be written can still be read.
 
     Raises
     ------
     SystemProblemError
-        If there is none and it cannot be made.
+        If there is no cache and it cannot be created.
     """
     store = Store(root)
     try:

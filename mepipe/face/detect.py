@@ -1,8 +1,8 @@
 """Faces and landmarks in one image, with dlib.
 
-Detector: histogram of oriented gradients with a sliding window (Dalal and
-Triggs, CVPR 2005), as trained by dlib. Landmarks: an ensemble of regression
-trees (Kazemi and Sullivan, CVPR 2014), 68 points in the iBUG order.
+The detector is a histogram of oriented gradients under a sliding window (Dalal
+and Triggs, CVPR 2005), trained by dlib. The landmarks come from an ensemble of
+regression trees (Kazemi and Sullivan, CVPR 2014): 68 points in the iBUG order.
 """
 
 from __future__ import annotations
@@ -17,24 +17,30 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
-# dlib's detector scans a pyramid down to faces of 80 px.
-SMALLEST_FACE = 80
-ANYHOW_SIZE = 800  # px: long side of an image that the slower detectors look at
-BORDER = 0.25  # of the long side, around a crop that is tight
-NARROWEST = 16  # px: the convolutional detector fails on images below 10, which hold no face
-SURE = 0.6  # the convolutional detector's confidence; below, it takes drawings for faces
+# dlib's window is 80 px wide and its pyramid only reduces: smaller faces are never seen.
+MIN_FACE = 80
+FALLBACK_SIZE = 800  # px: long side to which images are reduced for the slower detectors
+PAD_SHARE = 0.25  # of the long side: the border that is added around a tight crop
+MIN_CNN_SIDE = 16  # px: the convolutional detector fails on images below 10, which hold no face
+MIN_CNN_SCORE = 0.6  # of the convolutional detector: below it, drawings pass for faces
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face that was found.
+    """A detected face.
 
     Parameters
     ----------
     box
-        x0, y0, x1, y1 in px of the image; may reach beyond its border.
+        x0, y0, x1, y1 in px of the image. It may reach beyond the border.
     score
-        The detector's confidence; 0 is its threshold, 1 a clear frontal face.
+        The detector's confidence. 0 is its threshold, 1 a clear frontal face.
+
+    Examples
+    --------
+    >>> from mepipe.face import Face
+    >>> Face(box=(10.0, 20.0, 110.0, 140.0), score=1.2).side
+    110.0
     """
 
     box: tuple[float, float, float, float]
@@ -72,61 +78,114 @@ def _predictor() -> Any:
 
 
 def load_models() -> None:
-    """Read the model files of detector and landmarks now, so that the first image does not wait.
+    """Load the models of detector and landmarks now, so that the first image is not slower.
 
     Raises
     ------
     UsageError
-        If a model file is missing or not the right one.
+        If a model file is missing or has another sha256 than expected.
+
+    Examples
+    --------
+    >>> from mepipe.face import load_models
+    >>> load_models()
     """
     _detector()
     _predictor()
 
 
-def detect(image: Image, min_face: float = SMALLEST_FACE) -> list[Face]:
-    """Find every face of at least ``min_face`` px in an image.
+def detect(image: Image, min_face: float = MIN_FACE) -> list[Face]:
+    """Find every frontal face of at least ``min_face`` px in an image.
 
     Parameters
     ----------
     image
-        (H, W, 3) BGR or (H, W) uint8.
+        (H, W, 3) BGR or (H, W) grey, uint8.
     min_face
-        Side of the smallest face, px. The detector's own is 80 px: below it the
-        image is enlarged first, which takes time in proportion to its area.
+        Side of the smallest face, px. dlib's own is 80. Below 80 the image is
+        enlarged first, and the time grows with its area; above 80 it is reduced.
 
     Returns
     -------
-    The faces, highest score first; none is an empty list.
+    The faces, highest score first. Empty if there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mepipe.face import detect
+    >>> detect(np.zeros((120, 120), np.uint8))
+    []
     """
-    return _scaled(_grey(image), SMALLEST_FACE / min_face)
+    return _scaled(_grey(image), MIN_FACE / min_face)
 
 
-def detect_quickly(image: Image, search_size: int = 480) -> list[Face]:
-    """Find the faces in an image in which one is likely to be large.
+def detect_fast(image: Image, search_size: int = 480) -> list[Face]:
+    """Find the faces in an image whose face is probably large, several times faster.
 
-    A reduced image, ``search_size`` on its long side, is searched first: that
-    is several times quicker, and a face that fills a clip is still far above
-    the detector's smallest. The full size is searched only if nothing was found.
-    Image and result are as those of `detect`.
+    The image is reduced to ``search_size`` first. It is searched at full size
+    only if that finds nothing.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) BGR or (H, W) grey, uint8.
+    search_size
+        Long side of the reduced image, px.
+
+    Returns
+    -------
+    As `detect`, in px of ``image``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mepipe.face import detect_fast
+    >>> detect_fast(np.zeros((240, 320, 3), np.uint8), search_size=160)
+    []
     """
     grey = _grey(image)
+    # The time grows with the area. A face that fills a clip stays far above the 80 px of the
+    # detector's window when it is reduced.
     scale = search_size / max(grey.shape)
     return (_scaled(grey, scale) if scale < 1 else []) or _search(grey, 1.0)
 
 
-def detect_anyhow(image: Image) -> list[Face]:
-    """Find a face in an image in which `detect` sees none, by slower means in turn.
+def detect_fallback(image: Image) -> list[Face]:
+    """Find faces in an image in which `detect` finds none, by three slower ways in turn.
 
-    With a border, for a crop that is tight around the face; enlarged, for small
-    faces; and by dlib's convolutional detector (King, "Max-margin object
-    detection", 2015), for faces that are turned or partly covered. Large images
-    are reduced first. Result as that of `detect`.
+    1. With a border, for crops that are tight around the face.
+    2. Enlarged, for small faces.
+    3. With dlib's convolutional detector (King, "Max-margin object detection",
+       arXiv 1502.00046, 2015), for faces that are turned or partly covered.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) BGR or (H, W) grey, uint8. Large images are reduced first.
+
+    Returns
+    -------
+    As `detect`, of the first way that finds a face.
+
+    Raises
+    ------
+    UsageError
+        If the convolutional detector is needed and its model file is missing.
+
+    Examples
+    --------
+    The slowest way is left out for images too small for it:
+
+    >>> import numpy as np
+    >>> from mepipe.face import detect_fallback
+    >>> detect_fallback(np.full((12, 12), 90, np.uint8))
+    []
     """
     grey = _grey(image)
-    scale = min(1.0, ANYHOW_SIZE / max(grey.shape))
+    scale = min(1.0, FALLBACK_SIZE / max(grey.shape))
     return (
         _padded(grey, scale)
-        or _scaled(grey, min(2.0, 2 * ANYHOW_SIZE / max(grey.shape)))
+        or _scaled(grey, min(2.0, 2 * FALLBACK_SIZE / max(grey.shape)))
         or _convolutional(image, scale)
     )
 
@@ -146,7 +205,7 @@ def _resized(image: Image, scale: float) -> Image:
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     height, width = (round(side * scale) for side in image.shape[:2])
     if min(width, height) < 1:
-        # A strip of a few pixels is still one when it is reduced.
+        # OpenCV refuses a side of 0, which a strip of a few pixels would get.
         size = (max(width, 1), max(height, 1))
         return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how), np.uint8)
@@ -160,10 +219,11 @@ def _padded(grey: Image, scale: float) -> list[Face]:
     import cv2
 
     reduced = _resized(grey, scale)
-    border = round(max(reduced.shape) * BORDER)
+    border = round(max(reduced.shape) * PAD_SHARE)
     edges = (border, border, border, border)
+    # The window of the detector holds some background around the face; a tight crop has none.
     wide = cv2.copyMakeBorder(reduced, *edges, cv2.BORDER_REPLICATE)
-    return [_moved(face, -border / scale) for face in _search(np.asarray(wide, np.uint8), scale)]
+    return [_shifted(face, -border / scale) for face in _search(np.asarray(wide, np.uint8), scale)]
 
 
 def _convolutional(image: Image, scale: float) -> list[Face]:
@@ -171,13 +231,13 @@ def _convolutional(image: Image, scale: float) -> list[Face]:
 
     colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     rgb = np.ascontiguousarray(_resized(np.asarray(colour, np.uint8), scale)[..., ::-1])
-    if min(rgb.shape[:2]) < NARROWEST:
+    if min(rgb.shape[:2]) < MIN_CNN_SIDE:
         return []
     found = [(one.rect, float(one.confidence)) for one in _convolutional_detector()(rgb)]
-    return _faces([(box, score) for box, score in found if score >= SURE], scale)
+    return _faces([(box, score) for box, score in found if score >= MIN_CNN_SCORE], scale)
 
 
-def _moved(face: Face, by: float) -> Face:
+def _shifted(face: Face, by: float) -> Face:
     x0, y0, x1, y1 = (value + by for value in face.box)
     return Face((x0, y0, x1, y1), face.score)
 
@@ -188,13 +248,13 @@ def _search(grey: Image, scale: float) -> list[Face]:
 
 
 def _faces(found: Sequence[tuple[Any, float]], scale: float) -> list[Face]:
-    """Return dlib's boxes in an image enlarged by ``scale`` as faces of the image itself."""
+    """Return dlib's boxes, found in an image scaled by ``scale``, as faces of the image itself."""
     faces = [
         Face(
             (
                 float(box.left() / scale),
                 float(box.top() / scale),
-                float((box.right() + 1) / scale),
+                float((box.right() + 1) / scale),  # dlib's right and bottom are inclusive
                 float((box.bottom() + 1) / scale),
             ),
             float(score),
@@ -205,11 +265,11 @@ def _faces(found: Sequence[tuple[Any, float]], scale: float) -> list[Face]:
 
 
 def choose_face(faces: Sequence[Face], height: int, width: int) -> Face:
-    """Choose the larger and more central of several faces.
+    """Choose one face: the larger and more central one.
 
     The weight of a face is its side times a factor that falls from 1 at the
     centre of the image to 1/2 at its corners. A face whose score is below a
-    third of the best one's is taken for a false find and left out.
+    third of the best one's is taken for a false positive and left out.
 
     Parameters
     ----------
@@ -217,6 +277,19 @@ def choose_face(faces: Sequence[Face], height: int, width: int) -> Face:
         At least one.
     height, width
         Of the image, px.
+
+    Raises
+    ------
+    ValueError
+        If there is no face.
+
+    Examples
+    --------
+    >>> from mepipe.face import Face, choose_face
+    >>> small = Face((300.0, 200.0, 360.0, 260.0), score=1.0)
+    >>> large = Face((200.0, 100.0, 420.0, 320.0), score=0.9)
+    >>> choose_face([small, large], height=480, width=640) == large
+    True
     """
     best = max(face.score for face in faces)
 
@@ -231,14 +304,34 @@ def choose_face(faces: Sequence[Face], height: int, width: int) -> Face:
 
 
 def landmarks(image: Image, face: Face) -> NDArray[np.float64]:
-    """Return the 68 landmarks of ``face``, (68, 2) in px of ``image`` (x right, y down).
+    """Return the 68 landmarks of a face (Kazemi and Sullivan, CVPR 2014).
 
     Parameters
     ----------
     image
-        (H, W, 3) or (H, W) uint8.
+        (H, W, 3) BGR or (H, W) grey, uint8.
     face
-        Where the face is, from `detect`.
+        The face, from `detect`. Landmarks are found in any box, a face or not.
+
+    Returns
+    -------
+    (68, 2) float64, px of ``image``, x right and y down, in the iBUG order: jaw
+    0 to 16, brows 17 to 26, nose 27 to 35, eyes 36 to 47, mouth 48 to 67. "Right"
+    is the person's right. dlib gives whole px.
+
+    Raises
+    ------
+    UsageError
+        If the model file is missing or has another sha256 than expected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mepipe.face import Face, landmarks
+    >>> image = np.zeros((200, 200), np.uint8)
+    >>> points = landmarks(image, Face((50.0, 50.0, 150.0, 150.0), score=1.0))
+    >>> points.shape, points.dtype
+    ((68, 2), dtype('float64'))
     """
     import dlib
 

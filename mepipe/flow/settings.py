@@ -1,4 +1,4 @@
-"""The parameters of TV-L1, and the two sets of them that are worth having."""
+"""The parameters of TV-L1, and the two presets."""
 
 from __future__ import annotations
 
@@ -7,33 +7,43 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tvl1Settings:
-    """Parameters of TV-L1; the defaults are those of OpenCV's module.
+    """Parameters of TV-L1. The defaults are those of OpenCV's module.
 
     Parameters
     ----------
     tau
-        Time step of the dual scheme.
+        Time step of the dual scheme. Convergence is proven up to 0.125 and seen up
+        to 0.25 (Chambolle, JMIV 2004).
     lambda_
-        Weight of the data term: larger follows the images, smaller is smoother.
+        Weight of the data term. Larger follows the images, smaller is smoother.
     theta
-        Tightness of the coupling between the two halves of the splitting.
+        Coupling of the two halves of the splitting. Smaller couples more tightly.
     scales, scale_step
-        Levels of the pyramid, and the size of one relative to the next finer;
-        levels below 16 px are left out.
+        Number of pyramid levels, and the size of a level relative to the next
+        finer one (0 to 1). Levels with a side below 16 px are left out.
     warps
-        Times that the moving image is warped and linearised on each level.
+        How often the moving image is warped and linearised on each level.
     epsilon
-        A level's iterations end when the root mean square change of the flow
-        falls below it, px.
+        The iterations of a warp end when the root mean square change of the
+        flow falls below it, px.
     inner_iterations, outer_iterations
-        Most iterations between two medians, and most rounds of these, a warp.
+        For each warp: at most so many rounds (outer), each of a median filter
+        and at most so many iterations (inner).
     median
-        Side of the median filter, 1 (none), 3 or 5.
+        Side of the median filter, px: 1 (none), 3 or 5.
     blur
-        Sigma of a Gaussian on both images beforehand, px; 0: none.
+        Sigma of a Gaussian on both images beforehand, px. 0: none.
     border
-        Both images are continued by so many px, mirrored, and the flow is cut
-        off there again; 0: outside the moving image are zeros.
+        Both images are extended by so many mirrored px, and the flow is cropped
+        again. 0: outside the moving image are zeros.
+
+    Examples
+    --------
+    >>> from mepipe.flow import PRESETS, Tvl1Settings
+    >>> Tvl1Settings() == PRESETS["opencv"]
+    True
+    >>> PRESETS["subtle"].theta
+    0.05
     """
 
     tau: float = 0.25
@@ -57,4 +67,4 @@ OPENCV = Tvl1Settings()
 # height. The mirrored border takes away the noise that zeros outside the frame bring in.
 SUBTLE = Tvl1Settings(theta=0.05, lambda_=0.2, border=12)
 PRESETS = {"opencv": OPENCV, "subtle": SUBTLE}
-SMALLEST = 16  # px; OpenCV's pyramid ends there too
+MIN_SIDE = 16  # px; OpenCV's pyramid ends there too

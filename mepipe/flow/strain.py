@@ -1,4 +1,4 @@
-"""Optical strain: how the skin stretches and shears, whatever the head does."""
+"""Optical strain: how the skin stretches and shears, without the rigid motion of the head."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ def optical_strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the magnitude of the infinitesimal strain tensor of a flow field.
 
     |e| = sqrt(ux^2 + vy^2 + (uy + vx)^2 / 2), the Frobenius norm of the
-    symmetric part of the displacement gradient (Shreve et al., FG 2011; the
-    form of STSTNet, Liong et al., FG 2019). Central differences, one-sided at
-    the border, both exact on affine fields; a translation and an infinitesimal
+    symmetric part of the displacement gradient (Shreve et al., FG 2011; in the
+    form of STSTNet, Liong et al., FG 2019). A translation and an infinitesimal
     rotation have no strain.
 
     Parameters
@@ -23,9 +22,36 @@ def optical_strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns
     -------
     (H, W) float32, px per px, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If the flow does not have two components, or a side is 1 px.
+
+    Examples
+    --------
+    A field that stretches by 10 % along x has the same strain everywhere:
+
+    >>> import numpy as np
+    >>> from mepipe.flow import optical_strain
+    >>> y, x = np.mgrid[:4, :4]
+    >>> optical_strain(np.stack([0.1 * x, 0.0 * y]))
+    array([[0.1, 0.1, 0.1, 0.1],
+           [0.1, 0.1, 0.1, 0.1],
+           [0.1, 0.1, 0.1, 0.1],
+           [0.1, 0.1, 0.1, 0.1]], dtype=float32)
+
+    A rotation is no strain:
+
+    >>> float(abs(optical_strain(np.stack([-y, x]))).max())
+    0.0
     """
     u, v = flow.astype(np.float64)
+    # Central differences inside, one-sided ones at the border: both are exact on affine
+    # fields and neither shifts the strain, as one-sided differences everywhere would by half
+    # a pixel. np.gradient gives the derivative along rows (y) first.
     uy, ux = np.gradient(u)
     vy, vx = np.gradient(v)
+    # The two off-diagonal entries are (uy + vx) / 2 each; twice their square is the last term.
     strain = np.sqrt(ux**2 + vy**2 + (uy + vx) ** 2 / 2)
     return np.asarray(strain, dtype=np.float32)

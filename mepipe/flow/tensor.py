@@ -1,4 +1,4 @@
-"""The network's input: u, v and optical strain, reduced and scaled."""
+"""The input of a network: u, v and optical strain, reduced and scaled."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ def flow_tensor(
     displacement_range: float = 0.03,
     strain_range: float = 0.1,
 ) -> NDArray[np.float32]:
-    """Return u, v and strain at the network's size; `sequence_tensor` of one field.
+    """Return u, v and optical strain at the network's size.
 
-    The strain is taken from the full field, then all three are averaged over
-    areas. u and v always share one scale: scaling them apart would turn the
-    direction of the motion.
+    The strain is taken from the full field (`optical_strain`). Then all three
+    are reduced by area averaging and scaled.
 
     Parameters
     ----------
@@ -35,21 +34,43 @@ def flow_tensor(
         Side of the tensor, cells.
     scale
         ``fixed``: u and v become 1 at ``displacement_range`` and strain at
-        ``strain_range``, clipped to [-1, 1]; the same for every clip, so
+        ``strain_range``, clipped to [-1, 1]. It is the same for every clip, so
         amplitudes stay comparable and nothing is learnt from other clips.
-        ``clip``: u and v by the clip's largest component, strain by its largest
-        value, no centring. ``minmax``: each channel to 0..1 on its own, as in
-        published feature sets; sign and zero are lost. ``none``: px.
+        ``clip``: u and v are divided by the clip's largest component, strain by
+        its largest value. Nothing is centred.
+        ``minmax``: each channel is brought to 0..1 on its own, as in published
+        feature sets. Sign and zero are lost.
+        ``none``: px and px per px.
     inter_ocular
         Distance of the eye centres in the aligned face, px.
     displacement_range
-        As a fraction of ``inter_ocular``.
+        Full scale of u and v, as a fraction of ``inter_ocular``.
     strain_range
-        px per px.
+        Full scale of strain, px per px.
 
     Returns
     -------
-    (3, size, size) float32.
+    (3, size, size) float32: u, v, strain.
+
+    Raises
+    ------
+    ValueError
+        As `optical_strain`.
+
+    Examples
+    --------
+    A shift by 1.5 px to the right on a face with 100 px between the eyes is half
+    of the full scale of 3 px:
+
+    >>> import numpy as np
+    >>> from mepipe.flow import flow_tensor
+    >>> flow = np.zeros((2, 56, 56), np.float32)
+    >>> flow[0] = 1.5
+    >>> x = flow_tensor(flow, size=28, inter_ocular=100.0)
+    >>> x.shape
+    (3, 28, 28)
+    >>> x[:, 14, 14]
+    array([0.5, 0. , 0. ], dtype=float32)
     """
     x = sequence_tensor(
         flow[None],
@@ -71,10 +92,10 @@ def sequence_tensor(
     displacement_range: float = 0.03,
     strain_range: float = 0.1,
 ) -> NDArray[np.float32]:
-    """Return u, v and strain of several fields of one clip, all with one scale.
+    """Return u, v and strain of several flow fields of one clip, all with one scale.
 
-    ``clip`` and ``minmax`` take their largest and smallest values over all
-    fields, so that what grows and falls over time still does.
+    ``clip`` and ``minmax`` take their extremes over all fields, so that the
+    course of the amplitude over time is kept.
 
     Parameters
     ----------
@@ -85,9 +106,27 @@ def sequence_tensor(
 
     Returns
     -------
-    (K, 3, size, size) float32.
+    (K, 3, size, size) float32. For K of 1 it equals `flow_tensor`.
+
+    Raises
+    ------
+    ValueError
+        If there is no field, or as `optical_strain`.
+
+    Examples
+    --------
+    A motion that doubles still doubles with ``scale="clip"``:
+
+    >>> import numpy as np
+    >>> from mepipe.flow import sequence_tensor
+    >>> flows = np.zeros((2, 2, 56, 56), np.float32)
+    >>> flows[0, 1], flows[1, 1] = 0.5, 1.0
+    >>> sequence_tensor(flows, scale="clip", inter_ocular=100.0)[:, 1, 0, 0]
+    array([0.5, 1. ], dtype=float32)
     """
     x = np.stack([_reduced(flow, size) for flow in flows])
+    # u and v always share one scale: apart, the direction of the motion would turn. Only
+    # "minmax", which repeats published code, scales them apart.
     if scale == "fixed":
         x[:, :2] /= np.float32(displacement_range * inter_ocular)
         x[:, 2] /= np.float32(strain_range)
@@ -102,7 +141,11 @@ def sequence_tensor(
 
 
 def _reduced(flow: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return u, v and the full field's strain, (3, size, size), averaged over areas."""
+    """Return u, v and strain, (3, size, size), reduced by area averaging.
+
+    The strain comes from the full field: that of a reduced field would miss what
+    stretches within a cell.
+    """
     import cv2
 
     fields = (flow[0], flow[1], optical_strain(flow))
@@ -112,6 +155,6 @@ def _reduced(flow: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def _to_unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Divide by the largest magnitude; all zero stays zero."""
+    """Return the values divided by their largest magnitude. All zeros stay zero."""
     largest = np.abs(values).max()
     return values / largest if largest > 0 else values

@@ -1,4 +1,9 @@
-"""Frames from folders of images and from videos."""
+"""Frames of one clip: from a folder of images, from a video, or from arrays in memory.
+
+`FrameReader` and `FramesInMemory` give frames by position with the digest of each.
+`decode_image`, `image_size`, `probe_video` and `video_frames` read single files. Colour
+is blue, green, red (BGR), as in OpenCV.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What an image file says of itself in its first bytes: its format and its size.
+"""The format and the size of an image, from the first bytes of its file.
 
-OpenCV decodes twenty formats and believes what their headers say, so that 65
-bytes can ask for gigabytes. Only those whose size is read here are decoded.
+OpenCV decodes twenty formats and trusts their headers, so 65 bytes can make it
+allocate gigabytes. Only formats whose size is read here are decoded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BARE_MARKERS = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _UNCOMPRESSED = (0, 3)  # BMP: plain, and plain with masks of the colours
 _TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 
-# Where, what, and the name of what OpenCV can decode but nobody keeps frames in.
+# Offset, magic bytes and name of formats that OpenCV decodes but nobody keeps frames in.
 _FOREIGN = (
     (0, b"II+\0", "BigTIFF"), (0, b"MM\0+", "BigTIFF"), (0, b"GIF8", "GIF"),
     (0, b"P7", "PAM"), (0, b"PF", "PFM"), (0, b"Pf", "PFM"),
@@ -33,20 +33,20 @@ _FOREIGN = (
 
 
 def bounded(data: bytes, position: int | None = None) -> tuple[int, int]:
-    """Return the width and height of an image, px, if it can be decoded without harm.
+    """Return the width and height of an image, px, if its size is within bounds.
 
     Parameters
     ----------
     data
-        The file, or so much of it that the size stands in it.
+        The file, or enough of its start to hold the size.
     position
         The frame's position in its clip, for the error.
 
     Raises
     ------
     BadDataError
-        If the format is none of JPEG, PNG, BMP, WebP and TIFF, the header gives
-        no size, or the image would be too large.
+        If the format is not JPEG, PNG, BMP, WebP or TIFF, the header has no
+        size, or the image would be too large.
     """
     size = stated_size(data)
     foreign = "" if size else _foreign(data)
@@ -73,7 +73,7 @@ def bounded(data: bytes, position: int | None = None) -> tuple[int, int]:
 
 
 def stated_size(data: bytes) -> tuple[int, int] | None:
-    """Return the width and height that a file's first bytes state; None if they do not tell."""
+    """Return the width and height that a file's first bytes state, or None."""
     size = None
     if data.startswith(JPEG):
         size = _jpeg_size(data)
@@ -89,17 +89,17 @@ def stated_size(data: bytes) -> tuple[int, int] | None:
 
 
 def is_webp(data: bytes) -> bool:
-    """Say whether a file is a WebP image."""
+    """Return True if a file is a WebP image."""
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
 def is_tiff(data: bytes) -> bool:
-    """Say whether a file is a TIFF image (and no BigTIFF)."""
+    """Return True if a file is a TIFF image, but not BigTIFF."""
     return data.startswith((b"II*\0", b"MM\0*"))
 
 
 def bmp_length(data: bytes) -> int:
-    """Return the bytes that a BMP file should have at least, from its first ones."""
+    """Return the smallest length of a whole BMP file, bytes, from its first bytes."""
     length = _little(data, 2, 4)
     size, core = _bmp_size(data), _little(data, 14, 4) == 12
     compression = 0 if core else _little(data, 30, 4)
@@ -125,7 +125,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
             at += 2
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4])
-        # What stands between segments is passed over.
+        # Skip bytes between segments, as libjpeg does.
         at = data.find(b"\xff", at)
     return None
 
@@ -138,7 +138,7 @@ def _bmp_size(data: bytes) -> tuple[int, int] | None:
         return _little(data, 18, 2), _little(data, 20, 2)
     if header < 36:
         return None
-    # Below zero: the rows stand from the top down.
+    # A negative height means that the rows are stored from the top down.
     return _little(data, 18, 4, signed=True), abs(_little(data, 22, 4, signed=True))
 
 
@@ -157,7 +157,10 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _tiff_size(data: bytes) -> tuple[int, int] | None:
-    """Return the size in the first directory, or that of its tiles where they are larger."""
+    """Return the size in the first directory, or of its tiles where they are larger.
+
+    A decoder allocates a whole tile, even for an image of a few px.
+    """
     order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
 
     def number(at: int, length: int) -> int:

@@ -1,8 +1,8 @@
-"""The size of an image from its file's header, without decoding the image.
+"""The size of an image from the header of its file, without decoding the image.
 
-A check looks at every frame of a dataset. Reading some bytes from both ends of
-a file tells its size and whether it is whole; only where they do not is the file
-read, and only what is not known to be whole is decoded.
+A check reads every frame of a dataset. Some bytes from both ends of a file tell
+its size and whether it is complete. Only where they do not is the whole file read,
+and only where that is not enough is it decoded.
 """
 
 from __future__ import annotations
@@ -26,6 +26,19 @@ def image_size(path: Path | str) -> tuple[int, int]:
         If it is no image, is truncated, or larger than a frame can be.
     UnreadableInputError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import cv2
+    >>> import numpy as np
+    >>> from mepipe.frames import image_size
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "frame.png"
+    ...     _ = path.write_bytes(cv2.imencode(".png", np.zeros((48, 64), np.uint8))[1])
+    ...     image_size(path)
+    (64, 48)
     """
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
@@ -54,6 +67,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
 
 
 def _whole(head: bytes, tail: bytes, length: int) -> bool:
+    """Return True if the ends of a file show that nothing of it is missing."""
     if head.startswith(JPEG):
         return tail.endswith(b"\xff\xd9")
     if head.startswith(PNG):

@@ -1,4 +1,4 @@
-"""One image file's bytes to an array."""
+"""Decode the bytes of one image file to an array."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
     Parameters
     ----------
     data
-        The bytes of a JPEG, PNG, BMP, WebP or TIFF file. 16-bit images are brought to
-        8 bits, grey ones to three equal channels, transparency is dropped.
+        The bytes of a JPEG, PNG, BMP, WebP or TIFF file. 16-bit images are reduced
+        to 8 bits, grey ones get three equal channels, transparency is dropped.
     position
         The frame's position in its clip, for the error.
 
@@ -38,7 +38,16 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
         If the file is empty, truncated, no image, of another format, or larger
         than a frame can be.
     MemoryError
-        If there is not enough of it.
+        If memory runs out.
+
+    Examples
+    --------
+    >>> import cv2
+    >>> import numpy as np
+    >>> from mepipe.frames import decode_image
+    >>> file = cv2.imencode(".png", np.full((2, 3), 7, np.uint8))[1].tobytes()
+    >>> decode_image(file).shape
+    (2, 3, 3)
     """
     problem = incomplete(data)
     if problem is not None:
@@ -46,7 +55,7 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
     bounded(data, position)
     import cv2
 
-    # A broken image is told by our own error; OpenCV would say its piece as well.
+    # Our own error reports a broken image. OpenCV would print a message as well.
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         with decoding("the frame is no image that can be decoded", position):
@@ -60,7 +69,7 @@ def decode_image(data: bytes, position: int | None = None) -> NDArray[np.uint8]:
 
 @contextmanager
 def decoding(problem: str, position: int | None = None, remedy: str = _RESTORE) -> Iterator[None]:
-    """Take what OpenCV raises in the body for a fault of the data.
+    """Turn errors of OpenCV in the body into errors about the data.
 
     Parameters
     ----------
@@ -72,7 +81,7 @@ def decoding(problem: str, position: int | None = None, remedy: str = _RESTORE) 
     BadDataError
         If the data cannot be decoded.
     MemoryError
-        If there is not enough of it, which says nothing of the data.
+        If memory runs out, which says nothing about the data.
     """
     import cv2
 
@@ -85,7 +94,7 @@ def decoding(problem: str, position: int | None = None, remedy: str = _RESTORE) 
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory ran out, whichever library says so."""
+    """Return True if an error means that memory ran out, from OpenCV or Python."""
     import cv2
 
     # -4 is OpenCV's StsNoMem.
@@ -94,7 +103,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def out_of_memory(what: str) -> UnreadableInputError:
-    """Return the error that says that memory ran out while ``what``."""
+    """Return the error "memory ran out while ``what``"."""
     return UnreadableInputError(
         f"memory ran out while {what}",
         "Run again with fewer jobs, or with more memory; or leave the clip out.",
@@ -102,12 +111,12 @@ def out_of_memory(what: str) -> UnreadableInputError:
 
 
 def refuse_long_file(path: Path | str, length: int) -> None:
-    """Refuse an image file that is longer than any frame.
+    """Check that an image file is not longer than any frame can be.
 
     Raises
     ------
     UnreadableInputError
-        If it is.
+        If it has more than `mepipe.plausible.MOST_BYTES` bytes.
     """
     if length > MOST_BYTES:
         raise UnreadableInputError(
@@ -117,11 +126,11 @@ def refuse_long_file(path: Path | str, length: int) -> None:
 
 
 def incomplete(data: bytes) -> str | None:
-    """Say what is missing of the file, or None.
+    """Return what is wrong with an incomplete file, or None.
 
-    Some decoders fill the rest of a truncated JPEG with grey and say nothing.
-    Within a scan the byte ff is only followed by 00 or a restart marker, so an
-    end marker behind the last scan's start is the real one.
+    Some decoders fill the rest of a truncated JPEG with grey without an error.
+    Within a scan the byte ff is only followed by 00 or a restart marker. So an end
+    marker after the start of the last scan is the real one.
     """
     if not data:
         return "an empty file"

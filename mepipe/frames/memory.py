@@ -1,4 +1,4 @@
-"""The frames of a clip that are in memory already."""
+"""Frames of a clip that are already in memory."""
 
 from __future__ import annotations
 
@@ -16,18 +16,30 @@ _SHAPES = "Give uint8 images of one size, (H, W, 3) in the order blue, green, re
 
 
 class FramesInMemory(FrameReader):
-    """Frames as arrays, seen by the stages like those of a folder of images.
+    """Arrays with the interface of `FrameReader`, for use without files.
 
     Parameters
     ----------
     images
-        (T, H, W, 3) uint8 B G R, (T, H, W) uint8 grey, or an iterable of such
-        images. They are not copied, so they must not change meanwhile.
+        (T, H, W, 3) uint8 BGR, (T, H, W) uint8 grey, or an iterable of such
+        images. They are not copied, so they must not be changed afterwards.
 
     Raises
     ------
     UsageError
-        If there is no image, or one is not uint8, has another shape or size.
+        If there is no image, or one is not uint8 or has another shape or size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mepipe.frames import FramesInMemory
+    >>> frames = FramesInMemory(np.zeros((5, 48, 64), np.uint8))
+    >>> frames.count
+    5
+    >>> [position for position, image in frames.images([3, 1])]
+    [1, 3]
+    >>> frames.image(0).shape
+    (48, 64, 3)
     """
 
     def __init__(self, images: Iterable[NDArray[Any]]) -> None:
@@ -57,7 +69,7 @@ class FramesInMemory(FrameReader):
         """Yield (position, (H, W, 3) uint8 BGR) for ``positions`` (None: all), ascending."""
         for position in range(self.count) if positions is None else sorted(set(positions)):
             image = self._images[position]
-            # As a grey image file is decoded.
+            # Three channels, as a grey image file is decoded.
             yield position, np.dstack([image] * 3) if image.ndim == 2 else image
 
     def name(self, position: int) -> str:

@@ -1,4 +1,4 @@
-"""The frames of one clip by position, each with the digest of what it was decoded from."""
+"""Frames of one clip by position, each with the digest of its file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,29 @@ from mepipe.frames.video import video_frames
 
 Image = NDArray[np.uint8]
 
-# File systems keep time stamps to 2 s at worst.
+# The coarsest time stamps of file systems (FAT) have steps of 2 s.
 _SETTLED_NS = 2_000_000_000
-_AT_ONCE = 4_000_000  # bytes
+_READ_WHOLE = 4_000_000  # bytes: smaller files are hashed in one read
 
 
 @dataclass(frozen=True)
 class Timing:
-    """When a clip's frames were taken.
+    """The times of a clip's frames.
 
-    ``fps`` is None where it is unknown; ``times_ms`` is given where the rate
-    varies.
+    Parameters
+    ----------
+    fps
+        Frames per second, or None if unknown.
+    times_ms
+        The time of each frame, ms, where the rate varies. It has precedence.
+
+    Examples
+    --------
+    >>> from mepipe.frames import Timing
+    >>> Timing(fps=200).times(3)
+    array([ 0.,  5., 10.])
+    >>> Timing(fps=None).known
+    False
     """
 
     fps: float | None
@@ -38,11 +50,11 @@ class Timing:
 
     @property
     def known(self) -> bool:
-        """Whether the frames' times are known."""
+        """True if the times of the frames are known."""
         return self.fps is not None or self.times_ms is not None
 
     def times(self, count: int) -> NDArray[np.float64] | None:
-        """Return the time of each of ``count`` frames in ms, or None where unknown."""
+        """Return the times of ``count`` frames, (count,) float64 in ms, or None if unknown."""
         if self.times_ms is not None:
             return np.array(self.times_ms[:count], dtype=np.float64)
         if self.fps is None:
@@ -57,19 +69,36 @@ class FrameReader:
     Parameters
     ----------
     files
-        One image file per position; or the video file alone.
+        One image file for each position, or the video file alone.
     count
-        How many frames the clip has.
+        Number of frames of the clip.
     is_video
-        Whether ``files`` is one video.
+        True if ``files`` is one video.
     known_digest
-        Gives the sha256 of a file without reading it where that is known, else
+        Returns the sha256 of a file where it is known without reading it, else
         None (`DigestIndex.digest` while planning; the planned digests in a worker).
 
     Attributes
     ----------
     learnt
-        What was found of the files that had to be hashed here.
+        The facts of the files that had to be hashed here, by path.
+
+    Examples
+    --------
+    A folder of three images:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import cv2
+    >>> import numpy as np
+    >>> from mepipe.frames import FrameReader
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = tuple(Path(folder) / f"{number}.png" for number in range(3))
+    ...     for file in files:
+    ...         _ = file.write_bytes(cv2.imencode(".png", np.zeros((48, 64), np.uint8))[1])
+    ...     reader = FrameReader(files, len(files), False, lambda path: None)
+    ...     [image.shape for _, image in reader.images()]
+    [(48, 64, 3), (48, 64, 3), (48, 64, 3)]
     """
 
     files: tuple[Path, ...]
@@ -80,7 +109,7 @@ class FrameReader:
     _digests: dict[Path, str] = field(default_factory=dict, init=False)
 
     def digest(self, position: int) -> str:
-        """Return what identifies the frame: its file's sha256, and where in a video it is.
+        """Return the identity of a frame: the sha256 of its file, in a video with its position.
 
         Raises
         ------
@@ -97,7 +126,7 @@ class FrameReader:
         return f"{digest}:{position}" if self.is_video else digest
 
     def known(self) -> dict[str, str]:
-        """Return the sha256 of every file whose digest was asked for, by path."""
+        """Return the sha256 of every file whose digest was requested, by path."""
         return {str(path): digest for path, digest in self._digests.items()}
 
     def images(self, positions: Sequence[int] | None = None) -> Iterator[tuple[int, Image]]:
@@ -125,7 +154,7 @@ class FrameReader:
         return next(image for _, image in self.images([position]))
 
     def name(self, position: int) -> str:
-        """Return what a user calls the frame: its file, and where in a video it is."""
+        """Return the frame's name for messages: its file, in a video with its position."""
         path = self._path(position)
         return f"{path}, frame {position}" if self.is_video else str(path)
 
@@ -156,7 +185,11 @@ class FrameReader:
 
     @contextmanager
     def _opened(self, path: Path) -> Iterator[BufferedReader]:
-        """Open a large file and check that what the body reads is what was hashed."""
+        """Open a large file, and check that the body read the bytes that were hashed.
+
+        The file is not held in memory. Its size and time stamp must be the same
+        before and after.
+        """
         with readable(path) as file:
             before = FileFacts.of(file)
             self._check(path, before.sha256)
@@ -171,10 +204,10 @@ class FrameReader:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """The digest of a file, with what tells whether it is still the same file.
+    """The digest of a file, with the size and time stamp that detect a change.
 
-    ``settled`` is false where the time stamp was so young that a later write
-    could bear the same one.
+    ``settled`` is False if the time stamp was so recent that a later write could
+    have the same one.
     """
 
     size: int
@@ -184,10 +217,10 @@ class FileFacts:
 
     @classmethod
     def of(cls, file: BufferedReader) -> FileFacts:
-        """Return the facts of an open file, read in pieces."""
+        """Return the facts of an open file, which is read to its end."""
         now = time.time_ns()
         stat = os.fstat(file.fileno())
-        if stat.st_size <= _AT_ONCE:
+        if stat.st_size <= _READ_WHOLE:
             # An image is read faster at once than through the buffer of `file_digest`.
             digest = hashlib.sha256(file.read()).hexdigest()
         else:
@@ -197,7 +230,7 @@ class FileFacts:
         return cls(stat.st_size, stat.st_mtime_ns, digest, settled)
 
     def still_of(self, file: BufferedReader) -> bool:
-        """Say whether an open file has the size and time stamp it had."""
+        """Return True if an open file still has this size and time stamp."""
         stat = os.fstat(file.fileno())
         return (stat.st_size, stat.st_mtime_ns) == (self.size, self.mtime_ns)
 

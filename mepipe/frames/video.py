@@ -1,8 +1,8 @@
 """Frames of a video, decoded in sequence from an open file.
 
-The file is one that the caller hashed and holds open, so that a key cannot name
-one video and the object show another; it is never held in memory. Frames are not
-reached by seeking: a header's frame count and key-frame table are often wrong.
+The caller has hashed the file and holds it open, so that a key cannot name one
+video and the object show another. It is never held in memory. There is no seeking:
+the frame count and the key-frame table of a header are often wrong.
 """
 
 from __future__ import annotations
@@ -22,27 +22,34 @@ from mepipe.errors import BadDataError
 from mepipe.frames.images import decoding
 from mepipe.plausible import LONGEST_MS, LONGEST_SIDE, MOST_PIXELS, is_rate, is_size
 
-# Containers store time stamps in ticks, so even a constant rate jitters a little.
+# Containers store time stamps in ticks, so even a constant rate jitters by a share of a step.
 _CONSTANT_RATE_JITTER = 0.1
-_HEAD = 1024  # bytes that tell text from a container
+_HEAD = 1024  # bytes that are read to tell text from a container
 _RESTORE = "Restore it from the original."
 _CONVERT = "Restore it from the original, or convert it: ffmpeg -i INPUT -c:v ffv1 OUTPUT.mkv"
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a pass over a video found.
+    """The result of one pass over a video.
 
     Parameters
     ----------
     count
-        Frames that decode.
+        Number of frames that decode.
     declared
-        Frames that the header promises (0: it does not say).
+        Number of frames in the header, 0 if it has none.
     fps
-        Frames per second; None where the file does not say.
+        Frames per second, or None if the file has no plausible rate.
     times_ms
-        The time of each frame where the rate varies, else None.
+        The time of each frame, ms, where the rate varies, else None.
+
+    Examples
+    --------
+    >>> from mepipe.frames import VideoFacts
+    >>> facts = VideoFacts(count=90, declared=100, fps=30.0, times_ms=None)
+    >>> VideoFacts.from_json(facts.to_json()) == facts
+    True
     """
 
     count: int
@@ -63,8 +70,8 @@ class VideoFacts:
 
 @contextmanager
 def _opened(stream: BinaryIO) -> Iterator[Any]:
-    """Decode from an open file; the body gets OpenCV's capture."""
-    # A broken file is told by our own error; FFmpeg would say its piece on standard error too.
+    """Decode from an open file. The body gets OpenCV's capture."""
+    # Our own error reports a broken file. FFmpeg would print to standard error as well.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
@@ -72,7 +79,8 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
     stream.seek(0)
     head = stream.read(_HEAD)
     stream.seek(0)
-    # OpenCV's capture does not keep its stream alive, and crashes without it.
+    # OpenCV's capture holds no reference to its stream and crashes if the stream is collected:
+    # the caller's name for it must outlive the capture. One thread: workers share the cores.
     parameters = [cv2.CAP_PROP_N_THREADS, 1]
     capture = cv2.VideoCapture(stream, cv2.CAP_FFMPEG, parameters)  # type: ignore[call-overload]
     try:
@@ -92,13 +100,13 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
 
 
 def _refuse_large(capture: Any) -> None:
-    """Refuse a video whose frames are larger than any that is read."""
+    """Raise `BadDataError` for a video whose frames are too large."""
     import cv2
 
     width, height = (
         _whole(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
     )
-    # Some files tell no size before a frame is decoded.
+    # Some files have no size before a frame is decoded.
     if min(width, height) > 0 and not is_size(width, height):
         raise BadDataError(
             f"the video's frames are {width} x {height} px, and more than "
@@ -112,7 +120,7 @@ def _whole(number: float) -> int:
 
 
 def _is_text(head: bytes) -> bool:
-    """Say whether a file begins with UTF-8 text."""
+    """Return True if a file starts with UTF-8 text."""
     try:
         # Not final: the last character may be cut off.
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -122,7 +130,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def probe_video(stream: BinaryIO) -> VideoFacts:
-    """Decode a video once, without keeping a frame, and say what is in it.
+    """Decode a video once, without keeping a frame, and return its facts.
 
     Parameters
     ----------
@@ -133,6 +141,14 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
     ------
     BadDataError
         If it is no video, or no frame of it can be decoded.
+
+    Examples
+    --------
+    >>> import io
+    >>> from mepipe.frames import probe_video
+    >>> probe_video(io.BytesIO(b"not a video"))
+    Traceback (most recent call last):
+    mepipe.errors.BadDataError: the file is no video: it holds text. Restore it from the original.
     """
     import cv2
 
@@ -149,6 +165,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
 
 
 def _varying_times(times: list[float]) -> tuple[float, ...] | None:
+    """Return the times from the first frame on, ms, if the rate varies, else None."""
     steps = np.diff(times)
     if len(steps) < 2 or not (steps > 0).all() or not times[-1] - times[0] <= LONGEST_MS:
         # Too short to tell, or time stamps that cannot be right.
@@ -169,13 +186,32 @@ def video_frames(
     stream
         The file, open for reading bytes.
     wanted
-        The positions to yield; the others are passed over without being
-        converted. None: all.
+        The positions to yield. The others are decoded but not converted to BGR.
+        None: all.
 
     Raises
     ------
     BadDataError
         If it is no video, or ends before a wanted position.
+
+    Examples
+    --------
+    Every fifth frame of a video of ten:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import cv2
+    >>> import numpy as np
+    >>> from mepipe.frames import video_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "clip.avi"
+    ...     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    ...     for _ in range(10):
+    ...         _ = writer.write(np.zeros((48, 64, 3), np.uint8))
+    ...     writer.release()
+    ...     with path.open("rb") as file:
+    ...         [(position, image.shape) for position, image in video_frames(file, {0, 5})]
+    [(0, (48, 64, 3)), (5, (48, 64, 3))]
     """
     last = max(wanted) if wanted else -1
     with _opened(stream) as capture:

@@ -29,7 +29,7 @@ from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
 from mepipe.pipeline.walk import Found, walk
 from mepipe.schema import KEY_FRAMES
 from mepipe.stages import Result, Stage, Upstream
-from mepipe.stages.face import found_at
+from mepipe.stages.face import face_position
 from mepipe.viz.clip_picture import ClipPicture
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
     """
     clip, config, values, results = done.clip, done.config, done.values, done.results
     face, spot = values["face"], values.get("spot")
-    position = found_at(clip, config, values)
+    position = face_position(clip, config, values)
     flow = results["flow"].arrays if "flow" in results else None
     method = config.spot.fallback if config.spot.method == "auto" else config.spot.method
     title, unit = _CURVES.get(method, ("no motion curve: nothing was measured", ""))

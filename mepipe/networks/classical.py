@@ -1,11 +1,12 @@
-"""Handcrafted learning: an RBF-SVM and a decision tree, on features or on flow by region.
+"""Classical baselines: an RBF-SVM and a decision tree, on features or on flow by region.
 
-Each function returns a scikit-learn Pipeline that is fitted on X (N, C * S * S)
-float32: features (N, C, S, S), normalised as for a network and flattened. No
-feature is standardised by itself: u and v share one scale, which `fit` and
-`predict` would else lose (scaling them apart turns the direction of motion),
-and cells that hardly move would become as loud as those that do. Classes weigh
-the same in total (``class_weight="balanced"``), as in the networks' loss.
+Each function returns a scikit-learn Pipeline. It is fitted on X (N, C * S * S)
+float32: features (N, C, S, S), normalised as for a network and flattened.
+
+Features are not standardised one by one. That would scale u and v apart, which
+turns the direction of the motion, and cells that hardly move would count as much
+as those that do. Classes have the same total weight (``class_weight="balanced"``),
+as in the loss of the networks.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def rbf_svm(
     C: float = 1.0,
     gamma: float | str = "scale",
 ) -> Pipeline:
-    """Return a support vector machine with a radial basis function.
+    """Return a support vector machine with the kernel of radial basis functions.
 
     Parameters
     ----------
@@ -42,13 +43,13 @@ def rbf_svm(
     flow
         "cells": X as it is. "hoof" or "mdmo": flow by region (`by_region`).
     C, gamma
-        scikit-learn's defaults, chosen on nobody's labels. "scale" is the
-        inverse of the summed variance of the features.
+        The defaults are scikit-learn's: no labels were used to choose them.
+        "scale" is the inverse of the summed variance of the features.
 
     Raises
     ------
     UsageError
-        If flow by region is asked of features without u and v.
+        If flow by region is requested for features without u and v.
     """
     from sklearn.svm import SVC
 
@@ -76,9 +77,8 @@ def decision_tree(
     channels, size, flow
         As for `rbf_svm`.
     max_depth, min_samples_leaf
-        A leaf holds at least 5 clips: grown until its leaves are pure, a tree
-        on thousands of cells learns its clips by heart. The order in which
-        equally good cells are tried is fixed.
+        A leaf holds at least 5 clips. With pure leaves, a tree on thousands of
+        cells memorises its clips. Ties between cells are broken by a fixed seed.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _pipeline(channels: int, size: int, flow: str, **last: Any) -> Pipeline:
                 f"{flow} needs u and v, and the features have {channels} channel",
                 "Make features with u and v as their first channels.",
             )
-        flow_histograms.region_weights(size)  # what is too small is told before a fit
+        flow_histograms.region_weights(size)  # raises for features that are too small, before a fit
         settings = {"flow": flow, "channels": channels, "size": size}
         steps.insert(0, (flow, FunctionTransformer(by_region, kw_args=settings)))
     return Pipeline(steps)
@@ -131,10 +131,17 @@ def by_region(X: Floats, *, flow: str, channels: int, size: int) -> Floats:
     X
         (N, channels * size * size) features, u and v first.
     flow
-        "hoof" gives (N, R * B), "mdmo" (N, 2 R): for each region the mean u and
-        v of its main direction, in parts of the clip's longest such vector.
-        Liu et al. take length and angle; in u and v a small turn is a small
-        distance, whatever the angle.
+        "hoof" or "mdmo".
+
+    Returns
+    -------
+    (N, R * B) float32 for "hoof". (N, 2 R) float32 for "mdmo": for each region the
+    mean u and v of its main direction, relative to the clip's longest such vector.
+
+    Notes
+    -----
+    Liu et al. use length and angle. With u and v a small turn is a small distance,
+    also across the angle where one turn ends and the next begins.
     """
     x = np.asarray(X, dtype=np.float32).reshape(-1, channels, size, size)
     if flow == "hoof":

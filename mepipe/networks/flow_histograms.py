@@ -5,15 +5,14 @@
 - MDMO: Liu, Zhang, Yan, Wang, Zhao and Fu, "A Main Directional Mean Optical Flow
   Feature for Spontaneous Micro-Expression Recognition", IEEE T-AFFC 7(4), 2016.
 
-Both over the expressive regions of ``landmarks/regions.json``: a region that
-only the head moves says nothing of an expression, and a blink, which is no
-expression either, is the largest movement of a face. The papers' own grids (36
-regions for MDMO) are not ours.
+Both are over the expressive regions of ``landmarks/regions.json``, not over the
+papers' grids (36 regions for MDMO). Rigid regions are left out because only the
+head moves them, and the eyes because a blink is the largest movement of a face
+and no expression.
 
-Flow is an array (N, C, S, S) of the aligned face, u first and v second, x right
-and y down; the unit does not matter. Angles go from +x (the image's right)
-towards +y (down). Bin b is centred on b full turns / bins, so that a mirror
-image exchanges whole bins.
+Flow is an array (N, C, S, S) of the aligned face: u first, v second, x right and
+y down, in any unit. Angles go from +x (the image's right) towards +y (down). Bin b
+is centred on b / B of a full turn, so that a mirror image exchanges whole bins.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ Floats = NDArray[np.float32]
 
 BINS = 8
 SAMPLES = 8
-"""Points along a side of a cell at which a region's polygon is looked up."""
+"""Sample points along a side of a cell, to compute how much of it a region covers."""
 
 
 def region_names() -> tuple[str, ...]:
-    """Return the R regions, in the order of every array here."""
+    """Return the names of the R regions, in the order of every array here."""
     return tuple(region.name for region in assets.regions() if region.role == "expressive")
 
 
 @cache
 def region_weights(size: int) -> Floats:
-    """Return what share of each cell of the aligned face each region covers.
+    """Return the share of each cell of the aligned face that each region covers.
 
     Parameters
     ----------
@@ -50,12 +49,13 @@ def region_weights(size: int) -> Floats:
     Returns
     -------
     (R, S, S) float32
-        0 to 1; shares, since at 28x28 a region is a few cells wide. Read-only.
+        0 to 1. Shares and not a mask, because at 28x28 a region is a few cells
+        wide. Read-only.
 
     Raises
     ------
     UsageError
-        If the face is so small that a region covers nothing of it.
+        If the face is so small that a region covers none of it.
     """
     fine = size * SAMPLES
     centres = (np.arange(fine) + 0.5) / fine
@@ -78,10 +78,13 @@ def region_weights(size: int) -> Floats:
 
 
 def _inside(polygon: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which points (centres x centres; rows are y) lie in a polygon: the even-odd rule."""
+    """Return which points of the grid (y, x) of ``centres`` lie in a polygon.
+
+    The even-odd rule: a point is inside if a ray from it crosses an odd number of edges.
+    """
     inside = np.zeros((len(centres), len(centres)), dtype=bool)
     for (x1, y1), (x2, y2) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        crossed = (y1 > centres) != (y2 > centres)  # rows whose line meets the edge
+        crossed = (y1 > centres) != (y2 > centres)  # rows that the edge crosses
         at = x1 + (centres[crossed] - y1) * (x2 - x1) / (y2 - y1)
         inside[crossed] ^= centres < at[:, None]
     return inside
@@ -101,16 +104,16 @@ def hoof(x: Floats, bins: int = BINS) -> Floats:
     -------
     (N, R, B) float32
         The magnitude of a vector is shared by the two directions it lies
-        between. A histogram sums to its region's mean magnitude as a share of
-        the mean over the clip's regions; a clip without motion is all 0.
+        between. A histogram sums to the mean magnitude of its region, relative
+        to the mean over the clip's regions. A clip without motion is all 0.
 
     Notes
     -----
-    Chaudhry et al. fold left onto right and make each histogram sum to 1. In a
-    face left and right are different muscles, so we keep the full circle; and
-    a still region would, made to sum to 1, be a loud histogram of noise, so we
-    keep what a region moves in proportion to the others. The amplitude of the
-    clip as a whole, which says how strongly and not what, is taken out.
+    Chaudhry et al. fold left onto right and normalise each histogram to 1. We keep
+    the full circle, because left and right are different muscles in a face. We keep
+    the magnitude of a region relative to the others, because the normalised
+    histogram of a still region is noise. The amplitude of the whole clip is removed:
+    it says how strong an expression is, not which one.
     """
     u, v = _flow(x)
     magnitude = np.hypot(u, v)
@@ -143,15 +146,14 @@ def mdmo(x: Floats, bins: int = BINS) -> tuple[NDArray[np.int64], Floats]:
     Returns
     -------
     (N, R) int64
-        The direction of most vectors of the region (Liu et al.);
-        cells that the region covers in part count in part, cells without motion
-        not at all.
+        The direction of most vectors of the region (Liu et al.). Cells count by
+        the share that the region covers; cells without motion do not count.
     (N, R, 2) float32
         The mean u and v of the vectors in that direction, in the flow's unit.
 
     Notes
     -----
-    Liu et al. average over the frames of a clip; features hold one flow.
+    Liu et al. average over the frames of a clip. Features hold one flow field.
     """
     u, v = _flow(x)
     direction = np.round(np.arctan2(v, u) * (bins / (2 * np.pi))).astype(np.int64) % bins

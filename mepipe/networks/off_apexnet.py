@@ -1,8 +1,8 @@
 """OFF-ApexNet: a stream for u, a stream for v, two wide layers.
 
 Gan, Liong, Yau, Huang and Tan, "OFF-ApexNet on micro-expression recognition
-system", Signal Processing: Image Communication 74, 2019. Strain has no part in
-it. "Same" padding, without which a stream of 28x28 would not end in the paper's
+system", Signal Processing: Image Communication 74, 2019. Strain is not used.
+The padding is "same": without it a stream of 28x28 would not end in the paper's
 784 values. Dropout before the classifier is our choice.
 """
 
@@ -23,10 +23,10 @@ class OFFApexNet(nn.Module):
     Parameters
     ----------
     channels, size, classes
-        It takes (B, channels, size, size) and returns logits (B, classes).
-        Channels after u and v are not looked at.
+        The network takes (B, channels, size, size) and returns logits (B, classes).
+        Channels after u and v are ignored.
     dropout
-        Share of each wide layer's outputs that training leaves out.
+        Share of each wide layer's outputs that training drops, 0 to 1.
 
     Raises
     ------
@@ -70,6 +70,7 @@ class OFFApexNet(nn.Module):
         """Return logits (B, classes) for features (B, channels, size, size)."""
         # u and v        (B, 1, 28, 28) each
         # each stream    (B, 784): 16 maps of 7x7
+        # joined         (B, 1568) -> (B, 1024) -> (B, 1024) -> (B, 3)
         parts = [stream(x[:, n : n + 1]) for n, stream in enumerate(self.streams)]
         logits: Tensor = self.classify(torch.cat(parts, dim=1))
         return logits

@@ -1,11 +1,13 @@
-"""Spatial pyramid pooling: parallel pooling branches over a map, in every way we know.
+"""Spatial pyramid pooling: parallel pooling branches over a feature map, in four modes.
 
-Lim et al.'s branches (kernel = stride, brought back to the map's size) are our
-reading of "Micro Expression Recognition: Multi-scale Approach [...]", IJACSA
-12(12), 2021; windows of stride 1 are those of YOLO's SPP block (Huang et al.,
-"DC-SPP-YOLO", Information Sciences 522, 2020); bins brought back are PSPNet's
-(Zhao et al., CVPR 2017, which interpolates linearly; here the nearest bin is
-taken); flattened bins are He et al.'s SPP-net (ECCV 2014).
+- "upsample": kernel = stride, upsampled to the size of the map. Our reading of Lim
+  et al., "Micro Expression Recognition: Multi-scale Approach [...]", IJACSA 12(12),
+  2021.
+- "same": windows of stride 1, as in the SPP block of YOLO (Huang et al.,
+  "DC-SPP-YOLO", Information Sciences 522, 2020).
+- "bins": bins, upsampled, as in PSPNet (Zhao et al., CVPR 2017). PSPNet
+  interpolates linearly; here each cell takes the nearest bin.
+- "flat": bins as one vector, as in SPP-net (He et al., ECCV 2014).
 """
 
 from __future__ import annotations
@@ -19,18 +21,18 @@ from torch.nn import functional
 from mepipe.errors import UsageError
 from mepipe.networks import pyramid
 
-AT_ONCE = 32
-"""Up to this side of the map all branches are brought back by one matrix product."""
+MAX_FUSED_SIDE = 32
+"""Largest side of a map whose branches are all upsampled by one matrix product."""
 
 
 class PyramidPooling(nn.Module):
     """Parallel pooling branches over a map, fused with the map itself.
 
-    Every operation has a deterministic backward on CUDA, too: windows side by
-    side and windows of stride 1 are plain pooling; unequal bins are first laid side
-    by side by a fixed matrix product, which repeats the cells that two share,
-    and then pooled so, too; a branch is brought back to the map's size by a
-    fixed matrix product. Adaptive pooling and interpolation have no such backward.
+    Every operation has a deterministic backward pass, on CUDA too. Adaptive
+    pooling and interpolation have none there. So bins of unequal size are first
+    laid side by side by a fixed matrix product, which repeats the cells that two
+    bins share, and then pooled as equal windows. Branches are upsampled by a
+    fixed matrix product.
 
     Parameters
     ----------
@@ -39,24 +41,29 @@ class PyramidPooling(nn.Module):
     size
         Side S of the map.
     kernels
-        One branch each: the K windows' sides, or bins a side.
+        One branch each: the sides of K windows, or K numbers of bins a side.
     pool
-        "max" or "average"; the average leaves the padding out.
+        "max" or "average". The average leaves padding out.
     mode
         "upsample", "same", "bins" or "flat" (`mepipe.networks.pyramid.plan`).
     fuse
         "concat-1x1": C channels, by a 1x1 convolution of map and branches, batch
         normalisation and ReLU. "concat": C (1 + K) channels, which widen the
-        layer that follows. "sum": C channels, no weights. "flat" fuses nothing:
-        its vectors are always concatenated, and cannot be summed.
+        layer that follows. "sum": C channels, no weights. With "flat" the
+        vectors are always concatenated; they cannot be summed.
 
     Attributes
     ----------
     outputs
-        Channels of what `forward` returns; for "flat" the length of its vector.
+        Channels of what `forward` returns. For "flat" the length of its vector.
+
+    Raises
+    ------
+    UsageError
+        If pool, mode or fuse is unknown, or "sum" is combined with "flat".
     """
 
-    spread: Tensor
+    upsampling: Tensor
 
     def __init__(
         self,
@@ -85,17 +92,21 @@ class PyramidPooling(nn.Module):
         if fuse == "concat-1x1" and mode != "flat":
             self.fuse = nn.Linear(channels * (1 + len(self.kernels)), channels, bias=False)
             self.after = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
-        brought_back = mode in ("upsample", "bins")
-        # By one matrix for all branches, where it is small enough to gain; "concat" wants each.
-        at_once = brought_back and fuse != "concat" and size <= AT_ONCE
+        upsamples = mode in ("upsample", "bins")
+        # One matrix for all branches is faster where it is small: it has S^2 rows. "concat"
+        # needs the branches one by one.
+        fused_upsampling = upsamples and fuse != "concat" and size <= MAX_FUSED_SIDE
         for kernel in self.kernels:
             if mode in ("bins", "flat"):
-                self._keep(f"bins{kernel}", bin_cells(size, kernel, pool))
-            if brought_back and not at_once:
-                self._keep(f"rows{kernel}", rows(size, kernel, mode))
-        self._keep("spread", spread(size, self.kernels if at_once else (), mode))
+                self._add_constant(f"bins{kernel}", binning_matrix(size, kernel, pool))
+            if upsamples and not fused_upsampling:
+                self._add_constant(f"rows{kernel}", axis_upsampling(size, kernel, mode))
+        self._add_constant(
+            "upsampling", upsampling_matrix(size, self.kernels if fused_upsampling else (), mode)
+        )
 
-    def _keep(self, name: str, constant: Tensor) -> None:
+    def _add_constant(self, name: str, constant: Tensor) -> None:
+        # A buffer moves to the device with the module. It is no part of a saved model.
         self.register_buffer(name, constant, persistent=False)
 
     def pooled(self, x: Tensor, kernel: int) -> Tensor:
@@ -108,7 +119,8 @@ class PyramidPooling(nn.Module):
                 x, kernel, padding=before, ceil_mode=True, count_include_pad=False
             )
         if self.mode == "same":
-            # The window reaches kernel // 2 cells back, and an even one less far forward.
+            # The window reaches kernel // 2 cells back, and one less forward if it is even. Padding
+            # is symmetric, so even windows give one row and column too many.
             around: Tensor
             if self.pool == "max":
                 around = functional.max_pool2d(x, kernel, 1, padding=kernel // 2)
@@ -117,6 +129,7 @@ class PyramidPooling(nn.Module):
                     x, kernel, 1, padding=kernel // 2, count_include_pad=False
                 )
             return around[:, :, : self.size, : self.size]
+        # Bins: (B, C, S, S) -> (B, C, n L, n L), the cells of each bin side by side.
         # Right products only: torch makes one matrix product of a whole batch of them.
         cells = self.get_buffer(f"bins{kernel}")
         laid = ((x @ cells).transpose(2, 3) @ cells).transpose(2, 3)
@@ -126,26 +139,29 @@ class PyramidPooling(nn.Module):
         cells_of_bins: Tensor = functional.max_pool2d(laid, longest)
         return cells_of_bins
 
-    def back(self, cells: Tensor, kernel: int) -> Tensor:
-        """Bring (B, n, n, C) back to the map's size, (B, S, S, C)."""
+    def upsample(self, cells: Tensor, kernel: int) -> Tensor:
+        """Upsample (B, n, n, C) to the size of the map, (B, S, S, C)."""
         if self.mode == "same":
             return cells
         along = self.get_buffer(f"rows{kernel}")  # (S, n)
         return torch.einsum("sp,tq,bpqc->bstc", along, along, cells)
 
-    def summed(self, branches: Sequence[Tensor]) -> Tensor:
-        """Return the sum (B, S, S, C) of branches (B, n, n, C) brought back to the map's size."""
-        if self.spread.shape[1]:
+    def upsample_and_sum(self, branches: Sequence[Tensor]) -> Tensor:
+        """Return the sum (B, S, S, C) of the upsampled branches (B, n, n, C)."""
+        if self.upsampling.shape[1]:
             cells = torch.cat([branch.flatten(1, 2) for branch in branches], dim=1)
-            return (self.spread @ cells).reshape(len(cells), self.size, self.size, -1)
-        total = self.back(branches[0], self.kernels[0])
+            return (self.upsampling @ cells).reshape(len(cells), self.size, self.size, -1)
+        total = self.upsample(branches[0], self.kernels[0])
         for branch, kernel in zip(branches[1:], self.kernels[1:], strict=True):
-            total = total + self.back(branch, kernel)
+            total = total + self.upsample(branch, kernel)
         return total
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, outputs, S, S) for (B, C, S, S); for "flat" (B, outputs)."""
-        # Matrices along the axes want the axes last in memory.
+        # x        (B, C, S, S)
+        # pooled   K x (B, C, n, n), n by branch
+        # fused    (B, C, S, S)
+        # Products with matrices along the axes are fastest with the axes last in memory.
         whole = x.contiguous() if self.mode in ("bins", "flat") else x
         pooled = [self.pooled(whole, kernel) for kernel in self.kernels]
         if self.mode == "flat":
@@ -153,20 +169,21 @@ class PyramidPooling(nn.Module):
         branches = [cells.permute(0, 2, 3, 1) for cells in pooled]  # (B, n, n, C)
         own = x.permute(0, 2, 3, 1)
         if self.fusion == "concat":
-            backs = [self.back(b, kernel) for b, kernel in zip(branches, self.kernels, strict=True)]
-            return torch.cat([own, *backs], dim=3).permute(0, 3, 1, 2)
+            upsampled = [
+                self.upsample(b, kernel) for b, kernel in zip(branches, self.kernels, strict=True)
+            ]
+            return torch.cat([own, *upsampled], dim=3).permute(0, 3, 1, 2)
         if self.fusion == "concat-1x1":
-            # The 1x1 convolution of a concatenation is the sum of 1x1 convolutions
-            # of its parts, and these commute with bringing a branch back to the
-            # size of the map: done on the few cells of a branch, it is the same
-            # function at a third of the cost.
+            # The 1x1 convolution of a concatenation is the sum of 1x1 convolutions of its
+            # parts, and each of them commutes with upsampling. On the few cells of a branch
+            # it is the same function at a third of the cost.
             mine, *weights = torch.split(self.fuse.weight, x.shape[1], dim=1)  # each (C, C)
             own = functional.linear(own, mine)
             branches = [
                 functional.linear(branch, weight)
                 for branch, weight in zip(branches, weights, strict=True)
             ]
-        fused = own + self.summed(branches) if branches else own
+        fused = own + self.upsample_and_sum(branches) if branches else own
         fused = fused.permute(0, 3, 1, 2)
         if self.fusion == "sum":
             return fused
@@ -174,30 +191,30 @@ class PyramidPooling(nn.Module):
         return out
 
 
-def rows(size: int, kernel: int, mode: str) -> Tensor:
-    """Return the matrix (S, n) of 0 and 1 that gives a row of the map its window's value."""
+def axis_upsampling(size: int, kernel: int, mode: str) -> Tensor:
+    """Return the matrix (S, n) of 0 and 1 that upsamples one axis from windows to cells."""
     window = torch.tensor(pyramid.nearest_window(size, kernel, mode))
     return functional.one_hot(window, len(pyramid.windows(size, kernel, mode))).float()
 
 
-def spread(size: int, kernels: Sequence[int], mode: str = "upsample") -> Tensor:
-    """Return the matrix that gives every cell of the map its windows' values.
+def upsampling_matrix(size: int, kernels: Sequence[int], mode: str = "upsample") -> Tensor:
+    """Return the matrix that upsamples all branches and sums them.
 
-    (S * S, sum of cells * cells) of 0 and 1: nearest-neighbour upsampling of
-    all branches, summed, as one fixed matrix product, whose backward is
-    deterministic on every device (that of interpolation is not).
+    (S * S, sum of n * n) of 0 and 1: nearest-neighbour upsampling as one fixed
+    matrix product. Its backward pass is deterministic on every device; that of
+    interpolation is not.
     """
-    along = [rows(size, kernel, mode) for kernel in kernels]
-    parts = [torch.kron(one, one) for one in along]  # rows and columns alike
+    along = [axis_upsampling(size, kernel, mode) for kernel in kernels]
+    parts = [torch.kron(one, one) for one in along]  # of rows and columns
     return torch.cat(parts, dim=1) if parts else torch.zeros(size * size, 0)
 
 
-def bin_cells(size: int, bins: int, pool: str) -> Tensor:
+def binning_matrix(size: int, bins: int, pool: str) -> Tensor:
     """Return the constant matrix that pools one axis of a map into bins.
 
-    For "average" (S, n): the mean of each bin. For "max" (S, n * L), L cells of
-    the longest bin: the cells of each bin side by side, shorter bins with their
-    last cell repeated, which changes no maximum.
+    For "average" (S, n): the mean of each bin. For "max" (S, n * L), where L is
+    the length of the longest bin: the cells of each bin side by side. Shorter
+    bins repeat their last cell, which does not change the maximum.
     """
     windows = pyramid.windows(size, bins, "bins")
     if pool == "average":
@@ -211,20 +228,21 @@ def bin_cells(size: int, bins: int, pool: str) -> Tensor:
 
 
 class PointwiseLayers(nn.Module):
-    """What stands for the pyramid in the base without it: as many weights, no pooling.
+    """The replacement of the pyramid in the base network: as many weights, no pooling.
 
     Parameters
     ----------
     channels
         Channels C of the map.
     branches
-        K, the number of branches it stands for.
+        K, the number of branches it replaces.
     fuse
         As in `PyramidPooling`. "concat-1x1": two 1x1 convolutions with ReLU
-        between, C -> C (1 + K) / 2 -> C, which have the weights of the
-        pyramid's one C (1 + K) -> C (where C (1 + K) is odd, C more), then the
-        same batch normalisation and ReLU. "concat": the map itself in place of
-        each branch, so that the layer that follows is as wide. "sum": nothing.
+        between, C -> C (1 + K) / 2 -> C, then the same batch normalisation and
+        ReLU. They have as many weights as the pyramid's one convolution
+        C (1 + K) -> C, or C more where C (1 + K) is odd. "concat": the map
+        itself in place of each branch, so that the next layer is as wide.
+        "sum": the identity.
     """
 
     def __init__(self, channels: int, branches: int, fuse: str) -> None:

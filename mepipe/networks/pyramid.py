@@ -1,6 +1,6 @@
-"""The arithmetic of the SPP network: map sizes and cells, without torch.
+"""The arithmetic of the SPP network: sizes of maps and numbers of cells, without torch.
 
-A plan can so refuse kernels that cannot fit before anything is computed.
+So impossible kernels are refused before anything is computed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from mepipe.errors import UsageError
 LAYERS = 5
 
 MODES = ("upsample", "same", "bins", "flat")
-"""How the branches see the map (`plan` says what each does)."""
+"""The modes of pooling (`plan` explains each)."""
 
 POOLS = ("max", "average")
 
 FUSIONS = ("concat", "concat-1x1", "sum")
-"""How the branches and the map become one (`mepipe.networks.spp.PyramidPooling`)."""
+"""The ways to fuse branches and map (`mepipe.networks.pooling.PyramidPooling`)."""
 
 ORIGINAL_STRIDES_FROM = 112
 """Inputs of at least this side keep VGG-M's strides of 2 in layers 1 and 2."""
@@ -28,7 +28,13 @@ def strides(size: int) -> tuple[int, int]:
     """Return the strides of the first two convolutions for a ``size`` x ``size`` input.
 
     VGG-M's own strides (2, 2) leave 2x2 cells of a 28x28 input after layer 2,
-    too few for any pyramid; small inputs therefore keep stride 1.
+    too few for any pyramid. So small inputs keep stride 1.
+
+    Examples
+    --------
+    >>> from mepipe.networks.pyramid import strides
+    >>> strides(28), strides(224)
+    ((1, 1), (2, 2))
     """
     return (2, 2) if size >= ORIGINAL_STRIDES_FROM else (1, 1)
 
@@ -44,8 +50,15 @@ def map_sizes(size: int) -> tuple[int, ...]:
     Returns
     -------
     tuple of int
-        One side per layer, before the pooling that follows the layer: 28 gives
-        28, 14, 7, 7, 7; 112 gives 56, 14, 7, 7, 7.
+        One side per layer, before the pooling that follows it.
+
+    Examples
+    --------
+    >>> from mepipe.networks.pyramid import map_sizes
+    >>> map_sizes(28)
+    (28, 14, 7, 7, 7)
+    >>> map_sizes(112)
+    (56, 14, 7, 7, 7)
     """
     first, second = strides(size)
     one = _halved(size, first)
@@ -60,10 +73,10 @@ def _halved(size: int, stride: int) -> int:
 
 @dataclass(frozen=True)
 class Pyramid:
-    """Where the pyramid stands and what its branches see.
+    """The position of the pyramid and the cells of its branches.
 
-    ``size`` is the side of the map in front of it, ``cells`` the number of
-    cells a side of each branch, in the order of ``kernels``.
+    ``size`` is the side of its input map. ``cells`` is the number of cells a side
+    of each branch, in the order of ``kernels``.
     """
 
     position: int
@@ -76,7 +89,7 @@ class Pyramid:
     def equal(self) -> tuple[tuple[int, ...], ...]:
         """Return the groups of kernels whose branches have the same number of cells.
 
-        With stride 1 ("same") all have, and differ in what a cell sees: none is named.
+        With "same" all have, and differ in the windows of a cell. Then it is empty.
         """
         if self.mode == "same":
             return ()
@@ -86,7 +99,7 @@ class Pyramid:
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
     def describe(self) -> str:
-        """Return the cells of each branch in a line, and a warning where two are equal."""
+        """Return the cells of each branch as one line, with a warning where two are equal."""
         if not self.kernels:
             return "no pyramid"
         word = "bins" if self.mode in ("bins", "flat") else "kernel"
@@ -103,7 +116,7 @@ class Pyramid:
 
 
 def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample") -> Pyramid:
-    """Return the pyramid that ``kernels`` make of an input of ``size`` x ``size``.
+    """Return the pyramid with these kernels for an input of ``size`` x ``size``.
 
     Parameters
     ----------
@@ -112,22 +125,29 @@ def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample
     kernels
         Sides of the windows; for "bins" and "flat" the number of bins a side.
     position
-        The layer it stands after.
+        The layer that it follows, 1 to 5.
     mode
-        "upsample": windows stand side by side (stride = kernel) and cover the
-        whole map, those at the border in part, so a branch has
-        ceil(map / kernel) cells a side, which are brought back to the map's
-        size. "same": a window around every cell (stride 1), so a branch has
-        the map's own size. "bins": kernel x kernel bins that share the map as
-        evenly as may be, brought back to the map's size (PSPNet). "flat": the
-        same bins as one vector in front of the classifier (He's SPP).
+        "upsample": windows side by side (stride = kernel) that cover the whole
+        map. A branch has ceil(map / kernel) cells a side and is upsampled to
+        the size of the map.
+        "same": a window around every cell (stride 1). A branch has the size of
+        the map.
+        "bins": kernel x kernel bins that divide the map as evenly as possible,
+        upsampled to the size of the map (PSPNet).
+        "flat": the same bins as one vector, input of the classifier (SPP-net).
 
     Raises
     ------
     UsageError
-        If there is no such layer or mode, a kernel is repeated or too small, a
-        kernel is larger than the map (its branch would be a constant), there
-        are more bins than cells, or "flat" does not stand before the classifier.
+        If there is no such layer or mode; if a kernel is repeated, too small or
+        larger than the map (its branch would be constant); if there are more
+        bins than cells; or if "flat" is not in front of the classifier.
+
+    Examples
+    --------
+    >>> from mepipe.networks.pyramid import plan
+    >>> plan(28, kernels=(2, 3, 4), position=2).cells
+    (7, 5, 4)
     """
     check_choice("mode", mode, MODES)
     if not 1 <= position <= LAYERS:
@@ -176,9 +196,10 @@ def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample
 
 
 def outputs(channels: int, kernels: Sequence[int], mode: str, fuse: str) -> int:
-    """Return the channels that the pyramid makes of ``channels``; for "flat" its vector's length.
+    """Return the output channels of the pyramid, or for "flat" the length of its vector.
 
-    "concat-1x1" and "sum" keep C; "concat" gives C (1 + K) for K kernels.
+    "concat-1x1" and "sum" keep the C input channels. "concat" gives C (1 + K) for
+    K kernels.
     """
     if mode == "flat":
         return channels * sum(kernel * kernel for kernel in kernels)
@@ -186,7 +207,13 @@ def outputs(channels: int, kernels: Sequence[int], mode: str, fuse: str) -> int:
 
 
 def check_choice(setting: str, value: str, choices: Sequence[str]) -> None:
-    """Raise UsageError where ``model.setting`` is not one of ``choices``."""
+    """Check the value of ``model.setting``.
+
+    Raises
+    ------
+    UsageError
+        If it is not one of ``choices``.
+    """
     if value not in choices:
         raise UsageError(
             f"model.{setting} = {value}: there is no such choice",
@@ -198,9 +225,17 @@ def windows(size: int, kernel: int, mode: str) -> tuple[tuple[int, int], ...]:
     """Return the half-open range of cells of each window along one axis of the map.
 
     "bins" and "flat" take He et al.'s windows, floor(i S / n) to
-    ceil((i + 1) S / n) for bin i of n: where n does not divide S, neighbours
-    share a row. "upsample" centres the windows on the map: the outer ones reach
-    over its borders by the same amount, or one cell more on the far side.
+    ceil((i + 1) S / n) for bin i of n. Where n does not divide S, neighbours
+    share a row. "upsample" centres the windows on the map: the outer ones extend
+    beyond both borders by the same amount, or by one cell more on the far side.
+
+    Examples
+    --------
+    >>> from mepipe.networks.pyramid import windows
+    >>> windows(7, 3, "upsample")
+    ((0, 2), (2, 5), (5, 7))
+    >>> windows(7, 3, "bins")
+    ((0, 3), (2, 5), (4, 7))
     """
     if mode in ("bins", "flat"):
         return tuple((i * size // kernel, -(-(i + 1) * size // kernel)) for i in range(kernel))
@@ -216,12 +251,12 @@ def windows(size: int, kernel: int, mode: str) -> tuple[tuple[int, int], ...]:
 
 
 def overhang(size: int, kernel: int) -> int:
-    """Return by how many cells centred windows reach over the map's first border."""
+    """Return the number of cells by which centred windows extend beyond the first border."""
     return (-size % kernel) // 2
 
 
 def nearest_window(size: int, kernel: int, mode: str) -> tuple[int, ...]:
-    """Return for each cell along one axis the window whose value it takes back."""
+    """Return for each cell along one axis the window whose value it gets by upsampling."""
     if mode == "bins":
         return tuple((2 * i + 1) * kernel // (2 * size) for i in range(size))
     return tuple((i + overhang(size, kernel)) // kernel for i in range(size))

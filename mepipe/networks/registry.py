@@ -1,4 +1,4 @@
-"""The models by name, and the user's own; what a model needs is imported when it is built."""
+"""The models by name, built-in and the user's own. Their libraries are imported when built."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ class Entry:
     Parameters
     ----------
     target
-        "module:callable", called with channels, size, classes and options as it takes them.
+        "module:callable". It is called with the options, and with those of channels,
+        size and classes that its signature names.
     kind
         "network" (a torch Module on (B, C, S, S)) or "estimator" (of
         scikit-learn, on (N, C * S * S)).
     options
-        The options it takes. A baseline's dropout is its own.
+        The names of its options. The dropout of a baseline is not one of them.
     what
-        What it is and where it comes from, in a line.
+        A description with its source, in a line.
     """
 
     target: str
@@ -107,28 +108,34 @@ def build(name: str, *, channels: int, size: int, classes: int, **options: Any) 
     Parameters
     ----------
     name
-        A key of `MODELS`, or "package.module:factory": any callable that
-        returns a torch Module or a scikit-learn estimator, class or function.
-        It is called anew for every training, and must make a new model each
-        time: one that it keeps would carry what it learned from fold to fold.
+        A key of `MODELS`, or "package.module:factory": a class or function that
+        returns a torch Module or a scikit-learn estimator. It is called for
+        every training and must return a new model each time: a model that is
+        kept would carry what it learned from fold to fold.
     channels, size, classes
         A network takes (B, channels, size, size) and returns logits
-        (B, classes); an estimator is fitted on (N, channels * size * size). A
-        user's factory gets those of them that its signature names.
+        (B, classes). An estimator is fitted on (N, channels * size * size). A
+        user's factory gets those that its signature names.
     options
-        Keyword arguments of the model's own.
+        Keyword arguments of the model itself.
 
     Returns
     -------
     torch.nn.Module or scikit-learn estimator
-        `is_network` says which.
+        `is_network` tells which.
 
     Raises
     ------
     UsageError
-        If there is no such model, its options cannot be, or the user's factory
-        cannot be imported or called, or returns neither. What is raised inside
-        the user's code keeps its traceback.
+        If there is no such model; if an option is unknown or impossible; or if
+        the user's factory cannot be imported or called, or returns neither.
+        Errors inside the user's code keep their traceback.
+
+    Examples
+    --------
+    >>> from mepipe.networks.registry import build
+    >>> type(build("svm", channels=3, size=28, classes=3, C=10.0)).__name__
+    'Pipeline'
     """
     given = {"channels": channels, "size": size, "classes": classes}
     if is_own(name):
@@ -157,7 +164,8 @@ def takes(name: str) -> tuple[str, ...]:
 
 
 def is_network(model: object) -> bool:
-    """Return whether a model is a torch Module; torch is not imported to find out."""
+    """Return True if a model is a torch Module."""
+    # A torch model cannot exist before torch is imported, so there is no need to import it.
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(model, torch.nn.Module)
 
@@ -173,21 +181,21 @@ def _entry(name: str) -> Entry:
 
 
 def is_own(name: str) -> bool:
-    """Return whether ``name`` is a user's ``package.module:factory``."""
+    """Return True if ``name`` is a user's ``package.module:factory``."""
     return ":" in name
 
 
 def code_digest(name: str) -> str:
-    """Return the sha256 of the file that holds a user's own model; empty for a built-in one.
+    """Return the sha256 of the file with a user's own model, empty for a built-in one.
 
-    It sees that file only, and not what it imports.
+    It covers that file only, not what it imports.
     """
     if not is_own(name):
         return ""
     try:
         found = importlib.util.find_spec(name.partition(":")[0])
     except (ImportError, ValueError):
-        return ""  # building it will say what is wrong
+        return ""  # building the model raises the error
     if found is None or not found.origin or not Path(found.origin).is_file():
         return ""
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
@@ -197,7 +205,7 @@ def _build_own(name: str, given: dict[str, Any], options: dict[str, Any]) -> Any
     factory = find_factory(name)
     try:
         signature = inspect.signature(factory)
-    except ValueError:  # compiled code may not tell
+    except ValueError:  # compiled code may have no signature
         signature = inspect.Signature()
     named, takes_all = _named(signature)
     unknown = sorted(set(options) - set(named))
@@ -226,7 +234,7 @@ def _build_own(name: str, given: dict[str, Any], options: dict[str, Any]) -> Any
 
 
 def find_factory(name: str) -> Callable[..., Any]:
-    """Return what "package.module:factory" names.
+    """Return the callable that "package.module:factory" names.
 
     Raises
     ------
@@ -241,7 +249,7 @@ def find_factory(name: str) -> Callable[..., Any]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        # A module that the user's module imports in vain is the user's to see.
+        # If the user's module itself lacks an import, its own traceback says more.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
         raise UsageError(
@@ -274,7 +282,7 @@ def _is_estimator(model: object) -> bool:
 
 
 def _named(signature: inspect.Signature) -> tuple[list[str], bool]:
-    """Return the arguments that can be given by name, and whether any name can."""
+    """Return the arguments that can be given by name, and True if any name can (**kwargs)."""
     parameters = signature.parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [p.name for p in parameters if p.kind in kinds], any(
@@ -283,6 +291,6 @@ def _named(signature: inspect.Signature) -> tuple[list[str], bool]:
 
 
 def _accepted(signature: inspect.Signature, given: dict[str, Any]) -> dict[str, Any]:
-    """Return those of ``given`` that a signature names; all, where it takes any."""
+    """Return those of ``given`` that a signature names, or all if it has **kwargs."""
     named, takes_all = _named(signature)
     return {key: value for key, value in given.items() if takes_all or key in named}

@@ -5,18 +5,18 @@ Approach to Automatic Emotion Recognition by using Spatial Pyramid Pooling
 Module", IJACSA 12(12), 2021, on a base derived from VGG-M (Chatfield et al.,
 "Return of the Devil in the Details", BMVC 2014).
 
-From the paper: a base derived from VGG-M, three classes, and, as the best
-configuration, five parallel pooling branches with kernels 2, 3, 4, 5 and 6
-after the second layer. Its input size, widths, way of fusing, training and
-scores are not known to us, so these are our choices:
+From the paper: a base derived from VGG-M, three classes, and as the best
+configuration five parallel pooling branches with kernels 2, 3, 4, 5 and 6 after
+the second layer. Its input size, widths, fusion, training and scores are not
+known to us. So these are our choices:
 
 - stride 1 in the convolutions of inputs below 112 (VGG-M's strides would leave
   2x2 cells of 28x28 at the pyramid), and kernels of 5 and 3 where VGG-M has 7
   and 5: at 28x28 a cell is as large as 8 pixels of VGG-M's input;
 - narrow layers: a few hundred clips cannot feed 512 channels;
 - batch normalisation for local response normalisation; pooling 2x2 for 3x3;
-- the branches brought back to the size of the map (nearest cell), concatenated
-  with it and fused by a 1x1 convolution;
+- the branches upsampled to the size of the map (nearest cell), concatenated with
+  it and fused by a 1x1 convolution;
 - other modes and fusions of `mepipe.networks.pooling`, by name, to compare;
 - average pooling after layer 5 and one linear layer for VGG-M's three.
 """
@@ -34,7 +34,8 @@ from mepipe.networks.pooling import PointwiseLayers, PyramidPooling
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Return convolution, batch normalisation and ReLU; "same" size at stride 1."""
+    """Return convolution, batch normalisation and ReLU. At stride 1 the size is kept."""
+    # No bias: batch normalisation subtracts the mean.
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -50,20 +51,27 @@ class SPPNet(nn.Module):
     Parameters
     ----------
     channels, size, classes
-        It takes (B, channels, size, size) and returns logits (B, classes).
+        The network takes (B, channels, size, size) and returns logits (B, classes).
     kernels, position, mode, pool, fuse
-        The pyramid (`mepipe.networks.pyramid.plan`, `PyramidPooling`).
+        Of the pyramid (`mepipe.networks.pyramid.plan`, `PyramidPooling`).
     width
-        Channels of layer 1; layer 2 has 2 times as many, layers 3 to 5 4 times.
+        Channels of layer 1. Layer 2 has twice as many, layers 3 to 5 four times.
     dropout
-        Share of the classifier's inputs that training leaves out.
+        Share of the classifier's inputs that training drops, 0 to 1.
     pooled
-        False puts 1x1 convolutions in the pyramid's place (`base`).
+        False replaces the pyramid by 1x1 convolutions (`base`).
 
     Raises
     ------
     UsageError
-        If the pyramid cannot be (`mepipe.networks.pyramid.plan`).
+        If the pyramid is impossible (`mepipe.networks.pyramid.plan`).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mepipe.networks.spp import SPPNet
+    >>> SPPNet()(torch.zeros(2, 3, 28, 28)).shape
+    torch.Size([2, 3])
     """
 
     def __init__(
@@ -86,7 +94,7 @@ class SPPNet(nn.Module):
         first, second = pyramid.strides(size)
         widths = (width, 2 * width, 4 * width, 4 * width, 4 * width)
         here = widths[position - 1]
-        # What each layer, and at last the classifier, receives.
+        # Input channels of each layer, and of the classifier.
         inputs = [channels, *widths]
         inputs[position] = pyramid.outputs(here, self.pyramid.kernels, mode, fuse)
         self.layers = nn.ModuleList(
@@ -118,8 +126,10 @@ class SPPNet(nn.Module):
         """Return logits (B, classes) for features (B, channels, size, size)."""
         # x                              (B, 3, 28, 28)
         # layer 1                        (B, 8, 28, 28), pooled to 14x14
-        # layer 2, then the pyramid      (B, 16, 14, 14), pooled to 7x7
+        # layer 2                        (B, 16, 14, 14)
+        # pyramid, fused by 1x1          (B, 16, 14, 14), pooled to 7x7
         # layers 3 to 5                  (B, 32, 7, 7), pooled to 4x4
+        # classifier                     (B, 32 * 4 * 4) -> (B, 3)
         for number, layer in enumerate(self.layers, start=1):
             x = layer(x)
             if number == self.pyramid.position:
@@ -131,19 +141,21 @@ class SPPNet(nn.Module):
 
 
 def base(*, mode: str = "upsample", **options: Any) -> SPPNet:
-    """Return the base without the pyramid, with as many parameters as with it.
+    """Return the network without the pyramid, with as many parameters as with it.
+
+    It is the control of an ablation: two 1x1 convolutions replace the pyramid
+    (`mepipe.networks.pooling.PointwiseLayers`).
 
     Parameters
     ----------
     mode, options
-        Those of the `SPPNet` it is compared with. Two 1x1 convolutions stand at
-        the pyramid's place (`mepipe.networks.pooling.PointwiseLayers`).
+        Those of the `SPPNet` it is compared with.
 
     Raises
     ------
     UsageError
-        If the pyramid could not be, or ``mode`` is "flat": He's bins widen the
-        classifier, and nothing without pooling has its parameters.
+        If the pyramid is impossible, or ``mode`` is "flat": He's bins widen the
+        classifier, and nothing without pooling has as many parameters.
     """
     if mode == "flat":
         raise UsageError(

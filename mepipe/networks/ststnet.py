@@ -3,10 +3,10 @@
 Liong, Gan, See, Khor and Huang, "Shallow Triple Stream Three-dimensional CNN
 (STSTNet) for Micro-expression Recognition", FG 2019 (arXiv 1902.03634).
 
-The three streams differ in their number of filters, 3, 5 and 8, and each sees
-all channels: the "three-dimensional" input is u, v and strain on each other.
-Only so does the network have its known 1,683 trainable parameters at 28x28x3
-with 3 classes, batch normalisation counted:
+The three streams differ in their number of filters, 3, 5 and 8. Each sees all
+channels: the "three-dimensional" input is u, v and strain stacked. Only this
+gives the published 1,683 trainable parameters at 28x28x3 with 3 classes, batch
+normalisation included:
 
 - 3x3x3 filters and their biases: (27 + 1) * (3 + 5 + 8) = 448;
 - batch normalisation, scale and shift: 2 * 16 = 32;
@@ -14,9 +14,8 @@ with 3 classes, batch normalisation counted:
 
 One filter plane per stream would give 1,395; without batch normalisation there
 are 1,651. Padding, batch normalisation and dropout are not in the part of the
-paper that we hold; they are as in its public PyTorch ports, except that we pad
-the convolution by 1 ("same"), where these pad by 2. Both give 10x10 cells after
-the pooling of 28x28.
+paper that we have. They follow its public PyTorch ports, except that we pad the
+convolution by 1 ("same") and they by 2. Both give 10x10 cells after the pooling.
 """
 
 from __future__ import annotations
@@ -33,9 +32,15 @@ class STSTNet(nn.Module):
     Parameters
     ----------
     channels, size, classes
-        It takes (B, channels, size, size) and returns logits (B, classes).
+        The network takes (B, channels, size, size) and returns logits (B, classes).
     dropout
-        Share of each stream's outputs that training leaves out.
+        Share of each stream's outputs that training drops, 0 to 1.
+
+    Examples
+    --------
+    >>> from mepipe.networks.ststnet import STSTNet
+    >>> sum(p.numel() for p in STSTNet().parameters())
+    1683
     """
 
     def __init__(
@@ -59,8 +64,9 @@ class STSTNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, classes) for features (B, channels, size, size)."""
         # x            (B, 3, 28, 28)
-        # streams      (B, 3 + 5 + 8, 10, 10)
-        # pooled       (B, 16, 5, 5)
+        # streams      (B, 3 + 5 + 8, 10, 10): convolved to 28x28, max-pooled by 3
+        # pooled       (B, 16, 5, 5): averaged by 2
+        # classifier   (B, 400) -> (B, 3)
         streams = torch.cat([stream(x) for stream in self.streams], dim=1)
         logits: Tensor = self.classify(self.pool(streams).flatten(1))
         return logits

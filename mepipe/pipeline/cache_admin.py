@@ -119,7 +119,7 @@ def status(store: Store, run_id: str | None = None) -> Status:
     order = list(_DECLARED)
     usage = sorted(counts.values(), key=lambda one: (order.index(one.stage), one.dataset))
     missing = len(owners.keys() & current - there)
-    quarantined = len(disk.names(store.quarantine))
+    quarantined = len(disk.names(store.quarantine_folder))
     return Status(tuple(usage), tuple(run_ids(store.root)), quarantined, missing)
 
 
@@ -190,13 +190,13 @@ def verify(
                 if run_id:
                     found.append(Damage(path, "it is gone; a run computes it anew", fixed=False))
             except DamageError as error:
-                found.append(Damage(path, error.message, fixed=fix and store.set_aside(path)))
+                found.append(Damage(path, error.message, fixed=fix and store.quarantine(path)))
             advance()
     if not run_id:
         for path in store.foreign(_DECLARED):
             checked += 1
             problem = "it has not the name of an object"
-            found.append(Damage(path, problem, fixed=fix and store.set_aside(path)))
+            found.append(Damage(path, problem, fixed=fix and store.quarantine(path)))
         for table in table_names(store.root):
             checked += 1
             if read_table(store.root, table) is None:

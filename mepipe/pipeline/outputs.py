@@ -22,7 +22,7 @@ from mepipe.errors import DamageError
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.schema import CLIP_STAGES, KEY_FRAMES, MAPS, PER_TARGET
 from mepipe.stages import ARRAYS, STAGES
-from mepipe.stages.flow import targets
+from mepipe.stages.flow import target_positions
 from mepipe.versions import libraries
 
 PACK_VERSION = 3
@@ -67,7 +67,7 @@ def build_pack(
             }
         }
     include = set(config.pack.include)
-    positions = [targets(config, outcome.values["spot"]) or () for _, outcome in usable]
+    positions = [target_positions(config, outcome.values["spot"]) or () for _, outcome in usable]
     flows = [outcome.stages["flow"].digest for _, outcome in usable]
     return Pack(
         rows,
@@ -114,7 +114,7 @@ def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome], config: Config) 
     """Return what a record keeps of a pack: `mepipe.load` finds the features of a run by it."""
     clips = [outcomes[str(row["clip"])] for row in pack.rows]
     return {
-        "targets": [targets(config, clip.values["spot"]) for clip in clips],
+        "targets": [target_positions(config, clip.values["spot"]) for clip in clips],
         "classes": pack.classes,
         "settings": pack.settings,
         "libraries": pack.libraries,

@@ -1,7 +1,7 @@
 """A synthetic dataset with known truth, made from a photograph.
 
-It shows that the software runs and finds what was put in; it is no ground for
-science. Importing this package imports neither OpenCV nor dlib.
+It tests that the software runs and finds known movements. It is no evidence about
+real faces. Importing this package imports neither OpenCV nor dlib.
 """
 
 from mepipe.sample.factors import HARD, NONE, Factors

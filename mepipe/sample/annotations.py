@@ -1,4 +1,4 @@
-"""What stands beside the clips of a sample: labels, coding sheets, and the truth."""
+"""The files beside the clips of a sample: labels, coding sheets and ground truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mepipe.sample.movement import Expression
 
 @dataclass(frozen=True)
 class ClipTruth:
-    """A clip as it was written, and what is true of it. Positions are 0-based.
+    """A clip as it was written, with its ground truth. Positions are 0-based.
 
     ``emotion`` is the word of the layout's dataset. In a clip without a movement
     onset, apex and offset are -1, and the amplitude is 0.
@@ -41,11 +41,11 @@ class ClipTruth:
 
     @property
     def moves(self) -> bool:
-        """Whether there is an expression."""
+        """True if the clip shows an expression."""
         return self.apex >= 0
 
     def cells(self, *values: int) -> tuple[int | str, ...]:
-        """Return the values, or empty cells where there is no movement to say them of."""
+        """Return the values, or empty cells for a clip without a movement."""
         return values if self.moves else ("",) * len(values)
 
 
@@ -92,7 +92,7 @@ def labels_csv(clips: Sequence[ClipTruth]) -> bytes:
 
 
 def truth_csv(clips: Sequence[ClipTruth]) -> bytes:
-    """Return truth.csv: what is true of each clip, in 0-based positions."""
+    """Return truth.csv: the ground truth of each clip, in 0-based positions."""
     return _csv(
         TRUTH_COLUMNS,
         (

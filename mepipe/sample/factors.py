@@ -1,4 +1,4 @@
-"""What makes a made clip hard: blinks, gaze, turning heads, moving light, uneven movements.
+"""The factors that make a clip hard: blinks, gaze, head turns, light, uneven movements.
 
 Each factor is drawn from a stream of its own, so switching one on leaves the
 others, and the clip without it, as they were. Sizes and times are chosen by
@@ -21,13 +21,13 @@ _TIMING, _UNEVEN, _BLINKS, _HEAD, _LIGHT = 10, 11, 12, 13, 14
 
 STEP_MS = 5.0  # between frames
 _LARGEST_TURN = np.deg2rad(1.5)
-_LOCKED = 0.3  # share of clips whose head moves with the expression
+_LOCKED = 0.3  # share of the clips whose head moves with the expression
 _MAINS_HZ = 100.0  # lamps flicker at twice the 50 Hz of the mains
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Which factors a sample has.
+    """The factors of a sample, each on or off.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def unit_delays(clip: tuple[int, int, int], count: int) -> tuple[Float, Float]:
 
 
 def delayed(share: Float, frames: float) -> Float:
-    """Return a course that comes so many frames later; its ends go on."""
+    """Return a course delayed by so many frames, its ends extended."""
     t = np.arange(len(share))
     return np.asarray(np.interp(t - frames, t, share), np.float64)
 
@@ -198,7 +198,7 @@ def relief(
     rng = stream((clip[0], clip[1], 0), _HEAD)
     ys, xs = np.mgrid[: depth.shape[0], : depth.shape[1]].astype(np.float64)
     result = depth * rng.uniform(0.8, 1.25)
-    # Landmarks in the middle of what stands out or lies back, how far, and how wide.
+    # Bumps and hollows: landmarks whose mean is the centre, height and width.
     for points, height, width in (
         ([36, 39], -0.09, 0.20), ([42, 45], -0.09, 0.20), ([19], 0.04, 0.25), ([24], 0.04, 0.25),
         ([48, 54], 0.08, 0.30), ([8], 0.10, 0.25), ([2, 31], 0.05, 0.25), ([14, 35], 0.05, 0.25),
@@ -212,5 +212,5 @@ def relief(
 
 
 def _unit(wander: Float) -> Float:
-    """Scale to a largest size of 1."""
+    """Return the values scaled to a largest magnitude of 1."""
     return np.asarray(wander / max(float(np.abs(wander).max()), 1e-9), np.float64)

@@ -1,4 +1,4 @@
-"""The layouts of the sample on disk: where its clips go, and what is written of them."""
+"""The layouts of the sample on disk: paths of the clips, and names of their frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mepipe.sample.movement import Course
 
 @dataclass(frozen=True)
 class Place:
-    """Where a clip goes, and how its frames are called.
+    """The folder of a clip and the names of its frames.
 
     ``pattern`` makes a file name of a frame number.
     """

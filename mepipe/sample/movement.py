@@ -1,8 +1,8 @@
-"""Action units as displacement fields, and how much of them each frame shows.
+"""Action units as displacement fields, and their course over the frames.
 
 The fields are drawn by hand after the Facial Action Coding System (Ekman,
 Friesen and Hager 2002): where an action unit moves the skin, and which way.
-They are smooth bumps anchored to landmarks; nothing of them was measured.
+They are smooth bumps anchored to landmarks. None was measured.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Combination = dict[int, float]
 
-# The landmark that stands on the other side of the face, for each of the 68.
+# For each of the 68 landmarks, its counterpart on the other side of the face.
 # fmt: off
 MIRROR = np.array([
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
@@ -84,7 +84,7 @@ ACTION_UNITS: dict[str, tuple[Pull, ...]] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """What a made clip shows, and the words that a dataset would give it."""
+    """The expression of a clip, with the names that a dataset would give it."""
 
     emotion: str
     label: str
@@ -93,7 +93,7 @@ class Expression:
 
     @property
     def action_units(self) -> str:
-        """As the sheets write them: ``4+9``."""
+        """The action units as coding sheets write them: ``4+9``."""
         return "+".join(self.shares)
 
 
@@ -177,7 +177,6 @@ def add_pulls(
         sigma = pull.reach * eye_distance
         for strength, points, flip in ((right, landmarks, 1.0), (left, landmarks[MIRROR], -1.0)):
             x, y = _at(points, pull.anchor)
-            # Skin slides from side to side much less than up and down.
             bump = np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / np.float32(2 * sigma**2))
             bump *= strength
             field[..., 0] += np.float32(flip * pull.direction[0]) * bump
@@ -186,7 +185,7 @@ def add_pulls(
 
 @dataclass(frozen=True)
 class Course:
-    """How much of the expression each frame shows.
+    """The share of the expression in each frame.
 
     ``share`` is (N,), 0 to 1 and exactly 1 at ``apex`` alone; ``onset`` and
     ``offset`` are the first and the last frame with at least a tenth of it.

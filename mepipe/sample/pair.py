@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SPLINE_ORDER = 5  # errs by less than 1e-4 of the contrast on what is smooth over two pixels
+SPLINE_ORDER = 5  # error below 1e-4 of the contrast on images that are smooth over two pixels
 
 
 def exact_pair(
     image: NDArray[Any], displacement: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:
-    """Make two frames whose flow from the first to the second is known exactly.
+    """Make two frames with exactly known flow from the first to the second.
 
-    ``reference(x) = image(x + d(x))`` and ``moving = image``: what stands at x
-    in the reference stands at x + d(x) in the moving frame, so the flow is d.
-    (Moving the image by d the other way round would give d(x + f), not d.)
+    ``reference(x) = image(x + d(x))`` and ``moving = image``. What is at x in the
+    reference is at x + d(x) in the moving frame, so the flow is d. (The other way
+    round, moving the image by d, the flow would not be d: 0.5 px off at worst.)
 
     Parameters
     ----------
     image
-        (H, W), grey; uint8, or float of any range. It should be smooth over a
-        pixel or two, or what lies between its pixels is not known. Outside,
-        the border's values go on.
+        (H, W) grey, uint8, or float of any range. It should be smooth over a
+        pixel or two; otherwise the values between its pixels are unknown.
+        Outside, the border is replicated.
     displacement
         (H, W, 2) in px, x right and y down.
 
@@ -39,6 +39,19 @@ def exact_pair(
     ------
     ValueError
         If the shapes do not fit together.
+
+    Examples
+    --------
+    A shift by 1 px to the right: the reference shows at x what moving shows at x + 1.
+
+    >>> import numpy as np
+    >>> from mepipe.sample import exact_pair
+    >>> image = np.tile(np.arange(5, dtype=np.uint8) * 10, (2, 1))
+    >>> shift = np.zeros((2, 5, 2))
+    >>> shift[..., 0] = 1.0
+    >>> reference, moving, flow = exact_pair(image, shift)
+    >>> reference[0]
+    array([10, 20, 30, 40, 40], dtype=uint8)
     """
     if image.ndim != 2 or displacement.shape != (*image.shape, 2):
         raise ValueError(

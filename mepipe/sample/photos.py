@@ -1,4 +1,4 @@
-"""The photographs that subjects are made from: a face each, found by dlib."""
+"""The photographs that subjects are made from, each with its face, detected by dlib."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def main_face(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     In scikit-image's astronaut the HOG detector also sees a face of the same size
     in the space suit, with a tenth of the score: `choose_face` leaves it out.
     """
-    from mepipe.face.detect import choose_face, detect_quickly, landmarks
+    from mepipe.face.detect import choose_face, detect_fast, landmarks
 
-    faces = detect_quickly(image, SEARCH_SIZE)
+    faces = detect_fast(image, SEARCH_SIZE)
     if not faces:
         return None
     return landmarks(image, choose_face(faces, *image.shape[:2]))
@@ -93,7 +93,7 @@ def photo_paths(source: Path) -> list[Path]:
 
 
 def source_digests(source: Path | None) -> list[str]:
-    """Return what `load_photos` depends on, without opening a picture."""
+    """Return everything that `load_photos` depends on, without opening a picture."""
     if source is None:
         return ["astronaut"]
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in photo_paths(source)]

@@ -1,4 +1,4 @@
-"""The frames of a made clip, with what is true of them."""
+"""Render the frames of a clip, with its ground truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the sample: the loop over subjects and clips, and what stands beside them."""
+"""Write the sample: the loop over subjects and clips, and the files beside them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mepipe.sample.layout import LAYOUTS, Layout, Place
 if TYPE_CHECKING:
     from mepipe.sample.render import Scene
 
-VERSION = 1  # of what the sample's bytes are; a new one makes old folders differ
+VERSION = 1  # of the sample's bytes; increased, older folders count as another sample
 JPEG_QUALITY = 95
 
 README = """\
@@ -50,7 +50,7 @@ ASTRONAUT = "scikit-image's\nphotograph of the astronaut Eileen Collins (NASA, p
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What stands in the folder.
+    """The content of the folder.
 
     ``labels`` counts clips by class; ``annotations`` is the file a reader uses;
     ``made`` is false where the same sample stood there already.

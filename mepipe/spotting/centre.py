@@ -1,4 +1,4 @@
-"""The middle of the clip as its apex: the simplest guess, and the one to beat."""
+"""The midpoint of the clip as its apex: the simplest guess, and the baseline."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from mepipe.spotting.marks import Spotted, check_marks
 
 
-def middle(
+def midpoint(
     count: int, *, onset: int | None = None, apex: int | None = None, offset: int | None = None
 ) -> Spotted:
-    """Take the clip's first and last frames for onset and offset, their middle for the apex.
+    """Guess the first frame as onset, the last one as offset, their midpoint as apex.
 
-    Marks that are given are kept. In CASME II and SAMM the annotated apex is 8
-    and 10 frames from the middle on average.
+    Annotated positions are kept. In CASME II and SAMM the annotated apex is 8
+    and 10 frames from the midpoint on average.
 
     Parameters
     ----------
@@ -22,10 +22,22 @@ def middle(
     onset, apex, offset
         Annotated positions, 0-based, or None.
 
+    Returns
+    -------
+    Positions with confidence 0 where guessed, 1 where annotated. The curve is
+    0 everywhere, and the strength 0.
+
     Raises
     ------
     ValueError
-        If the marks are no ascending positions of the clip.
+        If the positions do not ascend or are not frames of the clip.
+
+    Examples
+    --------
+    >>> from mepipe.spotting import midpoint
+    >>> guess = midpoint(31, onset=4)
+    >>> guess.onset, guess.apex, guess.offset
+    (4, 17, 30)
     """
     check_marks(count, onset, apex, offset)
     first, last = onset, offset

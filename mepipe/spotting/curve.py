@@ -1,4 +1,4 @@
-"""From the regions' motion to one curve over the clip, and how a curve is read."""
+"""From the motion of the regions to one curve over the clip, and reading that curve."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.smoothing import gaussian_mean
-from mepipe.spotting.evidence import OF_EYES, OF_HEAD, Movement, find_movement
+from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE, Movement, find_movement
 from mepipe.spotting.motion import FaceMotion
 
 Float = NDArray[np.float64]
 
-FWHM = 2.3548  # a Gaussian's width at half height, in standard deviations
-EDGE = 0.1  # onset and offset: the share of the peak that counts as movement
-END_MS = 25.0  # the clip's first frames: so long, or an eighth of it
+FWHM = 2.3548  # a Gaussian's full width at half maximum, in standard deviations
+ONSET_SHARE = 0.1  # of the peak: at onset and offset the curve has this share
+REST_MS = 25.0  # length of the rest frames, but at most an eighth of the stretch
 
 
-def first_frames(times_ms: Float, first: int, last: int) -> slice:
-    """Return the first frames of a stretch, as a slice of positions."""
-    length = min(END_MS, (times_ms[last] - times_ms[first]) / 8)
+def rest_frames(times_ms: Float, first: int, last: int) -> slice:
+    """Return the frames at the start of a stretch that show the face at rest.
+
+    Their mean is the reference that motion is measured from. A mean has less
+    noise than one frame; more than 25 ms would hold some of the movement.
+    """
+    length = min(REST_MS, (times_ms[last] - times_ms[first]) / 8)
     start = int(np.searchsorted(times_ms, times_ms[first] + length, side="right"))
     return slice(first, max(start, first + 1))
 
@@ -31,52 +35,58 @@ def expression_curve(
     Parameters
     ----------
     motion
-        Of the whole clip of N frames.
+        Of the whole clip, N frames.
     times_ms
-        (N,), ms.
+        (N,), ascending, ms.
     stretch
-        The frames that are searched; positions below are counted in the clip.
+        The frames that are searched. All positions count from the start of the clip.
     first
         The frame that shows little of the movement yet.
     centres
-        Among which the movement's middle may lie.
+        The frames among which the centre of the movement may lie.
 
     Returns
     -------
     curve
         (N,), in inter-ocular distances: the motion of the region that moves
-        most. Outside the stretch the drift at its ends goes on.
+        most. Outside the stretch the drift at its ends is extrapolated.
     movement
-        Its course and rest are those of the stretch.
+        Its course and residual cover the stretch only.
     """
+    # (N, K, 2) -> (N, D): x and y of every region are components alike.
     vectors = motion.regions.reshape(len(times_ms), -1)
-    middle = np.median(motion.head[stretch], axis=0)
-    beside = np.hstack([(motion.head - middle) * OF_HEAD, motion.eyes * OF_EYES])
+    # What leaks into the regions: a share of the head's motion, and of the change of the eyes.
+    usual = np.median(motion.head[stretch], axis=0)
+    nuisance = np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
     begin = stretch.start
     movement = find_movement(
         vectors[stretch],
         times_ms[stretch],
-        beside[stretch],
+        nuisance[stretch],
         first=first - begin,
         centres=slice(centres.start - begin, centres.stop - begin),
     )
-    drift = vectors[stretch] - movement.rest
+    drift = vectors[stretch] - movement.residual
     outside = np.clip(np.arange(len(vectors)) - begin, 0, len(drift) - 1)
-    rest = vectors - drift[outside]
+    residual = vectors - drift[outside]
     length = float(np.linalg.norm(movement.pattern))
     if length == 0:
         return np.zeros(len(vectors)), movement
+    # Projected on the pattern, in units of the length that the strongest region has in it.
     most = float(np.linalg.norm(movement.pattern.reshape(-1, 2), axis=1).max())
-    return rest @ movement.pattern * (most / length**2), movement
+    return residual @ movement.pattern * (most / length**2), movement
 
 
 def smoothed(curve: Float, times_ms: Float, width_ms: float) -> Float:
-    """Return a curve (N,) under a Gaussian of this width at half height, ms."""
+    """Return a curve (N,) smoothed by a Gaussian of this full width at half maximum, ms."""
     return gaussian_mean(curve[:, None], times_ms, width_ms / FWHM)[:, 0]
 
 
-def run_around(curve: Float, peak: int, level: float, low: int, high: int) -> tuple[int, int]:
-    """Return the first and last position of the run around the peak that reaches the level."""
+def span_above(curve: Float, peak: int, level: float, low: int, high: int) -> tuple[int, int]:
+    """Return the first and last position of the run around ``peak`` where curve >= level.
+
+    The run stays within ``low`` and ``high``, both inclusive.
+    """
     begin = end = peak
     while begin > low and curve[begin - 1] >= level:
         begin -= 1

@@ -1,13 +1,24 @@
-"""Where in a clip a movement that comes and goes is most likely, given all else that moves.
+"""The most likely movement of a clip, given everything else that moves.
 
-The regions' motion is modelled as one pattern that follows a course (a rise, a
-plateau, a fall), plus what also moves: a constant, a drift, noise, and what the
-fit of the head leaves over, which goes with the head's own motion and with the
-look of the eyes. All of that is Gaussian with a covariance over time, so it
-needs no fit: for each course of a family the likelihood ratio against no
-movement has a closed form (Bayesian linear regression, Bishop 2006, ch. 3.5).
-The course with the most evidence is the movement. An elaborate filter that
-matches: what a blink, a turn of the head or a drift explains is not counted.
+Model. y_d (T,), component d of the regions' motion over time, is
+
+    y_d = w_d c + e_d,   w_d ~ N(0, s^2),   e_d ~ N(0, Q)
+
+- c (T,) is the course of the movement, 0 to 1: a rise, a plateau, a fall. It is the
+  same for all components.
+- w_d is the motion of component d at the peak. All w_d together are the pattern.
+- e_d is everything else, with covariance Q over time: a constant, a drift, slow
+  wander, noise, and what leaks in from the head's motion and from the eyes.
+
+Evidence. With w_d integrated out, y_d ~ N(0, Q + s^2 c c'). The logarithm of its
+likelihood ratio to "no movement" (s = 0) has a closed form, by the identities of
+Sherman-Morrison and of the determinant:
+
+    log ratio = 1/2 sum_d [ s^2 (c' P y_d)^2 / g - log g ],   P = Q^-1, g = 1 + s^2 c' P c
+
+This is Bayesian linear regression with one regressor (Bishop 2006, ch. 3.5). It is
+computed for some thousand courses, and the best one is the movement. In other words:
+a matched filter that is blind to what a blink, a turn of the head or a drift explains.
 """
 
 from __future__ import annotations
@@ -20,29 +31,31 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 
-# Courses, ms. A micro-expression's rise takes 70 to 330 ms.
+# Courses, ms. The rise of a real micro-expression takes 70 to 330 ms (5 to 95 %).
 RISES = (80.0, 130.0, 200.0, 300.0)
 FALLS = (70.0, 130.0, 220.0, 350.0)
 PLATEAUS = (0.0, 60.0, 150.0)
-LEFT_OVER = (0.0, 0.25)
-# Where the clip is long, what lasts longer than a micro-expression is looked for too.
+RESIDUAL_SHARES = (0.0, 0.25)  # of the peak: what is left after the fall
+# Clips longer than this are searched for macro-expressions as well.
 LONG_MS = 1500.0
 LONG_RISE, LONG_FALL, LONG_PLATEAUS = 600.0, 700.0, (400.0, 900.0, 1700.0)
-AT_START = 0.2  # a clip begins with at most this share of its movement
-CENTRES_MS = 10.0
+MAX_START_SHARE = 0.2  # of the peak: a clip begins with at most this share of its movement
+CENTRES_MS = 10.0  # between the centres of two courses
 
-# Standard deviations, in inter-ocular distances unless it is said.
-NOISE = 5e-4
-SHORT_NOISE, SHORT_MS = 3e-4, 12.0
-CONSTANT = 2e-3  # the reference frames show next to nothing of a movement
-SLOPE = 3e-3  # over a second
-WANDER, WANDER_MS = 6e-4, 250.0
-PATTERN = 5e-3
-# The share of the head's motion that its fit leaves over: shift, growth and roll, turning.
-OF_HEAD = (0.02, 0.02, 0.05, 0.05, 0.1, 0.1)
-OF_EYES = 2.3e-3  # for a change of the eyes by their own contrast
+# Standard deviations of the covariance's terms, in inter-ocular distances unless noted.
+NOISE = 5e-4  # independent in each frame
+SHORT_NOISE, SHORT_MS = 3e-4, 12.0  # correlated over a few frames
+CONSTANT = 2e-3  # of the reference frames; with 8e-3 less motion is recovered (docs/spotting.md)
+SLOPE = 3e-3  # of a linear drift, per second
+WANDER, WANDER_MS = 6e-4, 250.0  # slow, without a form
+PATTERN = 5e-3  # s of the model: a component's motion at the peak
+# The share of the head's motion that its fit leaves in the regions, by parameter of
+# `FaceMotion.head`: shift x and y, growth and roll, yaw and pitch.
+HEAD_LEAKAGE = (0.02, 0.02, 0.05, 0.05, 0.1, 0.1)
+EYE_LEAKAGE = 2.3e-3  # for a change of the eyes by their own contrast; 10 times as much hurts
 
-MOST_KNOTS = 240  # a longer clip is looked at in steps of several frames
+# The covariance is inverted once, in O(T^3). Longer clips are averaged to so many knots.
+MAX_KNOTS = 240
 
 
 @dataclass(frozen=True)
@@ -52,21 +65,21 @@ class Movement:
     Parameters
     ----------
     course
-        (N,), 0 to 1: how much of the pattern each frame shows.
+        (N,), 0 to 1: the share of the pattern that each frame shows.
     pattern
-        (D,): the motion of the regions at the peak.
-    rest
-        (N, D): the motion less what else moves.
+        (D,): the motion of the components at the peak, in inter-ocular distances.
+    residual
+        (N, D): the motion without what else moves.
     evidence
-        Logarithm of the likelihood ratio to no movement.
+        Natural logarithm of the likelihood ratio to no movement.
     strength
-        Root mean square of the pattern's components, each by what noise and
-        all else that moves would give it: about 1 where there is no movement.
+        Root mean square of the components of the pattern, each divided by its
+        standard deviation without a movement. About 1 where there is none.
     """
 
     course: Float
     pattern: Float
-    rest: Float
+    residual: Float
     evidence: float
     strength: float
 
@@ -74,81 +87,97 @@ class Movement:
 def find_movement(
     vectors: Float,
     times_ms: Float,
-    beside: Float,
+    nuisance: Float,
     *,
     first: int,
     centres: slice,
 ) -> Movement:
-    """Find the course with the most evidence.
+    """Return the movement whose course has the most evidence.
 
     Parameters
     ----------
     vectors
-        (N, D): the regions' motion, in inter-ocular distances.
+        (N, D): the motion of the regions, in inter-ocular distances.
     times_ms
-        (N,), ascending.
-    beside
-        (N, M): courses of what else may move the regions, each in the size of
-        one standard deviation of what it moves.
+        (N,), ascending, ms.
+    nuisance
+        (N, M): courses of what else moves the regions (head, eyes), each scaled
+        to one standard deviation of the motion that it causes.
     first
         The frame that shows little of the movement yet.
     centres
-        The frames among which its middle may lie.
+        The frames among which the centre of the movement may lie.
     """
     knots = _Knots(times_ms)
     t = knots.times
-    other = _covariance(t, knots.mean(beside))
-    brief = NOISE**2 * np.eye(len(t)) + SHORT_NOISE**2 * _bell(t, SHORT_MS)
-    precision = np.linalg.inv(other + brief)
-    data = knots.mean(vectors)
-    weighed = precision @ data
-    variance = PATTERN**2
+    # Q of the model, in two parts: the first is motion and is subtracted at the end, the
+    # second is noise and stays in the residual.
+    drifts = _drift_covariance(t, knots.mean(nuisance))
+    noise = NOISE**2 * np.eye(len(t)) + SHORT_NOISE**2 * _squared_exponential(t, SHORT_MS)
+    precision = np.linalg.inv(drifts + noise)  # P
+    data = knots.mean(vectors)  # (T, D)
+    weighted = precision @ data  # P y
+    variance = PATTERN**2  # s^2
     best: tuple[float, Float, Float, float] | None = None
     start = min(int(np.searchsorted(t, times_ms[first])), len(t) - 1)
     within = times_ms[centres]
-    for courses in _families(t, start, (within[0], within[-1])):
+    for courses in _course_families(t, start, (within[0], within[-1])):
+        # All courses of a family at once: g (C,), c' P y (C, D), and the two terms of the
+        # evidence. log g is the price of a course that could explain much (Occam's factor).
         gain = 1 + variance * np.einsum("nc,nc->c", courses, precision @ courses)
-        along = courses.T @ weighed
+        along = courses.T @ weighted
         explained = (along**2).sum(axis=1) * variance / gain
         evidence = (explained - data.shape[1] * np.log(gain)) / 2
         one = int(np.argmax(evidence))
         if best is None or evidence[one] > best[0]:
+            # The posterior mean of w, by ridge regression on the course.
             pattern = along[one] * variance / gain[one]
+            # Without a movement c' P y has the variance c' P c = (g - 1) / s^2, so each term is
+            # about the square of a standard normal. The evidence itself grows with D and
+            # separates moving from still clips worse (AUC .994 against .999, docs/spotting.md).
             strength = float(np.sqrt(explained[one] / data.shape[1]))
             best = float(evidence[one]), courses[:, one], pattern, strength
     assert best is not None
     found, course, pattern, strength = best
-    # What else moves, by its posterior mean beside the movement.
-    total = other + brief + variance * np.outer(course, course)
-    drift = other @ np.linalg.solve(total, data)
-    course_at_frames = knots.spread(course[:, None])[:, 0]
-    rest = vectors - knots.spread(drift)
-    return Movement(course_at_frames, pattern, rest, found, strength)
+    # What else moves: its posterior mean given the data, beside the movement found.
+    total = drifts + noise + variance * np.outer(course, course)
+    drift = drifts @ np.linalg.solve(total, data)
+    course_at_frames = knots.interpolated(course[:, None])[:, 0]
+    residual = vectors - knots.interpolated(drift)
+    return Movement(course_at_frames, pattern, residual, found, strength)
 
 
-def _covariance(t: Float, beside: Float) -> Float:
-    """Return the covariance (T, T) of what else moves, short noise apart."""
+def _drift_covariance(t: Float, nuisance: Float) -> Float:
+    """Return the covariance (T, T) of all that moves beside the movement, without noise.
+
+    A sum of covariances: of a constant, a straight line, slow wander, and one of
+    rank 1 for each nuisance course.
+    """
     seconds = (t - t.mean()) / 1000
     return np.asarray(
         CONSTANT**2
         + SLOPE**2 * np.outer(seconds, seconds)
-        + WANDER**2 * _bell(t, WANDER_MS)
-        + beside @ beside.T,
+        + WANDER**2 * _squared_exponential(t, WANDER_MS)
+        + nuisance @ nuisance.T,
         np.float64,
     )
 
 
-def _bell(t: Float, width_ms: float) -> Float:
+def _squared_exponential(t: Float, width_ms: float) -> Float:
+    """Return the correlation (T, T) that falls with the distance in time as a Gaussian."""
     return np.asarray(np.exp(-0.5 * ((t[:, None] - t) / width_ms) ** 2), np.float64)
 
 
-def _families(t: Float, start: int, within: tuple[float, float]) -> Iterator[Float]:
-    """Yield courses (T, C) of one shape, their middles at every place."""
+def _course_families(t: Float, start: int, within: tuple[float, float]) -> Iterator[Float]:
+    """Yield the courses (T, C) of one shape after the other, centred at every place.
+
+    Courses that show more than `MAX_START_SHARE` at knot ``start`` are left out.
+    """
     step = float(np.median(np.diff(t))) if len(t) > 1 else 1.0
-    middles = t[:: max(1, round(CENTRES_MS / step))]
-    middles = middles[(middles >= within[0]) & (middles <= within[1])]
-    if not len(middles):
-        middles = np.array([sum(within) / 2])
+    centres = t[:: max(1, round(CENTRES_MS / step))]
+    centres = centres[(centres >= within[0]) & (centres <= within[1])]
+    if not len(centres):
+        centres = np.array([sum(within) / 2])
     long = t[-1] - t[0] > LONG_MS
     # At few frames a second a movement may rise from one to the next.
     rises = (*((step,) if step > 30 else ()), *RISES, *((LONG_RISE,) if long else ()))
@@ -156,18 +185,19 @@ def _families(t: Float, start: int, within: tuple[float, float]) -> Iterator[Flo
     found = False
     for rise in rises:
         for plateau in (*PLATEAUS, *(LONG_PLATEAUS if long else ())):
-            up = (t[:, None] - (middles - plateau / 2 - rise)) / rise
+            # Half a period of a squared sine: it starts and ends without a jump in speed.
+            up = (t[:, None] - (centres - plateau / 2 - rise)) / rise
             up = np.sin(np.pi / 2 * np.clip(up, 0, 1)) ** 2
             for fall in falls:
-                down = (middles + plateau / 2 + fall - t[:, None]) / fall
+                down = (centres + plateau / 2 + fall - t[:, None]) / fall
                 down = np.sin(np.pi / 2 * np.clip(down, 0, 1)) ** 2
-                for left in LEFT_OVER:
-                    courses = up * (left + (1 - left) * down)
-                    courses = courses[:, courses[start] <= AT_START]
+                for share in RESIDUAL_SHARES:
+                    courses = up * (share + (1 - share) * down)
+                    courses = courses[:, courses[start] <= MAX_START_SHARE]
                     if courses.shape[1]:
                         found = True
                         yield courses
-    if not found:  # a clip of a few frames: it rises and falls as it can
+    if not found:  # a clip of a few frames: straight lines up and down, the apex at any frame
         if len(t) < 3:
             yield np.arange(len(t), dtype=np.float64)[:, None]
         else:
@@ -175,11 +205,11 @@ def _families(t: Float, start: int, within: tuple[float, float]) -> Iterator[Flo
 
 
 class _Knots:
-    """Frames, or means over several of them where there are too many."""
+    """The time axis of the model: frames, or means over groups of them in long clips."""
 
     def __init__(self, times_ms: Float) -> None:
         count = len(times_ms)
-        group = -(-count // MOST_KNOTS)
+        group = -(-count // MAX_KNOTS)
         self._edges = np.arange(0, count, group)
         self._sizes = np.diff(np.append(self._edges, count))
         self._frames = times_ms
@@ -190,8 +220,8 @@ class _Knots:
         sums = np.add.reduceat(values, self._edges, axis=0)
         return np.asarray(sums / self._sizes[:, None], np.float64)
 
-    def spread(self, values: Float) -> Float:
-        """Return values (T, D) at every frame, (N, D)."""
+    def interpolated(self, values: Float) -> Float:
+        """Return values (T, D) interpolated to every frame, (N, D)."""
         return np.stack(
             [np.interp(self._frames, self.times, column) for column in values.T], axis=1
         )

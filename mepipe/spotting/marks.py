@@ -1,4 +1,4 @@
-"""What spotting is told about a face, and what it returns."""
+"""The regions that spotting reads, and the key frames that it returns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,21 @@ class RegionPolygon:
         ``expressive``: moves with the muscles; ``eye``: blinks and gaze;
         ``rigid``: moves with the head alone.
     vertices
-        (V, 2), px of the crop, x right and y down, pixel centres at whole numbers.
+        (V, 2) float64, px of the crop, x right and y down. Pixel centres are at
+        whole numbers.
+
+    Examples
+    --------
+    The regions of the template on a crop of 160 px:
+
+    >>> from mepipe.assets import regions, template
+    >>> from mepipe.spotting import RegionPolygon
+    >>> polygons = [
+    ...     RegionPolygon(r.name, r.role, r.polygon(template().points) * 160 - 0.5)
+    ...     for r in regions()
+    ... ]
+    >>> polygons[0].vertices.shape[1]
+    2
     """
 
     name: str
@@ -36,21 +50,28 @@ class Spotted:
     Parameters
     ----------
     onset, apex, offset
-        0-based positions, in ascending order (equal only where the clip leaves
-        no choice).
+        0-based positions, ascending. Two are equal only where the clip is too
+        short for three.
     onset_confidence, apex_confidence, offset_confidence
-        0 (a guess) to 1 (annotated); they order clips by how far the position
-        can be trusted and are no probabilities.
+        0 (a guess) to 1 (annotated). They rank clips by how far a position can
+        be trusted. They are not probabilities.
     movement
-        Whether the strength reaches the method's threshold. Where it does not,
-        the positions are the best candidates.
+        True if the strength reaches the method's threshold. Otherwise the
+        positions are the best candidates.
     curve
-        (N,) float32: the expression's motion in each frame, px of the crop: how
-        far the region that moves most has gone from rest, along the direction
-        in which it goes at the apex. Below zero: the opposite direction.
+        (N,) float32, px of the crop: how far the region that moves most is from
+        rest, along its direction at the apex. Negative: the opposite direction.
+        For ``lbp-divide`` the difference from the onset, 0 to 2, without a unit.
     strength
-        How many times the movement is stronger than what chance would give;
-        it orders clips by how likely they show a movement at all.
+        How many times stronger the movement is than chance. It ranks clips by
+        how likely they show a movement.
+
+    Examples
+    --------
+    >>> from mepipe.spotting import midpoint
+    >>> key_frames = midpoint(11)
+    >>> key_frames.apex, key_frames.apex_confidence, key_frames.curve.shape
+    (5, 0.0, (11,))
     """
 
     onset: int
@@ -65,7 +86,13 @@ class Spotted:
 
 
 def check_marks(count: int, onset: int | None, apex: int | None, offset: int | None) -> None:
-    """Raise ValueError unless the given marks are ascending positions of ``count`` frames."""
+    """Check annotated positions, each 0-based or None.
+
+    Raises
+    ------
+    ValueError
+        If they do not ascend or are not positions of a clip of ``count`` frames.
+    """
     if count < 1:
         raise ValueError("a clip without frames has no key frames")
     marks = [mark for mark in (onset, apex, offset) if mark is not None]

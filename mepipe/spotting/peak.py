@@ -1,4 +1,4 @@
-"""Apex spotting: the peak of the expressive regions' motion."""
+"""Spotting by flow: the apex is the peak of the motion of the expressive regions."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.spotting.centre import middle
-from mepipe.spotting.curve import EDGE, expression_curve, first_frames, run_around, smoothed
+from mepipe.spotting.centre import midpoint
+from mepipe.spotting.curve import ONSET_SHARE, expression_curve, rest_frames, smoothed, span_above
 from mepipe.spotting.marks import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
 Float = NDArray[np.float64]
 
-CONTEXT_MS = 50.0
-TOP = 0.7  # the apex lies where the most likely course shows at least this share
-MARK_MS = 25.0  # the middle of an annotated movement is so near to its apex
-APEX_WIDTH_MS = 60.0  # a peak so wide is worth half the confidence of a sharp one
-EDGE_WIDTH_MS = 30.0
-SMALLEST_NOISE = 0.002  # px: below this the flow itself is not exact
+CONTEXT_MS = 50.0  # so much before the onset and after the offset is read as rest
+PEAK_SHARE = 0.7  # the apex lies where the most likely course shows at least this share
+APEX_TOLERANCE_MS = 25.0  # between an annotated apex and the centre of its movement
+APEX_WIDTH_MS = 60.0  # a peak so wide has half the confidence of a sharp one
+EDGE_WIDTH_MS = 30.0  # the same for onset and offset
+MIN_NOISE = 0.002  # px: the alignment of the cells is not more exact
 
 
 def flow_peak(
@@ -36,36 +36,70 @@ def flow_peak(
 ) -> Spotted:
     """Find onset, apex and offset from the motion of the facial regions.
 
-    The motion of the regions less the head's (`mepipe.spotting.motion`); the
-    course that a movement takes most likely, given all else that moves
-    (`mepipe.spotting.evidence`); the motion along its pattern, smoothed
-    (`mepipe.spotting.curve`). The apex is the curve's peak where that course is
-    high; onset and offset are the first and the last frame around it with a
-    tenth of its motion.
+    Three steps, each in a module of its own:
+
+    1. the motion of the regions without the head's (`mepipe.spotting.motion`);
+    2. the course in time that the movement most likely follows, given all else
+       that moves (`mepipe.spotting.evidence`);
+    3. the motion along the pattern of that movement, smoothed over time
+       (`mepipe.spotting.curve`).
+
+    The apex is the peak of this curve where the course is high. Onset and offset
+    are the first and the last frame around it with a tenth of its motion.
 
     Parameters
     ----------
     crops
         (N, S, S) uint8: aligned faces, all through one transform, so that the
-        head's motion is still in them.
+        motion of the head is still in them.
     times_ms
-        (N,): the frames' times, ms, ascending; steps may differ.
+        (N,) float64: times of the frames, ascending, ms. Steps may differ.
     regions
         Polygons in px of the crop, at least one of them expressive. Eye regions
-        also say where the face is for its relief.
+        also locate the face for the model of its relief.
     inter_ocular
-        Distance of the eye centres in px of the crop.
+        Distance of the eye centres, px of the crop.
     smooth_ms
-        Width at half height of the Gaussian that smooths the motion, ms.
+        Full width at half maximum of the Gaussian that smooths the curve, ms.
     threshold
-        A movement is this many times stronger than what chance gives.
+        Smallest strength of a movement, in multiples of what chance gives.
     onset, apex, offset
         Annotated positions, 0-based, or None. They are kept and bound the search.
+
+    Returns
+    -------
+    The key frames, their confidences, the curve in px and the strength.
 
     Raises
     ------
     ValueError
-        If shapes, times or marks do not fit together.
+        If shapes, times or positions do not fit together, or no region is
+        expressive.
+
+    Examples
+    --------
+    A made clip of 40 frames at 200 fps in which the mouth rises by 1.5 px and comes
+    back; the apex is frame 20:
+
+    >>> import numpy as np
+    >>> from mepipe.assets import regions, template
+    >>> from mepipe.spotting import RegionPolygon, flow_peak
+    >>> size, face = 96, template()
+    >>> polygons = [
+    ...     RegionPolygon(r.name, r.role, r.polygon(face.points) * size - 0.5)
+    ...     for r in regions()
+    ... ]
+    >>> y, x = np.mgrid[:size, :size]
+    >>> course = np.sin(np.pi * np.clip((np.arange(40) - 8) / 24, 0, 1)) ** 2
+    >>> lift = 1.5 * np.exp(-((x - 48) ** 2 + (y - 72) ** 2) / 200)
+    >>> rows = y + course[:, None, None] * lift
+    >>> crops = 128 + 50 * np.sin(x / 3) * np.cos(rows / 4) + 40 * np.cos(x / 5 + rows / 3)
+    >>> found = flow_peak(
+    ...     crops.astype(np.uint8), np.arange(40) * 5.0, polygons,
+    ...     inter_ocular=face.inter_ocular * size,
+    ... )
+    >>> found.apex, found.movement
+    (20, True)
     """
     count = len(crops)
     _check(crops, times_ms, regions, inter_ocular)
@@ -79,32 +113,33 @@ def flow_peak(
     begin = int(np.searchsorted(times_ms, times_ms[first] - CONTEXT_MS))
     end = int(np.searchsorted(times_ms, times_ms[last] + CONTEXT_MS, side="right")) - 1
     motion = face_motion(
-        crops, regions, inter_ocular=inter_ocular, reference=first_frames(times_ms, begin, end)
+        crops, regions, inter_ocular=inter_ocular, reference=rest_frames(times_ms, begin, end)
     )
     # An apex on the onset or the offset itself would be a movement without motion.
     inside = slice(first + 1, last) if last - first > 1 else slice(first, last + 1)
-    centres = inside if apex is None else _near(times_ms, apex)
+    centres = inside if apex is None else _frames_near(times_ms, apex)
     raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres)
     raw = raw * inter_ocular
     curve = smoothed(raw, times_ms, smooth_ms)
-    high = begin + np.flatnonzero(movement.course >= TOP * movement.course.max())
+    high = begin + np.flatnonzero(movement.course >= PEAK_SHARE * movement.course.max())
     high = high[(high >= inside.start) & (high < inside.stop)]
     if not len(high):
         high = np.arange(inside.start, inside.stop)
     peak = int(high[np.argmax(curve[high])]) if apex is None else apex
     if curve[peak] <= 0:
         return _without_movement(count, onset, apex, offset, curve)
-    # What the curve does beside the movement's own course.
-    left = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
-    noise = float(np.hypot(left.std(), SMALLEST_NOISE))
-    return _around(
+    # Noise is what the curve does beside the course of the movement.
+    remainder = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
+    noise = float(np.hypot(remainder.std(), MIN_NOISE))
+    return _key_frames_around(
         curve, times_ms, noise, peak, movement.strength, threshold, (onset, apex, offset)
     )
 
 
-def _near(times_ms: Float, apex: int) -> slice:
-    first = int(np.searchsorted(times_ms, times_ms[apex] - MARK_MS))
-    stop = int(np.searchsorted(times_ms, times_ms[apex] + MARK_MS, side="right"))
+def _frames_near(times_ms: Float, apex: int) -> slice:
+    """Return the frames among which the centre of a movement with this apex lies."""
+    first = int(np.searchsorted(times_ms, times_ms[apex] - APEX_TOLERANCE_MS))
+    stop = int(np.searchsorted(times_ms, times_ms[apex] + APEX_TOLERANCE_MS, side="right"))
     return slice(first, stop)
 
 
@@ -124,7 +159,7 @@ def _check(
 def _without_movement(
     count: int, onset: int | None, apex: int | None, offset: int | None, curve: Float
 ) -> Spotted:
-    guess = middle(count, onset=onset, apex=apex, offset=offset)
+    guess = midpoint(count, onset=onset, apex=apex, offset=offset)
     return Spotted(
         guess.onset,
         guess.apex,
@@ -137,7 +172,7 @@ def _without_movement(
     )
 
 
-def _around(
+def _key_frames_around(
     curve: Float,
     times_ms: Float,
     noise: float,
@@ -146,35 +181,37 @@ def _around(
     threshold: float,
     marks: tuple[int | None, int | None, int | None],
 ) -> Spotted:
-    """Take onset and offset around the peak, and say how sure each position is."""
+    """Return onset and offset around the peak, and a confidence for each position."""
     onset, apex, offset = marks
     height = float(curve[peak])
     low = 0 if onset is None else onset
     high = len(curve) - 1 if offset is None else offset
-    begin, end = run_around(curve, peak, EDGE * height, low, high)
+    begin, end = span_above(curve, peak, ONSET_SHARE * height, low, high)
     # A movement that rises or falls within one frame still begins before its peak.
     begin, end = max(low, min(begin, peak - 1)), min(high, max(end, peak + 1))
+    # 1/2 at the threshold, towards 1 for a clear movement.
     clear = strength**2 / (strength**2 + threshold**2)
 
-    # The frames that noise could have made the peak, and the best one elsewhere.
-    top_begin, top_end = run_around(curve, peak, height - noise, low, high)
+    # Two doubts about the apex: the width of the run that is within the noise of the peak,
+    # and a second peak elsewhere that is as high.
+    top_begin, top_end = span_above(curve, peak, height - noise, low, high)
     width = (times_ms[top_end] - times_ms[top_begin]) / 2
     elsewhere = np.concatenate([curve[low:begin], curve[end + 1 : high + 1], [0.0]])
     alone = 1 - min(1.0, float(elsewhere.max()) / height) ** 2
     apex_confidence = clear * alone / (1 + (width / APEX_WIDTH_MS) ** 2)
 
     def edge_confidence(position: int, step: int, limit: int) -> float:
-        """How long the curve stays within the noise of the edge."""
+        """Return the confidence of an edge: how fast the curve leaves its noise there."""
         position = position if position != peak else position + step
         if not 0 <= position < len(curve):
             return 0.0
-        level = EDGE * height
-        # From the edge towards the peak, to where the curve has surely risen.
+        level = ONSET_SHARE * height
+        # Walk from the edge towards the peak, until the curve is above the noise.
         up = position
         while up != peak and curve[up] < level + noise:
             up -= step
         blur = abs(times_ms[up] - times_ms[position])
-        # A movement that reaches the clip's end may go on beyond it.
+        # A movement that reaches the end of the clip may go on after it.
         cut = 0.5 if position == limit else 1.0
         return float(cut * clear * alone / (1 + (blur / EDGE_WIDTH_MS) ** 2))
 

@@ -9,6 +9,6 @@ from mepipe.stages.stage import Result, Stage, Upstream
 STAGES: tuple[Stage, ...] = (face.STAGE, spot.STAGE, flow.STAGE, tensor.STAGE)
 
 ARRAYS = {stage.name: stage.arrays for stage in STAGES}
-"""What the objects of each stage may hold."""
+"""The arrays that the objects of each stage may contain."""
 
 __all__ = ["ARRAYS", "STAGES", "ClipInput", "Result", "Stage", "Upstream"]

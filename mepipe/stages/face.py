@@ -16,37 +16,38 @@ from mepipe.errors import BadDataError
 from mepipe.face import (
     Face,
     choose_face,
-    detect_anyhow,
-    detect_quickly,
+    detect_fallback,
+    detect_fast,
     fit_similarity,
     landmarks,
-    steady,
+    smooth_transforms,
 )
 from mepipe.stages.stage import Result, Stage, Upstream, Values, timing_json
 
 _NEIGHBOURS = (1, -1, 2, -2)
-_SAME_FACE = 0.1  # inter-ocular distances that a face's landmarks may move between neighbours
-# A profile: one half of the face is so much narrower than the other, seen from the nose.
+_SAME_FACE = 0.1  # inter-ocular distances: landmarks of neighbouring frames do not differ by more
+# Smallest ratio of the narrower half of the face to the wider one, as seen from the nose. Below
+# it the face is in profile.
 _PROFILE = 0.15
-_GIVEN = 1.0  # the score of a box that the user gives: a clear face
+_GIVEN = 1.0  # the score of a face box from the corrections: that of a clear face
 
 
 Points = NDArray[np.float64]
 
 
 def candidates(count: int, reference: int, spread: int) -> list[int]:
-    """Return the positions that are searched for a face, most wanted first.
+    """Return the positions that are searched for a face, in order of preference.
 
     The reference, its neighbours, then ``spread`` positions over the clip. The
-    list follows from the clip's length and the annotation alone, so the key is
-    known before a frame is read.
+    list depends on the clip's length and annotation only, so the key is known
+    before a frame is read.
     """
     wanted = [reference, *(reference + step for step in _NEIGHBOURS)]
     wanted += [round(value) for value in np.linspace(0, count - 1, spread)]
     return list(dict.fromkeys(position for position in wanted if 0 <= position < count))
 
 
-def found_at(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
+def face_position(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
     """Return the position of the frame in which the face was found."""
     return _frames(clip, config, values)[values["face"]["searched"]]
 
@@ -56,7 +57,7 @@ def _reference(clip: ClipInput) -> int:
 
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
-    """Return the positions that the stage reads; its result names one by its place here."""
+    """Return the positions that the stage reads. ``searched`` in its result is an index here."""
     del values
     if config.face.align == "per-frame":
         return list(range(clip.frames.count))
@@ -79,11 +80,11 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         "frames": [clip.frames.digest(position) for position in _frames(clip, config, values)],
     }
     if clip.face_box:
-        # Nothing is searched, so how it would be does not matter.
+        # Nothing is searched, so the settings of the search do not matter.
         parts["box"] = list(clip.face_box)
         del settings["search_size"]
     if config.face.align == "per-frame":
-        # Every frame is read whatever the onset; it decides which one's face is kept.
+        # Every frame is read whatever the onset. The onset decides whose face is kept.
         parts["reference"] = _reference(clip)
         settings["steady_ms"] = config.face.steady_ms
         parts["timing"] = timing_json(clip.timing)
@@ -94,14 +95,14 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     if config.face.align == "per-frame":
         return _per_frame(clip, config)
     wanted = _frames(clip, config, upstream.values)
-    # The reference nearly always has a face; only without one are the others
-    # read, in one pass because a video can only be decoded in order. What finds
-    # faces that are hard to see is slow: it looks at a few frames, and last.
+    # The reference nearly always has a face. Only without one are the others read, in one
+    # pass because a video can only be decoded in order. The fallback detectors are slow, so
+    # they come last and see a few frames only.
     few = [wanted[0], *wanted[len(_NEIGHBOURS) + 1 :][1::3]]
-    for positions, anyhow in ((wanted[:1], False), (wanted[1:], False), (few, True)):
+    for positions, fallback in ((wanted[:1], False), (wanted[1:], False), (few, True)):
         found: dict[int, tuple[Face, Points, int]] = {}
         for position, image in clip.frames.images(positions) if positions else ():
-            faces = _faces(clip, config, image, position, anyhow=anyhow)
+            faces = _faces(clip, config, image, position, fallback=fallback)
             if faces:
                 face = choose_face(faces, *image.shape[:2])
                 found[position] = (face, landmarks(image, face), len(faces))
@@ -119,10 +120,11 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
 def _among_neighbours(
     clip: ClipInput, face: Face, points: Points, position: int, wanted: list[int]
 ) -> Points:
-    """Return the mean of a frame's landmarks and those of its neighbours, which steadies them.
+    """Return the mean of the landmarks of a frame and of its neighbours.
 
-    The landmarks are whole px, and follow the noise. A neighbour in which they
-    lie elsewhere shows another face, or none.
+    dlib's landmarks are whole px and follow the noise; the mean does so less. A
+    neighbour whose landmarks are elsewhere shows another face or none, and is
+    left out.
     """
     near = [position + step for step in _NEIGHBOURS if position + step in wanted]
     eyes = float(np.hypot(*_eye_line(points)))
@@ -140,13 +142,13 @@ def _faces(
     image: NDArray[np.uint8],
     position: int,
     *,
-    anyhow: bool = False,
+    fallback: bool = False,
 ) -> list[Face]:
-    """Return the faces in a frame: the one that the user points at, or those that are found."""
+    """Return the faces in a frame: the box of the corrections, or the detected ones."""
     if clip.face_box is None:
-        if anyhow:
-            return detect_anyhow(image)
-        return detect_quickly(image, config.face.search_size)
+        if fallback:
+            return detect_fallback(image)
+        return detect_fast(image, config.face.search_size)
     x0, y0, x1, y1 = clip.face_box
     height, width = image.shape[:2]
     if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
@@ -182,17 +184,17 @@ def _per_frame(clip: ClipInput, config: Config) -> Result:
     transforms = np.stack([_transform(found[position][1]) for position in seen])
     edges = [(a + b) / 2 for a, b in pairwise(seen)]
     nearest = np.searchsorted(edges, np.arange(clip.frames.count))
-    steadied = steady(transforms[nearest], times, config.face.steady_ms)
+    smoothed = smooth_transforms(transforms[nearest], times, config.face.steady_ms)
     chosen = min(seen, key=lambda position: abs(position - _reference(clip)))
     face, points, count = found[chosen]
-    return _result(face, points, count, list(steadied), chosen)
+    return _result(face, points, count, list(smoothed), chosen)
 
 
 def frontality(points: Points) -> float:
-    """Return how much a face looks at the camera: 1 from the front, 0 in profile.
+    """Return how frontal a face is: 1 from the front, 0 in profile.
 
-    The ratio of the two distances from the tip of the nose to the cheeks, the
-    smaller to the larger, along the line of the eyes.
+    The distances from the tip of the nose to both sides of the jaw, along the
+    line of the eyes: the ratio of the smaller to the larger.
     """
     line = _eye_line(points)
     line = line / max(float(np.hypot(*line)), 1e-9)
@@ -206,6 +208,8 @@ def _eye_line(points: Points) -> Points:
 
 
 def _transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Only landmarks on bone are fitted: brows and mouth would carry the expression into the
+    # alignment.
     rigid = list(template().rigid)
     return fit_similarity(points[rigid], template().points[rigid])
 

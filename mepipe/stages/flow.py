@@ -1,4 +1,4 @@
-"""The flow stage: TV-L1 from the onset to the apex and other targets, head motion removed."""
+"""The flow stage: TV-L1 flow from the onset to the apex and other targets, without head motion."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config, FlowSettings
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
-from mepipe.flow import Tvl1Settings, estimate_motion, spread, tvl1
+from mepipe.flow import Tvl1Settings, estimate_motion, target_frames, tvl1
 from mepipe.schema import KEY_FRAMES
 from mepipe.stages.stage import Image, Result, Stage, Upstream, Values, one_size, transform_at
 
-# A field with such a displacement is no face motion but a solver that diverged.
+# Of the face's side. A larger displacement is no face motion: the solver diverged.
 _LARGEST_SHARE = 0.25
 
 
-def targets(config: Config, spotted: Values) -> tuple[int, ...] | None:
-    """Return the positions of the frames that flow goes to, in their order.
+def target_positions(config: Config, spotted: Values) -> tuple[int, ...] | None:
+    """Return the positions of the target frames, in ascending order.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def targets(config: Config, spotted: Values) -> tuple[int, ...] | None:
 
     Returns
     -------
-    The apex alone by default; None where the offset is needed and unknown.
+    By default the apex alone. None if the offset is needed and unknown.
     """
     onset, apex, offset = (spotted[name] for name in KEY_FRAMES)
     wanted = config.flow.targets
@@ -44,16 +44,16 @@ def targets(config: Config, spotted: Values) -> tuple[int, ...] | None:
         return (apex,)
     if offset is None:
         return None
-    return (apex, offset) if wanted == "apex-offset" else spread(onset, offset, wanted)
+    return (apex, offset) if wanted == "apex-offset" else target_frames(onset, offset, wanted)
 
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
-    """Return the onset and the apex, and where there is a sequence its targets behind them."""
+    """Return the positions of onset and apex, then those of a sequence's targets."""
     del clip
     pair = [values["spot"]["onset"], values["spot"]["apex"]]
     if config.flow.targets == "apex":
         return pair
-    return [*pair, *(targets(config, values["spot"]) or ())]
+    return [*pair, *(target_positions(config, values["spot"]) or ())]
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
@@ -61,13 +61,13 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     pair = [onset, apex]
     settings = config.flow.model_dump(by_alias=True, exclude={"preset"})
     parts: dict[str, Json] = {
-        # What a preset stands for decides, not its name.
+        # The values of a preset decide, not its name.
         "settings": settings,
         "frames": [clip.frames.digest(position) for position in pair],
         "transforms": [transform_at(values, position).tolist() for position in pair],
     }
     if config.flow.targets == "apex":
-        # As before there was a choice: what was computed then still holds.
+        # The key has no targets, as before the setting existed: older objects stay valid.
         del settings["targets"]
     else:
         parts["target_frames"] = [clip.frames.digest(position) for position in others]
@@ -75,7 +75,7 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
             transform_at(values, position).tolist() for position in others
         ]
     if config.flow.engine == "torch":
-        # Its results are those of a device and a release within a tolerance only.
+        # Its results differ between devices and releases, within a tolerance.
         parts["torch"] = [version("torch"), _device()]
     if config.flow.stabilise != "none":
         parts["assets"] = {
@@ -123,18 +123,23 @@ def _engine(
 def aligned_faces(
     clip: ClipInput, values: Mapping[str, Values], size: int, motion: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
-    """Return the onset and the apex face (2, size, size) as flow compared them.
+    """Return the aligned onset and apex face (2, size, size) that flow compared.
 
     Parameters
     ----------
     clip
-        Only its frames are used; errors as `mepipe.frames.FrameReader.images`.
+        Only its frames are used.
     values
         Of the face and the spot stage.
     size
-        The side for which ``motion`` was found, px.
+        Side of the aligned face for which ``motion`` was estimated, px.
     motion
-        The stage's array of that name.
+        (2, 3), the flow stage's array ``motion``.
+
+    Raises
+    ------
+    UnreadableInputError, BadDataError
+        As `mepipe.frames.FrameReader.images`.
     """
     onset, apex = values["spot"]["onset"], values["spot"]["apex"]
     images = dict(one_size(clip.frames.images([onset, apex])))
@@ -145,7 +150,7 @@ def aligned_faces(
 
 @dataclass(frozen=True)
 class _Movement:
-    """From the onset to one target: u, v (2, S, S), the head's motion, and the steadied face."""
+    """From the onset to one target: flow (2, S, S), head motion (2, 3), stabilised face."""
 
     uv: NDArray[np.float32]
     motion: NDArray[np.float64]
@@ -155,12 +160,16 @@ class _Movement:
 def _movement(
     reference: Image, image: Image, transform: NDArray[np.float64], config: Config, name: str
 ) -> _Movement:
-    """Return what moved from the onset's face to the face in ``image``, a frame called ``name``."""
+    """Return the movement from the onset's face to the face in ``image``.
+
+    Errors call the frame ``name``.
+    """
     settings = config.flow
     moving = warp_face(image, transform, settings.size)
     motion = np.eye(2, 3)
     if settings.stabilise != "none":
         mask = rigid_mask(settings.size)
+        # The frame is warped again with the motion undone, so that it is interpolated once.
         motion = estimate_motion(reference, moving, mask, settings.stabilise, name)
         moving = warp_face(image, transform, settings.size, motion)
     uv = _engine(reference, moving, settings)
@@ -176,13 +185,14 @@ def _movement(
 def _movements(
     clip: ClipInput, config: Config, upstream: Upstream
 ) -> tuple[Image, dict[int, _Movement]]:
-    """Return the onset's face, and what moved from it, by position; each position once.
+    """Return the onset's face, and the movement to each target by its position.
 
-    Frames come in the clip's order, the onset first; that and one other are held at full size.
+    Frames are read in the clip's order, the onset first. At most two are in memory
+    at full size.
     """
     onset, apex, *others = _frames(clip, config, upstream.values)
     frames = one_size(clip.frames.images([onset, apex, *others]))
-    # No name for the image: it need not outlive its face.
+    # The full-size image gets no name, so that it is freed at once.
     reference = warp_face(next(frames)[1], transform_at(upstream.values, onset), config.flow.size)
     still = np.zeros((2, config.flow.size, config.flow.size), np.float32)
     found = {onset: _Movement(still, np.eye(2, 3), reference)}
@@ -198,7 +208,7 @@ def _movements(
         except BadDataError as error:
             if name == "apex":
                 raise
-            # One of many: which one cannot be seen from the name.
+            # There are many targets, so the error carries the position.
             raise BadDataError(error.message, error.remedy, position) from error
     return reference, found
 
@@ -206,7 +216,7 @@ def _movements(
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     settings, spotted = config.flow, upstream.values["spot"]
     onset, apex = spotted["onset"], spotted["apex"]
-    wanted = targets(config, spotted)
+    wanted = target_positions(config, spotted)
     if wanted is None:
         raise BadDataError(
             f"flow.targets = {settings.targets} needs the clip's offset, which is unknown",

@@ -1,4 +1,4 @@
-"""The spot stage: onset, apex and offset, annotated or found."""
+"""The spot stage: onset, apex and offset, annotated or spotted."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
 from mepipe.schema import KEY_FRAMES
-from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, middle, visible_run
-from mepipe.stages.face import found_at
+from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, midpoint, visible_span
+from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 
 _SEARCHES = ("flow-peak", "lbp-divide")  # these look at every frame
@@ -39,8 +39,8 @@ def _method(
     marks = _marks(clip, config)
     if len(marks) == len(KEY_FRAMES):
         return "annotation"
-    # Flow needs no offset: where only that is missing, and no rate is known to look for
-    # it with, it stays unknown.
+    # Flow to the apex needs no offset. If only the offset is missing, and without a frame rate
+    # it cannot be spotted, it stays unknown.
     searchable = config.spot.fallback == "middle" or clip.timing.known
     return (
         config.spot.fallback
@@ -55,7 +55,10 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
-    """Hold nothing but the marks where they are whole: then no setting and no frame matters."""
+    """Return the parts of the key.
+
+    With a complete annotation they are the marks only: no setting and no frame matters.
+    """
     method = _method(clip, config)
     parts: dict[str, Json] = {
         "method": method,
@@ -77,7 +80,7 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         }
         parts["timing"] = timing_json(clip.timing)
         parts["transforms"] = values["face"]["transforms"]
-        parts["reference"] = found_at(clip, config, values)
+        parts["reference"] = face_position(clip, config, values)
         parts["frames"] = [clip.frames.digest(i) for i in _frames(clip, config, values)]
     return parts
 
@@ -89,7 +92,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     if method == "annotation":
         return _annotated(marks)
     if method == "middle":
-        return _result(middle(clip.frames.count, **positions), marks, method)
+        return _result(midpoint(clip.frames.count, **positions), marks, method)
     times = clip.timing.times(clip.frames.count)
     if times is None:
         raise BadDataError(
@@ -99,8 +102,9 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
         )
     size = config.spot.size
     crops = _crops(clip, upstream, size)
-    # Where the face has left, or is another one, flow from it would mean nothing.
-    first, stop = visible_run(crops, found_at(clip, config, upstream.values))
+    # Only frames that show the reference's face are searched: motion from another face, or
+    # from none, means nothing. An annotated frame outside the span overrules it.
+    first, stop = visible_span(crops, face_position(clip, config, upstream.values))
     if any(not first <= position < stop for position in positions.values()):
         first, stop = 0, clip.frames.count
     polygons = [
@@ -134,7 +138,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
 
 
 def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
-    """Return the marks as they are; one that is not annotated stays unknown."""
+    """Return the annotated positions. One that is not annotated stays unknown."""
     values: dict[str, Json] = {"movement": True}
     for name in KEY_FRAMES:
         mark = marks.get(name)
@@ -145,7 +149,7 @@ def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
 
 
 def _crops(clip: ClipInput, upstream: Upstream, size: int) -> NDArray[np.uint8]:
-    """Return the (N, size, size) aligned faces; one full-size frame is held at a time."""
+    """Return the aligned faces (N, size, size). One full-size frame is in memory at a time."""
     crops = np.empty((clip.frames.count, size, size), dtype=np.uint8)
     for position, image in one_size(clip.frames.images()):
         crops[position] = warp_face(image, transform_at(upstream.values, position), size)
@@ -158,7 +162,7 @@ def _result(
     method: str,
     visible: tuple[int, int] | None = None,
 ) -> Result:
-    """Return the result for positions that count from the first frame of ``visible``."""
+    """Return the stage's result. Positions of ``spotted`` count from the start of ``visible``."""
     first = visible[0] if visible else 0
     found = "middle" if method == "middle" else "spotted"
     values: dict[str, Json] = {"movement": spotted.movement, "strength": spotted.strength}

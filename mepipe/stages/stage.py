@@ -1,4 +1,4 @@
-"""What a stage is: how its key is made, and how its object is computed."""
+"""The interface of a stage: its key, and the computation of its object."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Upstream:
-    """What the earlier stages of the clip gave.
+    """The results of the clip's earlier stages.
 
-    ``values`` holds their small results by stage; ``arrays`` fetches the arrays
-    of one of them.
+    ``values`` holds their small results by stage. ``arrays`` reads the arrays of
+    one stage, only when it is called.
     """
 
     values: Mapping[str, Values]
@@ -34,15 +34,15 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage gives: small results that later keys may hold, and arrays.
+    """The result of a stage: small values, which later keys may contain, and arrays.
 
-    Numbers of numpy among ``values`` become Python's here, once for all stages:
-    some have no JSON, and none should be in a record.
+    NumPy numbers among ``values`` are converted to Python's here, once for all
+    stages: JSON cannot write some of them.
 
     Raises
     ------
     TypeError
-        If a value is nothing that JSON has.
+        If a value has no form in JSON.
     """
 
     values: dict[str, Json]
@@ -54,28 +54,28 @@ class Result:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the road.
+    """One stage of the pipeline.
 
     Parameters
     ----------
     name
         Also its folder in the store.
     version
-        Raised whenever the same input would give other bytes.
+        Increased whenever the same input would give other bytes.
     libraries
         Distributions whose versions are recorded in its objects.
     parts
-        (clip, config, values of earlier stages) -> all that decides the
-        object's bytes, and nothing else.
+        (clip, config, values of earlier stages) -> everything that decides the
+        bytes of the object, and nothing else.
     frames
         (clip, config, values of earlier stages) -> the positions of the frames
         that it reads, in the order of ``parts["frames"]``. A stored failure
-        names a frame by its place here, for positions are not in the key.
+        names a frame by its index here, because positions are not in the key.
     compute
-        (clip, config, upstream) -> the result; raises `BadDataError` where the
-        data cannot give one.
+        (clip, config, upstream) -> the result. Raises `BadDataError` if the data
+        cannot give one.
     arrays
-        Name, dtype and number of dimensions of every array it may give.
+        dtype and number of dimensions, by name, of every array it may return.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Stage:
 
 
 def _plain(value: Any, where: str) -> Any:
-    """Return a value in the types that JSON gives back, floats to the last bit."""
+    """Return a value in the types that JSON reads back, floats to the last bit."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or type(value) in {bool, int, float, str}:
@@ -101,7 +101,7 @@ def _plain(value: Any, where: str) -> Any:
 
 
 def timing_json(timing: Timing) -> Json:
-    """Return the frame times as they enter a key."""
+    """Return the times of the frames in the form that keys contain."""
     if timing.times_ms is not None:
         return {"times_ms": timing.times_ms}
     return {"fps": timing.fps}
@@ -115,7 +115,7 @@ def transform_at(values: Mapping[str, Values], position: int) -> NDArray[np.floa
 
 
 def one_size(images: Iterable[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:
-    """Pass frames on that are compared with each other, and so must be of one size.
+    """Yield frames unchanged, and check that all have one size, so they can be compared.
 
     Raises
     ------

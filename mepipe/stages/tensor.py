@@ -34,6 +34,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     flow = upstream.arrays("flow")
 
     def scaled(reduce: Callable[..., Array], of: str) -> Array:
+        # x and the sequence have the same settings, but each its own scale where that is "clip".
         return reduce(
             flow[of],
             size=config.tensor.size,

@@ -30,7 +30,7 @@ def test_without_a_cache_there_are_none(tmp_path):
     assert list(read_records(tmp_path / "none")) == []
 
 
-def test_ids_differ(tmp_path):
+def test_new_run_ids_differ(tmp_path):
     assert len({new_run_id(tmp_path) for _ in range(50)}) == 50
 
 

@@ -65,7 +65,7 @@ def accepted(store, name, data, flips):
             store.read(name)
         except DamageError:
             assert not path.exists()
-            assert (store.quarantine / path.name).read_bytes() == damaged
+            assert (store.quarantine_folder / path.name).read_bytes() == damaged
         else:
             unnoticed += 1
     return unnoticed

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mepipe.face import Face, choose_face, detect, detect_anyhow, detect_quickly, landmarks
+from mepipe.face import Face, choose_face, detect, detect_fallback, detect_fast, landmarks
 
 
-def test_a_face_is_found_with_its_landmarks(portrait):
+def test_detect_finds_a_face_and_landmarks_lie_on_it(portrait):
     faces = detect(portrait)
     face = choose_face(faces, *portrait.shape[:2])
     points = landmarks(portrait, face)
@@ -27,19 +27,19 @@ def test_landmarks_follow_the_size_of_the_image(portrait):
     np.testing.assert_allclose(eyes(small) * 2, eyes(portrait), atol=5)
 
 
-def test_a_face_too_small_in_the_reduced_image_is_found_in_the_full_one(portrait):
+def test_detect_fast_falls_back_to_the_full_image(portrait):
     wide = np.full((portrait.shape[0], 4000, 3), 90, np.uint8)
     wide[:, : portrait.shape[1]] = portrait
     # At 480 px on the long side this face has 25 px.
-    faces = detect_quickly(wide)
+    faces = detect_fast(wide)
     assert faces
     assert choose_face(faces, *wide.shape[:2]).box[0] < portrait.shape[1]
 
 
-def test_an_image_without_a_face_gives_none(texture):
+def test_detectors_return_nothing_without_a_face(texture):
     nothing = texture(200).astype(np.uint8)
     assert detect(nothing) == []
-    assert detect_anyhow(nothing) == []
+    assert detect_fallback(nothing) == []
 
 
 def test_grey_and_colour_give_the_same_face(portrait):
@@ -47,7 +47,7 @@ def test_grey_and_colour_give_the_same_face(portrait):
     assert detect(grey) == detect(portrait)
 
 
-def test_small_faces_are_found_when_asked_for(portrait):
+def test_detect_finds_small_faces_with_a_smaller_min_face(portrait):
     face = choose_face(detect(portrait), *portrait.shape[:2])
     scale = 50 / face.side
     small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -57,39 +57,39 @@ def test_small_faces_are_found_when_asked_for(portrait):
     assert max((one.score for one in detect(small)), default=0) < 0.5
 
 
-def test_a_tight_crop_is_found_with_a_border(portrait):
+def test_detect_fallback_finds_a_tight_crop(portrait):
     face = choose_face(detect(portrait), *portrait.shape[:2])
     points = landmarks(portrait, face)
     x0, y0 = points.min(axis=0).astype(int)
     x1, y1 = points.max(axis=0).astype(int)
     tight = np.ascontiguousarray(portrait[y0:y1, x0:x1])
-    found = choose_face(detect_anyhow(tight), *tight.shape[:2])
+    found = choose_face(detect_fallback(tight), *tight.shape[:2])
     centre = np.array(found.box).reshape(2, 2).mean(axis=0)
     assert np.abs(centre - points.mean(axis=0) + (x0, y0)).max() < 0.2 * face.side
     grey = cv2.cvtColor(tight, cv2.COLOR_BGR2GRAY)
-    assert detect_anyhow(grey)
+    assert detect_fallback(grey)
 
 
 def box(x, y, side, score=1.0):
     return Face((x, y, x + side, y + side), score)
 
 
-def test_the_larger_of_two_central_faces_is_chosen():
+def test_choose_face_takes_the_larger_of_two_central_faces():
     large, small = box(100, 100, 200), box(320, 150, 100)
     assert choose_face([small, large], 480, 640) == large
 
 
-def test_the_more_central_of_two_equal_faces_is_chosen():
+def test_choose_face_takes_the_more_central_of_two_equal_faces():
     centre, corner = box(270, 190, 100), box(0, 0, 100)
     assert choose_face([corner, centre], 480, 640) == centre
 
 
-def test_a_doubtful_find_does_not_win_by_its_size():
+def test_choose_face_ignores_a_large_face_with_a_low_score():
     face, doubtful = box(0, 0, 90, score=1.2), box(250, 200, 120, score=0.1)
     assert choose_face([doubtful, face], 480, 640) == face
 
 
-def test_photographs_with_one_face(shared_data):
+def test_detect_finds_the_one_face_of_each_photograph(shared_data):
     for name in ("obama.jpg", "single_face.jpg", "biden.jpg", "obama-240p.jpg"):
         image = cv2.imread(str(shared_data / "faces" / name))
         assert len(detect(image)) == 1, name
@@ -119,5 +119,5 @@ def test_landmarks_agree_with_reference_annotations(shared_data):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (300, 8, 3), (9, 9)])
-def test_an_image_too_small_for_a_face_holds_none(shape):
-    assert detect_anyhow(np.full(shape, 90, np.uint8)) == []
+def test_detect_fallback_returns_nothing_for_tiny_images(shape):
+    assert detect_fallback(np.full(shape, 90, np.uint8)) == []

@@ -44,7 +44,7 @@ def to_8_bit(image, seed=0, noise=2.0):
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(-4, 4), st.floats(-4, 4), st.floats(-1.5, 1.5), st.floats(0.99, 1.01))
-def test_known_head_motion_is_found(image, dx, dy, degrees, scale):
+def test_estimate_motion_recovers_a_known_head_motion(image, dx, dy, degrees, scale):
     truth = similarity(dx, dy, degrees, scale)
     found = estimate_motion(
         to_8_bit(image, 1), to_8_bit(moved(image, truth), 2), MASK, "similarity"
@@ -53,7 +53,7 @@ def test_known_head_motion_is_found(image, dx, dy, degrees, scale):
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(0.8, 10), (1.15, -12)])
-def test_light_does_not_move_the_head(image, gain, offset):
+def test_estimate_motion_ignores_gain_and_offset(image, gain, offset):
     truth = similarity(0.6, -0.4)
     found = estimate_motion(
         to_8_bit(image, 1), to_8_bit(moved(image, truth) * gain + offset, 2), MASK
@@ -61,7 +61,7 @@ def test_light_does_not_move_the_head(image, gain, offset):
     assert error_px(found, truth) < 0.15
 
 
-def test_a_blink_in_the_mask_is_weighted_down(image):
+def test_estimate_motion_weights_down_a_blink_in_the_mask(image):
     truth = similarity(0.5, 0.3)
     other = moved(image, truth)
     other[60:75, 60:80] = 40
@@ -69,14 +69,14 @@ def test_a_blink_in_the_mask_is_weighted_down(image):
     assert error_px(found, truth) < 0.25
 
 
-def test_outside_the_mask_anything_may_happen(image):
+def test_estimate_motion_ignores_changes_outside_the_mask(image):
     other = image.copy()
     other[120:] = 255 - other[120:]
     found = estimate_motion(to_8_bit(image, noise=0), to_8_bit(other, noise=0), MASK)
     assert error_px(found, np.eye(2, 3)) < 0.05
 
 
-def test_translation_stays_a_translation(image):
+def test_estimate_motion_translation_has_no_rotation_or_scale(image):
     found = estimate_motion(
         to_8_bit(image, 1), to_8_bit(moved(image, similarity(1.2, -0.8)), 2), MASK, "translation"
     )
@@ -84,12 +84,12 @@ def test_translation_stays_a_translation(image):
     np.testing.assert_allclose(found[:, 2], [1.2, -0.8], atol=0.05)
 
 
-def test_identical_images_give_exactly_the_identity(image):
+def test_estimate_motion_of_identical_images_is_exactly_the_identity(image):
     frame = to_8_bit(image)
     np.testing.assert_array_equal(estimate_motion(frame, frame, MASK), np.eye(2, 3))
 
 
-def test_a_face_without_texture_is_refused():
+def test_estimate_motion_refuses_a_face_without_texture():
     flat = np.full((SIZE, SIZE), 90, np.uint8)
     other = flat.copy()
     other[0, 0] = 91
@@ -97,7 +97,7 @@ def test_a_face_without_texture_is_refused():
         estimate_motion(flat, other, MASK)
 
 
-def test_two_different_pictures_are_refused_or_bounded(image):
+def test_estimate_motion_of_different_pictures_is_refused_or_bounded(image):
     # There is no right answer; a transform that turns the face inside out is a wrong one.
     other = to_8_bit(np.rot90(image).copy())
     try:

@@ -29,7 +29,7 @@ def test_strain_of_an_affine_field_is_exact_up_to_the_border(a, b, c, d, e, f):
         (affine(0, 0, 0, 0, 3, -2), 0.0),  # translation
     ],
 )
-def test_known_fields(field, expected):
+def test_strain_of_stretch_shear_and_rotation(field, expected):
     np.testing.assert_allclose(optical_strain(field), expected, atol=1e-6)
 
 
@@ -40,7 +40,7 @@ def test_a_finite_rotation_leaves_what_the_infinitesimal_measure_must(angle):
     np.testing.assert_allclose(optical_strain(field), np.sqrt(2) * (1 - np.cos(angle)), atol=1e-5)
 
 
-def test_u_goes_with_columns_and_v_with_rows():
+def test_strain_takes_u_along_columns_and_v_along_rows():
     # Exchanged axes, a well-known mistake, would find a stretch here.
     y, _x = np.mgrid[:30, :30].astype(np.float32)
     bent = np.stack([y**2 / 100, np.zeros_like(y)])
@@ -48,7 +48,7 @@ def test_u_goes_with_columns_and_v_with_rows():
     np.testing.assert_allclose(optical_strain(bent)[1:-1], expected[1:-1], atol=1e-4)
 
 
-def test_strain_lies_where_the_motion_is():
+def test_strain_is_not_shifted_against_the_motion():
     # One-sided differences would move it by half a pixel.
     y, x = np.mgrid[:41, :41].astype(np.float32)
     bump = np.exp(-((x - 20) ** 2 + (y - 20) ** 2) / 30)

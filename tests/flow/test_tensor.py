@@ -11,12 +11,12 @@ def stretch(strength=0.05, size=224):
     return np.stack([strength * (x - size / 2), np.zeros_like(x)])
 
 
-def test_shapes():
+def test_flow_tensor_has_three_channels_of_the_given_size():
     assert flow_tensor(stretch(), inter_ocular=90.0).shape == (3, 28, 28)
     assert flow_tensor(stretch(), size=56, inter_ocular=90.0).dtype == np.float32
 
 
-def test_unscaled_is_px_averaged_over_areas():
+def test_scale_none_is_px_averaged_over_areas():
     x = flow_tensor(stretch(0.05), scale="none", inter_ocular=90.0)
     cells = 0.05 * (np.arange(28) * 8 + 3.5 - 112)
     np.testing.assert_allclose(x[0], np.tile(cells, (28, 1)), atol=1e-5)
@@ -24,7 +24,7 @@ def test_unscaled_is_px_averaged_over_areas():
     np.testing.assert_allclose(x[2], 0.05, atol=1e-5)
 
 
-def test_fixed_scale_is_known_and_clipped():
+def test_scale_fixed_is_one_at_full_scale_and_clipped():
     flow = np.zeros((2, 56, 56), np.float32)
     flow[0], flow[1] = 1.5, -100
     x = flow_tensor(flow, inter_ocular=100.0, displacement_range=0.03)
@@ -55,12 +55,12 @@ def test_u_and_v_share_one_scale():
 
 
 @pytest.mark.parametrize("scale", ["fixed", "clip", "minmax", "none"])
-def test_no_motion_is_zero(scale):
+def test_flow_tensor_of_no_motion_is_zero(scale):
     x = flow_tensor(np.zeros((2, 64, 64), np.float32), scale=scale, inter_ocular=20.0)
     np.testing.assert_array_equal(x, 0)
 
 
-def test_minmax_fills_the_range():
+def test_scale_minmax_fills_0_to_1():
     x = flow_tensor(stretch(), scale="minmax", inter_ocular=90.0)
     assert x[0].min() == 0
     assert x[0].max() == 1

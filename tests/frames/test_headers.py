@@ -15,13 +15,13 @@ def encoded(extension, shape=(30, 50, 3), dtype=np.uint8):
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp", ".webp", ".tiff"])
 @pytest.mark.parametrize("shape", [(30, 50, 3), (30, 50), (200, 300, 3)])
-def test_sizes(tmp_path, extension, shape):
+def test_image_size_of_every_format(tmp_path, extension, shape):
     path = tmp_path / "frame1.jpg"
     path.write_bytes(encoded(extension, shape))
     assert image_size(path) == (shape[1], shape[0])
 
 
-def test_deep_and_transparent_images(tmp_path):
+def test_image_size_of_deep_and_transparent_images(tmp_path):
     path = tmp_path / "frame1.png"
     for data in (encoded(".png", (30, 50), np.uint16), encoded(".png", (30, 50, 4))):
         path.write_bytes(data)
@@ -38,7 +38,7 @@ def test_a_jpeg_with_a_long_preamble_and_bytes_behind(tmp_path):
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp"])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95])
-def test_truncated_files_are_bad(tmp_path, extension, share):
+def test_image_size_refuses_truncated_files(tmp_path, extension, share):
     data = encoded(extension, (200, 300, 3))
     path = tmp_path / f"frame1{extension}"
     path.write_bytes(data[: int(len(data) * share)])
@@ -48,14 +48,14 @@ def test_truncated_files_are_bad(tmp_path, extension, share):
         image_size(path)
 
 
-def test_text_renamed_to_jpg(tmp_path):
+def test_image_size_refuses_text_renamed_to_jpg(tmp_path):
     path = tmp_path / "frame1.jpg"
     path.write_text("not an image at all, " * 400)
     with pytest.raises(BadDataError, match="no image"):
         image_size(path)
 
 
-def test_a_file_that_cannot_be_read(tmp_path):
+def test_image_size_of_an_unreadable_file(tmp_path):
     with pytest.raises(UnreadableInputError, match=r"none1\.jpg"):
         image_size(tmp_path / "none1.jpg")
 

@@ -13,7 +13,7 @@ from mepipe.networks.spp import SPPNet
 SIZES = {"channels": 3, "size": 28, "classes": 3}
 
 
-def test_the_names():
+def test_registry_lists_every_model():
     assert list(MODELS) == [
         "spp", "base", "ststnet", "off-apexnet", "svm", "tree",
         "hoof-svm", "hoof-tree", "mdmo-svm", "mdmo-tree",
@@ -60,7 +60,7 @@ def test_every_option_that_a_model_says_it_takes_it_takes(name):
         ("ststnet", {"dropout": 0.1}, "takes no option 'dropout'", "none"),
     ],
 )
-def test_what_cannot_be_built_in(name, options, words, remedy):
+def test_build_refuses_unknown_models_and_options(name, options, words, remedy):
     with pytest.raises(UsageError, match=words) as error:
         build(name, **SIZES, **options)
     assert remedy in error.value.remedy
@@ -112,7 +112,7 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("own")
-def test_a_network_of_the_users():
+def test_build_makes_a_users_network():
     model = build("my_models:net", channels=2, size=9, classes=4, width=3)
     assert is_network(model)
     assert model(torch.zeros(1, 2, 9, 9)).shape == (1, 4)
@@ -155,7 +155,7 @@ def test_an_estimator_of_scikit_learn_is_named_directly():
         ("my_models:", {}, "names no model", "package.module:factory"),
     ],
 )
-def test_what_cannot_be_of_the_users(name, options, words, remedy):
+def test_build_refuses_broken_user_factories(name, options, words, remedy):
     with pytest.raises(UsageError, match=words) as error:
         build(name, **SIZES, **options)
     assert name in error.value.message
@@ -171,7 +171,7 @@ def test_what_cannot_be_of_the_users(name, options, words, remedy):
         ("my_broken:net", ModuleNotFoundError),
     ],
 )
-def test_a_bug_of_the_users_keeps_its_traceback(name, kind):
+def test_an_error_in_user_code_keeps_its_traceback(name, kind):
     with pytest.raises(kind):
         build(name, **SIZES)
 

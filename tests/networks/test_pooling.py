@@ -52,7 +52,7 @@ def test_bins_agree_with_adaptive_pooling():
 
 @pytest.mark.parametrize("mode", ["upsample", "same", "bins"])
 @pytest.mark.parametrize("size", [14, 40])
-def test_the_fusions_are_what_they_say(mode, size):
+def test_fusions_equal_their_definition(mode, size):
     """14 takes the one matrix product for all branches, 40 the products along the axes."""
     kernels = (2, 3, 5)
     x = torch.randn(2, 4, size, size, dtype=torch.float64)
@@ -131,12 +131,12 @@ def test_the_bases_layers_are_two_convolutions_with_something_between():
         ({"fuse": "add"}, "model.fuse = add"),
     ],
 )
-def test_what_cannot_be_is_refused(options, words):
+def test_pooling_refuses_impossible_combinations(options, words):
     with pytest.raises(UsageError, match=words) as error:
         SPPNet(**options)
     assert error.value.remedy
 
 
-def test_the_base_has_no_flat():
+def test_base_refuses_mode_flat():
     with pytest.raises(UsageError, match="no base with equal parameters"):
         base(mode="flat", position=5)

@@ -78,7 +78,7 @@ def test_modes_describe_themselves():
         ((2,), 0, "layers 1 to 5"),
     ],
 )
-def test_kernels_that_cannot_be_are_refused(kernels, position, words):
+def test_plan_refuses_impossible_kernels(kernels, position, words):
     with pytest.raises(UsageError, match=words) as error:
         plan(28, kernels, position)
     assert error.value.remedy

@@ -83,7 +83,7 @@ def test_verify_finds_damage_and_fix_lets_it_be_made_anew(done, toy_run, tmp_pat
     assert victim.exists()
     _, (damage,) = verify(done.context.store, fix=True)
     assert damage.fixed
-    assert (done.context.store.quarantine / victim.name).exists()
+    assert (done.context.store.quarantine_folder / victim.name).exists()
     assert verify(done.context.store, fix=False)[1] == []
     before = (tmp_path / "out" / "features.h5").read_bytes()
     report = toy_run(tmp_path / "toy").execute()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mepipe
-from mepipe.flow import spread
+from mepipe.flow import target_frames
 
 CLIPS = 4
 STAGES = ("face", "spot", "flow", "tensor")
@@ -39,7 +39,7 @@ def test_every_map_of_a_run(run, sample, tmp_path):
     assert found["faces"].shape == (CLIPS, 4, 64, 64)
     assert found["sequence"].shape == (CLIPS, 3, 3, 28, 28)
     onsets, offsets = loaded.columns["onset"].tolist(), loaded.columns["offset"].tolist()
-    wanted = [list(spread(on, off, 3)) for on, off in zip(onsets, offsets, strict=True)]
+    wanted = [list(target_frames(on, off, 3)) for on, off in zip(onsets, offsets, strict=True)]
     assert found["targets"].tolist() == wanted
     assert computed(run(sample, settings=[*EVERY, INCLUDE])) == {}
 

@@ -45,7 +45,7 @@ def casme2(tmp_path_factory):
     return out, write(out, layout="casme2", subjects=1, clips=2)
 
 
-def test_generic_layout(generic):
+def test_generic_layout_has_the_documented_files(generic):
     out, summary, calls = generic
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert (summary.clips, summary.subjects, summary.made) == (4, 2, True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mepipe.smoothing import gaussian_mean
-from mepipe.spotting import middle, visible_run
+from mepipe.spotting import midpoint, visible_span
 
 
 def full_mean(values, times, sigma):
@@ -19,7 +19,7 @@ def full_mean(values, times, sigma):
     sigma=st.floats(1, 200),
     seed=st.integers(0, 99),
 )
-def test_the_mean_over_time_is_the_gaussians(steps, sigma, seed):
+def test_gaussian_mean_equals_the_weighted_mean(steps, sigma, seed):
     times = np.cumsum(steps)
     values = np.random.default_rng(seed).normal(size=(len(times), 2, 3))
     # What is left out beyond four sigma weighs next to nothing.
@@ -28,7 +28,7 @@ def test_the_mean_over_time_is_the_gaussians(steps, sigma, seed):
     )
 
 
-def test_the_mean_of_a_constant_is_the_constant():
+def test_gaussian_mean_of_a_constant_is_the_constant():
     values = np.full((9, 2), 3.25)
     np.testing.assert_allclose(gaussian_mean(values, np.arange(9.0), 2.0), 3.25)
 
@@ -37,25 +37,25 @@ def test_the_mean_of_a_constant_is_the_constant():
     count=st.integers(1, 300),
     marks=st.lists(st.integers(0, 299), min_size=0, max_size=3, unique=True),
 )
-def test_the_middle_keeps_marks_and_the_order(count, marks):
+def test_midpoint_keeps_annotated_positions_and_the_order(count, marks):
     marks = sorted(mark for mark in marks if mark < count)
     given_marks = dict(zip(("onset", "apex", "offset"), marks, strict=False))
-    found = middle(count, **given_marks)
+    found = midpoint(count, **given_marks)
     assert 0 <= found.onset <= found.apex <= found.offset < count
     for name, value in given_marks.items():
         assert getattr(found, name) == value
         assert getattr(found, f"{name}_confidence") == 1.0
 
 
-def test_the_middle_of_an_empty_clip_is_refused():
+def test_midpoint_refuses_an_empty_clip():
     with pytest.raises(ValueError, match="without frames"):
-        middle(0)
+        midpoint(0)
 
 
-def test_the_stretch_with_the_same_face(texture):
+def test_visible_span_is_the_run_with_the_same_face(texture):
     face = crops(np.zeros(10), texture)
     other = crops(np.zeros(4), texture, seed=9)
     clip = np.concatenate([other, face, other])
-    assert visible_run(clip, 6) == (4, 14)
-    assert visible_run(face, 0) == (0, 10)
-    assert visible_run(np.zeros((3, 160, 160), np.uint8), 1) == (1, 2)
+    assert visible_span(clip, 6) == (4, 14)
+    assert visible_span(face, 0) == (0, 10)
+    assert visible_span(np.zeros((3, 160, 160), np.uint8), 1) == (1, 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from faces import INTER_OCULAR, SIZE, course, crops, polygons
 
-from mepipe.spotting.evidence import MOST_KNOTS, find_movement
+from mepipe.spotting.evidence import MAX_KNOTS, find_movement
 from mepipe.spotting.motion import face_motion, fit_head
 
 TIMES = np.arange(80) * 5.0
@@ -16,10 +16,10 @@ def motion(share, seed=0):
     return share[:, None] * PATTERN + noise
 
 
-def find(vectors, times=TIMES, beside=None, centres=None):
-    beside = np.zeros((len(times), 0)) if beside is None else beside
+def find(vectors, times=TIMES, nuisance=None, centres=None):
+    nuisance = np.zeros((len(times), 0)) if nuisance is None else nuisance
     centres = centres or slice(1, len(times) - 1)
-    return find_movement(vectors, times, beside, first=0, centres=centres)
+    return find_movement(vectors, times, nuisance, first=0, centres=centres)
 
 
 def bump(middle, width=60.0, times=TIMES):
@@ -45,13 +45,13 @@ def test_a_slow_drift_is_no_movement(slope):
     assert find(motion(0 * TIMES) + drift).evidence < 0
 
 
-def test_what_goes_with_the_eyes_is_no_movement_and_hides_none():
+def test_motion_that_follows_the_eyes_is_no_movement_and_hides_none():
     blink = bump(300, 40)
     vectors = motion(0.3 * blink)
-    beside = 2e-3 * blink[:, None]
+    nuisance = 2e-3 * blink[:, None]
     assert find(vectors).evidence > 10
-    assert find(vectors, beside=beside).evidence < 5
-    both = find(motion(bump(120)) + 0.3 * blink[:, None] * PATTERN, beside=beside)
+    assert find(vectors, nuisance=nuisance).evidence < 5
+    both = find(motion(bump(120)) + 0.3 * blink[:, None] * PATTERN, nuisance=nuisance)
     assert abs(TIMES[np.argmax(both.course)] - 120) <= 20
 
 
@@ -63,15 +63,15 @@ def test_a_clip_does_not_begin_at_the_height_of_its_movement():
     assert found.pattern @ PATTERN > 0
 
 
-def test_a_long_clip_is_looked_at_in_steps():
-    times = np.arange(5 * MOST_KNOTS) * 5.0
+def test_a_long_clip_is_averaged_to_knots():
+    times = np.arange(5 * MAX_KNOTS) * 5.0
     found = find(motion(bump(3000, 80, times)), times)
-    assert found.rest.shape == (len(times), 4)
+    assert found.residual.shape == (len(times), 4)
     assert abs(times[np.argmax(found.course)] - 3000) <= 50
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_a_clip_of_a_few_frames(count):
+def test_find_movement_in_a_clip_of_a_few_frames(count):
     found = find(motion(np.linspace(0, 1, count)), TIMES[:count], centres=slice(0, count))
     assert np.isfinite(found.evidence)
     assert found.course.shape == (count,)

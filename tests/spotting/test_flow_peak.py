@@ -18,7 +18,7 @@ def smile(texture):
     return crops(course(), texture)
 
 
-def test_onset_apex_and_offset_of_a_smile(smile):
+def test_flow_peak_finds_onset_apex_and_offset_of_a_smile(smile):
     found = spot(smile)
     assert found.movement
     assert abs(found.apex - 28) <= 2
@@ -32,14 +32,14 @@ def test_onset_apex_and_offset_of_a_smile(smile):
     assert 0 < found.apex_confidence <= 1
 
 
-def test_another_direction_and_place(texture):
+def test_flow_peak_finds_a_movement_of_the_brows(texture):
     frames = crops(
         course(), texture, where=("left_inner_brow", "right_inner_brow"), peak=(0.3, 1.0), seed=1
     )
     assert abs(spot(frames).apex - 28) <= 2
 
 
-def test_head_drift_is_taken_off(texture):
+def test_flow_peak_removes_head_drift(texture):
     t = np.linspace(0, 1, 60)
     drift = np.stack([2.5 * t, -1.5 * np.sin(3 * t)], axis=1)
     assert abs(spot(crops(course(), texture, drift=drift)).apex - 28) <= 2
@@ -60,7 +60,7 @@ def test_identical_frames_have_no_movement(smile):
     assert np.isfinite(found.curve).all()
 
 
-def test_marks_are_kept_and_bound_the_search(smile):
+def test_flow_peak_keeps_annotated_positions_and_searches_between(smile):
     found = spot(smile, onset=30, offset=45)
     assert (found.onset, found.offset) == (30, 45)
     assert (found.onset_confidence, found.offset_confidence) == (1.0, 1.0)
@@ -68,12 +68,12 @@ def test_marks_are_kept_and_bound_the_search(smile):
     assert spot(smile, apex=20).apex == 20
 
 
-def test_frames_at_a_varying_rate(smile):
+def test_flow_peak_at_a_varying_frame_rate(smile):
     times = np.cumsum(np.tile([3.0, 7.0], 30))
     assert abs(spot(smile, times).apex - 28) <= 2
 
 
-def test_one_and_two_frames(smile):
+def test_flow_peak_on_one_and_two_frames(smile):
     assert spot(smile[:1]).apex == 0
     found = spot(smile[[0, 28]])
     assert 0 <= found.onset <= found.apex <= found.offset <= 1
@@ -89,7 +89,7 @@ def test_one_and_two_frames(smile):
         (np.zeros((3, 160, 160), np.uint8), np.arange(3.0), {"apex": 3}, "ascending"),
     ],
 )
-def test_what_does_not_fit_is_refused(frames, times, options, words):
+def test_flow_peak_refuses_inconsistent_input(frames, times, options, words):
     with pytest.raises(ValueError, match=words):
         flow_peak(frames, times, polygons(), inter_ocular=INTER_OCULAR, **options)
 

@@ -158,7 +158,7 @@ def test_no_number_of_numpy_leaves_a_stage(value):
 
 
 @pytest.mark.parametrize("value", [np.zeros(2), {1}, object(), 1j, b"text"])
-def test_what_has_no_json_is_refused_by_name(value):
+def test_result_names_a_value_that_json_cannot_hold(value):
     with pytest.raises(TypeError, match=r"values\.found"):
         Result({"found": value})
 

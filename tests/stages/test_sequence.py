@@ -13,7 +13,7 @@ from mepipe.config import load_config
 from mepipe.errors import BadDataError
 from mepipe.frames import FrameReader, Timing
 from mepipe.stages import STAGES, Upstream
-from mepipe.stages.flow import targets
+from mepipe.stages.flow import target_positions
 
 FRAMES = 13
 STILL = "flow.stabilise=none"
@@ -97,7 +97,7 @@ def test_a_clip_shorter_than_its_targets_has_some_twice_and_the_onset_still(file
     monkeypatch.setattr(flow, "_engine", lambda *a: computed.append(1) or engine(*a))
     clip = clip_of(files[:4], 0, 2, 3)
     found = results(clip, "flow.targets=8", STILL, "flow.keep_faces=true")
-    where = targets(load_config(None, ["flow.targets=8"]), found["spot"][2].values)
+    where = target_positions(load_config(None, ["flow.targets=8"]), found["spot"][2].values)
     assert where == (0, 1, 1, 2, 2, 2, 3, 3)
     arrays = found["flow"][2].arrays
     assert not arrays["sequence"][0].any()

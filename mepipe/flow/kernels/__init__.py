@@ -1,9 +1,9 @@
-"""All compiled code, and where its machine code is kept.
+"""All compiled code, and the folder of its machine code.
 
-numba compiles on first use and keeps what it made in one folder per version of
-mepipe and digest of these sources: an edited kernel can never be served from an
-old compilation (numba itself does not notice a change in a function that
-another one calls). Importing this package imports no numba.
+numba compiles on first use. The machine code is kept in one folder for each
+version of mepipe and digest of these sources. So an edited kernel is never served
+from an old compilation: numba itself does not notice a change in a function that
+another one calls. Importing this package does not import numba.
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ def cache_folder() -> Path:
 
 
 def is_compiled() -> bool:
-    """Say whether a first use will find compiled code (of this processor or another)."""
+    """Return True if there is compiled code, for this processor or another."""
     return any(cache_folder().glob("**/*.nbi"))
 
 
 @cache
 def tvl1_kernels() -> ModuleType:
-    """Return `mepipe.flow.kernels.tvl1`, set up to keep its compiled code in `cache_folder`."""
+    """Return the module `mepipe.flow.kernels.tvl1`, with its machine code in `cache_folder`."""
     import numba
 
-    # numba asks for the folder when a function is decorated; other packages keep their own.
+    # numba reads the folder when a function is decorated. It is set back afterwards, so that
+    # other packages keep their own.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())
     try:

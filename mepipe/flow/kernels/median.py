@@ -1,4 +1,4 @@
-"""The median filters between rounds of iterations."""
+"""The median filters between rounds of iterations: sorting networks without branches."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def _sort2(a: float, b: float) -> tuple[float, float]:
 def _sort5(
     a: float, b: float, c: float, d: float, e: float
 ) -> tuple[float, float, float, float, float]:
+    """Return five values in ascending order, by the smallest network: nine comparisons."""
     a, b = _sort2(a, b)
     d, e = _sort2(d, e)
     c, e = _sort2(c, e)
@@ -34,6 +35,7 @@ def _sort5(
 
 @njit(**OPTIONS)
 def _columns(r0: Floats, r1: Floats, r2: Floats, r3: Floats, r4: Floats, out: Floats) -> None:
+    """Write five rows with each column sorted into ``out`` (5, W)."""
     for j in range(r0.shape[0]):
         a, b, c, d, e = _sort5(r0[j], r1[j], r2[j], r3[j], r4[j])
         out[0, j] = a
@@ -45,15 +47,16 @@ def _columns(r0: Floats, r1: Floats, r2: Floats, r3: Floats, r4: Floats, out: Fl
 
 @njit(**OPTIONS)
 def _middle(ranks: Floats, out: Floats) -> None:
-    """Find the median of each five sorted columns.
+    """Write the median of each five sorted columns.
 
-    In a 5 x 5 matrix with sorted rows and columns the element (r, c) has at
-    least (r+1)(c+1) - 1 others below it and (5-r)(5-c) - 1 above it, so the
-    median is among the 13 that have at most 12 of either. Of those the smallest
-    and the largest are dropped, one more is taken in, and so on.
+    In a 5 x 5 matrix with sorted rows and columns, element (r, c) has at least
+    (r+1)(c+1) - 1 others below it and (5-r)(5-c) - 1 above it. So the median of
+    the 25 is among the 13 that have at most 12 of either. Of some of these the
+    smallest and the largest are dropped, one more is taken in, and so on.
     """
     q0, q1, q2, q3, q4 = ranks[0], ranks[1], ranks[2], ranks[3], ranks[4]
     for j in range(out.shape[0]):
+        # Sort each row of five; the names are the 13 candidates.
         _, _, _, a, b = _sort5(q0[j], q0[j + 1], q0[j + 2], q0[j + 3], q0[j + 4])
         _, _, c, d, e = _sort5(q1[j], q1[j + 1], q1[j + 2], q1[j + 3], q1[j + 4])
         _, f, g, h, _ = _sort5(q2[j], q2[j + 1], q2[j + 2], q2[j + 3], q2[j + 4])
@@ -107,7 +110,7 @@ def _middle(ranks: Floats, out: Floats) -> None:
 
 @njit(**OPTIONS)
 def median5(flow: Floats, height: int, width: int, stride: int, copy: Floats) -> None:
-    """Replace one component of the flow by its 5 x 5 median, the border's values going on."""
+    """Replace one component of the flow by its 5 x 5 median, the border replicated."""
     wide = width + 4
     padded = copy[: (height + 4) * wide].reshape(height + 4, wide)
     ranks = copy[(height + 4) * wide : (height + 9) * wide].reshape(5, wide)
@@ -116,6 +119,7 @@ def median5(flow: Floats, height: int, width: int, stride: int, copy: Floats) ->
         padded[i, 2 : width + 2] = flow[begin : begin + width]
         padded[i, 0] = padded[i, 1] = flow[begin]
         padded[i, width + 2] = padded[i, width + 3] = flow[begin + width - 1]
+    # Each column of five rows is sorted once and used by the five windows that hold it.
     for i in range(height):
         _columns(padded[i], padded[i + 1], padded[i + 2], padded[i + 3], padded[i + 4], ranks)
         begin = (i + 1) * stride
@@ -124,7 +128,7 @@ def median5(flow: Floats, height: int, width: int, stride: int, copy: Floats) ->
 
 @njit(**OPTIONS)
 def median3(flow: Floats, height: int, width: int, stride: int, copy: Floats) -> None:
-    """Replace one component of the flow by its 3 x 3 median, the border's values going on."""
+    """Replace one component of the flow by its 3 x 3 median, the border replicated."""
     for i in range(height):
         begin = (i + 1) * stride
         copy[i * width : (i + 1) * width] = flow[begin : begin + width]

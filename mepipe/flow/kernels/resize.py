@@ -1,4 +1,4 @@
-"""Bilinear resizing and the pyramid of an image."""
+"""Bilinear resizing, and the pyramid of an image."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Floats = NDArray[np.float32]
 
 @njit(**OPTIONS)
 def resize(image: Floats, out: Floats, scale_y: float, scale_x: float, factor: float) -> None:
-    """Sample (h, w) at the pixels of ``out`` bilinearly, times ``factor``.
+    """Write an image (h, w), resized bilinearly and times ``factor``, into ``out``.
 
-    Pixel i of the output lies at ``(i + 1/2) scale - 1/2`` of the input.
+    Pixel i of the output lies at ``(i + 1/2) scale - 1/2`` of the input: pixel
+    areas match, not pixel centres. Positions outside are clamped to the border.
     """
     height, width = image.shape
     for i in range(out.shape[0]):
@@ -36,7 +37,10 @@ def resize(image: Floats, out: Floats, scale_y: float, scale_x: float, factor: f
 
 @njit(**OPTIONS)
 def fill_pyramid(pyramid: Floats, sizes: NDArray[np.int64], step: float) -> None:
-    """Reduce level by level; the full image stands at the pyramid's beginning."""
+    """Reduce level by level. The full image must be at the start of ``pyramid``.
+
+    The scale is the nominal step, not the ratio of the rounded sizes, as in OpenCV.
+    """
     start = 0
     for level in range(1, len(sizes)):
         h, w = sizes[level - 1]

@@ -1,24 +1,37 @@
 """TV-L1 optical flow, compiled: one pair of pyramids in, one flow out.
 
-The duality-based scheme of Zach, Pock and Bischof, "A duality based approach
+It minimises, over the flow u = (u, v), the sum over all pixels x of
+
+    |grad u| + |grad v| + lambda |I1(x + u) - I0(x)|
+
+by the duality-based scheme of Zach, Pock and Bischof, "A duality based approach
 for realtime TV-L1 optical flow" (DAGM 2007), as Sanchez, Meinhardt-Llopis and
-Facciolo describe it (IPOL 2013; equation numbers below are theirs), with the
-choices of OpenCV's module: a pyramid by bilinear reduction, bicubic warping
-with a = -3/4 and zeros outside, a median before each round of iterations, and
-a stop when the mean squared change of the flow falls below a threshold.
+Facciolo describe it (IPOL 2013). Equation numbers below are theirs. Its remaining
+choices are those of OpenCV's module. In short, for each level of the pyramid,
+from the coarsest to the finest:
 
-What makes it quick:
+1. `resize` the flow of the coarser level.
+2. Repeat for each warp: `warp` reads I1 and its gradient at x + u and linearises
+   the residual rho(u) around the flow so far. Bicubic, a = -3/4, zeros outside.
+3. Repeat for each outer round: the median of the flow (`median5`).
+4. Repeat for each inner iteration (`iterate`): a pointwise step that thresholds
+   rho (`_primal`, eq. 15), a step along the divergence of the dual field p
+   (eq. 10), and an update of p (`_dual`, eq. 11). Stop when the mean squared
+   change of the flow is below epsilon squared.
 
-- A level is flat: rows of ``stride`` values with a few of padding between them.
-  The first pad of a row is the right border of the flow (a copy, so its forward
-  difference is 0), the last one the left border of the next row's dual field
-  (0), so no loop has a branch for borders. Those between hold nothing.
+Why it is fast:
+
+- A level is flat: rows of ``stride`` values with some padding between them. The
+  first pad of a row is the right border of the flow, a copy, so its forward
+  difference is 0. The last one is the left border of the next row's dual field,
+  0. So no loop has a branch for borders. The pads between are not used.
 - The flow and the dual field are updated in strips of rows that stay in the
-  processor's cache, the dual one row behind, so that each array is read from
+  processor's cache, the dual field one row behind. So each array is read from
   memory once an iteration.
-- Every inner loop runs over plain contiguous slices, which LLVM vectorises. No
-  fast-math: every operation is rounded as IEEE 754 says, sums are taken in an
-  order of their own, and so the result is the same on every processor.
+- Every inner loop runs over plain contiguous slices, which LLVM vectorises.
+
+Why it is reproducible: there is no fast-math. Every operation is rounded as IEEE
+754 says and every sum has a fixed order, so the bits do not depend on the processor.
 """
 
 from __future__ import annotations
@@ -40,6 +53,8 @@ STRIP = 32  # rows; at 224 px the slices of a strip take some 200 KB
 MARGIN = 4  # zeros around an image for the pixels that interpolation reads
 LANES = 16  # rows begin at multiples of so many values
 FIELDS = 10
+# Residual's constant part, gradient, inverse of its square, flow, and the dual field: P11 and
+# P12 are the x and y components for u, P21 and P22 for v.
 RHO, IX, IY, INVERSE, U, V, P11, P12, P21, P22 = range(FIELDS)
 
 
@@ -51,9 +66,11 @@ def stride_of(width: int) -> int:
 
 @njit(**OPTIONS)
 def interleave(image: Floats, out: Floats) -> None:
-    """Write an image and its central differences (half, one-sided ones at the border).
+    """Write an image (H, W) with its central differences, interleaved.
 
-    ``out`` is (H + 2 MARGIN, W + 2 MARGIN, 4): value, d/dx, d/dy, 0, with zeros around.
+    ``out`` is (H + 2 MARGIN, W + 2 MARGIN, 4): value, d/dx, d/dy, 0, with zeros
+    around. At the border the missing neighbour is the pixel itself, as in OpenCV.
+    Interleaved, one read of 16 values fetches four pixels with their derivatives.
     """
     height, width = image.shape
     out[:] = 0
@@ -72,7 +89,10 @@ def interleave(image: Floats, out: Floats) -> None:
 
 @njit(**OPTIONS)
 def _split(flow: Floats, first: float, step: float, last: float, whole: Floats, t: Floats) -> None:
-    """Split positions ``first + step j + flow`` into a pixel and what lies behind it."""
+    """Split the positions ``first + step j + flow`` into a whole pixel and a fraction.
+
+    Positions are clamped to the margin of zeros around the image.
+    """
     for j in range(flow.shape[0]):
         x = (np.float32(first) + np.float32(step) * np.float32(j)) + flow[j]
         x = min(max(x, np.float32(-3)), np.float32(last))
@@ -85,7 +105,7 @@ def _read(
     image: Floats, line: int, x: Floats, y: Floats, tx: Floats, ty: Floats,
     value: Floats, dx: Floats, dy: Floats,
 ) -> None:  # fmt: skip
-    """Interpolate a row's positions in the flat image, with ``line`` values a row."""
+    """Interpolate a row of positions in the flat image, which has ``line`` values a row."""
     for j in range(value.shape[0]):
         corner = (int(y[j]) + (MARGIN - 1)) * line + (int(x[j]) + (MARGIN - 1)) * 4
         value[j], dx[j], dy[j] = bicubic(image, corner, line, tx[j], ty[j])
@@ -96,10 +116,15 @@ def _linearise(
     value: Floats, still: Floats, u: Floats, v: Floats,
     rho: Floats, ix: Floats, iy: Floats, inverse: Floats,
 ) -> None:  # fmt: skip
-    """Write the gradient's inverse square, and the constant part of the residual."""
+    """Write the residual's constant part and the inverse square of the gradient.
+
+    The linearised residual is rho(u) = I1(x + u0) + grad I1 . (u - u0) - I0 (eq. 9).
+    Here ``rho`` gets the part without u.
+    """
     for j in range(still.shape[0]):
         dx, dy = ix[j], iy[j]
         square = dx * dx + dy * dy
+        # Below float32's epsilon there is no gradient to move along: the step is 0 there.
         flat = square <= np.float32(1.1920929e-07)
         inverse[j] = np.float32(0) if flat else np.float32(1) / square
         rho[j] = value[j] - dx * u[j] - dy * v[j] - still[j]
@@ -110,7 +135,7 @@ def warp(moving: Floats, still: Floats, fields: Floats, stride: int, scratch: Fl
     """Linearise the brightness of the moving image around the flow (eq. 9).
 
     Interpolates its value and derivatives, interleaved in ``moving``, at x + u.
-    ``still`` is (H, W); ``scratch`` (at least 5 W) is overwritten.
+    ``still`` is the reference (H, W). ``scratch`` (at least 5 W) is overwritten.
     """
     height, width = still.shape
     x, y = scratch[:width], scratch[width : 2 * width]
@@ -136,12 +161,17 @@ def _primal(
     p21: Floats, p21_left: Floats, p22: Floats, p22_above: Floats,
     u: Floats, v: Floats, change: Floats, limit: float, theta: float,
 ) -> None:  # fmt: skip
-    """Threshold the residual (eq. 15), then step along the divergence (eq. 10)."""
+    """Threshold the residual (eq. 15), then step along the divergence (eq. 10).
+
+    The three cases of eq. 15 are one clamp: the step along the gradient that makes
+    rho 0, -rho / |grad|^2, limited to lambda theta.
+    """
     for k in range(u.shape[0]):
         a, b = u[k], v[k]
         x, y = ix[k], iy[k]
         step = -fma(y, b, fma(x, a, rho[k])) * inverse[k]
         step = min(max(step, -limit), limit)
+        # Divergence by backward differences, the adjoint of the gradient in `_dual`.
         for_u = (p11[k] - p11_left[k]) + (p12[k] - p12_above[k])
         for_v = (p21[k] - p21_left[k]) + (p22[k] - p22_above[k])
         new_a = fma(theta, for_u, fma(step, x, a))
@@ -157,7 +187,10 @@ def _dual(
     u: Floats, u_right: Floats, u_below: Floats, v: Floats, v_right: Floats, v_below: Floats,
     p11: Floats, p12: Floats, p21: Floats, p22: Floats, step: float,
 ) -> None:  # fmt: skip
-    """Follow the gradient and bring it back to the unit ball (eq. 11)."""
+    """Update the dual field: p = (p + step grad u) / (1 + step |grad u|) (eq. 11).
+
+    Forward differences. The division keeps p in the unit ball.
+    """
     one = np.float32(1)
     for k in range(u.shape[0]):
         ax, ay = u_right[k] - u[k], u_below[k] - u[k]
@@ -178,13 +211,13 @@ def iterate(
     fields: Floats, height: int, width: int, stride: int, change: Floats,
     limit: float, theta: float, step: float,
 ) -> float:  # fmt: skip
-    """Do one iteration of a level, and return the sum of the squared changes of the flow."""
+    """Do one iteration of a level. Return the sum of the squared changes of the flow."""
     rho, ix, iy, inverse = fields[RHO], fields[IX], fields[IY], fields[INVERSE]
     u, v = fields[U], fields[V]
     p11, p12, p21, p22 = fields[P11], fields[P12], fields[P21], fields[P22]
     strip = min(STRIP, height)
     change[: strip * stride] = 0
-    behind = 0  # rows whose dual field is done
+    behind = 0  # rows whose dual field is updated
     for top in range(0, height, STRIP):
         bottom = min(top + STRIP, height)
         a, b = (top + 1) * stride, (bottom + 1) * stride
@@ -194,10 +227,13 @@ def iterate(
             p21[a:b], p21[a - 1 : b - 1], p22[a:b], p22[a - stride : b - stride],
             u[a:b], v[a:b], change[: b - a], limit, theta,
         )  # fmt: skip
+        # The right border of the flow: a copy, so its forward difference is 0.
         for i in range(top, bottom):
             pad = (i + 1) * stride + width
             u[pad] = u[pad - 1]
             v[pad] = v[pad - 1]
+        # The last row's dual field needs the flow of the row below, which comes with the next
+        # strip. At the bottom of the image that row is a copy.
         ready = bottom - 1
         if bottom == height:
             below = (height + 1) * stride
@@ -220,13 +256,14 @@ def iterate(
 
 @njit(**OPTIONS)
 def _add(total: Floats, more: Floats) -> None:
+    """Add ``more`` to ``total`` in place. A function of its own, so that LLVM vectorises it."""
     for k in range(total.shape[0]):
         total[k] += more[k]
 
 
 @njit(**OPTIONS)
 def _total(change: Floats, rows: int, width: int, stride: int) -> float:
-    """Sum what is not padding: the rows in single precision, the columns in double."""
+    """Return the sum without the padding: rows are added in single, columns in double precision."""
     total = change[:width]
     for i in range(1, rows):
         _add(total, change[i * stride : i * stride + width])
@@ -245,10 +282,12 @@ def solve(
 ) -> int:  # fmt: skip
     """Compute the flow from ``still`` to ``moving`` into ``out`` (2, H, W).
 
-    ``still`` and ``moving`` are whole pyramids, flat, the largest level first,
-    as ``sizes`` (levels, 2) says. ``fields``, ``planes``, ``copy`` and
-    ``change`` are scratch space for the largest level; nothing is allocated
-    here. Returns how many pixels were iterated over, all levels together.
+    ``still`` and ``moving`` are whole pyramids, flat, the largest level first, of
+    the ``sizes`` (levels, 2). ``fields``, ``planes``, ``copy`` and ``change`` are
+    scratch arrays for the largest level: nothing is allocated here. The other
+    arguments are those of `mepipe.flow.Tvl1Settings`.
+
+    Returns the number of pixel iterations on all levels.
     """
     limit, th = np.float32(lambda_ * theta), np.float32(theta)
     dual_step = np.float32(tau / theta)
@@ -265,9 +304,10 @@ def solve(
         used = fields[: FIELDS * length].reshape(FIELDS, length)
         first = still[ends[level] : ends[level + 1]].reshape(height, width)
         area = height * width
-        used[:] = 0
+        used[:] = 0  # each level starts with a dual field of 0
         if level < len(sizes) - 1:
             hh, ww = sizes[level + 1]
+            # The flow of the coarser level, at this size and in pixels of this level.
             fine = planes[:area].reshape(height, width)
             for component in range(2):
                 coarse = flow[component * hh * ww : (component + 1) * hh * ww].reshape(hh, ww)
@@ -292,6 +332,7 @@ def solve(
                 for _ in range(inner):
                     error = iterate(used, height, width, stride, change, limit, th, dual_step)
                     work += area
+                    # Compared with a sum, so that no mean is taken in each iteration.
                     if error <= epsilon * epsilon * area:
                         break
         for component in range(2):

@@ -1,7 +1,7 @@
-"""Operations that LLVM offers and numba does not: a fused multiply-add, and a bicubic read.
+"""Operations that LLVM has and numba does not offer: fused multiply-add and a bicubic read.
 
-Both are written in LLVM's own terms, so that what is rounded, and in which
-order values are added, is the same on every processor.
+Both are written as LLVM instructions. So what is rounded, and in which order values
+are added, is the same on every processor.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ CUBIC = (
 def fma(context: Any, x: Any, y: Any, z: Any) -> Any:
     """Return x y + z, rounded once.
 
-    Said rather than left to the compiler: where it may contract, it does so on
-    one processor and not on the next, and the flow would not be the same.
+    It is explicit because a compiler that may contract does so on one processor
+    and not on the next, and the flow would differ.
     """
     del context
 
@@ -44,10 +44,10 @@ def bicubic(
 ) -> Any:  # fmt: skip
     """Return three channels of 4 x 4 interleaved pixels, interpolated (Keys, a = -3/4).
 
-    The point lies ``x`` and ``y``, 0 to 1, behind the second pixel and row.
-    Sixteen neighbouring values, four pixels of four channels, are one vector:
-    four of these are weighted and added, the sum is weighted along x, and its
-    quarters added. LLVM would read the 48 values one by one.
+    The point lies ``x`` and ``y``, 0 to 1, after the second pixel and row. Sixteen
+    neighbouring values, four pixels of four channels, are one vector. Four of
+    these, one a row, are weighted and added; the sum is weighted along x, and its
+    quarters are added. Without this LLVM reads the 48 values one by one.
     """
     del context
     array = types.Array(types.float32, 1, "C")
