@@ -9,16 +9,15 @@ from typing import Any
 
 from mepipe.cache.keys import object_key
 from mepipe.cache.manifest import Manifest
-from mepipe.cache.store import Store
 from mepipe.evaluation.comparison import holm, paired_bootstrap
 from mepipe.evaluation.evaluate import Evaluated, Evaluation, evaluate, jobs_of
 from mepipe.evaluation.fold_cache import VERSION, Source
 from mepipe.evaluation.results import subject_confusions
 from mepipe.evaluation.variants import Variant, variants
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.networks.pyramid import plan
 from mepipe.networks.registry import build
-from mepipe.schema import Progress
 from mepipe.viz.ablation import AblationRow, ablation_markdown, ablation_png
 
 FILES = ("ablation.json", "ablation.md", "ablation.png")
@@ -37,15 +36,13 @@ def ablate(
     features: Features,
     source: Source,
     evaluation: Evaluation,
+    context: Context,
     *,
-    store: Store,
-    workers: int,
-    progress: Progress,
-    say: Callable[[AblationRow], None] = lambda row: None,
+    report_row: Callable[[AblationRow], None] = lambda row: None,
 ) -> Ablated:
     """Evaluate every variant that fits, each on the same folds.
 
-    Finished folds are kept, so an interrupted study goes on where it was.
+    Finished folds are stored, so an interrupted study continues where it stopped.
 
     Parameters
     ----------
@@ -53,10 +50,10 @@ def ablate(
         The features, and their file as it was hashed.
     evaluation
         The settings as they are, the protocol and the seeds.
-    store, workers, progress
-        As for `mepipe.evaluation.fold_cache.trained`.
-    say
-        Is told of each row as it is done.
+    context
+        How it is done, as for `mepipe.evaluation.evaluate.evaluate`.
+    report_row
+        Called with each row when it is done.
 
     Raises
     ------
@@ -75,15 +72,13 @@ def ablate(
             source,
             one,
             jobs_of(features, one),
-            store=store,
-            workers=workers,
-            progress=progress,
+            context,
             title=f"{number}/{len(chosen)} {variant.study}: {variant.name}",
         )
         computed, reused = computed + done.computed, reused + done.reused
         first = first or done
         rows.append(_row(variant, done, first))
-        say(rows[-1])
+        report_row(rows[-1])
     corrected = holm([row.p for row in rows[1:] if row.p is not None])
     whole = [replace(row, p_holm=p) for row, p in zip(rows[1:], corrected, strict=True)]
     return Ablated((rows[0], *whole), computed, reused)

@@ -15,8 +15,8 @@ from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.evaluate import labelled
 from mepipe.evaluation.fold_cache import Source
-from mepipe.evaluation.folds import selected, training_seed
-from mepipe.evaluation.model_settings import model_of, recentred, trains_network
+from mepipe.evaluation.folds import features_for, training_seed
+from mepipe.evaluation.model_settings import model_of, needs_recentring, trains_network
 from mepipe.features import Features
 from mepipe.features.splits import usable
 from mepipe.networks.registry import code_digest
@@ -83,7 +83,7 @@ def train_model(
         raise _not_saved(model.name)
     named = model_of(model)
     training = train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
-    recentre = recentred(model, features)
+    recentre = needs_recentring(model, features)
     code = code_digest(model.name)
     asked = {
         "features": source.digest,
@@ -99,7 +99,7 @@ def train_model(
     from mepipe.evaluation.fitting import fit
     from mepipe.evaluation.saved_model import encode_model
 
-    x = selected(features, kept.clip)
+    x = features_for(features, kept.clip)
     if progress is not None:
         progress.begin("epochs", train.epochs * train.members)
     try:

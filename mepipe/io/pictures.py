@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.cache import disk
-from mepipe.io.file_names import Taken, parts, plain_name
+from mepipe.io.file_names import UniqueNames, parts, plain_name
 from mepipe.io.selection import Exported, Selection
 from mepipe.io.tables import csv_line
 from mepipe.viz.clip_picture import flow_colours
@@ -27,12 +27,12 @@ def write_pictures(selection: Selection, out: Path, into: Path) -> Exported:
     """
     selection.refuse_other_channels()
     features = selection.features
-    taken = Taken("picture", "Export them apart with --select dataset=...")
+    names_used = UniqueNames("picture", "Export them apart with --select dataset=...")
     names = {}
     for row in selection.rows:
         clip = str(features.clip[row])
         name = "/".join(plain_name(part, clip) for part in parts(clip) if part) + ".png"
-        taken.take(name, clip, clip)
+        names_used.claim(name, clip, clip)
         names[row] = name
     for folder in sorted({(into / name).parent for name in names.values()}):
         disk.make_folder(folder)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mepipe.cache import disk
 from mepipe.errors import NothingUsableError, UsageError
-from mepipe.io.file_names import Taken, parts, plain_name
+from mepipe.io.file_names import UniqueNames, parts, plain_name
 from mepipe.io.pictures import png
 from mepipe.io.selection import Exported, Selection
 from mepipe.io.tables import csv_line
@@ -115,7 +115,7 @@ def places(
     """
     features = selection.features
     apart = "Export them apart: --select dataset=..."
-    persons, stems = Taken("person's folder", apart), Taken("picture", apart)
+    persons, stems = UniqueNames("person's folder", apart), UniqueNames("picture", apart)
     found = []
     for row in selection.rows:
         clip, group = str(features.clip[row]), str(features.group[row])
@@ -125,8 +125,8 @@ def places(
         place = Picture(
             row, clip, person, f"clip_{name}" if prefix_name else name, int(features.y[row])
         )
-        persons.take(person, group, clip)
-        stems.take(place.stem, clip, clip)
+        persons.claim(person, group, clip)
+        stems.claim(place.stem, clip, clip)
         found.append(place)
     return found
 

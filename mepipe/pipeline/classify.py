@@ -17,7 +17,8 @@ from mepipe.evaluation.evaluate import (
     on_device,
     write_results,
 )
-from mepipe.evaluation.fold_cache import STAGE, Source, kept
+from mepipe.evaluation.fold_cache import STAGE, Source, count_cached
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.pipeline.run_report import RunOptions, RunReport
 from mepipe.schema import Progress
@@ -65,10 +66,9 @@ def classify_features(
         Source(features.path, digest, manifest.stat(FEATURES)),
         evaluation,
         work,
-        store=store,
-        workers=options.jobs,
-        progress=progress,
-        strict_versions=options.strict_versions,
+        Context(
+            store, jobs=options.jobs, progress=progress, strict_versions=options.strict_versions
+        ),
     )
     report.computed[STAGE] += evaluated.computed
     report.reused[STAGE] += evaluated.reused
@@ -92,5 +92,5 @@ def count_folds(
     except UsageError:
         return 0, 0
     jobs = on_device(work, evaluation).jobs
-    there = kept(jobs, digest, store)
+    there = count_cached(jobs, digest, store)
     return len(jobs) - there, there

@@ -32,7 +32,7 @@ from mepipe.report.content import (
     StepTime,
 )
 from mepipe.report.inputs import Told, results_of, rows_of
-from mepipe.report.methods import Ran, write_methods
+from mepipe.report.methods import RunSummary, write_methods
 from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS, Progress
 
 # Settings that are paths: their folders are nobody's business.
@@ -235,8 +235,8 @@ def _value(name: str, value: Any) -> str:
 
 def _ran(
     told: Told, cards: Sequence[ClipCard], groups: set[str], results: Mapping[str, Any] | None
-) -> Ran:
-    return Ran(
+) -> RunSummary:
+    return RunSummary(
         version=__version__,
         settings=told.config.model_dump(mode="json", by_alias=True),
         clips=len(cards),

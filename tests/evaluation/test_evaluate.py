@@ -19,7 +19,7 @@ from mepipe.evaluation.evaluate import (
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.model_settings import describe_model, model_of
 from mepipe.evaluation.train import train_model
-from mepipe.execution.progress import NoProgress
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.networks.registry import code_digest
 
@@ -37,9 +37,7 @@ def run(tmp_path):
             Source.of(path),
             evaluation,
             jobs_of(features, evaluation),
-            store=open_store(tmp_path / "cache"),
-            workers=workers,
-            progress=NoProgress(),
+            Context(open_store(tmp_path / "cache"), jobs=workers),
             again=again,
         )
 
@@ -227,7 +225,7 @@ def test_features_that_are_swapped_meanwhile_never_enter_the_cache(
     with pytest.raises(SystemProblemError, match="changed"):
         evaluate(
             told, source, evaluation, jobs_of(told, evaluation),
-            store=open_store(tmp_path / "cache"), workers=1, progress=NoProgress(),
+            Context(open_store(tmp_path / "cache")),
         )  # fmt: skip
 
 
@@ -356,7 +354,7 @@ def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(features, tmp_p
     def once(say=lambda row: None):
         return ablate(
             told, source, evaluation,
-            store=open_store(tmp_path / "cache"), workers=1, progress=NoProgress(), say=say,
+            Context(open_store(tmp_path / "cache")), report_row=say,
         )  # fmt: skip
 
     class Enough(Exception):
