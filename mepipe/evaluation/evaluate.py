@@ -12,18 +12,23 @@ import numpy as np
 
 from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
-from mepipe.cache.store import Store
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
-from mepipe.evaluation.fold_cache import VERSION, Source, trained
+from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
-from mepipe.evaluation.model_settings import model_of, recentred, trains_network, tried
+from mepipe.evaluation.model_settings import (
+    model_of,
+    needs_recentring,
+    trains_network,
+    tuning_grid,
+)
 from mepipe.evaluation.results import Predictions
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.features.protocols import protocol_notes
 from mepipe.features.splits import LabelledClips, LeftOut, chosen
 from mepipe.networks.registry import code_digest
-from mepipe.schema import PROTOCOLS, Progress
+from mepipe.schema import PROTOCOLS
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
     """
     clips = labelled(features, evaluation.select)
     model, train = model_of(evaluation.model), evaluation.train
-    tries = tried(evaluation.model, train) if evaluation.tune else ()
-    _refuse_twins(features, set(clips.clip))
+    candidates = tuning_grid(evaluation.model, train) if evaluation.tune else ()
+    _check_duplicate_recordings(features, set(clips.clip))
     jobs, kept, left_out = fold_jobs(
         clips,
         model=model,
@@ -119,15 +124,18 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         seeds=range(train.seed, train.seed + train.seeds),
         protocol=evaluation.protocol,
         k=evaluation.k,
-        recentre=recentred(evaluation.model, features),
-        candidates=tries,
+        recentre=needs_recentring(evaluation.model, features),
+        candidates=candidates,
         code=code_digest(evaluation.model.name),
     )
     return Jobs(jobs, kept, left_out)
 
 
-def _refuse_twins(features: Features, clips: set[str]) -> None:
-    """Refuse one recording under two persons: it would be learnt before it is tested."""
+def _check_duplicate_recordings(features: Features, clips: set[str]) -> None:
+    """Raise UsageError if one recording stands under two persons.
+
+    It would be in the training set of the fold that tests it.
+    """
     seen: dict[str, int] = {}
     columns = features.columns
     for row, digest in enumerate(columns["object"].tolist()):
@@ -163,11 +171,8 @@ def evaluate(
     source: Source,
     evaluation: Evaluation,
     work: Jobs,
+    context: Context,
     *,
-    store: Store,
-    workers: int,
-    progress: Progress,
-    strict_versions: bool = False,
     again: bool = False,
     title: str = "folds",
 ) -> Evaluated:
@@ -179,8 +184,11 @@ def evaluate(
         The features, and their file as it was hashed.
     evaluation, work
         What is asked, and what `jobs_of` makes of it.
-    store, workers, progress, strict_versions, again, title
-        As for `mepipe.evaluation.fold_cache.trained`.
+    context
+        How it is done. Its ``device`` is not read: the device that trains is part
+        of the key of the results, and so of ``evaluation``.
+    again, title
+        As for `mepipe.evaluation.fold_cache.train_folds`.
 
     Raises
     ------
@@ -189,22 +197,13 @@ def evaluate(
     BadDataError
         If a clip's features are not finite.
     SystemProblemError
-        As `mepipe.evaluation.fold_cache.trained`.
+        As `mepipe.evaluation.fold_cache.train_folds`.
     """
     from mepipe.evaluation import results as tables
 
     work = on_device(work, evaluation)
     started = time.perf_counter()
-    predictions, computed = trained(
-        work.jobs,
-        source,
-        store=store,
-        workers=workers,
-        progress=progress,
-        strict_versions=strict_versions,
-        again=again,
-        title=title,
-    )
+    predictions, computed = train_folds(work.jobs, source, context, again=again, title=title)
     joined = tables.join(work.clips, predictions)
     content = tables.results(
         joined,

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from mepipe.evaluation.network_training import Trained
 from mepipe.evaluation.normalisation import Normalisation
 from mepipe.networks.registry import MODELS, build, is_own
 from mepipe.schema import CLIP_STAGES
+
+if TYPE_CHECKING:
+    from mepipe.features import Features
 
 Floats = NDArray[np.float32]
 
@@ -43,18 +46,6 @@ _ABSENT = "(not set)"
 WIDEST = 512
 LARGEST = 512
 _Side = Annotated[int, Field(ge=4, le=LARGEST)]
-
-
-class MadeFeatures(Protocol):
-    """What features tell of how they were made; `mepipe.load` gives it."""
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Settings by section."""
-
-    @property
-    def channels(self) -> Sequence[str]:
-        """What the channels are."""
 
 
 @dataclass(frozen=True)
@@ -200,9 +191,9 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def load_model(
-    path: Path,
+    path: str | Path,
     *,
-    features: MadeFeatures | None = None,
+    features: Features | None = None,
     trust: str | None = None,
     device: str = "cpu",
 ) -> SavedModel:
@@ -229,7 +220,22 @@ def load_model(
     DamageError
         If its card cannot be right, or its tensors are not those of the network
         that it names.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from mepipe.evaluation.api import train
+    >>> from mepipe.features import demo_features
+    >>> folder = TemporaryDirectory()
+    >>> features = demo_features(f"{folder.name}/features.h5")
+    >>> path, quick = f"{folder.name}/model.safetensors", ["train.epochs=1", "train.members=1"]
+    >>> made = train(features, path, settings=quick, device="cpu")
+    >>> model = load_model(path, features=features)
+    >>> model.card["subjects"], model.predict(features.x).shape
+    (6, (18, 3))
+    >>> folder.cleanup()
     """
+    path = Path(path)
     card = read_card(path)
     told = _told(path, card)
     name = told.model["name"]
