@@ -17,7 +17,6 @@ import numpy as np
 
 from mepipe.cache import disk
 from mepipe.errors import BadDataError, UsageError
-from mepipe.io.pictures import png
 from mepipe.io.selection import Exported, Selection
 from mepipe.io.ststnet import (
     Picture,
@@ -31,6 +30,7 @@ from mepipe.io.ststnet import (
     write_index,
 )
 from mepipe.io.tables import csv_line
+from mepipe.viz.tensor_picture import png
 
 HTNET_ROOT = "datasets/three_norm_u_v_os"
 WHOLE = "datasets/STSNet_whole_norm_u_v_os"

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from mepipe.cache import disk
 from mepipe.errors import NothingUsableError, UsageError
 from mepipe.io.file_names import UniqueNames, parts, plain_name
-from mepipe.io.pictures import png
 from mepipe.io.selection import Exported, Selection
 from mepipe.io.tables import csv_line
 from mepipe.schema import CLASSES
+from mepipe.viz.tensor_picture import png
 
 STSTNET_ROOT = "norm_u_v_os"
 SIDES = TRAIN, TEST = "u_train", "u_test"

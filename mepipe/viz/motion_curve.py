@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mepipe.report.content import ClipCard
-
 WIDTH, HEIGHT = 340, 96
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 332, 18, 78
 _MOST = 120  # points; more than that are not seen
+_ANCHORS = {"onset": "start", "offset": "end"}  # so that a name at the edge stays inside
+
+Mark = tuple[str, int | None, str]
+"""A key frame: its name, its frame (None if unknown) and its origin."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,38 @@ class Drawing:
     words: str
 
 
-def draw(card: ClipCard) -> Drawing:
-    """Return the drawing of a clip's motion curve and key frames."""
-    last = max(card.frames - 1, 1)
-    curve, start = card.pictures.curve, card.pictures.curve_from
+def draw_curve(
+    curve: Sequence[float],
+    frames: int,
+    *,
+    start: int = 0,
+    fps: float | None = None,
+    marks: Sequence[Mark] = (),
+) -> Drawing:
+    """Return the drawing of a clip's motion curve and key frames.
+
+    Parameters
+    ----------
+    curve
+        The motion at each frame from ``start``; empty where nothing was measured.
+    frames
+        Frames of the clip, all of them.
+    start
+        The frame of the first value, from 0.
+    fps
+        Frames a second; None if unknown: then the axis counts frames.
+    marks
+        Name, frame (None if unknown) and origin of each key frame.
+
+    Examples
+    --------
+    >>> drawing = draw_curve([0, 1, 0], 3, fps=200, marks=[("apex", 1, "spotted")])
+    >>> drawing.points, drawing.last
+    ('8,78 170,18 332,78', '10 ms')
+    >>> drawing.words
+    'Motion curve: apex at frame 1, spotted'
+    """
+    last = max(frames - 1, 1)
 
     def across(position: float) -> float:
         return round(_LEFT + (_RIGHT - _LEFT) * min(position, last) / last, 1)
@@ -50,41 +80,35 @@ def draw(card: ClipCard) -> Drawing:
     def up(value: float) -> float:
         return round(_BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low), 1)
 
-    known = [mark for mark in card.marks if mark.position is not None]
-    kept = _kept(len(curve), [int(mark.position or 0) - start for mark in known])
-    if card.fps:
-        ends = "0 ms", f"{1000 * (card.frames - 1) / card.fps:.0f} ms"
+    known = [(name, position) for name, position, _ in marks if position is not None]
+    shown = _shown(len(curve), [position - start for _, position in known])
+    if fps:
+        ends = "0 ms", f"{1000 * (frames - 1) / fps:.0f} ms"
     else:
-        ends = "frame 0", f"frame {card.frames - 1}"
+        ends = "frame 0", f"frame {frames - 1}"
     return Drawing(
-        " ".join(f"{across(start + i):g},{up(curve[i]):g}" for i in kept),
+        " ".join(f"{across(start + i):g},{up(curve[i]):g}" for i in shown),
         up(0.0),
         tuple(
-            DrawnMark(mark.name, across(mark.position or 0), anchor)
-            for mark, anchor in zip(known, _anchors([m.name for m in known]), strict=True)
+            DrawnMark(name, across(position), _ANCHORS.get(name, "middle"))
+            for name, position in known
         ),
         *ends,
-        _words(card, measured=bool(curve)),
+        _words(marks, measured=bool(len(curve))),
     )
 
 
-def _kept(count: int, marked: Sequence[int]) -> list[int]:
-    """Return the points that are drawn: evenly spread, and those of the key frames."""
+def _shown(count: int, marked: Sequence[int]) -> list[int]:
+    """Return which points are drawn: evenly spread, and those of the key frames."""
     if count <= _MOST:
         return list(range(count))
     even = {round(place * (count - 1) / (_MOST - 1)) for place in range(_MOST)}
     return sorted(even | {place for place in marked if 0 <= place < count})
 
 
-def _anchors(names: Sequence[str]) -> list[str]:
-    return [{"onset": "start", "offset": "end"}.get(name, "middle") for name in names]
-
-
-def _words(card: ClipCard, *, measured: bool) -> str:
-    marks = "; ".join(
-        f"{mark.name} at frame {mark.position}, {mark.source}"
-        if mark.position is not None
-        else f"{mark.name} unknown"
-        for mark in card.marks
+def _words(marks: Sequence[Mark], *, measured: bool) -> str:
+    named = "; ".join(
+        f"{name} unknown" if position is None else f"{name} at frame {position}, {origin}"
+        for name, position, origin in marks
     )
-    return f"{'Motion curve' if measured else 'Key frames, no curve was measured'}: {marks}"
+    return f"{'Motion curve' if measured else 'Key frames, no curve was measured'}: {named}"

@@ -12,7 +12,9 @@ from mepipe.report.references import REFERENCES
 def write(*settings, sources=None, results=None, collections=None):
     config = load_config(None, settings).model_dump(mode="json", by_alias=True)
     return write_methods(
-        RunSummary("0.1", config, 4, 2, collections or {"lab": 4}, sources or {"annotation": 4}, results)
+        RunSummary(
+            "0.1", config, 4, 2, collections or {"lab": 4}, sources or {"annotation": 4}, results
+        )
     )
 
 
