@@ -72,8 +72,8 @@ def command(
                 f"--model {model}: the study varies the SPP network", "Leave --model out."
             )
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
-        source, told = Source.of(features), Features(features)
-        people = len(set(told.group.tolist()) - {""})
+        source, opened = Source.of(features), Features(features)
+        people = len(set(opened.group.tolist()) - {""})
         k = max(2, min(10, people))
         evaluation = Evaluation(
             config.model,
@@ -88,7 +88,7 @@ def command(
         make_folder(out)
         Manifest(out).claim(FILES)
         done = ablate(
-            told,
+            opened,
             source,
             evaluation,
             Context(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +72,7 @@ class PreparedEvaluation:
         )
         if out is not None:
             write_results(Manifest(out), self.evaluation.key(self.source.digest), done)
-        return EvaluationResult(
-            done.content, done.predictions, done.computed, done.reused, self.about, out
-        )
+        return replace(done, about=self.about, out=out)
 
 
 def claim_results(out: Path) -> None:

@@ -1,10 +1,10 @@
-"""From a features file to honest results: one way for a run, an evaluation and an ablation."""
+"""From a features file to results: the same way for a run, an evaluation and an ablation."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
+from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
 from mepipe.evaluation.model_settings import (
@@ -22,11 +23,10 @@ from mepipe.evaluation.model_settings import (
     trains_network,
     tuning_grid,
 )
-from mepipe.evaluation.results import Predictions
 from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.features.protocols import protocol_notes
-from mepipe.features.splits import LabelledClips, LeftOut, chosen
+from mepipe.features.splits import LabelledClips, LeftOut, select_clips
 from mepipe.networks.registry import code_digest
 from mepipe.schema import PROTOCOLS
 
@@ -85,25 +85,15 @@ class Jobs:
     left_out: LeftOut
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """The content of results.json, every prediction, and how many folds were trained."""
-
-    content: Mapping[str, Any]
-    predictions: Predictions
-    computed: int
-    reused: int
-
-
 def labelled(features: Features, select: Sequence[str]) -> LabelledClips:
-    """Return the clips for which every condition of ``select`` holds; errors as `chosen`."""
+    """Return the clips for which every condition of ``select`` holds; errors as `select_clips`."""
     clips = LabelledClips.of(features)
     columns = {name: values.tolist() for name, values in features.columns.items()}
-    return chosen(clips, columns, select) if select else clips
+    return select_clips(clips, columns, select) if select else clips
 
 
 def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
-    """Return what is to be trained; torch is not needed to know it.
+    """Return the folds to train; this does not import torch.
 
     Raises
     ------
@@ -151,7 +141,7 @@ def _check_duplicate_recordings(features: Features, clips: set[str]) -> None:
 
 
 def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
-    """Return the work for the device that is asked for; an estimator knows none.
+    """Return the work with its device in place; an estimator has none.
 
     Raises
     ------
@@ -175,7 +165,7 @@ def evaluate(
     *,
     again: bool = False,
     title: str = "folds",
-) -> Evaluated:
+) -> EvaluationResult:
     """Train every fold that the cache lacks, and return the figures of all.
 
     Parameters
@@ -226,13 +216,13 @@ def evaluate(
             "code": work.jobs[0].code,
         },
         "k": evaluation.k if evaluation.protocol == "kfold" else None,
-        "tuned": _tally(predictions) if evaluation.tune else None,
+        "tuned": _count_choices(predictions) if evaluation.tune else None,
     }
-    return Evaluated(content, joined, computed, len(work.jobs) - computed)
+    return EvaluationResult(content, joined, computed, len(work.jobs) - computed)
 
 
-def _tally(predictions: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return how often each candidate was chosen, most often first."""
+def _count_choices(predictions: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return in how many folds each candidate was chosen, the most frequent first."""
     counts: dict[str, int] = {}
     for prediction in predictions:
         text = json.dumps(prediction.chosen or {}, sort_keys=True)
@@ -241,12 +231,12 @@ def _tally(predictions: Sequence[Any]) -> list[dict[str, Any]]:
     return [{"choice": json.loads(text), "folds": count} for text, count in ordered]
 
 
-def write_results(manifest: Manifest, key: str, evaluated: Evaluated) -> None:
+def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> None:
     """Write results.json, predictions.csv and confusion.png, all for ``key``."""
     from mepipe.evaluation.results import predictions_csv
     from mepipe.viz.confusion import confusion_png
 
-    content = evaluated.content
+    content = result.content
     picture = confusion_png(
         np.array(content["confusion"]),
         content["classes"],
@@ -255,6 +245,6 @@ def write_results(manifest: Manifest, key: str, evaluated: Evaluated) -> None:
         name=f"{content['model']}, {PROTOCOLS[content['protocol']]}",
         runs=len(content["per_seed"]),
     )
-    manifest.write("predictions.csv", key, predictions_csv(evaluated.predictions).encode())
+    manifest.write("predictions.csv", key, predictions_csv(result.pooled).encode())
     manifest.write("confusion.png", key, picture)
     manifest.write("results.json", key, json.dumps(content, indent=1).encode())

@@ -51,7 +51,7 @@ class FoldJob:
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
         parts = asdict(self)
-        if not self.candidates:  # then nobody asks for the persons
+        if not self.candidates:  # then the persons decide nothing
             del parts["groups"], parts["candidates"]
         return parts
 
@@ -128,14 +128,14 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         If the job names a clip that the features do not have, or training diverges.
     """
     from mepipe.evaluation.fitting import fit
-    from mepipe.evaluation.tuning import changed, choose
+    from mepipe.evaluation.tuning import apply_candidate, choose_candidate
 
     x = features_for(features, job.train)
     y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
     model, training, chosen = dict(job.model), dict(job.training), None
     if job.candidates:
-        chosen = choose(job, x, y)
-        model, training = changed(model, training, chosen)
+        chosen = choose_candidate(job, x, y)
+        model, training = apply_candidate(model, training, chosen)
     trained = fit(
         x,
         y,

@@ -130,7 +130,7 @@ def largest_class(matrix: ArrayLike) -> Ints:
     [[250, 0, 0], [109, 0, 0], [83, 0, 0]]
     """
     truth = np.asarray(matrix).sum(axis=-1)
-    floor = np.zeros_like(matrix)
+    floor = np.zeros(np.shape(matrix), dtype=np.int64)
     floor[:, int(np.argmax(truth))] = truth
     return floor
 

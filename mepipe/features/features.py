@@ -317,7 +317,7 @@ class Features:
 
         names = (of,) if isinstance(of, str) else tuple(of)
         for name in names:
-            self.read(name, [])  # a map that is not there is told now
+            self.read(name, [])  # raises now if there is no such map
         return FeatureDataset(self, names, transform)
 
 

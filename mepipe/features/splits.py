@@ -68,7 +68,7 @@ class LabelledClips:
         )
 
 
-def chosen(
+def select_clips(
     clips: LabelledClips, columns: Mapping[str, Sequence[object]], select: Sequence[str]
 ) -> LabelledClips:
     """Return the clips for which every ``COLUMN=VALUE[,VALUE...]`` of ``select`` holds.

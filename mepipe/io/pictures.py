@@ -10,7 +10,7 @@ from mepipe.cache import disk
 from mepipe.io.file_names import UniqueNames, parts, plain_name
 from mepipe.io.selection import Exported, Selection
 from mepipe.io.tables import csv_line
-from mepipe.viz.tensor_picture import png, tensor_picture
+from mepipe.viz.feature_picture import png, tensor_picture
 
 
 def write_pictures(selection: Selection, out: Path, into: Path) -> Exported:

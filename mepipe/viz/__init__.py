@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mepipe.viz.ablation import AblationRow, ablation_png
     from mepipe.viz.clip_picture import ClipPicture, clip_png, flow_colours
     from mepipe.viz.confusion import confusion_png
+    from mepipe.viz.feature_picture import png, tensor_picture
     from mepipe.viz.motion_curve import draw_curve
-    from mepipe.viz.tensor_picture import png, tensor_picture
     from mepipe.viz.thumbnails import flow_key, flow_thumbnail, strain_thumbnail, thumbnail
     from mepipe.viz.trade_off import trade_off_png
 
@@ -45,7 +45,7 @@ _MODULES = {
     "clip_picture": ("ClipPicture", "clip_png", "flow_colours"),
     "confusion": ("confusion_png",),
     "motion_curve": ("draw_curve",),
-    "tensor_picture": ("png", "tensor_picture"),
+    "feature_picture": ("png", "tensor_picture"),
     "thumbnails": ("flow_key", "flow_thumbnail", "strain_thumbnail", "thumbnail"),
     "trade_off": ("trade_off_png",),
 }

@@ -59,7 +59,7 @@ def test_every_protocol_gives_figures_and_trains_nothing_twice(features, run, pr
     assert set(first.content["per_dataset"]) == {"a", "b"}
     again = run(features, protocol=protocol, k=3)
     assert (again.computed, again.reused) == (0, folds)
-    assert again.predictions.probabilities.tobytes() == first.predictions.probabilities.tobytes()
+    assert again.pooled.probabilities.tobytes() == first.pooled.probabilities.tobytes()
     assert run(features, protocol=protocol, k=3, again=True).computed == folds
 
 
@@ -68,7 +68,7 @@ def test_workers_do_not_change_a_bit(features, run, tmp_path):
     (tmp_path / "cache").rename(tmp_path / "other")
     two = run(features, SMALL, workers=2)
     assert two.computed == one.computed == 6
-    assert one.predictions.probabilities.tobytes() == two.predictions.probabilities.tobytes()
+    assert one.pooled.probabilities.tobytes() == two.pooled.probabilities.tobytes()
 
 
 def test_settings_of_networks_do_not_touch_estimators(features, run):
@@ -82,7 +82,7 @@ def test_a_selection_trains_on_what_it_says(features, run):
     done = run(features, select=("dataset=a",))
     assert done.content["clips"] == 9
     assert done.content["select"] == ["dataset=a"]
-    assert set(done.predictions.clips.dataset) == {"a"}
+    assert set(done.pooled.clips.dataset) == {"a"}
 
 
 def test_tuning_says_what_was_chosen(features, run):
@@ -112,7 +112,7 @@ def test_a_model_of_ones_own_is_trained_again_when_its_file_changes(
         sys.modules.pop("own_constant", None)
         done = run(features, model)
         assert done.computed == 6
-        assert (done.predictions.predicted == answer).all()
+        assert (done.pooled.predicted == answer).all()
     assert run(features, model).computed == 0
     assert len(code_digest("own_constant:make")) == 64
     assert code_digest("svm") == code_digest("no_such_module:make") == ""

@@ -6,7 +6,7 @@ import pytest
 
 from mepipe.errors import UsageError
 from mepipe.io import export
-from mepipe.viz.tensor_picture import tensor_picture
+from mepipe.viz.feature_picture import tensor_picture
 
 
 def test_flow_is_colour_and_strain_is_grey():
