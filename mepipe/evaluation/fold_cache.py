@@ -156,7 +156,7 @@ def _stored(
     try:
         stored = store.read(name, ARRAYS)
     except DamageError:
-        return None
+        return None  # trained again, like one that is not there
     if strict_versions and stored.libraries != libraries(_LIBRARIES):
         return None
     return FoldPrediction(
@@ -170,7 +170,7 @@ def _train(task: FoldTask) -> FoldPrediction:
 
     prediction = run_fold(task.job, Features(task.features.path))
     task.features.refuse_changed()
-    # JSON gives lists for tuples; the stored parts are what the key was made of.
+    # The key is made of JSON, which knows lists and no tuples: the stored parts are those.
     parts = json.loads(canonical(fold_parts(task.job, task.features.digest)))
     Store(task.cache).write(
         StoredObject(

@@ -1,4 +1,4 @@
-"""One independent training job per fold and seed.
+"""One independent training for each fold and seed.
 
 A job names clips and settings and holds no array, so it is cheap to send to
 another process, and its result depends on nothing but the job and the features
@@ -130,6 +130,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
     from mepipe.evaluation.fitting import fit
     from mepipe.evaluation.tuning import apply_candidate, choose_candidate
 
+    # By clip id, never by row: the order of the file must not change a result.
     x = features_for(features, job.train)
     y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
     model, training, chosen = dict(job.model), dict(job.training), None

@@ -1,4 +1,4 @@
-"""From predictions to results.json, predictions.csv and the table on the screen."""
+"""Figures of predictions, as results.json, as predictions.csv and as the printed table."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ def join(clips: LabelledClips, predictions: Sequence[FoldPrediction]) -> Predict
     ValueError
         Unless every clip was predicted exactly once per seed.
     """
+    # Rows of the features file may come in any order, and folds are done in any order: only
+    # the clip id says which prediction is whose.
     seeds = tuple(sorted({prediction.seed for prediction in predictions}))
     row = {clip: number for number, clip in enumerate(clips.clip)}
     run = {seed: number for number, seed in enumerate(seeds)}
@@ -138,6 +140,7 @@ def pooled_figures(predictions: Predictions) -> dict[str, Any]:
 
 def subject_confusions(predictions: Predictions) -> NDArray[np.int64]:
     """Return the confusion matrix of each subject and seed (G, R, K, K), subjects sorted."""
+    # By the person and not by the dataset's subject: one person may be in several collections.
     groups = np.array(predictions.clips.group)
     return np.stack([predictions.confusions(groups == group) for group in sorted(set(groups))])
 

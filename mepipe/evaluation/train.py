@@ -1,4 +1,4 @@
-"""Training one model on everything, to be used on new clips."""
+"""Train one model on every labelled clip, to use it on new clips."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mepipe.networks.registry import code_digest
 from mepipe.schema import Progress
 from mepipe.versions import libraries
 
-# By these a card is known, of any version.
+# Every card has these, of any version: by them a file is known to be one.
 _OF_A_CARD = {"model", "training", "classes", "features"}
 
 
@@ -58,7 +58,7 @@ def train_model(
         The results.json of an evaluation of the same features and settings: its
         figures go into the card.
     progress
-        Where it says how many epochs are done, of all networks.
+        Counts the epochs of all networks.
 
     Raises
     ------
@@ -72,6 +72,8 @@ def train_model(
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
     _require_own_card(out.with_suffix(".json"))
+    # A clip of an unknown person is left out here too, so that the model is trained on the
+    # clips that an evaluation of the same settings evaluates.
     kept, _ = usable(labelled(features, select))
     if not len(kept) or len(np.unique(kept.y)) < 2:
         raise UsageError(
@@ -157,7 +159,7 @@ def train_model(
 
 
 def _require_own_card(path: Path) -> None:
-    """Raise if ``path``, which the card of a model takes, holds something else."""
+    """Raise UsageError if there is a file at ``path`` that is no card of a model."""
     data = disk.read_bytes(path)
     try:
         card = {} if data is None else json.loads(data)

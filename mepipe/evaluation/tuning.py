@@ -101,14 +101,17 @@ def choose_candidate(
 
     people = len(set(job.groups))
     if people < 2 or len(np.unique(y)) < 2:
-        return {}  # nothing to hold out: the settings as they are
+        return {}  # no person can be held out: the settings stay as they are
     names = tuple(str(number) for number in range(job.classes))
     clips = LabelledClips(job.train, ("",) * len(y), job.groups, y, names)
     row = {clip: number for number, clip in enumerate(job.train)}
     folds = grouped_folds(clips, min(INNER_FOLDS, people))
+    # The first of equal candidates wins: the settings as they are stand first.
     best: tuple[float, Mapping[str, Any]] = (-1.0, {})
     for candidate in job.candidates:
         model, training = apply_candidate(job.model, job.training, candidate)
+        # Counts are pooled over the inner folds, as they are over the outer ones: a fold holds
+        # too few clips for a score of its own.
         counts = np.zeros((job.classes, job.classes), dtype=np.int64)
         for fold in folds:
             inside = [row[clip] for clip in fold.train]
