@@ -19,11 +19,8 @@ from mepipe.errors import BadDataError, MepipeError, UsageError
 from mepipe.features import load
 from mepipe.io.published_arrays import Published, read_published
 from mepipe.io.published_trees import read_tree
-from mepipe.schema import CLASSES, IMPORTED
+from mepipe.schema import CLASSES, IMPORTED, SCALES
 from mepipe.versions import libraries
-
-SCALES = ("fixed", "clip", "minmax", "none")
-"""What `tensor.scale` can be."""
 
 
 @dataclass(frozen=True)
