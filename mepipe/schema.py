@@ -37,6 +37,9 @@ PROTOCOLS: Mapping[str, str] = {
 EXPORT_FORMS = ("npz", "png", "csv", "ststnet", "htnet")
 """What features can be exported to (`mepipe.io.export_features` has the writers)."""
 
+SCALES = ("fixed", "clip", "minmax", "none")
+"""How the values of a tensor can be scaled (`tensor.scale`)."""
+
 SAMPLE_LAYOUTS = ("folder", "casme2", "samm", "smic")
 """The dataset layouts that `mepipe sample` can write."""
 

@@ -64,6 +64,7 @@ def command(
         from mepipe.evaluation.ablate import FILES, ablate, write_ablation
         from mepipe.evaluation.evaluate import Evaluation
         from mepipe.evaluation.fold_cache import Source
+        from mepipe.execution.context import Context
         from mepipe.features import Features
 
         if model not in {None, "spp"}:
@@ -71,8 +72,8 @@ def command(
                 f"--model {model}: the study varies the SPP network", "Leave --model out."
             )
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
-        source, told = Source.of(features), Features(features)
-        people = len(set(told.group.tolist()) - {""})
+        source, opened = Source.of(features), Features(features)
+        people = len(set(opened.group.tolist()) - {""})
         k = max(2, min(10, people))
         evaluation = Evaluation(
             config.model,
@@ -87,13 +88,15 @@ def command(
         make_folder(out)
         Manifest(out).claim(FILES)
         done = ablate(
-            told,
+            opened,
             source,
             evaluation,
-            store=open_store(cache_root(cache)),
-            workers=jobs or os.cpu_count() or 1,
-            progress=make_progress(quiet=as_json),
-            say=(lambda row: None) if as_json else _say,
+            Context(
+                open_store(cache_root(cache)),
+                jobs=jobs or os.cpu_count() or 1,
+                progress=make_progress(quiet=as_json),
+            ),
+            report_row=(lambda row: None) if as_json else _print_row,
         )
         write_ablation(Manifest(out), done, evaluation, source.digest, protocol)
         if as_json:
@@ -111,7 +114,7 @@ def command(
             click.echo(f"{name:<14} {out / name}")
 
 
-def _say(row: AblationRow) -> None:
+def _print_row(row: AblationRow) -> None:
     less = "" if row.difference is None else f"{row.difference[0]:+.3f} {row.verdict}"
     click.echo(
         f"{row.study + ': ' + row.name:<58} UF1 {row.uf1:.3f}  UAR {row.uar:.3f}  "

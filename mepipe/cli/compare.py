@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-_FILES = ("comparison.md", "comparison.tex", "comparison.json")
-
-
 @click.command()
 @click.argument("folders", metavar="[NAME=]FOLDER...", nargs=-1, required=True)
 @click.option("--all-pairs", is_flag=True, help="Compare every two, not only with the first.")
@@ -57,28 +54,17 @@ def command(
       mepipe compare SVM=svm-out SPP=spp-out STSTNet=ststnet-out --out comparison
     """
     with exit_codes(as_json=as_json, resume="Nothing is lost; run the same command again."):
-        from mepipe.evaluation.comparison import compare
-        from mepipe.evaluation.comparison_tables import comparison_json
-        from mepipe.evaluation.results_io import aligned, read_saved
+        from mepipe.evaluation.comparison_result import compare
 
-        saved = {name: read_saved(folder) for name, folder in _named(folders).items()}
-        models = aligned(saved, common=common)
-        pairs = compare(models, all_pairs=all_pairs, resamples=resamples)
-        content: dict[str, Any] = {
-            "protocol": next(iter(saved.values())).protocol,
-            "resamples": resamples,
-            "left_out": {
-                name: len(one.predictions.clips) - len(models[name].clips)
-                for name, one in saved.items()
-            },
-            **comparison_json(models, pairs),
-        }
+        comparison = compare(
+            _named(folders), resamples=resamples, all_pairs=all_pairs, common=common
+        )
         if out is not None:
-            _write(out, content)
+            comparison.write(out)
         if as_json:
-            print_json(content)
+            print_json(comparison.content)
         else:
-            _print(content, out)
+            _print(comparison.content, out)
 
 
 def _named(folders: tuple[str, ...]) -> dict[str, Path]:
@@ -97,21 +83,6 @@ def _named(folders: tuple[str, ...]) -> dict[str, Path]:
             raise UsageError(f"two folders are called {name.strip()}", "Write NAME=FOLDER.")
         named[name.strip()] = folder
     return named
-
-
-def _write(out: Path, content: Mapping[str, Any]) -> None:
-    import json
-
-    from mepipe.cache.keys import sha256_text
-    from mepipe.cache.manifest import Manifest
-    from mepipe.evaluation.comparison_tables import comparison_latex, comparison_markdown
-
-    text = json.dumps({"schema": 1, **content}, indent=1, ensure_ascii=False) + "\n"
-    key, manifest = sha256_text(text), Manifest(out)
-    manifest.claim(_FILES)
-    pages = (comparison_markdown(content), comparison_latex(content), text)
-    for file, page in zip(_FILES, pages, strict=True):
-        manifest.write_if_stale(file, key, page.encode())
 
 
 def _print(content: Mapping[str, Any], out: Path | None) -> None:

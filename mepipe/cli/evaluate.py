@@ -72,19 +72,11 @@ def command(
     """
     started = time.monotonic()
     with exit_codes(as_json=as_json) as ended_early:
-        from mepipe.cache.disk import make_folder
         from mepipe.cache.location import cache_root
-        from mepipe.cache.manifest import RESULTS, Manifest
         from mepipe.cache.store import open_store
-        from mepipe.evaluation.evaluate import (
-            Evaluation,
-            evaluate,
-            jobs_of,
-            write_results,
-        )
-        from mepipe.evaluation.fold_cache import Source
-        from mepipe.evaluation.model_settings import describe_model
-        from mepipe.features import Features
+        from mepipe.evaluation.api import PreparedEvaluation, claim_results
+        from mepipe.evaluation.evaluate import Evaluation
+        from mepipe.execution.context import Context
 
         config = classifier_settings(config_file, assignments, model, seeds)
         evaluation = Evaluation(
@@ -96,28 +88,18 @@ def command(
             tune=tune,
             device=device,
         )
-        # Hashed before it is read: what is read later must be this.
-        source = Source.of(features)
-        told = Features(features)
-        about = describe_model(config.model, told.shape[2])
-        work = jobs_of(told, evaluation)
+        prepared = PreparedEvaluation.of(features, evaluation)
         out = out or FOLDER / f"{_plain(config.model.name)}-{protocol}{'-tuned' if tune else ''}"
-        # An output folder that cannot be is better known before the work.
-        make_folder(out)
-        Manifest(out).claim(RESULTS)
+        claim_results(out)
         ended_early["out"] = str(out)
-        done = evaluate(
-            told,
-            source,
-            evaluation,
-            work,
-            store=open_store(cache_root(cache)),
-            workers=jobs or os.cpu_count() or 1,
+        context = Context(
+            open_store(cache_root(cache)),
+            jobs=jobs or os.cpu_count() or 1,
+            device=device,
             progress=make_progress(quiet=as_json),
             strict_versions=strict_versions,
-            again=again,
         )
-        write_results(Manifest(out), evaluation.key(source.digest), done)
+        done = prepared.run(context, out=out, again=again)
         if as_json:
             extra = {"out": str(out), "computed": done.computed, "reused": done.reused}
             print_json({**done.content, **extra})
@@ -126,7 +108,7 @@ def command(
 
         console = Console(highlight=False, soft_wrap=True)
         print_results(console, done.content)
-        console.print(about, markup=False)
+        console.print(done.about, markup=False)
         print_tuned(console, done.content)
         for note in done.content["notes"]:
             console.print(note, markup=False)

@@ -49,17 +49,17 @@ def command(
         from mepipe.features import Features
         from mepipe.io import export
 
-        told = Features(features)
+        opened = Features(features)
         rows = None
         if select:
             from mepipe.evaluation.evaluate import labelled
 
-            wanted = set(labelled(told, select).clip)
-            rows = [row for row, clip in enumerate(told.clip.tolist()) if clip in wanted]
+            wanted = set(labelled(opened, select).clip)
+            rows = [row for row, clip in enumerate(opened.clip.tolist()) if clip in wanted]
         progress = make_progress(quiet=as_json)
-        progress.begin(f"export {target}", len(told) if rows is None else len(rows))
+        progress.begin(f"export {target}", len(opened) if rows is None else len(rows))
         try:
-            done = export(told, target, out, rows=rows, advance=progress.advance)
+            done = export(opened, target, out, rows=rows, advance=progress.advance)
         finally:
             progress.end()
         if as_json:

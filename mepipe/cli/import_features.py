@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.schema import CLASSES, SCALES
 
 if TYPE_CHECKING:
     from mepipe.io.import_features import Import
-
-_SCALES = ("fixed", "clip", "minmax", "none")  # mepipe.pipeline, which imports NumPy
 
 
 @click.command()
@@ -26,13 +25,13 @@ _SCALES = ("fixed", "clip", "minmax", "none")  # mepipe.pipeline, which imports 
 )
 @click.option(
     "--classes",
-    default="negative,positive,surprise",
+    default=",".join(CLASSES),
     show_default=True,
     help="The names of y = 0, 1, 2, ...",
 )
 @click.option(
     "--scale",
-    type=click.Choice(_SCALES),
+    type=click.Choice(SCALES),
     help="How u, v and strain were scaled (docs/features.md). minmax shows in the data; any other "
     "has to be said.",
 )

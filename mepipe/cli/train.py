@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -52,23 +51,13 @@ def command(
     """
     started = time.monotonic()
     with exit_codes(as_json=as_json, resume="Nothing was written."):
-        from mepipe.errors import UsageError
+        from mepipe.evaluation.api import results_content
         from mepipe.evaluation.fold_cache import Source
         from mepipe.evaluation.train import train_model
         from mepipe.features import Features
 
         config = classifier_settings(config_file, assignments, model, None)
-        figures = None
-        if results is not None:
-            path = results / "results.json"
-            try:
-                figures = json.loads(path.read_bytes())
-            except (OSError, ValueError) as error:
-                raise UsageError(
-                    f"cannot read {path}: {error}", "Give a folder of `mepipe evaluate`."
-                ) from error
-            if not isinstance(figures, dict):
-                raise UsageError(f"{path} holds no results", "Give a folder of `mepipe evaluate`.")
+        figures = None if results is None else results_content(results)
         source = Source.of(features)
         replaced = out.exists()
         card = train_model(

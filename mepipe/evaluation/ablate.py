@@ -1,4 +1,4 @@
-"""The paper's study on one's own features: every variant of the pyramid, the same folds."""
+"""The paper's study on other features: every variant of the pyramid, on the same folds."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 from mepipe.cache.keys import object_key
 from mepipe.cache.manifest import Manifest
-from mepipe.cache.store import Store
 from mepipe.evaluation.comparison import holm, paired_bootstrap
-from mepipe.evaluation.evaluate import Evaluated, Evaluation, evaluate, jobs_of
+from mepipe.evaluation.evaluate import Evaluation, evaluate, jobs_of
+from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source
 from mepipe.evaluation.results import subject_confusions
 from mepipe.evaluation.variants import Variant, variants
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.networks.pyramid import plan
 from mepipe.networks.registry import build
-from mepipe.schema import Progress
 from mepipe.viz.ablation import AblationRow, ablation_markdown, ablation_png
 
 FILES = ("ablation.json", "ablation.md", "ablation.png")
 
 
 @dataclass(frozen=True)
-class Ablated:
-    """The rows of the study, the settings as they are first, and the folds trained and kept."""
+class AblationResult:
+    """The rows of the study, the settings as they are first; folds trained, and found stored."""
 
     rows: tuple[AblationRow, ...]
     computed: int
@@ -37,15 +37,13 @@ def ablate(
     features: Features,
     source: Source,
     evaluation: Evaluation,
+    context: Context,
     *,
-    store: Store,
-    workers: int,
-    progress: Progress,
-    say: Callable[[AblationRow], None] = lambda row: None,
-) -> Ablated:
+    report_row: Callable[[AblationRow], None] = lambda row: None,
+) -> AblationResult:
     """Evaluate every variant that fits, each on the same folds.
 
-    Finished folds are kept, so an interrupted study goes on where it was.
+    Finished folds are stored, so an interrupted study continues where it stopped.
 
     Parameters
     ----------
@@ -53,10 +51,10 @@ def ablate(
         The features, and their file as it was hashed.
     evaluation
         The settings as they are, the protocol and the seeds.
-    store, workers, progress
-        As for `mepipe.evaluation.fold_cache.trained`.
-    say
-        Is told of each row as it is done.
+    context
+        How it is done, as for `mepipe.evaluation.evaluate.evaluate`.
+    report_row
+        Called with each row when it is done.
 
     Raises
     ------
@@ -65,7 +63,7 @@ def ablate(
     """
     model = evaluation.model.model_copy(update={"name": "spp", "options": {}})
     rows: list[AblationRow] = []
-    first: Evaluated | None = None
+    first: EvaluationResult | None = None
     computed = reused = 0
     chosen = variants(features.shape[2], model.model_dump())
     for number, variant in enumerate(chosen, start=1):
@@ -75,28 +73,24 @@ def ablate(
             source,
             one,
             jobs_of(features, one),
-            store=store,
-            workers=workers,
-            progress=progress,
+            context,
             title=f"{number}/{len(chosen)} {variant.study}: {variant.name}",
         )
         computed, reused = computed + done.computed, reused + done.reused
         first = first or done
         rows.append(_row(variant, done, first))
-        say(rows[-1])
+        report_row(rows[-1])
     corrected = holm([row.p for row in rows[1:] if row.p is not None])
     whole = [replace(row, p_holm=p) for row, p in zip(rows[1:], corrected, strict=True)]
-    return Ablated((rows[0], *whole), computed, reused)
+    return AblationResult((rows[0], *whole), computed, reused)
 
 
-def _row(variant: Variant, done: Evaluated, first: Evaluated) -> AblationRow:
+def _row(variant: Variant, done: EvaluationResult, first: EvaluationResult) -> AblationRow:
     figures = done.content
     low, high = figures["ci"]["uf1"]
     difference, p = None, None
     if done is not first:
-        uf1, _ = paired_bootstrap(
-            subject_confusions(done.predictions), subject_confusions(first.predictions)
-        )
+        uf1, _ = paired_bootstrap(subject_confusions(done.pooled), subject_confusions(first.pooled))
         difference, p = (uf1.value, uf1.low, uf1.high), uf1.p
     return AblationRow(
         variant.study,
@@ -131,7 +125,7 @@ def _parameters(figures: Mapping[str, Any]) -> int:
 
 
 def write_ablation(
-    manifest: Manifest, ablated: Ablated, evaluation: Evaluation, digest: str, protocol: str
+    manifest: Manifest, result: AblationResult, evaluation: Evaluation, digest: str, protocol: str
 ) -> None:
     """Write ablation.json, ablation.md and ablation.png."""
     key = object_key("ablation", VERSION, {"evaluation": evaluation.key(digest)})
@@ -140,8 +134,8 @@ def write_ablation(
         "protocol": protocol,
         "features": digest,
         "chosen_on": "the tested subjects: the best row is no estimate of its own figure",
-        "rows": [row.as_json() for row in ablated.rows],
+        "rows": [row.as_json() for row in result.rows],
     }
-    manifest.write("ablation.md", key, ablation_markdown(ablated.rows, protocol).encode())
-    manifest.write("ablation.png", key, ablation_png(ablated.rows, protocol))
+    manifest.write("ablation.md", key, ablation_markdown(result.rows, protocol).encode())
+    manifest.write("ablation.png", key, ablation_png(result.rows, protocol))
     manifest.write("ablation.json", key, json.dumps(content, indent=1).encode())

@@ -1,11 +1,12 @@
-"""Comparing models that predicted the same clips.
+"""Compare models that predicted the same clips.
 
 Clips of a person are not independent, so what decides is a paired bootstrap over
 subjects: persons are drawn with replacement, the same ones for both models, and
 the difference of the figures is taken from the pooled counts of those drawn.
 McNemar's exact test stands beside it because the field asks for it; it counts
-clips as if they were independent, and so tends to see too much. Holm's step-down
-correction keeps the chance of one false finding in a column of a table at 5 %.
+clips as if they were independent, and so tends to find differences that are not
+there. Holm's step-down correction keeps the chance of one false finding in a
+column of a table at 5 %.
 
 Efron and Tibshirani, "An Introduction to the Bootstrap", 1993; Davison and Hinkley,
 "Bootstrap Methods and their Application", 1997 (the order statistics); McNemar,
@@ -17,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import comb
 from typing import Literal
 
 import numpy as np
@@ -77,7 +77,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class McNemar:
-    """Clips that one of two models has right and the other wrong, and the exact test on them."""
+    """Clips that only one of two models has right, and the exact test on them."""
 
     only_model: int
     only_reference: int
@@ -244,8 +244,8 @@ def _difference(value: float, resampled: Floats) -> Difference:
 def answers(predictions: Predictions) -> Ints:
     """Return one class a clip (N,): of several seeds, that with the highest mean probability.
 
-    A model with several seeds is taken as the committee of its seeds, as one
-    would use it; a test on each seed would count every clip several times.
+    A model with several seeds is taken as the committee of its seeds, as it would
+    be used. A test on the answers of each seed would count every clip several times.
     """
     return np.asarray(np.argmax(predictions.probabilities.mean(axis=0, dtype=np.float64), axis=1))
 
@@ -253,14 +253,17 @@ def answers(predictions: Predictions) -> Ints:
 def mcnemar(model: Predictions, reference: Predictions) -> McNemar:
     """Return the exact two-sided McNemar test of the `answers` to the same clips.
 
-    Of the discordant clips (one model right, the other wrong) each side has half
-    if the models are equally good: a binomial test. p is 1 where there are none.
+    If the models are equally good, each has half of the discordant clips (one
+    model right, the other wrong): a binomial test. p is 1 if there are none.
     """
     y = model.clips.y
     right, known = answers(model) == y, answers(reference) == y
     one, two = int((right & ~known).sum()), int((~right & known).sum())
-    tail = sum(comb(one + two, count) for count in range(min(one, two) + 1))
-    return McNemar(one, two, min(1.0, 2 * tail / 2 ** (one + two)))
+    if one + two == 0:
+        return McNemar(one, two, 1.0)
+    from scipy.stats import binomtest
+
+    return McNemar(one, two, float(binomtest(one, one + two).pvalue))
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
@@ -278,6 +281,6 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
 
 
 def _sign(differences: Floats) -> tuple[int, int]:
-    """Return how many are above and how many are below 0."""
+    """Return how many differences are above 0, and how many below."""
     above, below = differences > _ROUNDING, differences < -_ROUNDING
     return int(above.sum()), int(below.sum())

@@ -1,4 +1,4 @@
-"""Training a scikit-learn estimator on one split."""
+"""Train a scikit-learn estimator on one split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Constant:
-    """Answers the one class that there was."""
+    """A model for training clips of one class: it always answers that class."""
 
     answer: int
     classes: int

@@ -1,10 +1,10 @@
-"""From a features file to honest results: one way for a run, an evaluation and an ablation."""
+"""From a features file to results: the same way for a run, an evaluation and an ablation."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,18 +12,23 @@ import numpy as np
 
 from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
-from mepipe.cache.store import Store
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
-from mepipe.evaluation.fold_cache import VERSION, Source, trained
+from mepipe.evaluation.evaluation_result import EvaluationResult
+from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
-from mepipe.evaluation.model_settings import model_of, recentred, trains_network, tried
-from mepipe.evaluation.results import Predictions
+from mepipe.evaluation.model_settings import (
+    model_of,
+    needs_recentring,
+    trains_network,
+    tuning_grid,
+)
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.features.protocols import protocol_notes
-from mepipe.features.splits import LabelledClips, LeftOut, chosen
+from mepipe.features.splits import LabelledClips, LeftOut, select_clips
 from mepipe.networks.registry import code_digest
-from mepipe.schema import PROTOCOLS, Progress
+from mepipe.schema import PROTOCOLS
 
 
 @dataclass(frozen=True)
@@ -80,25 +85,15 @@ class Jobs:
     left_out: LeftOut
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """The content of results.json, every prediction, and how many folds were trained."""
-
-    content: Mapping[str, Any]
-    predictions: Predictions
-    computed: int
-    reused: int
-
-
 def labelled(features: Features, select: Sequence[str]) -> LabelledClips:
-    """Return the clips for which every condition of ``select`` holds; errors as `chosen`."""
+    """Return the clips for which every condition of ``select`` holds; errors as `select_clips`."""
     clips = LabelledClips.of(features)
     columns = {name: values.tolist() for name, values in features.columns.items()}
-    return chosen(clips, columns, select) if select else clips
+    return select_clips(clips, columns, select) if select else clips
 
 
 def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
-    """Return what is to be trained; torch is not needed to know it.
+    """Return the folds to train; this does not import torch.
 
     Raises
     ------
@@ -107,8 +102,8 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
     """
     clips = labelled(features, evaluation.select)
     model, train = model_of(evaluation.model), evaluation.train
-    tries = tried(evaluation.model, train) if evaluation.tune else ()
-    _refuse_twins(features, set(clips.clip))
+    candidates = tuning_grid(evaluation.model, train) if evaluation.tune else ()
+    _check_duplicate_recordings(features, set(clips.clip))
     jobs, kept, left_out = fold_jobs(
         clips,
         model=model,
@@ -119,15 +114,18 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         seeds=range(train.seed, train.seed + train.seeds),
         protocol=evaluation.protocol,
         k=evaluation.k,
-        recentre=recentred(evaluation.model, features),
-        candidates=tries,
+        recentre=needs_recentring(evaluation.model, features),
+        candidates=candidates,
         code=code_digest(evaluation.model.name),
     )
     return Jobs(jobs, kept, left_out)
 
 
-def _refuse_twins(features: Features, clips: set[str]) -> None:
-    """Refuse one recording under two persons: it would be learnt before it is tested."""
+def _check_duplicate_recordings(features: Features, clips: set[str]) -> None:
+    """Raise UsageError if one recording stands under two persons.
+
+    It would be in the training set of the fold that tests it.
+    """
     seen: dict[str, int] = {}
     columns = features.columns
     for row, digest in enumerate(columns["object"].tolist()):
@@ -143,7 +141,7 @@ def _refuse_twins(features: Features, clips: set[str]) -> None:
 
 
 def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
-    """Return the work for the device that is asked for; an estimator knows none.
+    """Return the work with its device in place; an estimator has none.
 
     Raises
     ------
@@ -163,14 +161,11 @@ def evaluate(
     source: Source,
     evaluation: Evaluation,
     work: Jobs,
+    context: Context,
     *,
-    store: Store,
-    workers: int,
-    progress: Progress,
-    strict_versions: bool = False,
     again: bool = False,
     title: str = "folds",
-) -> Evaluated:
+) -> EvaluationResult:
     """Train every fold that the cache lacks, and return the figures of all.
 
     Parameters
@@ -179,8 +174,11 @@ def evaluate(
         The features, and their file as it was hashed.
     evaluation, work
         What is asked, and what `jobs_of` makes of it.
-    store, workers, progress, strict_versions, again, title
-        As for `mepipe.evaluation.fold_cache.trained`.
+    context
+        How it is done. Its ``device`` is not read: the device that trains is part
+        of the key of the results, and so of ``evaluation``.
+    again, title
+        As for `mepipe.evaluation.fold_cache.train_folds`.
 
     Raises
     ------
@@ -189,22 +187,13 @@ def evaluate(
     BadDataError
         If a clip's features are not finite.
     SystemProblemError
-        As `mepipe.evaluation.fold_cache.trained`.
+        As `mepipe.evaluation.fold_cache.train_folds`.
     """
     from mepipe.evaluation import results as tables
 
     work = on_device(work, evaluation)
     started = time.perf_counter()
-    predictions, computed = trained(
-        work.jobs,
-        source,
-        store=store,
-        workers=workers,
-        progress=progress,
-        strict_versions=strict_versions,
-        again=again,
-        title=title,
-    )
+    predictions, computed = train_folds(work.jobs, source, context, again=again, title=title)
     joined = tables.join(work.clips, predictions)
     content = tables.results(
         joined,
@@ -227,13 +216,13 @@ def evaluate(
             "code": work.jobs[0].code,
         },
         "k": evaluation.k if evaluation.protocol == "kfold" else None,
-        "tuned": _tally(predictions) if evaluation.tune else None,
+        "tuned": _count_choices(predictions) if evaluation.tune else None,
     }
-    return Evaluated(content, joined, computed, len(work.jobs) - computed)
+    return EvaluationResult(content, joined, computed, len(work.jobs) - computed)
 
 
-def _tally(predictions: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return how often each candidate was chosen, most often first."""
+def _count_choices(predictions: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return in how many folds each candidate was chosen, the most frequent first."""
     counts: dict[str, int] = {}
     for prediction in predictions:
         text = json.dumps(prediction.chosen or {}, sort_keys=True)
@@ -242,12 +231,12 @@ def _tally(predictions: Sequence[Any]) -> list[dict[str, Any]]:
     return [{"choice": json.loads(text), "folds": count} for text, count in ordered]
 
 
-def write_results(manifest: Manifest, key: str, evaluated: Evaluated) -> None:
+def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> None:
     """Write results.json, predictions.csv and confusion.png, all for ``key``."""
     from mepipe.evaluation.results import predictions_csv
     from mepipe.viz.confusion import confusion_png
 
-    content = evaluated.content
+    content = result.content
     picture = confusion_png(
         np.array(content["confusion"]),
         content["classes"],
@@ -256,6 +245,6 @@ def write_results(manifest: Manifest, key: str, evaluated: Evaluated) -> None:
         name=f"{content['model']}, {PROTOCOLS[content['protocol']]}",
         runs=len(content["per_seed"]),
     )
-    manifest.write("predictions.csv", key, predictions_csv(evaluated.predictions).encode())
+    manifest.write("predictions.csv", key, predictions_csv(result.pooled).encode())
     manifest.write("confusion.png", key, picture)
     manifest.write("results.json", key, json.dumps(content, indent=1).encode())

@@ -1,4 +1,4 @@
-"""One door to training: a network or an estimator, by name."""
+"""Train a model by its name: a network or an estimator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 
 class Fitted(Protocol):
-    """What was trained."""
+    """A trained model."""
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features (N, C, S, S)."""
@@ -37,8 +37,8 @@ def fit(
     """Train the model that ``model`` names.
 
     Parameters are those of `mepipe.evaluation.network_training.fit`; an estimator takes
-    no training settings and knows no device. What a user's model raises is
-    passed on with a note that says whose it is.
+    no training settings and knows no device. An error of a user's
+    own model is passed on, with a note that names the model.
     """
     name = str(model["name"])
     try:
@@ -68,7 +68,7 @@ def fit(
         ]
         return Ensemble(members)
     except Exception as error:
-        # Nothing is caught for good: a user's own code may raise anything, and is named.
+        # A user's own code may raise anything. It is raised again, with the model's name.
         if is_own(name):
             error.add_note(f"raised while the model {name} was trained on {len(y)} clips")
         raise
@@ -78,7 +78,8 @@ def _is_network(x: Floats, classes: int, model: Mapping[str, Any]) -> bool:
     name = str(model["name"])
     if not is_own(name):
         return MODELS[name].kind == "network"
-    # Only what a user's factory makes says what it is, and two of them, whether it makes it anew.
+    # What a user's model is shows only when it is built. Two are built, to see whether they
+    # share weights.
     made, other = (
         build(**model, channels=x.shape[1], size=x.shape[2], classes=classes) for _ in range(2)
     )

@@ -1,4 +1,4 @@
-"""Training folds over worker processes, keeping each that is finished."""
+"""Train folds in worker processes; each finished fold is stored in the cache."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
 from mepipe.errors import DamageError, SystemProblemError
 from mepipe.evaluation.folds import FoldJob, FoldPrediction
+from mepipe.execution.context import Context
 from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.features import Features
 from mepipe.features.file import refuse_no_file
-from mepipe.schema import Progress
 from mepipe.versions import libraries
 
 STAGE = "classify"
@@ -71,18 +71,15 @@ class FoldTask:
     cache: Path
 
 
-def trained(
+def train_folds(
     jobs: Sequence[FoldJob],
     features: Source,
+    context: Context,
     *,
-    store: Store,
-    workers: int,
-    progress: Progress,
-    strict_versions: bool = False,
     again: bool = False,
     title: str = "folds",
 ) -> tuple[list[FoldPrediction], int]:
-    """Return the prediction of every job, and how many had to be trained.
+    """Return the prediction of every job, and how many folds were trained for it.
 
     Parameters
     ----------
@@ -90,40 +87,37 @@ def trained(
         The folds.
     features
         The features file.
-    store
-        Where finished folds are kept.
-    workers
-        Processes; a GPU takes the folds one after the other.
-    strict_versions
-        Train again what other library versions trained.
+    context
+        How many processes train, and where finished folds are stored.
     again
-        Train everything again.
+        Train every fold again, also the stored ones.
     title
-        What the progress is called.
+        The title of the progress bar.
 
     Raises
     ------
     SystemProblemError
-        If a worker was killed, the features changed meanwhile, or a fold cannot be
-        stored; finished folds are kept.
+        If a worker was killed, the features file changed, or a fold cannot be
+        stored. Finished folds stay stored.
     """
     features.refuse_changed()
+    store = context.store
     listing = store.listing(STAGE)
     found: list[FoldPrediction] = []
     missing: list[FoldTask] = []
     for job in jobs:
         key = fold_key(job, features.digest)
         name = None if again else listing.get(key)
-        known = _stored(store, job, name, strict_versions=strict_versions)
+        known = _stored(store, job, name, strict_versions=context.strict_versions)
         if known is not None:
             found.append(known)
         else:
             missing.append(FoldTask(job, key, features, store.root))
     if not missing:
         return found, 0
-    # A GPU takes the folds one after the other: they would only share it.
-    workers = workers if missing[0].job.device == "cpu" else 1
-    progress.begin(title, len(missing))
+    # On a GPU the folds are trained one after the other: in parallel they would only share it.
+    workers = context.jobs if missing[0].job.device == "cpu" else 1
+    context.progress.begin(title, len(missing))
     try:
         for _, answer in run_tasks(_train, missing, workers):
             if isinstance(answer, WorkerDied):
@@ -132,14 +126,14 @@ def trained(
                     "Free some memory, or use fewer --jobs; finished folds are kept.",
                 )
             found.append(answer)
-            progress.advance()
+            context.progress.advance()
     finally:
-        progress.end()
+        context.progress.end()
     return found, len(missing)
 
 
-def kept(jobs: Sequence[FoldJob], digest: str, store: Store) -> int:
-    """Return how many of the jobs the cache holds already."""
+def count_cached(jobs: Sequence[FoldJob], digest: str, store: Store) -> int:
+    """Return how many of the jobs have a stored prediction."""
     listing = store.listing(STAGE)
     return sum(fold_key(job, digest) in listing for job in jobs)
 
@@ -162,7 +156,7 @@ def _stored(
     try:
         stored = store.read(name, ARRAYS)
     except DamageError:
-        return None
+        return None  # trained again, like one that is not there
     if strict_versions and stored.libraries != libraries(_LIBRARIES):
         return None
     return FoldPrediction(
@@ -176,7 +170,7 @@ def _train(task: FoldTask) -> FoldPrediction:
 
     prediction = run_fold(task.job, Features(task.features.path))
     task.features.refuse_changed()
-    # JSON gives lists for tuples; the stored parts are what the key was made of.
+    # The key is made of JSON, which knows lists and no tuples: the stored parts are those.
     parts = json.loads(canonical(fold_parts(task.job, task.features.digest)))
     Store(task.cache).write(
         StoredObject(

@@ -1,4 +1,4 @@
-"""One independent training job per fold and seed.
+"""One independent training for each fold and seed.
 
 A job names clips and settings and holds no array, so it is cheap to send to
 another process, and its result depends on nothing but the job and the features
@@ -8,9 +8,9 @@ of the clips it names: not on the order of rows, jobs or workers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +19,8 @@ from mepipe.errors import BadDataError, UsageError
 from mepipe.features.protocols import folds_of
 from mepipe.features.splits import LabelledClips, LeftOut, usable
 
-
-class Features(Protocol):
-    """Features in memory: what ``mepipe.load`` returns, and any object like it.
-
-    Rows may be in any order; all access is by clip id.
-    """
-
-    @property
-    def clip(self) -> Iterable[str]:
-        """Ids (N,)."""
-
-    @property
-    def x(self) -> NDArray[Any]:
-        """Features (N, C, S, S)."""
-
-    @property
-    def y(self) -> NDArray[Any]:
-        """Class numbers (N,)."""
+if TYPE_CHECKING:
+    from mepipe.features import Features
 
 
 @dataclass(frozen=True)
@@ -67,7 +51,7 @@ class FoldJob:
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
         parts = asdict(self)
-        if not self.candidates:  # then nobody asks for the persons
+        if not self.candidates:  # then the persons decide nothing
             del parts["groups"], parts["candidates"]
         return parts
 
@@ -144,14 +128,15 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         If the job names a clip that the features do not have, or training diverges.
     """
     from mepipe.evaluation.fitting import fit
-    from mepipe.evaluation.tuning import changed, choose
+    from mepipe.evaluation.tuning import apply_candidate, choose_candidate
 
-    x = selected(features, job.train)
+    # By clip id, never by row: the order of the file must not change a result.
+    x = features_for(features, job.train)
     y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
     model, training, chosen = dict(job.model), dict(job.training), None
     if job.candidates:
-        chosen = choose(job, x, y)
-        model, training = changed(model, training, chosen)
+        chosen = choose_candidate(job, x, y)
+        model, training = apply_candidate(model, training, chosen)
     trained = fit(
         x,
         y,
@@ -162,7 +147,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         seed=training_seed(job.seed, job.fold),
         device=job.device,
     )
-    probabilities = trained.predict(selected(features, job.test))
+    probabilities = trained.predict(features_for(features, job.test))
     if not np.isfinite(probabilities).all():
         raise UsageError(
             f"the training without {job.fold} (seed {job.seed}) diverged: its predictions are "
@@ -178,7 +163,7 @@ def training_seed(seed: int, fold: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def selected(features: Features, clips: Sequence[str]) -> NDArray[np.float32]:
+def features_for(features: Features, clips: Sequence[str]) -> NDArray[np.float32]:
     """Return the features (n, C, S, S) float32 of ``clips``, in their order.
 
     Raises

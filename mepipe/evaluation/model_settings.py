@@ -1,4 +1,4 @@
-"""The model that the settings name: what it takes, what it is, what is tried of it."""
+"""The model that the settings name: its options, its description, its tuning candidates."""
 
 from __future__ import annotations
 
@@ -57,29 +57,36 @@ def describe_model(settings: ModelSettings, size: int) -> str:
 
 
 def trains_network(name: str) -> bool:
-    """Say whether a model is a network; a user's own is taken for one, for nobody knows yet."""
+    """Return True if a model is a network.
+
+    A user's own model counts as one: what it is shows only when it is built.
+    """
     return is_own(name) or MODELS[name].kind == "network"
 
 
-def recentred(model: ModelSettings, features: Features) -> bool:
-    """Say whether the medians of u and v are taken away: only where a zero was lost."""
+def needs_recentring(model: ModelSettings, features: Features) -> bool:
+    """Return True if the medians of u and v are subtracted.
+
+    ``auto`` does so only for min-max scaled features, which no longer say where
+    zero motion was.
+    """
     scale = features.settings.get("tensor", {}).get("scale")
     return model.recentre == "always" or (model.recentre == "auto" and scale == "minmax")
 
 
-def tried(model: ModelSettings, train: TrainSettings) -> Sequence[Mapping[str, Any]]:
-    """Return what ``--tune`` chooses among: the settings as they are, {}, and changes to them.
+def tuning_grid(model: ModelSettings, train: TrainSettings) -> Sequence[Mapping[str, Any]]:
+    """Return the candidates of ``--tune``: the settings unchanged, {}, and changes to them.
 
     Raises
     ------
     UsageError
-        If nothing is known to try, or a choice would change nothing or not be taken.
+        If mepipe knows no candidates for the model, or the model has no such setting.
     """
     name, own, network = model.name, is_own(model.name), trains_network(model.name)
     options: Sequence[str] = () if own else takes(name)
     known = TrainSettings.model_fields.keys() - {"seed", "seeds", "choices"}
-    tries = candidates(train.choices or default_choices(name, options, network=network and not own))
-    for change in tries:
+    grid = candidates(train.choices or default_choices(name, options, network=network and not own))
+    for change in grid:
         for key, value in change.items():
             option = key.removeprefix(MODEL) if key.startswith(MODEL) else None
             if option is None and not (network and key in known):
@@ -102,4 +109,4 @@ def tried(model: ModelSettings, train: TrainSettings) -> Sequence[Mapping[str, A
                     f"train.choices: {key} = {value!r}: {error.errors()[0]['msg'].lower()}",
                     "`mepipe config` prints what each setting may be.",
                 ) from None
-    return tries
+    return grid

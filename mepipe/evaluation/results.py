@@ -1,12 +1,10 @@
-"""From predictions to results.json, predictions.csv and the table on the screen."""
+"""Figures of predictions, as results.json, as predictions.csv and as the printed table."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,9 @@ from numpy.typing import NDArray
 from mepipe.evaluation import metrics
 from mepipe.evaluation.folds import FoldPrediction
 from mepipe.features.splits import LabelledClips, LeftOut
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 1
 
@@ -55,6 +56,8 @@ def join(clips: LabelledClips, predictions: Sequence[FoldPrediction]) -> Predict
     ValueError
         Unless every clip was predicted exactly once per seed.
     """
+    # Rows of the features file may come in any order, and folds are done in any order: only
+    # the clip id says which prediction is whose.
     seeds = tuple(sorted({prediction.seed for prediction in predictions}))
     row = {clip: number for number, clip in enumerate(clips.clip)}
     run = {seed: number for number, seed in enumerate(seeds)}
@@ -137,6 +140,7 @@ def pooled_figures(predictions: Predictions) -> dict[str, Any]:
 
 def subject_confusions(predictions: Predictions) -> NDArray[np.int64]:
     """Return the confusion matrix of each subject and seed (G, R, K, K), subjects sorted."""
+    # By the person and not by the dataset's subject: one person may be in several collections.
     groups = np.array(predictions.clips.group)
     return np.stack([predictions.confusions(groups == group) for group in sorted(set(groups))])
 
@@ -165,21 +169,34 @@ def _mean(values: NDArray[np.float64]) -> float | None:
     return None if np.isnan(value) else value
 
 
+def predictions_table(predictions: Predictions) -> pd.DataFrame:
+    """Return a row for each seed and clip, with the columns of predictions.csv."""
+    import pandas as pd
+
+    clips, seeds = predictions.clips, predictions.seeds
+    names = np.array(clips.classes, dtype=object)
+    y, predicted = np.tile(clips.y, len(seeds)), predictions.predicted.ravel()
+    facts = {
+        "clip": clips.clip * len(seeds),
+        "dataset": clips.dataset * len(seeds),
+        "group": clips.group * len(seeds),
+        "seed": np.repeat(seeds, len(clips)),
+        "y": y,
+        "label": names[y],
+        "predicted": predicted,
+        "predicted_label": names[predicted],
+    }
+    columns = predictions.probabilities.reshape(-1, len(names)).T
+    probabilities = {
+        f"{PROBABILITY}{name}": column for name, column in zip(names, columns, strict=True)
+    }
+    return pd.DataFrame({**facts, **probabilities})
+
+
 def predictions_csv(predictions: Predictions) -> str:
     """Return predictions.csv: a row per clip and seed, the same text for the same predictions."""
-    clips = predictions.clips
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow([*COLUMNS, *(f"{PROBABILITY}{name}" for name in clips.classes)])
-    for run, seed in enumerate(predictions.seeds):
-        for row, clip in enumerate(clips.clip):
-            y, predicted = int(clips.y[row]), int(predictions.predicted[run, row])
-            write.writerow(
-                [clip, clips.dataset[row], clips.group[row], seed, y, clips.classes[y]]
-                + [predicted, clips.classes[predicted]]
-                + [f"{value:.6f}" for value in predictions.probabilities[run, row]]
-            )
-    return out.getvalue()
+    table = predictions_table(predictions)
+    return str(table.to_csv(index=False, lineterminator="\n", float_format="%.6f"))
 
 
 @dataclass(frozen=True)

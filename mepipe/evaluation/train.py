@@ -1,4 +1,4 @@
-"""Training one model on everything, to be used on new clips."""
+"""Train one model on every labelled clip, to use it on new clips."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.evaluate import labelled
 from mepipe.evaluation.fold_cache import Source
-from mepipe.evaluation.folds import selected, training_seed
-from mepipe.evaluation.model_settings import model_of, recentred, trains_network
+from mepipe.evaluation.folds import features_for, training_seed
+from mepipe.evaluation.model_settings import model_of, needs_recentring, trains_network
 from mepipe.features import Features
 from mepipe.features.splits import usable
 from mepipe.networks.registry import code_digest
 from mepipe.schema import Progress
 from mepipe.versions import libraries
 
-# By these a card is known, of any version.
+# Every card has these, of any version: by them a file is known to be one.
 _OF_A_CARD = {"model", "training", "classes", "features"}
 
 
@@ -58,7 +58,7 @@ def train_model(
         The results.json of an evaluation of the same features and settings: its
         figures go into the card.
     progress
-        Where it says how many epochs are done, of all networks.
+        Counts the epochs of all networks.
 
     Raises
     ------
@@ -72,6 +72,8 @@ def train_model(
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
     _require_own_card(out.with_suffix(".json"))
+    # A clip of an unknown person is left out here too, so that the model is trained on the
+    # clips that an evaluation of the same settings evaluates.
     kept, _ = usable(labelled(features, select))
     if not len(kept) or len(np.unique(kept.y)) < 2:
         raise UsageError(
@@ -83,7 +85,7 @@ def train_model(
         raise _not_saved(model.name)
     named = model_of(model)
     training = train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
-    recentre = recentred(model, features)
+    recentre = needs_recentring(model, features)
     code = code_digest(model.name)
     asked = {
         "features": source.digest,
@@ -99,7 +101,7 @@ def train_model(
     from mepipe.evaluation.fitting import fit
     from mepipe.evaluation.saved_model import encode_model
 
-    x = selected(features, kept.clip)
+    x = features_for(features, kept.clip)
     if progress is not None:
         progress.begin("epochs", train.epochs * train.members)
     try:
@@ -157,7 +159,7 @@ def train_model(
 
 
 def _require_own_card(path: Path) -> None:
-    """Raise if ``path``, which the card of a model takes, holds something else."""
+    """Raise UsageError if there is a file at ``path`` that is no card of a model."""
     data = disk.read_bytes(path)
     try:
         card = {} if data is None else json.loads(data)

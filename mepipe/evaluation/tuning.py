@@ -1,4 +1,4 @@
-"""Choosing settings on inner splits of the training persons: never a look at who is held out."""
+"""Choose settings on inner splits of the training persons; the held-out clips are never read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INNER_FOLDS = 3
 MODEL = "model."
 
 # What --tune tries beside the settings as they are, which win a tie. Every network has the
-# same choices and so the same budget.
+# same choices: a comparison of models with different budgets would not be fair.
 NETWORK_CHOICES: Mapping[str, Sequence[Any]] = {"learning_rate": (1e-3, 4e-3, 1e-2)}
 ESTIMATOR_CHOICES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "C": {"model.C": (0.3, 3.0, 10.0, 30.0)},
@@ -71,7 +71,7 @@ def default_choices(
     )
 
 
-def changed(
+def apply_candidate(
     model: Mapping[str, Any], training: Mapping[str, Any], change: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (model, training) with a candidate's values in place."""
@@ -84,7 +84,9 @@ def changed(
     return model, training
 
 
-def choose(job: FoldJob, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
+def choose_candidate(
+    job: FoldJob, x: NDArray[np.float32], y: NDArray[np.int64]
+) -> Mapping[str, Any]:
     """Return the candidate with the best UF1, pooled over inner folds of the training persons.
 
     Parameters
@@ -99,14 +101,17 @@ def choose(job: FoldJob, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mappin
 
     people = len(set(job.groups))
     if people < 2 or len(np.unique(y)) < 2:
-        return {}  # nothing to hold out: the settings as they are
+        return {}  # no person can be held out: the settings stay as they are
     names = tuple(str(number) for number in range(job.classes))
     clips = LabelledClips(job.train, ("",) * len(y), job.groups, y, names)
     row = {clip: number for number, clip in enumerate(job.train)}
     folds = grouped_folds(clips, min(INNER_FOLDS, people))
+    # The first of equal candidates wins: the settings as they are stand first.
     best: tuple[float, Mapping[str, Any]] = (-1.0, {})
     for candidate in job.candidates:
-        model, training = changed(job.model, job.training, candidate)
+        model, training = apply_candidate(job.model, job.training, candidate)
+        # Counts are pooled over the inner folds, as they are over the outer ones: a fold holds
+        # too few clips for a score of its own.
         counts = np.zeros((job.classes, job.classes), dtype=np.int64)
         for fold in folds:
             inside = [row[clip] for clip in fold.train]

@@ -1,8 +1,7 @@
 """Features for any model, with nothing but numpy and h5py at import.
 
->>> features = mepipe.load("features.h5")      # doctest: +SKIP
->>> features.x.shape, features.y.shape         # doctest: +SKIP
-((36, 3, 28, 28), (36,))
+`load` opens what ``mepipe run`` wrote. `demo_features` writes a small file of made-up
+movements, to try code on.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mepipe.errors import UsageError
+from mepipe.features.demo import demo_features
 from mepipe.features.features import Features
 
-__all__ = ["Features", "load"]
+__all__ = ["Features", "demo_features", "load"]
 
 
 def load(*paths: str | Path, run: str | None = None, cache: str | Path | None = None) -> Features:
@@ -33,6 +33,19 @@ def load(*paths: str | Path, run: str | None = None, cache: str | Path | None = 
         If there is no such file or run, or several differ in what decides features.
     DamageError
         If something is damaged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> folder = TemporaryDirectory()
+    >>> path = demo_features(f"{folder.name}/features.h5").path
+    >>> features = load(path)
+    >>> features.x.shape, features.y.shape
+    ((18, 3, 28, 28), (18,))
+    >>> train, test = features.loso()[0]
+    >>> set(features.group[train]) & set(features.group[test])
+    set()
+    >>> folder.cleanup()
     """
     if bool(paths) == (run is not None) or (cache is not None and run is None):
         raise UsageError(

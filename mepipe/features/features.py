@@ -91,6 +91,11 @@ class Features:
         return self._source.name
 
     @property
+    def is_selection(self) -> bool:
+        """True if these are not all clips of the file, files or run."""
+        return len(self) != len(self._source.about)
+
+    @property
     def path(self) -> Path:
         """The file.
 
@@ -206,12 +211,20 @@ class Features:
     def select(self, **columns: object) -> Features:
         """Return the clips for which each column has the value, or one of the values.
 
-        >>> features.select(dataset="casme2", label=["negative", "positive"])  # doctest: +SKIP
-
         Raises
         ------
         UsageError
             If there is no such column, no clip has such a value, or none has all.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from mepipe.features import demo_features
+        >>> folder = TemporaryDirectory()
+        >>> features = demo_features(f"{folder.name}/features.h5")
+        >>> len(features.select(dataset="demo-a", label=["negative", "positive"]))
+        6
+        >>> folder.cleanup()
         """
         keep = np.ones(len(self), dtype=np.bool_)
         for name, values in columns.items():
@@ -304,7 +317,7 @@ class Features:
 
         names = (of,) if isinstance(of, str) else tuple(of)
         for name in names:
-            self.read(name, [])  # a map that is not there is told now
+            self.read(name, [])  # raises now if there is no such map
         return FeatureDataset(self, names, transform)
 
 

@@ -183,7 +183,10 @@ def _open(path: Path) -> Iterator[tuple[h5py.File, int]]:
 
 
 def _unlocked(path: Path) -> h5py.File:
-    """Open for reading whoever else has it open: the digests tell what is whole."""
+    """Open for reading, even if another process has the file open.
+
+    HDF5's own lock is not needed: the digests show whether the content is whole.
+    """
     try:
         return h5py.File(path, "r", locking=False)
     except OSError:

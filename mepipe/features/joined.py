@@ -12,8 +12,6 @@ from mepipe.errors import UsageError
 from mepipe.features.source import About, Source, empty
 from mepipe.schema import CLIP_STAGES
 
-# What else the settings say is about which clips there are, not how they were computed.
-
 
 class Joined:
     """Sources one after the other.
@@ -30,8 +28,8 @@ class Joined:
         self.name = ", ".join(source.name for source in sources)
         first = sources[0].about
         for other in sources[1:]:
-            _refuse_others(sources[0], other)
-        _refuse_twice(sources)
+            _check_made_alike(sources[0], other)
+        _check_distinct_clips(sources)
         abouts = [source.about for source in sources]
         shared = [name for name in first.shapes if all(name in one.shapes for one in abouts)]
         count = sum(map(len, abouts))
@@ -60,9 +58,9 @@ class Joined:
         return found
 
 
-def _refuse_others(first: Source, other: Source) -> None:
+def _check_made_alike(first: Source, other: Source) -> None:
     a, b = first.about, other.about
-    found = list(_differences(_of(a.settings), _of(b.settings)))
+    found = list(_differences(_computing(a.settings), _computing(b.settings)))
     if a.classes != b.classes:
         found.append(f"classes: {', '.join(a.classes)} and {', '.join(b.classes)}")
     if not found:
@@ -79,7 +77,8 @@ def _refuse_others(first: Source, other: Source) -> None:
         )
 
 
-def _of(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _computing(settings: Mapping[str, Any]) -> dict[str, Any]:
+    # The other sections decide which clips there are, not how they were computed.
     return {name: settings.get(name) for name in CLIP_STAGES}
 
 
@@ -91,7 +90,7 @@ def _differences(a: Any, b: Any, place: str = "") -> Iterator[str]:
         yield f"{place}: {a} and {b}"
 
 
-def _refuse_twice(sources: Sequence[Source]) -> None:
+def _check_distinct_clips(sources: Sequence[Source]) -> None:
     owner: dict[str, str] = {}
     for source in sources:
         for clip in source.about.columns["clip"].tolist():

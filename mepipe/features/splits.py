@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 
-
-class FeatureColumns(Protocol):
-    """The columns that an evaluation reads, in any order of rows."""
-
-    @property
-    def clip(self) -> Iterable[str]:
-        """Ids (N,)."""
-
-    @property
-    def dataset(self) -> Iterable[str]:
-        """Names of datasets (N,)."""
-
-    @property
-    def group(self) -> Iterable[str]:
-        """Persons (N,)."""
-
-    @property
-    def y(self) -> NDArray[Any]:
-        """Class numbers (N,)."""
-
-    @property
-    def classes(self) -> Iterable[str]:
-        """Names of the classes 0 to K - 1."""
+if TYPE_CHECKING:
+    from mepipe.features import Features
 
 
 @dataclass(frozen=True)
@@ -68,7 +47,7 @@ class LabelledClips:
         return len(self.clip)
 
     @classmethod
-    def of(cls, features: FeatureColumns) -> LabelledClips:
+    def of(cls, features: Features) -> LabelledClips:
         """Return the columns of ``features`` (what ``mepipe.load`` returns) as plain values."""
         return cls(
             tuple(map(str, features.clip)),
@@ -89,7 +68,7 @@ class LabelledClips:
         )
 
 
-def chosen(
+def select_clips(
     clips: LabelledClips, columns: Mapping[str, Sequence[object]], select: Sequence[str]
 ) -> LabelledClips:
     """Return the clips for which every ``COLUMN=VALUE[,VALUE...]`` of ``select`` holds.

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-
-class Rows(Protocol):
-    """What the Dataset reads from: `mepipe.features.Features`."""
-
-    @property
-    def y(self) -> NDArray[np.int64]:
-        """Classes (N,)."""
-
-    def read(self, name: str, rows: Sequence[int]) -> NDArray[Any]:
-        """Return rows of a map."""
+if TYPE_CHECKING:
+    from mepipe.features.features import Features
 
 
 class FeatureDataset(Dataset[tuple[Any, ...]]):
@@ -30,12 +20,12 @@ class FeatureDataset(Dataset[tuple[Any, ...]]):
     """
 
     def __init__(
-        self, rows: Rows, names: Sequence[str], transform: Callable[[Any], Any] | None
+        self, features: Features, names: Sequence[str], transform: Callable[[Any], Any] | None
     ) -> None:
-        self._rows = rows
+        self._features = features
         self._names = names
         self._transform = transform
-        self._y = rows.y
+        self._y = features.y
 
     def __len__(self) -> int:
         return len(self._y)
@@ -46,7 +36,7 @@ class FeatureDataset(Dataset[tuple[Any, ...]]):
         return self.__getitems__([index % len(self)])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
-        maps = [torch.from_numpy(self._rows.read(name, indices)) for name in self._names]
+        maps = [torch.from_numpy(self._features.read(name, indices)) for name in self._names]
         labels = self._y[indices].tolist()
         samples = []
         for number, label in enumerate(labels):

@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config, DataSettings
 from mepipe.errors import BadDataError, DamageError, MepipeError, UnreadableInputError, UsageError
-from mepipe.evaluation.saved_model import DECIDING, SavedModel, load_model
+from mepipe.evaluation.model_card import DECIDING
+from mepipe.evaluation.saved_model import SavedModel, load_model
 from mepipe.frames import FramesInMemory, Timing
 from mepipe.inference.clip import (
     ClipResult,

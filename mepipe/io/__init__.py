@@ -1,7 +1,7 @@
-"""Features in the forms that other people's code reads.
+"""Features in the forms that other code reads, and back.
 
 `export` writes them, one module a form: `tables` (npz, csv), `pictures` (png, for looking),
-`trees` and `htnet` (the folders of pictures that public training scripts read).
+`ststnet` and `htnet` (the folders of pictures that public training scripts read).
 """
 
 from mepipe.io.export_features import TARGETS, export

@@ -36,8 +36,8 @@ def parts(clip: str) -> tuple[str, str, str]:
     return collection, subject, name
 
 
-class Taken:
-    """The names that were given, so that none is given twice.
+class UniqueNames:
+    """Names of files, each given to one owner only.
 
     Names that differ only in case or in how an accent is coded count as one:
     some file systems do not tell them apart.
@@ -47,8 +47,8 @@ class Taken:
         self._what, self._remedy = what, remedy
         self._owners: dict[str, tuple[str, str]] = {}
 
-    def take(self, name: str, owner: str, clip: str) -> None:
-        """Give ``name`` to ``owner``.
+    def claim(self, name: str, owner: str, clip: str) -> None:
+        """Note that ``owner`` has ``name``.
 
         Raises
         ------

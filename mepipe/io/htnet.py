@@ -17,7 +17,6 @@ import numpy as np
 
 from mepipe.cache import disk
 from mepipe.errors import BadDataError, UsageError
-from mepipe.io.pictures import png
 from mepipe.io.selection import Exported, Selection
 from mepipe.io.ststnet import (
     Picture,
@@ -31,6 +30,7 @@ from mepipe.io.ststnet import (
     write_index,
 )
 from mepipe.io.tables import csv_line
+from mepipe.viz.feature_picture import png
 
 HTNET_ROOT = "datasets/three_norm_u_v_os"
 WHOLE = "datasets/STSNet_whole_norm_u_v_os"
@@ -120,11 +120,11 @@ def _readable_places(selection: Selection) -> tuple[list[Picture], bytes]:
 
 
 def _lost(pictures: Sequence[Picture], table: bytes) -> dict[str, bool]:
-    """Say for each column of names whether pandas would read something else than is written."""
+    """Return, for each column of names, True if pandas reads other texts than were written."""
     import pandas as pd
 
     with warnings.catch_warnings():
-        # A long column of which pandas takes a part for numbers: the very thing looked for.
+        # pandas warns if it takes a part of a long column for numbers: what is looked for here.
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         read = pd.read_csv(io.BytesIO(table))
     written = {

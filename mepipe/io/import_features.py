@@ -19,11 +19,8 @@ from mepipe.errors import BadDataError, MepipeError, UsageError
 from mepipe.features import load
 from mepipe.io.published_arrays import Published, read_published
 from mepipe.io.published_trees import read_tree
-from mepipe.schema import CLASSES, IMPORTED
+from mepipe.schema import CLASSES, IMPORTED, SCALES
 from mepipe.versions import libraries
-
-SCALES = ("fixed", "clip", "minmax", "none")
-"""The section of a features.h5's settings that says where it came from."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,8 @@ def import_features(
             f"{','.join(classes)!r} are no names of classes",
             "Write different ones: --classes a,b,c.",
         )
-    _refuse_other(out)
-    published, told = _read(source, dataset)
+    _check_replaceable(out)
+    published, source_notes = _read(source, dataset)
     outside = (published.y < 0) | (published.y >= len(classes))
     if outside.any():
         row = int(np.argmax(outside))
@@ -97,8 +94,8 @@ def import_features(
             "Name all classes with --classes, or leave such clips out.",
         )
     seen = is_minmax(published.x)
-    chosen = scale or ("minmax" if seen else None)
-    if chosen is None:
+    used_scale = scale or ("minmax" if seen else None)
+    if used_scale is None:
         low, high = published.x.min(), published.x.max()
         raise UsageError(
             f"{source} does not show how it was scaled: its values go from {low:g} to {high:g}, "
@@ -109,7 +106,7 @@ def import_features(
     x = tensors(published.x)[order]
     rows = _rows(published, order, x, classes)
     settings: dict[str, Json] = {
-        "tensor": {"size": x.shape[2], "scale": chosen},
+        "tensor": {"size": x.shape[2], "scale": used_scale},
         IMPORTED: {"sha256": published.sha256, "scale_given": scale is not None},
     }
     made_by = {"mepipe": __version__, **libraries(("h5py", "numpy"))}
@@ -121,10 +118,10 @@ def import_features(
         labels={name: int((published.y == number).sum()) for number, name in enumerate(classes)},
         subjects=len({str(row["group"]) for row in rows}),
         size=x.shape[2],
-        scale=chosen,
+        scale=used_scale,
         scale_seen=scale is None,
         sha256=published.sha256,
-        notes=(*told, *_notes(rows, x, chosen, seen=seen)),
+        notes=(*source_notes, *_notes(rows, x, used_scale, seen=seen)),
     )
 
 
@@ -136,8 +133,8 @@ def _read(source: Path, dataset: str | None) -> tuple[Published, tuple[str, ...]
     return read_published(source), ()
 
 
-def _refuse_other(out: Path) -> None:
-    """Refuse to replace anything but what an import wrote."""
+def _check_replaceable(out: Path) -> None:
+    """Raise UsageError if ``out`` is there and no import wrote it."""
     if not out.exists():
         return
     try:
@@ -151,9 +148,9 @@ def _refuse_other(out: Path) -> None:
 
 
 def is_minmax(x: NDArray[np.generic]) -> bool:
-    """Say whether each channel of each clip (N, S, S, C) spans exactly its range.
+    """Return True if each channel of each clip (N, S, S, C) spans exactly its range.
 
-    That is 0 to 255 for whole numbers and 0 to 1 for others. A channel may be 0
+    The range is 0 to 255 for whole numbers and 0 to 1 for others. A channel may be 0
     throughout (nothing moved), but not all of them.
     """
     top = 255 if x.dtype.kind == "u" else 1
@@ -171,7 +168,7 @@ def tensors(x: NDArray[np.generic]) -> NDArray[np.float32]:
 def _rows(
     published: Published, order: Sequence[int], x: NDArray[np.float32], classes: Sequence[str]
 ) -> list[dict[str, Json]]:
-    # What a published file does not say is unknown: no text, no number.
+    # What a published file does not say stays unknown: an empty text, no number.
     unknown: dict[str, Json] = {
         name: "" if kind == "text" else None for name, kind in COLUMNS.items()
     }
@@ -184,7 +181,7 @@ def _rows(
             "group": subject_id(published.dataset[row], published.subject[row]),
             "label": classes[published.y[row]],
             "y": int(published.y[row]),
-            # Nobody found that nothing moves.
+            # A published file does not say that a clip has no movement.
             "movement": True,
             "object": hashlib.sha256(pixels.astype("<f4").tobytes()).hexdigest(),
         }

@@ -226,17 +226,17 @@ def _ids(
         }
         return _complete(base / TABLE, found, tested), ()
     name = dataset or tree.resolve().name
-    told = {
+    names = {
         picture: (name, place.person, _stem(picture).removeprefix(f"{place.person}_"))
         for picture, place in tested.items()
     }
     if dataset:
-        return told, ()
+        return names, ()
     note = (
         f"nothing in the tree names its datasets: clips and persons are called {name}/... and do "
         "not match those of other features (--dataset names one)"
     )
-    return told, (note,)
+    return names, (note,)
 
 
 def _stem(picture: str) -> str:

@@ -66,7 +66,7 @@ class Selection:
                 self.advance()
 
     def refuse_other_channels(self) -> None:
-        """Refuse features that are not u, v, strain."""
+        """Raise UsageError if the channels are not u, v, strain."""
         if tuple(self.features.channels) != CHANNELS:
             raise UsageError(
                 f"{self.features.name} has the channels {', '.join(self.features.channels)}, and "

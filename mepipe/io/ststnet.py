@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from mepipe.cache import disk
 from mepipe.errors import NothingUsableError, UsageError
-from mepipe.io.file_names import Taken, parts, plain_name
-from mepipe.io.pictures import png
+from mepipe.io.file_names import UniqueNames, parts, plain_name
 from mepipe.io.selection import Exported, Selection
 from mepipe.io.tables import csv_line
 from mepipe.schema import CLASSES
+from mepipe.viz.feature_picture import png
 
 STSTNET_ROOT = "norm_u_v_os"
 SIDES = TRAIN, TEST = "u_train", "u_test"
 SIZE = 28
 INDEX = "clips.csv"
-"""Beside the tree: which picture is which clip, for whoever reads it back."""
+"""The table beside the tree: which picture shows which clip."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def labelled(selection: Selection) -> tuple[Selection, tuple[str, ...]]:
     for row in rows:
         if not features.group[row]:
             raise UsageError(
-                f"nobody knows whose clip {features.clip[row]} is, and the tree leaves one person "
+                f"the person of {features.clip[row]} is unknown, and the tree leaves one person "
                 "out at a time",
                 "Give its subject in labels.csv, or leave it out with --select.",
             )
@@ -115,7 +115,7 @@ def places(
     """
     features = selection.features
     apart = "Export them apart: --select dataset=..."
-    persons, stems = Taken("person's folder", apart), Taken("picture", apart)
+    persons, stems = UniqueNames("person's folder", apart), UniqueNames("picture", apart)
     found = []
     for row in selection.rows:
         clip, group = str(features.clip[row]), str(features.group[row])
@@ -125,8 +125,8 @@ def places(
         place = Picture(
             row, clip, person, f"clip_{name}" if prefix_name else name, int(features.y[row])
         )
-        persons.take(person, group, clip)
-        stems.take(place.stem, clip, clip)
+        persons.claim(person, group, clip)
+        stems.claim(place.stem, clip, clip)
         found.append(place)
     return found
 
@@ -161,12 +161,12 @@ def pixels(x: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def at_the_limit(selection: Selection, x: NDArray[np.float32]) -> bool:
-    """Say whether the fixed scale has cut off the largest motion of a clip."""
+    """Return True if the fixed scale has cut off the largest motion of a clip."""
     return selection.scale == "fixed" and bool((np.abs(x) >= 1).any())
 
 
 def limit_notes(clipped: int) -> tuple[str, ...]:
-    """Return what a user should know of clips whose largest motion was cut off."""
+    """Return the note on clips whose largest motion was cut off."""
     if not clipped:
         return ()
     return (
@@ -193,7 +193,7 @@ def write_in_folds(
 ) -> None:
     """Write one clip's picture into every person's fold.
 
-    As files of their own: a hard link would let whoever changes one change all.
+    Each is a file of its own: with hard links, a change to one would change all.
     """
     for person in persons:
         side = TEST if person == place.person else TRAIN

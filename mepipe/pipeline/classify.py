@@ -17,7 +17,7 @@ from mepipe.evaluation.evaluate import (
     on_device,
     write_results,
 )
-from mepipe.evaluation.fold_cache import STAGE, Source, kept
+from mepipe.evaluation.fold_cache import STAGE, Source, count_cached
 from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.pipeline.run_result import RunResult
@@ -54,10 +54,7 @@ def classify_features(
         Source(features.path, digest, manifest.stat(FEATURES)),
         evaluation,
         work,
-        store=context.store,
-        workers=context.jobs,
-        progress=context.progress,
-        strict_versions=context.strict_versions,
+        context,
     )
     result.computed[STAGE] += evaluated.computed
     result.reused[STAGE] += evaluated.reused
@@ -80,7 +77,7 @@ def count_folds(config: Config, context: Context, out: Path) -> tuple[int, int]:
     except UsageError:
         return 0, 0
     jobs = on_device(work, evaluation).jobs
-    there = kept(jobs, digest, context.store)
+    there = count_cached(jobs, digest, context.store)
     return len(jobs) - there, there
 
 

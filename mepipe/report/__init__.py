@@ -1,1 +1,1 @@
-"""Pictures and pages about results."""
+"""The report: one HTML page about a run."""

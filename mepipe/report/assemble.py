@@ -32,7 +32,7 @@ from mepipe.report.content import (
     StepTime,
 )
 from mepipe.report.inputs import ReportInputs, results_of, rows_of
-from mepipe.report.methods import Ran, write_methods
+from mepipe.report.methods import RunSummary, write_methods
 from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS
 
 # Settings that are paths: their folders are nobody's business.
@@ -234,8 +234,8 @@ def _ran(
     cards: Sequence[ClipCard],
     groups: set[str],
     results: Mapping[str, Any] | None,
-) -> Ran:
-    return Ran(
+) -> RunSummary:
+    return RunSummary(
         version=__version__,
         settings=shown.config.model_dump(mode="json", by_alias=True),
         clips=len(cards),

@@ -87,7 +87,7 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
     """Return what is shown of a clip. What is gone or was changed is missing, with the reason."""
     import cv2
 
-    from mepipe.viz.thumbnails import flow_picture, small, strain_picture
+    from mepipe.viz.thumbnails import flow_thumbnail, strain_thumbnail, thumbnail
 
     cv2.setNumThreads(1)
     store = Store(cache_root)
@@ -97,13 +97,13 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
     except DamageError as error:
         return Pictures(missing=error.message)
     uv = np.asarray(flow["uv"], np.float32)
-    coloured, largest_px = flow_picture(uv)
-    strain, largest_strain = strain_picture(optical_strain(uv))
+    coloured, largest_px = flow_thumbnail(uv)
+    strain, largest_strain = strain_thumbnail(optical_strain(uv))
     faces, missing = _faces(work, flow) if work.faces else (None, "")
     visible = work.values["spot"].get("visible", [0])
     return Pictures(
-        onset=None if faces is None else small(faces[0]),
-        apex=None if faces is None else small(faces[1]),
+        onset=None if faces is None else thumbnail(faces[0]),
+        apex=None if faces is None else thumbnail(faces[1]),
         flow=coloured,
         strain=strain,
         largest_px=largest_px,

@@ -1,4 +1,4 @@
-"""A paragraph of methods, written from the settings and the figures of what really ran."""
+"""A paragraph of methods, written from the settings and the figures of what really run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENGINES = {"mepipe": "mepipe's own engine", "torch": "mepipe's torch engine", "
 
 
 @dataclass(frozen=True)
-class Ran:
+class RunSummary:
     """What the paragraph is made from.
 
     Parameters
@@ -73,30 +73,30 @@ class _Cited:
         return tuple(REFERENCES[name] for name in self._order)
 
 
-def write_methods(ran: Ran) -> Methods:
+def write_methods(run: RunSummary) -> Methods:
     """Return the paragraph and the works it cites. Nothing that did not run is named."""
     cite = _Cited()
-    sentences = [_data(ran, cite)]
-    if ran.clips:
+    sentences = [_data(run, cite)]
+    if run.clips:
         sentences += [
-            _face(ran.settings["face"], cite),
-            *_spot(ran, cite),
-            *_flow(ran.settings["flow"], cite),
-            _tensor(ran.settings["tensor"], cite),
+            _face(run.settings["face"], cite),
+            *_spot(run, cite),
+            *_flow(run.settings["flow"], cite),
+            _tensor(run.settings["tensor"], cite),
         ]
-    if ran.results is not None:
-        sentences += _classifier(ran, ran.results, cite)
+    if run.results is not None:
+        sentences += _classifier(run, run.results, cite)
     return Methods(" ".join(sentences), cite.references())
 
 
-def _data(ran: Ran, cite: _Cited) -> str:
+def _data(run: RunSummary, cite: _Cited) -> str:
     parts = []
-    for name, count in ran.collections.items():
+    for name, count in run.collections.items():
         known = next((one for one in ("casme2", "samm", "smic") if _is_of(name, one)), "")
         parts.append(f"{name}{cite(known) if known else ''} ({count})")
     of = f" from {', '.join(parts)}" if parts else ""
-    people = f" of {ran.subjects} subjects" if ran.subjects else ""
-    return f"{ran.clips} clips{people}{of} were processed with mepipe {ran.version}."
+    people = f" of {run.subjects} subjects" if run.subjects else ""
+    return f"{run.clips} clips{people}{of} were processed with mepipe {run.version}."
 
 
 def _is_of(name: str, collection: str) -> bool:
@@ -119,12 +119,12 @@ def _face(face: Mapping[str, Any], cite: _Cited) -> str:
     )
 
 
-def _spot(ran: Ran, cite: _Cited) -> list[str]:
-    spot, sentences = ran.settings["spot"], []
-    annotated = sum(n for source, n in ran.sources.items() if source not in {"spotted", "middle"})
+def _spot(run: RunSummary, cite: _Cited) -> list[str]:
+    spot, sentences = run.settings["spot"], []
+    annotated = sum(n for source, n in run.sources.items() if source not in {"spotted", "middle"})
     if annotated:
         sentences.append(f"The apex was taken from the annotation in {annotated} clips.")
-    found = ran.sources.get("spotted", 0)
+    found = run.sources.get("spotted", 0)
     method = spot["fallback"] if spot["method"] == "auto" else spot["method"]
     if found and method == "flow-peak":
         sentences.append(
@@ -138,9 +138,9 @@ def _spot(ran: Ran, cite: _Cited) -> list[str]:
             f"In {found} clips the apex was found by divide and conquer over differences of local "
             f"binary patterns{cite('lbp')}."
         )
-    if ran.sources.get("middle"):
+    if run.sources.get("middle"):
         sentences.append(
-            f"In {ran.sources['middle']} clips the middle frame was taken for the apex."
+            f"In {run.sources['middle']} clips the middle frame was taken for the apex."
         )
     return sentences
 
@@ -175,7 +175,7 @@ def _tensor(tensor: Mapping[str, Any], cite: _Cited) -> str:
     )
 
 
-def _classifier(ran: Ran, results: Mapping[str, Any], cite: _Cited) -> list[str]:
+def _classifier(run: RunSummary, results: Mapping[str, Any], cite: _Cited) -> list[str]:
     name = str(results["model"])
     words, reference = _MODELS.get(name, (f"the model {name}", ""))
     classes = ", ".join(results["classes"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.report.content import PROBLEMS, ClipCard, Page
-from mepipe.report.motion_curve import HEIGHT, WIDTH, draw
+from mepipe.viz.motion_curve import HEIGHT, WIDTH, Drawing, draw_curve
 from mepipe.viz.palette import DARK, LIGHT, style_variables
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -45,9 +45,19 @@ def render(page: Page) -> str:
         script_digest=_digest(script),
         provenance=_json(page.provenance),
         choices=_choices(page.cards),
-        draw=draw,
+        draw=_drawing,
         width=WIDTH,
         height=HEIGHT,
+    )
+
+
+def _drawing(card: ClipCard) -> Drawing:
+    return draw_curve(
+        card.pictures.curve,
+        card.frames,
+        start=card.pictures.curve_from,
+        fps=card.fps,
+        marks=[(mark.name, mark.position, mark.source) for mark in card.marks],
     )
 
 

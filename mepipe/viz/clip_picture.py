@@ -61,10 +61,29 @@ class ClipPicture:
 
 
 def flow_colours(flow: NDArray[np.float32], largest: float) -> NDArray[np.uint8]:
-    """Return a flow (2, H, W) as colours (H, W, 3), R G B: hue is direction, depth is length.
+    """Return a flow as colours: hue is direction, depth is length, no motion is white.
 
     As in Baker et al., "A database and evaluation methodology for optical
-    flow", IJCV 2011: no motion is white.
+    flow", IJCV 2011.
+
+    Parameters
+    ----------
+    flow
+        (2, H, W): u (right) and v (down), in any unit.
+    largest
+        The length, in the same unit, that has the deepest colour.
+
+    Returns
+    -------
+    colours
+        (H, W, 3) uint8, R G B.
+
+    Examples
+    --------
+    >>> flow = np.zeros((2, 1, 3), np.float32)
+    >>> flow[0, 0] = -1.0, 0.0, 1.0  # to the left, not at all, to the right
+    >>> flow_colours(flow, largest=1.0)[0].tolist()
+    [[0, 255, 255], [255, 255, 255], [255, 0, 0]]
     """
     import cv2
 
@@ -76,7 +95,20 @@ def flow_colours(flow: NDArray[np.float32], largest: float) -> NDArray[np.uint8]
 
 
 def clip_png(clip: ClipPicture) -> bytes:
-    """Return the picture as PNG."""
+    """Return the picture as PNG.
+
+    >>> import numpy as np
+    >>> grey = np.full((200, 200), 128, np.uint8)
+    >>> still = np.zeros((2, 96, 96), np.float32)
+    >>> clip = ClipPicture(
+    ...     name="s01/c01", frame=grey, box=np.array([50.0, 50, 150, 150]),
+    ...     landmarks=np.full((68, 2), 100.0), onset_face=None, apex_face=None, flow=None,
+    ...     strain=None, curve=None, curve_title="motion", curve_unit="px", times_ms=None,
+    ...     marks={"apex": (12, 0.9)}, lines=["apex at frame 12"],
+    ... )
+    >>> clip_png(clip)[1:4]
+    b'PNG'
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

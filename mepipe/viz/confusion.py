@@ -35,6 +35,13 @@ def confusion_png(
         What was evaluated, for the title.
     runs
         How many seeds the counts are summed over.
+
+    Examples
+    --------
+    >>> matrix = np.array([[219, 22, 9], [40, 62, 7], [21, 3, 59]])  # STSTNet, FG 2019
+    >>> png = confusion_png(matrix, ("negative", "positive", "surprise"), uf1=0.735, uar=0.719)
+    >>> png[1:4]
+    b'PNG'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -11,10 +11,13 @@ SIDE = 96  # px
 _QUALITY = 72
 
 
-def small(image: NDArray[np.uint8]) -> bytes:
+def thumbnail(image: NDArray[np.uint8]) -> bytes:
     """Return an image, (S, S) grey or (S, S, 3) R G B uint8, as WebP of `SIDE` px.
 
     WebP has hardly any header: at this size that halves the file.
+
+    >>> len(thumbnail(np.zeros((224, 224), np.uint8))) < 500
+    True
     """
     import cv2
 
@@ -28,14 +31,36 @@ def small(image: NDArray[np.uint8]) -> bytes:
     )
 
 
-def flow_picture(flow: NDArray[np.float32]) -> tuple[bytes, float]:
-    """Return a flow (2, S, S) as colours, and the length in px that the key's rim stands for."""
+def flow_thumbnail(flow: NDArray[np.float32]) -> tuple[bytes, float]:
+    """Return a flow as a small picture, and the length that its colours are relative to.
+
+    Parameters
+    ----------
+    flow
+        (2, S, S): u (right) and v (down), px.
+
+    Returns
+    -------
+    picture
+        WebP of `SIDE` px.
+    largest
+        The length in px that the rim of `flow_key` stands for.
+
+    Examples
+    --------
+    >>> flow_thumbnail(np.full((2, 28, 28), 3.0, np.float32))[1].__round__(3)
+    4.243
+    """
     largest = float(np.quantile(np.hypot(*flow), 0.999))
-    return small(flow_colours(flow, largest)), largest
+    return thumbnail(flow_colours(flow, largest)), largest
 
 
-def strain_picture(strain: NDArray[np.float32]) -> tuple[bytes, float]:
-    """Return optical strain (S, S) as brightness, and the strain that is brightest."""
+def strain_thumbnail(strain: NDArray[np.float32]) -> tuple[bytes, float]:
+    """Return optical strain (S, S) as a small picture (WebP), and the strain that is brightest.
+
+    >>> strain_thumbnail(np.full((28, 28), 0.5, np.float32))[1]
+    0.5
+    """
     import cv2
 
     # The rim of the crop strains where flow leaves it.
@@ -44,11 +69,15 @@ def strain_picture(strain: NDArray[np.float32]) -> tuple[bytes, float]:
     largest = float(np.quantile(inner, 0.999))
     levels = np.clip(255 * strain / max(largest, 1e-9), 0, 255).astype(np.uint8)
     coloured = cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA)
-    return small(np.asarray(coloured, np.uint8)[..., ::-1]), largest
+    return thumbnail(np.asarray(coloured, np.uint8)[..., ::-1]), largest
 
 
 def flow_key() -> bytes:
-    """Return the key (PNG): a disc in which every place has the colour of motion towards it."""
+    """Return the key of the flow's colours (PNG): each place has the colour of motion towards it.
+
+    >>> flow_key()[1:4]
+    b'PNG'
+    """
     y, x = np.mgrid[-1:1:64j, -1:1:64j]
     disc = flow_colours(np.stack([x, y]).astype(np.float32), 1.0)
     inside = (255 * np.clip(31.5 * (1 - np.hypot(x, y)), 0, 1)).astype(np.uint8)

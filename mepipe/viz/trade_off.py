@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mepipe.flow.settings import Tvl1Settings
 
 
-class Tvl1(Protocol):
-    """What the picture tells of a point."""
-
-    @property
-    def theta(self) -> float:
-        """Coupling."""
-
-    @property
-    def lambda_(self) -> float:
-        """Weight of the data."""
-
-    @property
-    def epsilon(self) -> float:
-        """Stopping threshold."""
-
-    @property
-    def border(self) -> int:
-        """Mirrored border."""
-
-
-def trade_off_png(points: Sequence[tuple[Tvl1, float, float]]) -> bytes:
+def trade_off_png(points: Sequence[tuple[Tvl1Settings, float, float]]) -> bytes:
     """Return a PNG; the first two points are the presets, ``opencv`` and ``subtle``.
 
     Parameters

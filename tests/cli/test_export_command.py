@@ -113,8 +113,8 @@ def test_a_last_step_that_fails_takes_all_back(features, tmp_path, monkeypatch, 
 def test_what_was_killed_looks_unfinished(mepipe, features, tmp_path):
     code = (
         "import os, signal\n"
-        "from mepipe.io import trees\n"
-        "trees.write_index = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from mepipe.io import ststnet\n"
+        "ststnet.write_index = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from mepipe.cli import main\n"
         "main()\n"
     )

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from math import comb
 
 import numpy as np
 import pytest
@@ -202,3 +203,24 @@ def test_the_tables_say_what_was_found(predict):
     assert row.endswith(r"1.000 & 1.000 \\")
     # The comment names every column.
     assert comment.count("&") == row.count("&") == 6
+
+
+@pytest.mark.parametrize(("model", "reference"), [(0, 1), (3, 12), (7, 7), (40, 61), (112, 3)])
+def test_mcnemar_is_twice_the_smaller_binomial_tail(model, reference):
+    discordant = model + reference
+    tail = sum(comb(discordant, count) for count in range(min(model, reference) + 1))
+    clips = LabelledClips(
+        tuple(f"a/p{n % 2}/{n}" for n in range(discordant)),
+        ("a",) * discordant,
+        tuple(f"a/p{n % 2}" for n in range(discordant)),
+        np.zeros(discordant, dtype=np.int64),
+        ("negative", "positive"),
+    )
+    right = np.arange(discordant) < model
+    one, other = (
+        Predictions(clips, (0,), np.where(answers[:, None], [1, 0], [0, 1])[None].astype("f4"))
+        for answers in (right, ~right)
+    )
+    test = mcnemar(one, other)
+    assert (test.only_model, test.only_reference) == (model, reference)
+    assert test.p == pytest.approx(min(1.0, 2 * tail / 2**discordant), rel=1e-12)

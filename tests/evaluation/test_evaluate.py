@@ -19,7 +19,7 @@ from mepipe.evaluation.evaluate import (
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.model_settings import describe_model, model_of
 from mepipe.evaluation.train import train_model
-from mepipe.execution.progress import NoProgress
+from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.networks.registry import code_digest
 
@@ -37,9 +37,7 @@ def run(tmp_path):
             Source.of(path),
             evaluation,
             jobs_of(features, evaluation),
-            store=open_store(tmp_path / "cache"),
-            workers=workers,
-            progress=NoProgress(),
+            Context(open_store(tmp_path / "cache"), jobs=workers),
             again=again,
         )
 
@@ -61,7 +59,7 @@ def test_every_protocol_gives_figures_and_trains_nothing_twice(features, run, pr
     assert set(first.content["per_dataset"]) == {"a", "b"}
     again = run(features, protocol=protocol, k=3)
     assert (again.computed, again.reused) == (0, folds)
-    assert again.predictions.probabilities.tobytes() == first.predictions.probabilities.tobytes()
+    assert again.pooled.probabilities.tobytes() == first.pooled.probabilities.tobytes()
     assert run(features, protocol=protocol, k=3, again=True).computed == folds
 
 
@@ -70,7 +68,7 @@ def test_workers_do_not_change_a_bit(features, run, tmp_path):
     (tmp_path / "cache").rename(tmp_path / "other")
     two = run(features, SMALL, workers=2)
     assert two.computed == one.computed == 6
-    assert one.predictions.probabilities.tobytes() == two.predictions.probabilities.tobytes()
+    assert one.pooled.probabilities.tobytes() == two.pooled.probabilities.tobytes()
 
 
 def test_settings_of_networks_do_not_touch_estimators(features, run):
@@ -84,7 +82,7 @@ def test_a_selection_trains_on_what_it_says(features, run):
     done = run(features, select=("dataset=a",))
     assert done.content["clips"] == 9
     assert done.content["select"] == ["dataset=a"]
-    assert set(done.predictions.clips.dataset) == {"a"}
+    assert set(done.pooled.clips.dataset) == {"a"}
 
 
 def test_tuning_says_what_was_chosen(features, run):
@@ -114,7 +112,7 @@ def test_a_model_of_ones_own_is_trained_again_when_its_file_changes(
         sys.modules.pop("own_constant", None)
         done = run(features, model)
         assert done.computed == 6
-        assert (done.predictions.predicted == answer).all()
+        assert (done.pooled.predicted == answer).all()
     assert run(features, model).computed == 0
     assert len(code_digest("own_constant:make")) == 64
     assert code_digest("svm") == code_digest("no_such_module:make") == ""
@@ -227,7 +225,7 @@ def test_features_that_are_swapped_meanwhile_never_enter_the_cache(
     with pytest.raises(SystemProblemError, match="changed"):
         evaluate(
             told, source, evaluation, jobs_of(told, evaluation),
-            store=open_store(tmp_path / "cache"), workers=1, progress=NoProgress(),
+            Context(open_store(tmp_path / "cache")),
         )  # fmt: skip
 
 
@@ -356,7 +354,7 @@ def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(features, tmp_p
     def once(say=lambda row: None):
         return ablate(
             told, source, evaluation,
-            store=open_store(tmp_path / "cache"), workers=1, progress=NoProgress(), say=say,
+            Context(open_store(tmp_path / "cache")), report_row=say,
         )  # fmt: skip
 
     class Enough(Exception):

@@ -6,7 +6,13 @@ from mepipe.errors import UsageError
 from mepipe.evaluation.ensemble import member_seeds
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.folds import fold_jobs, run_fold
-from mepipe.evaluation.tuning import NETWORK_CHOICES, candidates, changed, choose, default_choices
+from mepipe.evaluation.tuning import (
+    NETWORK_CHOICES,
+    apply_candidate,
+    candidates,
+    choose_candidate,
+    default_choices,
+)
 from mepipe.features.splits import LabelledClips
 
 MADE = made_features(4, size=12)
@@ -105,7 +111,7 @@ def test_candidates_are_all_combinations_and_change_model_or_training():
     tries = candidates({"learning_rate": [1, 2], "model.C": [3]})
     some = ({"learning_rate": 1, "model.C": 3}, {"learning_rate": 2, "model.C": 3})
     assert tries == ({}, *some)
-    assert changed({"name": "svm"}, {"epochs": 1}, tries[2]) == (
+    assert apply_candidate({"name": "svm"}, {"epochs": 1}, tries[2]) == (
         {"name": "svm", "C": 3},
         {"epochs": 1, "learning_rate": 2},
     )
@@ -153,4 +159,4 @@ def test_nothing_is_chosen_where_nobody_can_be_held_out():
     tries = candidates({"model.C": [0.01, 5.0]})
     job = tuned_jobs(made_features(2, size=8), tries)[0]
     x = np.zeros((len(job.train), 3, 8, 8), np.float32)
-    assert choose(job, x, np.zeros(len(job.train), np.int64)) == {}
+    assert choose_candidate(job, x, np.zeros(len(job.train), np.int64)) == {}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mepipe.errors import UsageError
+from mepipe.evaluation.alignment import aligned
 from mepipe.evaluation.results import Predictions, predictions_csv
-from mepipe.evaluation.results_io import aligned, read_saved
+from mepipe.evaluation.results_io import read_saved
 
 
 def some(predictions, rows):

@@ -11,13 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation.fitting import fit
-from mepipe.evaluation.saved_model import (
-    FORMAT_VERSION,
-    differences,
-    encode_model,
-    load_model,
-    read_card,
-)
+from mepipe.evaluation.model_card import FORMAT_VERSION, differences, read_card
+from mepipe.evaluation.saved_model import encode_model, load_model
 
 MADE = made_features(3)
 SETTINGS = {"flow": {"size": 224, "theta": 0.3}, "tensor": {"size": 28, "scale": "fixed"}}
@@ -207,8 +202,6 @@ def test_the_card_is_plain_json(saved):
 
 
 def test_what_is_only_added_to_features_does_not_part_them_from_a_model():
-    from mepipe.evaluation.saved_model import differences
-
     before = {"flow": {"size": 224, "keep_faces": False}}
     beside = {"flow": {"size": 224, "keep_faces": True, "targets": 8}}
     assert differences(before, beside) == []

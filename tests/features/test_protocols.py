@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mepipe.errors import UsageError
 from mepipe.features.protocols import FOLDS, folds_of, protocol_notes
-from mepipe.features.splits import LabelledClips, chosen, usable
+from mepipe.features.splits import LabelledClips, select_clips, usable
 from mepipe.schema import PROTOCOLS
 
 CLASSES = ("negative", "positive", "surprise")
@@ -114,11 +114,11 @@ COLUMNS = {"dataset": COMPOSITE.dataset, "group": COMPOSITE.group, "y": COMPOSIT
 
 
 def test_select_takes_clips_for_which_every_condition_holds():
-    some = chosen(COMPOSITE, COLUMNS, ("dataset=a, c", "y=2"))
+    some = select_clips(COMPOSITE, COLUMNS, ("dataset=a, c", "y=2"))
     assert set(some.dataset) == {"a", "c"}
     assert set(some.y.tolist()) == {2}
     assert len(some) == 8
-    assert chosen(COMPOSITE, COLUMNS, ()).clip == COMPOSITE.clip
+    assert select_clips(COMPOSITE, COLUMNS, ()).clip == COMPOSITE.clip
 
 
 @pytest.mark.parametrize(
@@ -132,10 +132,10 @@ def test_select_takes_clips_for_which_every_condition_holds():
 )
 def test_a_condition_that_means_nothing_says_what_there_is(condition, words):
     with pytest.raises(UsageError, match=words) as error:
-        chosen(COMPOSITE, COLUMNS, (condition,))
+        select_clips(COMPOSITE, COLUMNS, (condition,))
     assert "dataset" in error.value.remedy or "a, b, c" in error.value.remedy
 
 
 def test_conditions_that_leave_nothing_are_an_error():
     with pytest.raises(UsageError, match="no clip is left"):
-        chosen(COMPOSITE, COLUMNS, ("dataset=a", "group=b/p0"))
+        select_clips(COMPOSITE, COLUMNS, ("dataset=a", "group=b/p0"))

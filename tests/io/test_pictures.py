@@ -6,13 +6,13 @@ import pytest
 
 from mepipe.errors import UsageError
 from mepipe.io import export
-from mepipe.io.pictures import picture
+from mepipe.viz.feature_picture import tensor_picture
 
 
 def test_flow_is_colour_and_strain_is_grey():
     x = np.zeros((3, 4, 4), np.float32)
     x[0, 0, 0], x[0, 3, 3], x[2, 1, 2] = 0.5, -0.5, 0.2
-    image = picture(x)
+    image = tensor_picture(x)
     assert image.shape == (224, 224 + 4 + 224, 3)
     flow, strain = image[:, :224], image[:, 228:]
     assert flow[10, 10].tolist() == [255, 0, 0]  # to the right: red

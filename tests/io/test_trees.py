@@ -141,7 +141,7 @@ def every(**values):
     [
         (None, {"size": 12}, UsageError, "are 12x12", "tensor.size=28"),
         (every(y=-1, label=""), {}, NothingUsableError, "none of the 18 clips", "Give labels"),
-        (every(group=""), {}, UsageError, "nobody knows whose clip a/p0/c0 is", "subject"),
+        (every(group=""), {}, UsageError, "the person of a/p0/c0 is unknown", "subject"),
         (every(group="a/p0"), {}, UsageError, "all clips with a class are of a/p0", "two persons"),
     ],
 )

@@ -27,7 +27,7 @@ def drawn():
     import cv2
 
     from mepipe.flow.strain import optical_strain
-    from mepipe.viz.thumbnails import flow_picture, small, strain_picture
+    from mepipe.viz.thumbnails import flow_thumbnail, strain_thumbnail, thumbnail
 
     rng = np.random.default_rng(0)
 
@@ -40,10 +40,10 @@ def drawn():
         face = cv2.normalize(smooth(1, 224, 224)[0], None, 0, 255, cv2.NORM_MINMAX)
         face = (face + rng.normal(0, 6, face.shape)).clip(0, 255).astype(np.uint8)
         uv = 20 * smooth(2, 224, 224)
-        flow, px = flow_picture(uv)
-        strain, most = strain_picture(optical_strain(uv))
+        flow, px = flow_thumbnail(uv)
+        strain, most = strain_thumbnail(optical_strain(uv))
         curve = tuple(rng.normal(size=90).cumsum().round(4).tolist())
-        made.append(Pictures(small(face), small(face), flow, strain, px, most, curve))
+        made.append(Pictures(thumbnail(face), thumbnail(face), flow, strain, px, most, curve))
     return made
 
 

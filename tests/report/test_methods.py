@@ -5,14 +5,16 @@ import re
 import pytest
 
 from mepipe.config import load_config
-from mepipe.report.methods import Ran, write_methods
+from mepipe.report.methods import RunSummary, write_methods
 from mepipe.report.references import REFERENCES
 
 
 def write(*settings, sources=None, results=None, collections=None):
     config = load_config(None, settings).model_dump(mode="json", by_alias=True)
     return write_methods(
-        Ran("0.1", config, 4, 2, collections or {"lab": 4}, sources or {"annotation": 4}, results)
+        RunSummary(
+            "0.1", config, 4, 2, collections or {"lab": 4}, sources or {"annotation": 4}, results
+        )
     )
 
 

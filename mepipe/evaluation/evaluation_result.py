@@ -1,0 +1,116 @@
+"""What an evaluation gives: figures, and every prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mepipe.evaluation.results import Predictions, predictions_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FIGURES = ("uf1", "uar", "accuracy")
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluationResult:
+    """The figures and predictions of an evaluation.
+
+    Figures are 0 to 1 and means over the seeds, from counts pooled over all folds;
+    None where undefined.
+
+    Parameters
+    ----------
+    content
+        Everything that results.json holds (``docs/reference/json.md``).
+    pooled
+        Every prediction, as arrays.
+    computed, reused
+        Folds that were trained for this result, and folds found in the cache.
+    about
+        The model in a line: for ``spp`` the cells of its pyramid.
+    out
+        The folder that the files were written to; None if none were.
+    """
+
+    content: Mapping[str, Any]
+    pooled: Predictions
+    computed: int
+    reused: int
+    about: str = ""
+    out: Path | None = None
+
+    def __repr__(self) -> str:
+        figures = ", ".join(
+            f"{name} {'undefined' if value is None else format(value, '.3f')}"
+            for name, value in (("UF1", self.uf1), ("UAR", self.uar))
+        )
+        content = self.content
+        return (
+            f"<EvaluationResult {content['model']}, {content['protocol']}: {figures}, "
+            f"{content['clips']} clips of {content['subjects']} subjects>"
+        )
+
+    @property
+    def uf1(self) -> float | None:
+        """Unweighted F1."""
+        return self._figure("uf1")
+
+    @property
+    def uar(self) -> float | None:
+        """Unweighted average recall."""
+        return self._figure("uar")
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of clips with the right answer."""
+        return self._figure("accuracy")
+
+    def _figure(self, name: str) -> float | None:
+        value = self.content[name]
+        return None if value is None else float(value)
+
+    @property
+    def ci(self) -> Mapping[str, tuple[float, float]]:
+        """95 % intervals over resampled subjects of ``uf1`` and ``uar``: (low, high)."""
+        return {name: (float(low), float(high)) for name, (low, high) in self.content["ci"].items()}
+
+    @property
+    def per_dataset(self) -> Mapping[str, Mapping[str, Any]]:
+        """By dataset: clips, the figures, and the classes of which it has no clip."""
+        return dict(self.content["per_dataset"])
+
+    @property
+    def per_class(self) -> Mapping[str, Mapping[str, Any]]:
+        """By class: clips, F1, recall and precision."""
+        return dict(self.content["per_class"])
+
+    @property
+    def per_seed(self) -> Sequence[Mapping[str, Any]]:
+        """The figures of each seed."""
+        return list(self.content["per_seed"])
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """A row for each clip and seed, with the columns of predictions.csv."""
+        return predictions_table(self.pooled)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The figures of all clips, of each dataset, and of always answering the largest class."""
+        import pandas as pd
+
+        content = self.content
+        floors = {
+            f"({name})": {**one, "clips": content["clips"]}
+            for name, one in content["floors"].items()
+        }
+        rows = {"all": content, **content["per_dataset"], **floors}
+        columns = ["clips", *_FIGURES]
+        return pd.DataFrame(
+            {name: [row[name] for row in rows.values()] for name in columns}, index=list(rows)
+        )

@@ -1,0 +1,147 @@
+"""The card of a saved model: what it was trained on, how, and what its inputs must be.
+
+The card is JSON in the header of the .safetensors file.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mepipe.errors import DamageError, UsageError
+from mepipe.schema import CLIP_STAGES
+
+FORMAT = "mepipe-model"
+FORMAT_VERSION = 1
+# Sections of the feature settings that decide what a network sees.
+DECIDING = CLIP_STAGES
+
+# These add to the features, and leave what a network sees as it is.
+_BESIDE = {"flow": {"keep_faces", "targets"}}
+
+_LONGEST_HEADER = 100 << 20
+_ABSENT = "(not set)"
+
+WIDEST = 512
+LARGEST = 512
+_Side = Annotated[int, Field(ge=4, le=LARGEST)]
+
+
+def differences(trained: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two feature settings, of the sections that decide features."""
+    found = []
+    for section in DECIDING:
+        one, two = trained.get(section) or {}, here.get(section) or {}
+        for key in sorted((one.keys() | two.keys()) - _BESIDE.get(section, set())):
+            was, now = one.get(key, _ABSENT), two.get(key, _ABSENT)
+            if was != now:
+                found.append(f"{section}.{key} was {was} in training and is {now} here")
+    return found
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Return the card of a saved model, reading the file's header alone.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it is no saved model, or from a newer mepipe.
+    DamageError
+        If it is one, and damaged.
+    """
+    if path.is_dir() or not path.is_file():
+        raise UsageError(
+            f"there is no model file {path}", "`mepipe train FEATURES --out FILE` writes one."
+        )
+    refuse = UsageError(
+        f"{path} is no model of mepipe",
+        "Give a .safetensors file that `mepipe train` wrote; pickled models (.pt, .pth, .pkl) "
+        "can run code and are never opened.",
+    )
+    with path.open("rb") as file:
+        start = file.read(8)
+        if len(start) < 8:
+            raise refuse
+        (length,) = struct.unpack("<Q", start)
+        if length > min(_LONGEST_HEADER, path.stat().st_size):
+            raise refuse
+        try:
+            header = json.loads(file.read(length))
+            card = json.loads(header["__metadata__"]["mepipe"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise refuse from None
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise refuse
+    version = card.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise UsageError(
+            f"{path} has the format {version}, newer than this mepipe's {FORMAT_VERSION}",
+            "Update mepipe.",
+        )
+    return card
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, strict=True)
+
+
+class _Inputs(_Plain):
+    recentre: bool
+    scale: list[Annotated[float, Field(gt=0, lt=1e30)]]
+    mirror: bool
+    seen: list[bool]
+    members: int = Field(ge=1, le=20)
+
+
+class _Features(_Plain):
+    shape: tuple[Annotated[int, Field(ge=1, le=16)], _Side, _Side] = Field(strict=False)
+    channels: list[str]
+    settings: dict[str, Any]
+
+
+class Card(_Plain):
+    """What a card must say.
+
+    The bounds keep a file of a few kB from asking for any amount of memory.
+    """
+
+    model: dict[str, Any]
+    classes: list[str] = Field(min_length=2, max_length=100)
+    features: _Features
+    inputs: _Inputs
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        channels, rows, columns = self.features.shape
+        if rows != columns or channels != len(self.features.channels):
+            raise ValueError("shape and channels do not agree")
+        if len(self.inputs.scale) != channels:
+            raise ValueError("scale needs a value a channel")
+        if len(self.inputs.seen) != len(self.classes) or not any(self.inputs.seen):
+            raise ValueError("seen needs a value a class, and one that is true")
+        if not isinstance(self.model.get("name"), str):
+            raise ValueError("the model has no name")  # noqa: TRY004
+        if {"channels", "size", "classes"} & set(self.model):
+            raise ValueError("the input decides channels, size and classes")
+        width = self.model.get("width", 8)
+        if not isinstance(width, int) or not 4 <= width <= WIDEST:
+            raise ValueError(f"a width beyond {WIDEST}")
+        return self
+
+
+def checked_card(path: Path, card: Mapping[str, Any]) -> Card:
+    """Return what a card says; raise DamageError if it cannot be right."""
+    try:
+        return Card.model_validate(card)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamageError(
+            f"{path}: its card cannot be right: {where} {first['msg'].lower()}".rstrip(),
+            "Train the model again.",
+        ) from None

@@ -1,0 +1,114 @@
+"""The motion curve of a clip as the geometry of a small drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 340, 96
+_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 332, 18, 78
+_MOST = 120  # points; more than that are not seen
+_ANCHORS = {"onset": "start", "offset": "end"}  # so that a name at the edge stays inside
+
+Mark = tuple[str, int | None, str]
+"""A key frame: its name, its frame (None if unknown) and its origin."""
+
+
+@dataclass(frozen=True)
+class DrawnMark:
+    """A key frame in the drawing; ``anchor`` keeps its name inside."""
+
+    name: str
+    x: float
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A curve in a box of `WIDTH` by `HEIGHT`.
+
+    ``points`` is empty where nothing was measured; ``zero`` is the height of no motion;
+    ``first`` and ``last`` are the words at the ends of the axis, ``words`` the whole.
+    """
+
+    points: str
+    zero: float
+    marks: tuple[DrawnMark, ...]
+    first: str
+    last: str
+    words: str
+
+
+def draw_curve(
+    curve: Sequence[float],
+    frames: int,
+    *,
+    start: int = 0,
+    fps: float | None = None,
+    marks: Sequence[Mark] = (),
+) -> Drawing:
+    """Return the drawing of a clip's motion curve and key frames.
+
+    Parameters
+    ----------
+    curve
+        The motion at each frame from ``start``; empty where nothing was measured.
+    frames
+        Frames of the clip, all of them.
+    start
+        The frame of the first value, from 0.
+    fps
+        Frames a second; None if unknown: then the axis counts frames.
+    marks
+        Name, frame (None if unknown) and origin of each key frame.
+
+    Examples
+    --------
+    >>> drawing = draw_curve([0, 1, 0], 3, fps=200, marks=[("apex", 1, "spotted")])
+    >>> drawing.points, drawing.last
+    ('8,78 170,18 332,78', '10 ms')
+    >>> drawing.words
+    'Motion curve: apex at frame 1, spotted'
+    """
+    last = max(frames - 1, 1)
+
+    def across(position: float) -> float:
+        return round(_LEFT + (_RIGHT - _LEFT) * min(position, last) / last, 1)
+
+    low, high = min((*curve, 0.0)), max((*curve, 1e-9))
+
+    def up(value: float) -> float:
+        return round(_BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low), 1)
+
+    known = [(name, position) for name, position, _ in marks if position is not None]
+    shown = _shown(len(curve), [position - start for _, position in known])
+    if fps:
+        ends = "0 ms", f"{1000 * (frames - 1) / fps:.0f} ms"
+    else:
+        ends = "frame 0", f"frame {frames - 1}"
+    return Drawing(
+        " ".join(f"{across(start + i):g},{up(curve[i]):g}" for i in shown),
+        up(0.0),
+        tuple(
+            DrawnMark(name, across(position), _ANCHORS.get(name, "middle"))
+            for name, position in known
+        ),
+        *ends,
+        _words(marks, measured=bool(len(curve))),
+    )
+
+
+def _shown(count: int, marked: Sequence[int]) -> list[int]:
+    """Return which points are drawn: evenly spread, and those of the key frames."""
+    if count <= _MOST:
+        return list(range(count))
+    even = {round(place * (count - 1) / (_MOST - 1)) for place in range(_MOST)}
+    return sorted(even | {place for place in marked if 0 <= place < count})
+
+
+def _words(marks: Sequence[Mark], *, measured: bool) -> str:
+    named = "; ".join(
+        f"{name} unknown" if position is None else f"{name} at frame {position}, {origin}"
+        for name, position, origin in marks
+    )
+    return f"{'Motion curve' if measured else 'Key frames, no curve was measured'}: {named}"
