@@ -47,11 +47,15 @@ def run(
     Does what ``mepipe run`` does: only what is stale is computed, and everything
     finished is kept whatever happens.
 
-    >>> result = mepipe.run("CASME2/", out="study")         # doctest: +SKIP
-    >>> result.usable, len(result.failures)                 # doctest: +SKIP
-    (255, 0)
-    >>> result.load().x.shape                               # doctest: +SKIP
-    (255, 3, 28, 28)
+    >>> import mepipe
+    >>> result = mepipe.run("sample", out="study", until="pack", settings=["flow.size=96"])
+    >>> result.usable, len(result.failures)
+    (3, 0)
+    >>> result.load().x.shape
+    (3, 3, 28, 28)
+    >>> again = mepipe.run("sample", out="study", until="pack", settings=["flow.size=96"])
+    >>> sum(again.computed.values())
+    0
 
     Parameters
     ----------

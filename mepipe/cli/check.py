@@ -59,7 +59,7 @@ def command(
     ) as ended_early:
         from mepipe.cache.location import cache_root
         from mepipe.datasets.registry import open_dataset
-        from mepipe.pipeline.check import check
+        from mepipe.pipeline.check import check_dataset
 
         if template is not None and template.exists():
             raise UsageError(
@@ -72,7 +72,7 @@ def command(
         progress = make_progress(quiet=as_json)
         found = open_dataset(dataset, reader)
         ended_early.update(_NOTHING, dataset=found.name)
-        findings = check(found, config, cache_root(cache), progress)
+        findings = check_dataset(found, config, cache_root(cache), progress)
         ended_early.update(_json(findings))
         if template is not None:
             template.write_text(findings.corrections(), encoding="utf-8")

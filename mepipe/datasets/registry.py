@@ -88,6 +88,33 @@ def parse_spec(spec: str) -> tuple[str | None, Path]:
     return None, _existing(spec)
 
 
+def read_dataset(path: str | Path, *, reader: str | None = None) -> Dataset:
+    """Return what a dataset says of its clips; nothing is decoded and nothing computed.
+
+    >>> import mepipe
+    >>> dataset = mepipe.read_dataset("sample")
+    >>> dataset.reader, len(dataset.clips)
+    ('folder', 3)
+    >>> dataset.clips[0].id, dataset.clips[0].emotion
+    ('sample/s01/c01', 'disgust')
+
+    Parameters
+    ----------
+    path
+        The folder of CASME II, SAMM, SMIC or another known set, a folder of videos or of
+        image folders, or one video. ``"NAME=PATH"`` gives the dataset another name.
+    reader
+        The name of the only reader to ask, as ``"folder"``; None asks all in turn.
+
+    Raises
+    ------
+    UsageError
+        If the path does not exist or no reader recognises what is there; if the reader
+        that recognises it cannot read it as a whole.
+    """
+    return open_dataset(str(path), reader)
+
+
 def open_dataset(spec: str, reader: str | None = None) -> Dataset:
     """Read the dataset at ``[NAME=]PATH``.
 
@@ -236,10 +263,25 @@ def open_datasets(specs: Sequence[str]) -> tuple[Dataset, ...]:
         As `open_dataset`. Also if two datasets have the same name, lie inside each
         other, or share a clip id.
     """
+    return _together(open_dataset(spec) for spec in specs)
+
+
+def as_datasets(given: Iterable[str | Path | Dataset]) -> tuple[Dataset, ...]:
+    """Return the datasets that a caller in Python means: texts and paths are opened.
+
+    Raises
+    ------
+    UsageError
+        As `open_datasets`.
+    """
+    return _together(one if isinstance(one, Dataset) else open_dataset(str(one)) for one in given)
+
+
+def _together(found: Iterable[Dataset]) -> tuple[Dataset, ...]:
+    """Return the datasets if they can be in one run: no clip may be in two of them."""
     datasets: dict[str, Dataset] = {}
     owners: dict[str, Dataset] = {}
-    for spec in specs:
-        dataset = open_dataset(spec)
+    for dataset in found:
         _check_overlap(dataset, datasets.values())
         if dataset.name in datasets:
             raise UsageError(
@@ -268,17 +310,3 @@ def _existing(path: str) -> Path:
     if not _exists(path):
         raise UsageError(f"there is no file or folder {path!r}", "Check the path.")
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
-
-
-def as_datasets(given: Iterable[str | Path | Dataset]) -> tuple[Dataset, ...]:
-    """Return the datasets that a caller in Python means: specs are opened, datasets kept.
-
-    Raises
-    ------
-    UsageError
-        As `open_datasets`.
-    """
-    given = tuple(given)
-    specs = [str(one) for one in given if not isinstance(one, Dataset)]
-    opened = iter(open_datasets(specs) if specs or not given else ())
-    return tuple(one if isinstance(one, Dataset) else next(opened) for one in given)

@@ -27,6 +27,7 @@ from mepipe.errors import BadDataError, UsageError
 from mepipe.flow.strain import optical_strain
 from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
 from mepipe.pipeline.walk import Found, walk
+from mepipe.plausible import RATES, is_rate
 from mepipe.schema import KEY_FRAMES
 from mepipe.stages import Result, Stage, Upstream
 from mepipe.stages.face import face_position
@@ -179,6 +180,22 @@ def open_clip(path: Path, data: DataSettings, fps: float | None = None) -> ClipI
     return prepare_clip(clip, index, data).input
 
 
+def check_rate(fps: float | None) -> float | None:
+    """Return ``fps`` if a camera can make so many; None is unknown.
+
+    Raises
+    ------
+    UsageError
+        If it is no rate.
+    """
+    if fps is not None and not is_rate(fps):
+        raise UsageError(
+            f"{fps:g} frames per second is no rate: cameras make {RATES}",
+            "Give the camera's, as 200.",
+        )
+    return fps
+
+
 def _source(path: Path) -> Images | Video:
     if path.is_file():
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -226,7 +243,7 @@ def _clip_below(path: Path, listing: Listing) -> Path | None:
     return None
 
 
-def extract(clip: ClipInput, config: Config, until: str = "tensor") -> ClipResult:
+def run_stages(clip: ClipInput, config: Config, until: str = "tensor") -> ClipResult:
     """Take a clip through its stages in memory, as far as its data allow.
 
     The arrays are those that a run with the same settings stores; beside them

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mepipe.config.settings import Config
-from mepipe.inference.clip import extract, make_ready, open_clip, picture_of
+from mepipe.inference.clip import make_ready, open_clip, picture_of, run_stages
 from mepipe.viz.clip_picture import clip_png
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def show(path: Path, config: Config, progress: Progress | None = None) -> bytes:
     """
     clip = open_clip(path, config.data)  # what is wrong with it is said before the wait
     make_ready(config, progress)
-    done = extract(clip, config, "flow")
+    done = run_stages(clip, config, "flow")
     # Without flow there is still a face and a curve to be seen.
     if done.stopped is not None and done.stage != "flow":
         raise done.stopped

@@ -24,13 +24,13 @@ from mepipe.evaluation.saved_model import SavedModel, load_model
 from mepipe.frames import FramesInMemory, Timing
 from mepipe.inference.clip import (
     ClipResult,
-    extract,
+    check_rate,
     format_error,
     make_ready,
     open_clip,
     picture_of,
+    run_stages,
 )
-from mepipe.plausible import RATES, is_rate
 from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, Progress
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
@@ -174,7 +174,7 @@ class Predictor:
         read = FramesInMemory(frames)
         if read.count == 1:
             return Prediction(reason="the clip has one frame only: there is no motion in it")
-        return self._answer(ClipInput(read, Timing(_rate(fps))), "clip")
+        return self._answer(ClipInput(read, Timing(check_rate(fps))), "clip")
 
     def clip(self, path: str | Path, fps: float | None = None) -> Prediction:
         """Return the answer on a video, or on a folder of a clip's images.
@@ -193,14 +193,14 @@ class Predictor:
             If there is no such path, or it is a folder of several clips or none;
             if fps is no rate.
         """
-        path, rate = Path(path), _rate(fps)
+        path, rate = Path(path), check_rate(fps)
         try:
             return self._answer(open_clip(path, DataSettings(), rate), path.resolve().name)
         except (BadDataError, UnreadableInputError) as error:
             return Prediction(reason=_reason(error.message, error))
 
     def _answer(self, clip: ClipInput, name: str) -> Prediction:
-        done = extract(clip, self._config)
+        done = run_stages(clip, self._config)
         reason = _refusal(done)
         if reason is not None:
             shown = None
@@ -288,12 +288,3 @@ def _refusal(done: ClipResult) -> str | None:
 
 def _reason(message: str, error: MepipeError) -> str:
     return f"{message}. {error.remedy}" if error.remedy else message
-
-
-def _rate(fps: float | None) -> float | None:
-    if fps is not None and not is_rate(fps):
-        raise UsageError(
-            f"{fps:g} frames per second is no rate: cameras make {RATES}",
-            "Give the camera's, as 200.",
-        )
-    return fps

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mepipe.cache.location import cache_root
 from mepipe.clips.corrections import template
 from mepipe.clips.inputs import open_inputs
+from mepipe.config.load import as_config
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset, Note
 from mepipe.datasets.frames_on_disk import missing_runs
+from mepipe.datasets.registry import open_dataset
+from mepipe.execution.progress import progress_for
 from mepipe.pipeline.check_frames import frame_problems, shared_recordings
 from mepipe.pipeline.problem import Problem
 from mepipe.schema import Progress
@@ -64,7 +68,43 @@ class Findings:
         return template(found)
 
 
-def check(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> Findings:
+def check(
+    dataset: Dataset | str | Path,
+    config: Config | str | Path | None = None,
+    *,
+    settings: Sequence[str] = (),
+    cache: str | Path | None = None,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> Findings:
+    """Look at a dataset as a run would: what is there, what is wrong, what a run would do.
+
+    >>> import mepipe
+    >>> found = mepipe.check("sample")
+    >>> found.clips, found.usable, found.subjects, found.fps
+    (3, 3, 1, 200.0)
+
+    Parameters
+    ----------
+    dataset
+        Its path, or what `mepipe.read_dataset` returned.
+    config, settings, cache, progress
+        As for `mepipe.run`.
+
+    Raises
+    ------
+    UsageError
+        If no dataset is recognised, or the corrections, the selection, the labels or a
+        setting cannot be.
+    SystemProblemError
+        If the cache cannot be written.
+    """
+    if not isinstance(dataset, Dataset):
+        dataset = open_dataset(str(dataset))
+    root = cache_root(Path(cache) if cache is not None else None)
+    return check_dataset(dataset, as_config(config, settings), root, progress_for(progress))
+
+
+def check_dataset(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> Findings:
     """Look at a dataset as a run with these settings would.
 
     Parameters

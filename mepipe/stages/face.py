@@ -240,7 +240,7 @@ def _result(
     )
 
 
-STAGE = Stage(
+STAGE: Stage = Stage(
     name="face",
     version=2,
     libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),

@@ -250,7 +250,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     return Result(values=values, arrays=arrays)
 
 
-STAGE = Stage(
+STAGE: Stage = Stage(
     name="flow",
     version=2,
     libraries=("numba", "numpy", "opencv-contrib-python-headless"),

@@ -177,7 +177,7 @@ def _result(
     return Result(values=values, arrays={"curve": spotted.curve})
 
 
-STAGE = Stage(
+STAGE: Stage = Stage(
     name="spot",
     version=2,
     libraries=("numpy", "opencv-contrib-python-headless"),

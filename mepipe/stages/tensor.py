@@ -50,7 +50,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     return Result(values={}, arrays=arrays)
 
 
-STAGE = Stage(
+STAGE: Stage = Stage(
     name="tensor",
     version=1,
     libraries=("numpy", "opencv-contrib-python-headless"),

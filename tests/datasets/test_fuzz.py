@@ -25,7 +25,7 @@ from mepipe.datasets.clip import Images
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import MepipeError
 from mepipe.execution.progress import NoProgress
-from mepipe.pipeline.check import check
+from mepipe.pipeline.check import check_dataset
 
 SEEDS = 1000
 CONFIG = load_config()
@@ -247,7 +247,7 @@ def test_readers_lose_no_clip_silently_and_raise_only_usage_errors(name, pristin
         spoil(root, draw)
         try:
             dataset = open_dataset(str(root), draw.choice([name, None]))
-            findings = check(dataset, CONFIG, tmp_path / "cache", NoProgress())
+            findings = check_dataset(dataset, CONFIG, tmp_path / "cache", NoProgress())
         except MepipeError as refusal:
             outcomes["refused"] += 1
             refused = refusal

@@ -12,14 +12,14 @@ from mepipe.clips.file_index import DigestIndex
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_dataset
 from mepipe.execution.progress import NoProgress
-from mepipe.pipeline.check import check
+from mepipe.pipeline.check import check_dataset
 
 
 @pytest.fixture
 def find(tmp_path):
     def run_check(path, *settings):
         config = load_config(None, settings)
-        return check(open_dataset(str(path)), config, tmp_path / "cache", NoProgress())
+        return check_dataset(open_dataset(str(path)), config, tmp_path / "cache", NoProgress())
 
     return run_check
 
