@@ -124,9 +124,8 @@ def write_features():
 
 
 @pytest.fixture(scope="session")
-def trained_sample(tmp_path_factory):
+def trained_sample(made_sample, tmp_path_factory):
     """Three made clips and a video of one, their features, and a model of two networks."""
-    pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
     import csv
     from types import SimpleNamespace
 
@@ -140,10 +139,9 @@ def trained_sample(tmp_path_factory):
     from mepipe.execution.context import Context
     from mepipe.features import load
     from mepipe.run import Run
-    from mepipe.sample import write
 
     folder = tmp_path_factory.mktemp("predict")
-    write(folder / "sample", subjects=1, clips=3, seed=1)
+    shutil.copytree(made_sample(1, 3, seed=1), folder / "sample")
     labels = folder / "sample" / "labels.csv"
     with labels.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -187,13 +185,8 @@ def trained_sample(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def pristine_sample(tmp_path_factory):
-    pytest.importorskip("skimage")
-    from mepipe.sample import write
-
-    out = tmp_path_factory.mktemp("data") / "sample"
-    write(out, subjects=2, clips=2, seed=0)
-    return out
+def pristine_sample(made_sample):
+    return made_sample(2, 2)
 
 
 @pytest.fixture

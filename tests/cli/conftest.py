@@ -6,14 +6,9 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def cli_sample(tmp_path_factory):
+def cli_sample(made_sample):
     """Three subjects with a clip of each class."""
-    pytest.importorskip("skimage")
-    from mepipe.sample import write
-
-    out = tmp_path_factory.mktemp("cli") / "sample"
-    write(out, subjects=3, clips=3, seed=1)
-    return out
+    return made_sample(3, 3, seed=1)
 
 
 @pytest.fixture
