@@ -1,12 +1,13 @@
 """Pages of the site that are made when it is built, so that they cannot drift.
 
 mkdocs calls `on_files` (``hooks`` in mkdocs.yml). The settings are those of
-`mepipe.config`, the commands those of `mepipe.cli`; the pages of the project's
-root (changes, security, the house) are taken as they are.
+`mepipe.config`, the commands those of `mepipe.cli`, the API that of the docstrings;
+the pages of the project's root (changes, security, the house) are taken as they are.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -47,7 +48,103 @@ def pages() -> dict[str, str]:
         **made,
         "reference/settings.md": settings_page(),
         "reference/commands.md": commands_page(),
+        "reference/api.md": api_page(),
     }
+
+
+def api_page() -> str:
+    """Return the page of the API: a directive for each public name, filled in by mkdocstrings.
+
+    Neither this function nor mkdocstrings imports the rooms: both read the source.
+    """
+    lines = [
+        "# The Python API",
+        "",
+        "This page has every name that `import mepipe` offers, and what these names return. It is",
+        "made from the docstrings, whose examples run in the tests. [From Python](../python.md)",
+        "shows how to use them together. What is not on this page may change in any release.",
+        "",
+    ]
+    door = _public("mepipe")
+    for title, names in _DOOR_PARTS.items():
+        lines += [f"## {title}", ""]
+        for name in names:
+            lines += _object(f"mepipe.{name}", door[name])
+            if name == "Config":
+                lines += ["[Settings](settings.md) lists every section and setting.", ""]
+            if name in _RETURNED:
+                lines += _object(_RETURNED[name].rpartition(".")[2], _RETURNED[name])
+    for name in _ROOMS:
+        lines += [f"## mepipe.{name} {{ #mepipe.{name} }}", "", *_about(door[name])]
+        for public, path in _public(door[name]).items():
+            lines += _object(f"mepipe.{name}.{public}", path)
+    return "\n".join(lines)
+
+
+# The order of the page; what is returned stands behind what returns it.
+_DOOR_PARTS = {
+    "A dataset and a run": ("read_dataset", "check", "Config", "run", "RunResult"),
+    "One clip": ("extract", "ClipResult"),
+    "Features": ("load", "Features"),
+    "Models": ("evaluate", "train", "load_model", "compare"),
+    "Predictions": ("Predictor", "Prediction"),
+}
+_RETURNED = {
+    "check": "mepipe.pipeline.check.Findings",
+    "evaluate": "mepipe.evaluation.evaluation_result.EvaluationResult",
+    "load_model": "mepipe.evaluation.saved_model.SavedModel",
+    "compare": "mepipe.evaluation.comparison_result.Comparison",
+}
+_ROOMS = ("errors", "face", "flow", "spotting", "metrics", "datasets", "viz")
+_HELPERS = {"suggest"}  # what mepipe writes its own messages with
+
+
+def _public(module: str) -> dict[str, str]:
+    """Return the public names of a module, and where each is written."""
+    place = ROOT / module.replace(".", "/")
+    # The stub of the door says where its names are from.
+    sources = (place / "__init__.pyi", place / "__init__.py", place.with_suffix(".py"))
+    source = next(path for path in sources if path.is_file())
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    listed: list[str] | None = None
+    written: dict[str, str] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name("__all__")]):
+                listed = ast.literal_eval(node.value)
+            case ast.ImportFrom(module=str(origin)):
+                written |= {name.name: f"{origin}.{name.name}" for name in node.names}
+    if source.suffix == ".pyi":
+        return written
+    if listed is None:
+        defined = (one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.ClassDef))
+        listed = [name for name in defined if not name.startswith("_") and name not in _HELPERS]
+    return {name: written.get(name, f"{module}.{name}") for name in listed}
+
+
+def _about(module: str) -> list[str]:
+    """Return the directive that has mkdocstrings write a module's docstring alone."""
+    return [
+        f"::: {module}",
+        "    options:",
+        "      members: false",
+        "      show_root_heading: false",
+        "      show_root_toc_entry: false",
+        "",
+    ]
+
+
+def _object(name: str, path: str) -> list[str]:
+    """Return the directive that has mkdocstrings write an object under its public name."""
+    anchor = [f'<a id="{name}"></a>', ""] if name != path else []
+    return [
+        *anchor,
+        f"::: {path}",
+        "    options:",
+        f"      heading: {name}",
+        f"      toc_label: {name.rpartition('.')[2]}",
+        "",
+    ]
 
 
 def settings_page() -> str:

@@ -75,7 +75,7 @@ def run(
     jobs
         Worker processes; None: one for each core.
     progress
-        Called as ``progress(title, done, total)``; None: the logger ``mepipe`` is told.
+        Called as ``progress(title, done, total)``. None: progress goes to the logger ``mepipe``.
     rehash
         Read every file of the datasets again, whatever is known of it.
     **options
@@ -85,7 +85,7 @@ def run(
     Raises
     ------
     UsageError
-        If no dataset is recognised, a setting or a label cannot be, a model file is
+        If no dataset is recognised, a setting or a label is not valid, a model file is
         missing, or ``out`` holds files that mepipe did not write.
     SystemProblemError
         If the cache or ``out`` cannot be written.

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 import mepipe
-from mepipe.evaluation.metrics import confusion, largest_class, uar, uf1
+from mepipe import metrics
 
 EPOCHS = 20
 
@@ -77,10 +77,10 @@ def main() -> None:
         predicted[test] = answers(features, train, test)
         right = (predicted[test] == features.y[test]).sum()
         print(f"{features.group[test][0]}: {right} of {len(test)}")
-    counts = confusion(features.y, predicted, len(features.classes))
-    floor = largest_class(counts)
-    print(f"UF1 {uf1(counts):.3f}, UAR {uar(counts):.3f}")
-    print(f"always the largest class: UF1 {uf1(floor):.3f}, UAR {uar(floor):.3f}")
+    counts = metrics.confusion(features.y, predicted, len(features.classes))
+    floor = metrics.largest_class(counts)
+    print(f"UF1 {metrics.uf1(counts):.3f}, UAR {metrics.uar(counts):.3f}")
+    print(f"always the largest class: UF1 {metrics.uf1(floor):.3f}, UAR {metrics.uar(floor):.3f}")
 
 
 if __name__ == "__main__":  # workers import this file again where they are not forked

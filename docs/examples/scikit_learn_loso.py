@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import mepipe
-from mepipe.evaluation.metrics import confusion, largest_class, uar, uf1
+from mepipe import metrics
 
 # Splits hold clips with a class and a known person, so the rest are left out first.
 features = mepipe.load(*sys.argv[1:]).labelled()
@@ -31,9 +31,9 @@ model = make_pipeline(
 )
 predicted = cross_val_predict(model, x, features.y, cv=features.loso())
 
-counts = confusion(features.y, predicted, len(features.classes))  # rows: truth
-floor = largest_class(counts)
+counts = metrics.confusion(features.y, predicted, len(features.classes))  # rows: truth
+floor = metrics.largest_class(counts)
 print(f"{len(features)} clips of {len(set(features.group))} people, {features.classes}")
 print(counts)
-print(f"UF1 {uf1(counts):.3f}, UAR {uar(counts):.3f}")
-print(f"always the largest class: UF1 {uf1(floor):.3f}, UAR {uar(floor):.3f}")
+print(f"UF1 {metrics.uf1(counts):.3f}, UAR {metrics.uar(counts):.3f}")
+print(f"always the largest class: UF1 {metrics.uf1(floor):.3f}, UAR {metrics.uar(floor):.3f}")

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 import mepipe
-from mepipe.evaluation.metrics import confusion, largest_class, uar, uf1
+from mepipe import metrics
 
 EPOCHS = 20
 
@@ -67,8 +67,8 @@ predicted = np.empty_like(features.y)
 for train, test in features.loso():
     predicted[test] = answers(features, train, test)
 
-counts = confusion(features.y, predicted, len(features.classes))
-floor = largest_class(counts)
+counts = metrics.confusion(features.y, predicted, len(features.classes))
+floor = metrics.largest_class(counts)
 print(f"{len(features)} clips of {features.read('sequence', [0]).shape[1]} maps each")
-print(f"UF1 {uf1(counts):.3f}, UAR {uar(counts):.3f}")
-print(f"always the largest class: UF1 {uf1(floor):.3f}, UAR {uar(floor):.3f}")
+print(f"UF1 {metrics.uf1(counts):.3f}, UAR {metrics.uar(counts):.3f}")
+print(f"always the largest class: UF1 {metrics.uf1(floor):.3f}, UAR {metrics.uar(floor):.3f}")

@@ -67,4 +67,5 @@ OPENCV = Tvl1Settings()
 # height. The mirrored border takes away the noise that zeros outside the frame bring in.
 SUBTLE = Tvl1Settings(theta=0.05, lambda_=0.2, border=12)
 PRESETS = {"opencv": OPENCV, "subtle": SUBTLE}
+"""What `flow.preset` stands for: settings by name."""
 MIN_SIDE = 16  # px; OpenCV's pyramid ends there too

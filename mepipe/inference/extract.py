@@ -56,7 +56,7 @@ def extract(
         As for `mepipe.run`.
     progress
         Called as ``progress(title, done, total)`` while the flow engine is compiled, the
-        first time; None: the logger ``mepipe`` is told.
+        first time. None: progress goes to the logger ``mepipe``.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def extract(
     ------
     UsageError
         If the frames are no such images, there is no such path, or it is a folder of
-        several clips; if ``fps`` is no rate, a setting cannot be, or a model file is missing.
+        several clips; if ``fps`` is no rate, a setting is not valid, or a model file is missing.
     BadDataError
         If there is no face, the clip has one frame only, or its rate is needed and unknown.
     UnreadableInputError

@@ -94,7 +94,7 @@ def check(
     ------
     UsageError
         If no dataset is recognised, or the corrections, the selection, the labels or a
-        setting cannot be.
+        setting are not valid.
     SystemProblemError
         If the cache cannot be written.
     """

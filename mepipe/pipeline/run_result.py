@@ -31,7 +31,7 @@ class RunResult:
     computed, reused, seconds
         By step (`mepipe.schema.STEPS`); ``seconds`` are summed over workers.
     failures
-        The clips that cannot be used, each with its stage, what was wrong and the way out.
+        The clips that cannot be used, each with its stage, what was wrong and what to do.
     notes
         What should be known of the others.
     features

@@ -3,20 +3,27 @@
 import importlib.util
 import json
 import re
+from importlib import import_module
+from operator import attrgetter
 
 import click
 import pytest
 from roads import ROOT
 
-pytest.importorskip("mkdocs", reason="the site is built with the development extras")
+pytest.importorskip("mkdocstrings", reason="the site is built with the development extras")
+
+
+def read(name):
+    """Return a module of docs/, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def made():
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return read("generate")
 
 
 def test_every_setting_stands_on_its_page_with_its_default(made):
@@ -66,6 +73,87 @@ def test_every_command_and_option_stands_on_its_page_with_an_example(made):
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.opts[0] in parts[path], (path, parameter.opts)
+
+
+def test_every_public_name_stands_on_the_page_of_the_api(made):
+    import mepipe
+
+    page = made.pages()["reference/api.md"]
+    shown = set(re.findall(r"^ +heading: (\S+)$", page, re.M))
+    rooms = set(re.findall(r"^## mepipe\.(\w+) ", page, re.M))
+    names = set(mepipe.__all__) - {"__version__"}
+    assert names == {name.partition(".")[2] for name in shown if name.count(".") == 1} | rooms
+    for room in rooms - {"errors", "metrics"}:  # these have no list of their own
+        for name in getattr(mepipe, room).__all__:
+            assert f"mepipe.{room}.{name}" in shown
+    assert {"mepipe.errors.UsageError", "mepipe.metrics.uf1"} <= shown
+
+
+def test_a_directive_leads_to_what_its_heading_names(made):
+    import mepipe
+
+    page = made.pages()["reference/api.md"]
+    entries = re.findall(r"^::: (\S+)\n    options:\n      heading: mepipe\.(\S+)$", page, re.M)
+    assert len(entries) > 60
+    for path, name in entries:
+        module, _, attribute = path.rpartition(".")
+        assert attrgetter(name)(mepipe) is getattr(import_module(module), attribute), name
+
+
+def test_a_docstring_becomes_markdown():
+    to_markdown = read("docstrings").to_markdown
+    told = """Adds; for example::
+
+    1 + 1
+
+>>> add(1, 1)  # doctest: +SKIP
+2
+
+Parameters
+----------
+a, b
+    A number.
+
+Returns
+-------
+The ``sum`` of both.
+
+Examples
+--------
+>>> add(2, 2)
+4
+"""
+    assert (
+        to_markdown(told)
+        == """Adds; for example:
+
+```text
+1 + 1
+```
+
+```pycon
+>>> add(1, 1)
+2
+```
+
+Parameters
+----------
+a
+    A number.
+b
+    A number.
+
+Returns
+-------
+:
+    The ``sum`` of both.
+
+Examples
+--------
+>>> add(2, 2)
+4
+"""
+    )
 
 
 def test_no_mark_of_the_help_is_left_on_the_page(made):
