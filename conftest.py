@@ -1,6 +1,7 @@
 """What tests and the examples in docstrings share: samples, made once for all processes."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -35,5 +36,5 @@ def example_folder(request, tmp_path, monkeypatch):
         return
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MEPIPE_CACHE", str(tmp_path / "cache"))
-    if '"sample' in request.node.dtest.docstring:
+    if re.search(r'["=]sample["/]', request.node.dtest.docstring):
         shutil.copytree(request.getfixturevalue("made_sample")(1, 3), tmp_path / "sample")

@@ -1,9 +1,9 @@
 """Datasets: one reader for each, and what a reader returns.
 
 >>> from mepipe.datasets import open_dataset
->>> dataset = open_dataset("path/to/CASME2")  # doctest: +SKIP
->>> dataset.reader, len(dataset.clips)  # doctest: +SKIP
-('casme2', 255)
+>>> dataset = open_dataset("sample")
+>>> dataset.reader, len(dataset.clips)
+('folder', 3)
 
 A reader of your own needs only the names below; docs/extending.md shows one.
 """

@@ -106,8 +106,8 @@ def list_frames(folder: Path) -> FrameList:
 
     Examples
     --------
-    >>> list_frames(Path("sub01/EP02_01f")).images.numbers[0]  # doctest: +SKIP
-    46
+    >>> list_frames(Path("sample/s01/c01")).images.numbers[:3]
+    (1, 2, 3)
     """
     return frames_among(folder, list_folder(folder))
 

@@ -140,8 +140,8 @@ def open_dataset(spec: str, reader: str | None = None) -> Dataset:
 
     Examples
     --------
-    >>> open_dataset("casme=path/to/CASME2").name  # doctest: +SKIP
-    'casme'
+    >>> open_dataset("lab=sample").name
+    'lab'
     """
     name, root = parse_spec(spec)
     looked_for, hints = [], []

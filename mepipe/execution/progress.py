@@ -50,6 +50,11 @@ def _log(title: str, done: int, total: int) -> None:
         _LOG.info("%s: %d of %d", title, done, total)
 
 
-def progress_for(callback: Callable[[str, int, int], object] | None) -> Progress:
-    """Return a progress that calls ``callback``; without one, that logs to ``mepipe`` (INFO)."""
-    return CallbackProgress(callback or _log)
+def progress_for(progress: Progress | Callable[[str, int, int], object] | None) -> Progress:
+    """Return the progress that a caller in Python means.
+
+    A `Progress` is taken as it is, a function is called, and None logs to ``mepipe`` (INFO).
+    """
+    if callable(progress) or progress is None:
+        return CallbackProgress(progress or _log)
+    return progress

@@ -6,7 +6,7 @@ the bits are those that a run with these settings packs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
@@ -21,6 +21,7 @@ from mepipe.config.settings import Config, DataSettings
 from mepipe.errors import BadDataError, DamageError, MepipeError, UnreadableInputError, UsageError
 from mepipe.evaluation.model_card import DECIDING
 from mepipe.evaluation.saved_model import SavedModel, load_model
+from mepipe.execution.progress import progress_for
 from mepipe.frames import FramesInMemory, Timing
 from mepipe.inference.clip import (
     ClipResult,
@@ -114,9 +115,14 @@ class Predictor:
     Everything that takes time once (the networks, the face detector, the
     compiled flow) is loaded here.
 
-    >>> predictor = mepipe.Predictor("model.safetensors")   # doctest: +SKIP
-    >>> predictor(frames, fps=200).label                    # doctest: +SKIP
-    'surprise'
+    >>> import mepipe
+    >>> result = mepipe.run("sample", out="study", until="pack", settings=["flow.size=96"])
+    >>> quick = ["train.epochs=2", "train.members=1"]
+    >>> model = mepipe.train(result.load(), "model.safetensors", settings=quick)
+    >>> predictor = mepipe.Predictor("model.safetensors")
+    >>> answer = predictor.clip("sample/s01/c01", fps=200)
+    >>> answer.label in predictor.classes, round(sum(answer.probabilities.values()), 3)
+    (True, 1.0)
 
     Parameters
     ----------
@@ -139,11 +145,15 @@ class Predictor:
     """
 
     def __init__(
-        self, model: str | Path, *, trust: str | None = None, progress: Progress | None = None
+        self,
+        model: str | Path,
+        *,
+        trust: str | None = None,
+        progress: Progress | Callable[[str, int, int], object] | None = None,
     ) -> None:
         self._model = load_model(Path(model), trust=trust)
         self._config = settings_of(self._model, str(model))
-        make_ready(self._config, progress)
+        make_ready(self._config, progress_for(progress))
 
     @property
     def classes(self) -> tuple[str, ...]:
