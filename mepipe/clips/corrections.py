@@ -27,7 +27,7 @@ from mepipe.datasets.sheets import Row, read_table
 from mepipe.errors import UsageError, suggest
 from mepipe.schema import KEY_FRAMES
 
-COLUMNS = ("clip", "onset", "apex", "offset", "emotion", "face_box", "exclude", "why")
+COLUMNS = ("clip", *KEY_FRAMES, "emotion", "face_box", "exclude", "why")
 _HEADINGS = {
     **{name: (name,) for name in COLUMNS},
     "face_box": ("face_box", "face box"),

@@ -242,7 +242,7 @@ def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> Non
         content["classes"],
         uf1=content["uf1"],
         uar=content["uar"],
-        name=f"{content['model']}, {PROTOCOLS[content['protocol']]}",
+        name=f"{content['model']}, {PROTOCOLS[content['protocol']].title}",
         runs=len(content["per_seed"]),
     )
     manifest.write("predictions.csv", key, predictions_csv(result.pooled).encode())
