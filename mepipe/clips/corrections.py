@@ -215,7 +215,7 @@ def _parse_row(row: Row, where: str, path: Path) -> _Correction:
             "Correct the cell, or empty it.",
         )
 
-    marks = {}
+    marks: dict[str, int] = {}
     for column in KEY_FRAMES:
         number = parse_number(row[column])
         if number is not None:
