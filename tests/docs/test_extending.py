@@ -232,7 +232,7 @@ from mepipe.evaluation.api import evaluate
 from mepipe.features import demo_features
 assert "mdmo-tree, mine, or" in ModelSettings.model_fields["name"].description
 settings = ["train.epochs=1", "train.members=1"]
-done = evaluate(demo_features("demo.h5"), "mine", "kfold", k=2, seeds=1, settings=settings)
+done = evaluate(demo_features("demo.h5"), "mine", seeds=1, settings=settings)
 assert 0 <= done.uf1 <= 1
 """)
 
