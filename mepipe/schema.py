@@ -8,43 +8,100 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 CLIP_STAGES = ("face", "spot", "flow", "tensor")
-"""The stages that every clip goes through, in order (`mepipe.stages.STAGES` implements them)."""
+"""The stages that every clip goes through, in order; each is `mepipe/stages/NAME.py`."""
 
 STEPS = (*CLIP_STAGES, "pack", "classify")
 """The steps of a run: the stages of each clip, then those of the run as a whole."""
 
-KEY_FRAMES = ("onset", "apex", "offset")
+KeyFrameName = Literal["onset", "apex", "offset"]
+KEY_FRAMES: tuple[KeyFrameName, ...] = get_args(KeyFrameName)
 
 CHANNELS = ("u", "v", "strain")
 """The channels of a tensor: horizontal and vertical flow, optical strain."""
+
+FLOW_CHANNELS = 2
+"""How many of them are flow: u and v. What follows has no direction and no zero to find."""
 
 CLASSES = ("negative", "positive", "surprise")
 """The three classes of MEGC 2019."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
-PROTOCOLS: Mapping[str, str] = {
-    "loso": "leave one subject out",
-    "megc2019": "MEGC 2019 composite",
-    "kfold": "folds of persons",
-    "cross-dataset": "leave one dataset out",
+
+@dataclass(frozen=True)
+class ProtocolWords:
+    """What a protocol of evaluation is called.
+
+    Parameters
+    ----------
+    title
+        In tables and headings.
+    way
+        In a sentence, after "evaluated by".
+    """
+
+    title: str
+    way: str
+
+
+PROTOCOLS: Mapping[str, ProtocolWords] = {
+    "loso": ProtocolWords("leave one subject out", "leaving one subject out"),
+    "megc2019": ProtocolWords(
+        "MEGC 2019 composite", "leaving one subject out of the composite of MEGC 2019"
+    ),
+    "kfold": ProtocolWords("folds of persons", "leaving out folds of whole persons"),
+    "cross-dataset": ProtocolWords("leave one dataset out", "leaving one dataset out"),
 }
-"""The protocols of evaluation, and what tables call them (folds: `mepipe.features.protocols`)."""
+"""The protocols of evaluation (their folds: `mepipe.features.protocols.FOLDS`)."""
 
 EXPORT_FORMS = ("npz", "png", "csv", "ststnet", "htnet")
 """What features can be exported to (`mepipe.io.export_features` has the writers)."""
 
-SCALES = ("fixed", "clip", "minmax", "none")
+Scale = Literal["fixed", "clip", "minmax", "none"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
 """How the values of a tensor can be scaled (`tensor.scale`)."""
+
+MotionModel = Literal["similarity", "translation"]
+"""The head motion that is fitted and removed (`flow.stabilise`)."""
+
+SpotMethod = Literal["flow-peak", "lbp-divide", "middle"]
+SPOT_METHODS: tuple[SpotMethod, ...] = get_args(SpotMethod)
+"""How key frames that no annotation names are found (`spot.method`)."""
+
+Repair = Literal["spot", "midpoint", "drop", "error"]
+"""What becomes of an annotation that cannot be right (`data.repair`)."""
+
+Missing = Literal["nearest", "error"]
+"""What stands for a frame that is named but absent (`data.missing`)."""
 
 SAMPLE_LAYOUTS = ("folder", "casme2", "samm", "smic")
 """The dataset layouts that `mepipe sample` can write."""
 
 IMPORTED = "imported"
 """The section of a features file's settings that says that the features were imported."""
+
+
+@dataclass(frozen=True)
+class Needed:
+    """A setting without which there is no such map: while it has its default.
+
+    Parameters
+    ----------
+    setting, value
+        Its name, and as TOML a value that makes the map.
+    without
+        What is said of the map where the setting has its default.
+    others
+        Other values that do, as they follow in a remedy.
+    """
+
+    setting: str
+    value: str
+    without: str
+    others: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,25 +116,55 @@ class FeatureMap:
         Where it comes from: a clip stage, and the name of its array.
     dimensions
         Number of dimensions in the file, the clips' own included.
+    what
+        What it is, in a few words, for the description of ``pack.include``.
     per_target
         Whether it has a part for each target frame, whose positions then stand
         in ``targets``.
+    needed
+        The setting that makes it, where it is not always made.
     """
 
     dtype: str
     stage: str
     array: str
     dimensions: int
+    what: str
     per_target: bool = False
+    needed: Needed | None = None
 
 
 MAPS: Mapping[str, FeatureMap] = {
-    "x": FeatureMap("<f4", "tensor", "x", 4),
-    "flow": FeatureMap("<f4", "flow", "uv", 4),
-    "faces": FeatureMap("|u1", "flow", "faces", 4, per_target=True),
-    "sequence": FeatureMap("<f4", "tensor", "sequence", 5, per_target=True),
+    "x": FeatureMap("<f4", "tensor", "x", 4, "always"),
+    "flow": FeatureMap("<f4", "flow", "uv", 4, "px, from onset to apex"),
+    "faces": FeatureMap(
+        "|u1",
+        "flow",
+        "faces",
+        4,
+        "needs flow.keep_faces",
+        per_target=True,
+        needed=Needed("flow.keep_faces", "true", "which are kept only with flow.keep_faces = true"),
+    ),
+    "sequence": FeatureMap(
+        "<f4",
+        "tensor",
+        "sequence",
+        5,
+        "u, v, strain of each target; needs flow.targets",
+        per_target=True,
+        needed=Needed(
+            "flow.targets",
+            "8",
+            "which there is not with flow.targets = apex",
+            " (any number from 2 to 64) or --set flow.targets=apex-offset",
+        ),
+    ),
 }
 """What features.h5 may hold, in the order of the file. Every file has ``x``."""
+
+MAP_STAGES = tuple(stage for stage in CLIP_STAGES if any(m.stage == stage for m in MAPS.values()))
+"""The stages whose arrays features.h5 may hold."""
 
 PER_TARGET = frozenset(name for name, item in MAPS.items() if item.per_target)
 

@@ -22,9 +22,9 @@ from mepipe.errors import BadDataError, UsageError
 from mepipe.frames import FrameReader, Timing
 from mepipe.sample import HARD, Factors, write
 from mepipe.sample.photos import photo_paths
+from mepipe.schema import SPOT_METHODS
 from mepipe.stages import STAGES, Result, Upstream
 
-METHODS = ("flow-peak", "lbp-divide", "middle")
 WITHIN_MS = 15.0
 MOST = 0.95  # of the peak motion: the frames that an apex may be
 
@@ -193,7 +193,7 @@ def measure(
         factors = HARD if hard else Factors(timing=True)
         truths = _made(factors, photos, subjects, clips, seed)
         total = 2 * subjects * clips
-    rows = [Row(method) for method in METHODS]
+    rows = [Row(method) for method in SPOT_METHODS]
     for done, truth in enumerate(truths, start=1):
         _one(truth, rows)
         if progress is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import h5py
@@ -73,6 +73,8 @@ class Pack:
         `mepipe.schema.PER_TARGET` is packed.
     flows
         Digests of the flow objects, where their arrays are packed.
+    others
+        The same of other stages, by stage; ``object`` of a row is that of its tensor.
     """
 
     rows: Sequence[Mapping[str, Json]]
@@ -81,10 +83,13 @@ class Pack:
     libraries: Mapping[str, str]
     targets: Sequence[Sequence[int]] = ()
     flows: Sequence[str] = ()
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def parts(self) -> dict[str, Json]:
         """Return all of it in the form that the pack's key contains."""
+        others: dict[str, Json] = {"others": self.others} if self.others else {}
         return {
+            **others,
             "targets": self.targets,
             "flows": self.flows,
             "rows": self.rows,

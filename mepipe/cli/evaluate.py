@@ -142,7 +142,7 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
         values = [one["uf1"] for one in seeds]
         spread = f" (UF1 {min(values):.3f} to {max(values):.3f})"
     console.print(
-        f"{content['model']}, {PROTOCOLS[content['protocol']]} "
+        f"{content['model']}, {PROTOCOLS[content['protocol']].title} "
         f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, figures from "
         "counts pooled over folds; (largest class): always answering it; [95 %]: over resampled "
         "subjects.",

@@ -16,7 +16,7 @@ from mepipe.schema import KEY_FRAMES
 if TYPE_CHECKING:
     from mepipe.inference.predictor import Prediction
 
-_KEYS = ("label", "probabilities", *KEY_FRAMES, "onset_s", "apex_s", "offset_s", "confidence")
+_KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FRAMES), "confidence")
 
 
 @click.command()

@@ -18,13 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mepipe.datasets.clip import Clip, Mark, Note
+from mepipe.datasets.clip import Clip, Mark, MarkOrigin, Note
 from mepipe.errors import EXIT_SOME_FAILED, BadDataError, MepipeError
+from mepipe.schema import KeyFrameName, Missing, Repair
 
-Field = Literal["onset", "apex", "offset"]
-Repair = Literal["spot", "midpoint", "drop", "error"]
-Missing = Literal["nearest", "error"]
-Origin = Literal["annotation", "erratum", "correction", "middle"]
+Origin = Literal[MarkOrigin, "middle"]
 
 
 @dataclass(frozen=True)
@@ -103,13 +101,13 @@ def resolve(
     """
     if not numbers:
         raise BadDataError("the clip has no frames")
-    marks: dict[Field, Mark | None] = {
+    marks: dict[KeyFrameName, Mark | None] = {
         "onset": clip.onset,
         "apex": clip.apex,
         "offset": clip.offset,
     }
-    stated: dict[Field, int] = {}
-    broken: dict[Field, str] = {}
+    stated: dict[KeyFrameName, int] = {}
+    broken: dict[KeyFrameName, str] = {}
     for field, stated_mark in marks.items():
         if stated_mark is None:
             continue
@@ -126,7 +124,7 @@ def resolve(
     _raise_unless_repaired(broken, marks, repair)
 
     notes: list[Note] = []
-    frames: dict[Field, KeyFrame] = {}
+    frames: dict[KeyFrameName, KeyFrame] = {}
     for field, number in stated.items():
         if field in broken:
             continue
@@ -172,7 +170,9 @@ def resolve(
     return ResolvedAnnotation(frames.get("onset"), apex, offset, tuple(notes))
 
 
-def _contradictions(order: Mapping[Field, int], stated: Mapping[Field, int]) -> dict[Field, str]:
+def _contradictions(
+    order: Mapping[KeyFrameName, int], stated: Mapping[KeyFrameName, int]
+) -> dict[KeyFrameName, str]:
     """Return the fields that cannot be right, each with the reason.
 
     ``order`` decides. The reasons give the numbers of ``stated``, which the user
@@ -194,7 +194,7 @@ def _contradictions(order: Mapping[Field, int], stated: Mapping[Field, int]) -> 
 
 
 def _raise_unless_repaired(
-    broken: Mapping[Field, str], marks: Mapping[Field, Mark | None], repair: Repair
+    broken: Mapping[KeyFrameName, str], marks: Mapping[KeyFrameName, Mark | None], repair: Repair
 ) -> None:
     """Raise if a field is broken and ``repair`` is drop or error."""
     if not broken or repair in {"spot", "midpoint"}:
@@ -211,7 +211,7 @@ def _raise_unless_repaired(
 
 
 def _check_missing(
-    field: Field, number: int, distance: int, missing: Missing, max_missing: int
+    field: KeyFrameName, number: int, distance: int, missing: Missing, max_missing: int
 ) -> None:
     if missing == "error":
         raise BadDataError(

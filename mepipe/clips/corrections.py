@@ -27,7 +27,7 @@ from mepipe.datasets.sheets import Row, read_table
 from mepipe.errors import UsageError, suggest
 from mepipe.schema import KEY_FRAMES
 
-COLUMNS = ("clip", "onset", "apex", "offset", "emotion", "face_box", "exclude", "why")
+COLUMNS = ("clip", *KEY_FRAMES, "emotion", "face_box", "exclude", "why")
 _HEADINGS = {
     **{name: (name,) for name in COLUMNS},
     "face_box": ("face_box", "face box"),
@@ -215,7 +215,7 @@ def _parse_row(row: Row, where: str, path: Path) -> _Correction:
             "Correct the cell, or empty it.",
         )
 
-    marks = {}
+    marks: dict[str, int] = {}
     for column in KEY_FRAMES:
         number = parse_number(row[column])
         if number is not None:

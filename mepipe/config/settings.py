@@ -9,24 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mepipe.flow.settings import PRESETS, Tvl1Settings
+from mepipe.networks.pyramid import Fusion, Mode, Pool
+from mepipe.networks.registry import MODELS
 from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE
-from mepipe.schema import MAPS
+from mepipe.schema import MAPS, Missing, MotionModel, Repair, Scale, SpotMethod
 
 Positive = Annotated[float, Field(gt=0)]
 
-_TARGETS = ("apex", "apex-offset")
+_TargetName = Literal["apex", "apex-offset"]
 _MOST_TARGETS = 64
 
 
 def _targets(value: object) -> object:
     """Refuse what names no target, in words that say all that would."""
-    if value in _TARGETS:
+    if value in get_args(_TargetName):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= _MOST_TARGETS:
         return value
@@ -35,7 +37,7 @@ def _targets(value: object) -> object:
     )
 
 
-Targets = Annotated[Literal["apex", "apex-offset"] | int, BeforeValidator(_targets)]
+Targets = Annotated[_TargetName | int, BeforeValidator(_targets)]
 
 
 def _maps(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -49,9 +51,11 @@ def _maps(value: tuple[str, ...]) -> tuple[str, ...]:
 
 if TYPE_CHECKING:
     MapName = str
+    PresetName = str
 else:
-    # Taken from the table, so that a new map is written down in one place.
+    # Taken from the tables, so that a new map or preset is written down in one place.
     MapName = Literal[tuple(MAPS)]
+    PresetName = Literal[tuple(PRESETS)]
 
 Maps = Annotated[tuple[MapName, ...], AfterValidator(_maps)]
 
@@ -74,10 +78,8 @@ class DataSettings(Settings):
     fps: Annotated[float, Field(ge=LOWEST_RATE, lt=HIGHEST_RATE)] | None = Field(
         None, description="frames per second, where the dataset does not say; unset: unknown"
     )
-    repair: Literal["spot", "midpoint", "drop", "error"] = Field(
-        "spot", description="what becomes of an annotation that cannot be right"
-    )
-    missing: Literal["nearest", "error"] = Field(
+    repair: Repair = Field("spot", description="what becomes of an annotation that cannot be right")
+    missing: Missing = Field(
         "nearest", description="a frame that is named but absent: the nearest one, or an error"
     )
     max_missing: int = Field(
@@ -128,13 +130,11 @@ class FaceSettings(Settings):
 class SpotSettings(Settings):
     """The spot stage: onset, apex and offset."""
 
-    method: Literal["auto", "flow-peak", "lbp-divide", "middle"] = Field(
+    method: Literal["auto", SpotMethod] = Field(
         "auto",
         description="auto uses annotations and finds what they lack; the others ignore them",
     )
-    fallback: Literal["flow-peak", "lbp-divide", "middle"] = Field(
-        "flow-peak", description="how auto finds what is not annotated"
-    )
+    fallback: SpotMethod = Field("flow-peak", description="how auto finds what is not annotated")
     no_movement: Literal["keep", "fail"] = Field(
         "keep", description="a clip without visible movement: keep the best candidate, or fail"
     )
@@ -149,7 +149,7 @@ class FlowSettings(Settings):
     """The flow stage: TV-L1 from the onset to the apex frame on the aligned face."""
 
     size: int = Field(224, ge=64, le=1024, description="side of the aligned face, in px")
-    stabilise: Literal["similarity", "translation", "none"] = Field(
+    stabilise: Literal[MotionModel, "none"] = Field(
         "similarity", description="head motion fitted on rigid regions and removed before flow"
     )
     targets: Targets = Field(
@@ -163,7 +163,7 @@ class FlowSettings(Settings):
     engine: Literal["mepipe", "torch", "opencv"] = Field(
         "mepipe", description="what computes TV-L1: mepipe's own, torch (CUDA if there), or OpenCV"
     )
-    preset: Literal["opencv", "subtle"] = Field(
+    preset: PresetName = Field(
         "opencv",
         description="what the TV-L1 settings below are unless given: OpenCV's, or more of a "
         "motion below 1.5 px at no more noise",
@@ -215,7 +215,7 @@ class TensorSettings(Settings):
     size: int = Field(
         28, ge=4, le=1024, description="side of the tensor, in cells; at most flow.size"
     )
-    scale: Literal["fixed", "clip", "minmax", "none"] = Field(
+    scale: Scale = Field(
         "fixed",
         description="fixed: by the distance between the eyes, the same for every clip; "
         "clip: by the clip's largest motion; minmax: each channel 0 to 1; none: px",
@@ -231,8 +231,7 @@ class PackSettings(Settings):
 
     include: Maps = Field(
         ("x",),
-        description="x (always), flow (px, from onset to apex), faces (needs flow.keep_faces), "
-        "sequence (u, v, strain of each target; needs flow.targets)",
+        description=", ".join(f"{name} ({item.what})" for name, item in MAPS.items()),
     )
 
 
@@ -241,22 +240,22 @@ class ModelSettings(Settings):
 
     name: str = Field(
         "spp",
-        description="spp, base (without its pyramid), ststnet, off-apexnet, svm, tree, hoof-svm, "
-        "hoof-tree, mdmo-svm, mdmo-tree, or package.module:factory",
+        description=", ".join(
+            f"{name} ({entry.note})" if entry.note else name for name, entry in MODELS.items()
+        )
+        + ", or package.module:factory",
     )
     kernels: tuple[int, ...] = Field(
         (2, 3, 4, 5, 6), description="spp: pooling kernels of the pyramid's branches"
     )
     position: int = Field(2, ge=1, le=5, description="spp: the pyramid stands after this layer")
-    mode: Literal["upsample", "same", "bins", "flat"] = Field(
+    mode: Mode = Field(
         "upsample",
         description="spp: pooled branches brought back to the map's size; pooling at stride 1; "
         "as many bins a side as the kernel says (PSPNet); bins flattened (He; position 5)",
     )
-    pool: Literal["max", "average"] = Field("max", description="spp: pooling in the branches")
-    fuse: Literal["concat", "concat-1x1", "sum"] = Field(
-        "concat-1x1", description="spp: how the branches and the map become one"
-    )
+    pool: Pool = Field("max", description="spp: pooling in the branches")
+    fuse: Fusion = Field("concat-1x1", description="spp: how the branches and the map become one")
     width: int = Field(
         8, ge=4, description="spp: channels of layer 1; 2 times as many in 2, then 4"
     )
@@ -327,16 +326,18 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _what_is_packed_is_made(self) -> Self:
-        include = self.pack.include
-        if "faces" in include and not self.flow.keep_faces:
-            raise ValueError(
-                "pack.include has faces, which are kept only with flow.keep_faces = true",
-                "Add --set flow.keep_faces=true, or take faces out of pack.include.",
-            )
-        if "sequence" in include and self.flow.targets == "apex":
-            raise ValueError(
-                "pack.include has sequence, which there is not with flow.targets = apex",
-                "Add --set flow.targets=8 (any number from 2 to 64) or "
-                "--set flow.targets=apex-offset, or take sequence out of pack.include.",
-            )
+        for name in self.pack.include:
+            needed = MAPS[name].needed
+            if needed is not None and self._has_default(needed.setting):
+                raise ValueError(
+                    f"pack.include has {name}, {needed.without}",
+                    f"Add --set {needed.setting}={needed.value}{needed.others}, or take {name} "
+                    "out of pack.include.",
+                )
         return self
+
+    def _has_default(self, setting: str) -> bool:
+        """Return True if the setting ``section.name`` has its default."""
+        section, _, name = setting.partition(".")
+        model: Settings = getattr(self, section)
+        return bool(getattr(model, name) == type(model).model_fields[name].default)

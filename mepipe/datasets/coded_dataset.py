@@ -21,6 +21,7 @@ from mepipe.datasets.marks import mark, parse_number
 from mepipe.datasets.sheets import Row, Table
 from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.plausible import RATES, is_rate
+from mepipe.schema import KEY_FRAMES
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _build_clip(
     clip_name = clip_id.split("/", 2)[2]
     amended = errata.amend(coding.collection, subject, clip_name, row.cells, kind)
     texts += amended.notes
-    wanted = [c for c in ("onset", "apex", "offset", "emotion") if c in coding.sheet.required]
+    wanted = [c for c in (*KEY_FRAMES, "emotion") if c in coding.sheet.required]
     texts += [f"{coding_row.where}: the {column} is empty" for column in wanted if not row[column]]
     emotion = emotions.normalise(amended.cells.get("emotion", ""))
     if coding.emotion_folders and emotions.normalise(path.parent.name) != emotion:

@@ -11,10 +11,11 @@ from mepipe.datasets.clip import Note
 from mepipe.datasets.coding_sheets import SheetForm, drop_remarks
 from mepipe.datasets.sheets import Row, Table
 from mepipe.errors import BadDataError
+from mepipe.schema import KEY_FRAMES
 
 # A row with a clip's name and none of these is a remark: people write such lines
 # under the table.
-_FACTS = ("subject", "onset", "apex", "offset", "emotion")
+_FACTS = ("subject", *KEY_FRAMES, "emotion")
 
 
 @dataclass(frozen=True)

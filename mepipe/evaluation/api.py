@@ -116,8 +116,7 @@ def evaluate(
     features
         A features.h5, or what `mepipe.load` returned for one.
     model
-        ``spp``, ``base``, ``ststnet``, ``off-apexnet``, ``svm``, ``tree``,
-        ``hoof-svm``, ``hoof-tree``, ``mdmo-svm``, ``mdmo-tree``, or
+        ``spp``, ``svm`` or another that the setting ``model.name`` lists, or
         ``package.module:factory`` for your own.
     protocol
         ``loso`` (leave one subject out), ``megc2019`` (the same on the composite of

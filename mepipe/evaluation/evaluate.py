@@ -18,6 +18,7 @@ from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
 from mepipe.evaluation.model_settings import (
+    NOT_TRAINING,
     model_of,
     needs_recentring,
     trains_network,
@@ -108,7 +109,7 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         clips,
         model=model,
         # An estimator reads no training settings, so they are not in its keys.
-        training=train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
+        training=train.model_dump(mode="json", exclude=NOT_TRAINING)
         if trains_network(evaluation.model.name)
         else {},
         seeds=range(train.seed, train.seed + train.seeds),
@@ -242,7 +243,7 @@ def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> Non
         content["classes"],
         uf1=content["uf1"],
         uar=content["uar"],
-        name=f"{content['model']}, {PROTOCOLS[content['protocol']]}",
+        name=f"{content['model']}, {PROTOCOLS[content['protocol']].title}",
         runs=len(content["per_seed"]),
     )
     manifest.write("predictions.csv", key, predictions_csv(result.pooled).encode())

@@ -14,6 +14,9 @@ from mepipe.features import Features
 from mepipe.networks.pyramid import plan
 from mepipe.networks.registry import MODELS, find_factory, is_own, takes
 
+NOT_TRAINING = {"seed", "seeds", "choices"}
+"""The settings in ``train`` that say what is trained and how often, and not how."""
+
 
 def model_of(settings: ModelSettings) -> dict[str, Any]:
     """Return the name and those options that this model takes, as plain values.
@@ -84,7 +87,7 @@ def tuning_grid(model: ModelSettings, train: TrainSettings) -> Sequence[Mapping[
     """
     name, own, network = model.name, is_own(model.name), trains_network(model.name)
     options: Sequence[str] = () if own else takes(name)
-    known = TrainSettings.model_fields.keys() - {"seed", "seeds", "choices"}
+    known = TrainSettings.model_fields.keys() - NOT_TRAINING
     grid = candidates(train.choices or default_choices(name, options, network=network and not own))
     for change in grid:
         for key, value in change.items():

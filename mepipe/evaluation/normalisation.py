@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from mepipe.schema import FLOW_CHANNELS
 
-FLOW_CHANNELS = 2
-"""Features begin with u and v; what follows (strain) has no direction and no zero to find."""
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,12 @@ from mepipe.errors import UsageError
 from mepipe.evaluation.evaluate import labelled
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.folds import features_for, training_seed
-from mepipe.evaluation.model_settings import model_of, needs_recentring, trains_network
+from mepipe.evaluation.model_settings import (
+    NOT_TRAINING,
+    model_of,
+    needs_recentring,
+    trains_network,
+)
 from mepipe.features import Features
 from mepipe.features.splits import usable
 from mepipe.networks.registry import code_digest
@@ -84,7 +89,7 @@ def train_model(
     if not trains_network(model.name):
         raise _not_saved(model.name)
     named = model_of(model)
-    training = train.model_dump(mode="json", exclude={"seed", "seeds", "choices"})
+    training = train.model_dump(mode="json", exclude=NOT_TRAINING)
     recentre = needs_recentring(model, features)
     code = code_digest(model.name)
     asked = {

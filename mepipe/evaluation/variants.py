@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mepipe.errors import UsageError
-from mepipe.networks.pyramid import plan
+from mepipe.networks.pyramid import MODES, POOLS, plan
 
 LARGEST = 6
 
@@ -79,10 +79,11 @@ def _all(model: Mapping[str, Any]) -> Iterator[Variant]:
         some = tuple(range(2, last + 1))
         text = f"{{{', '.join(map(str, some))}}}"
         yield Variant("kernels", text, {"name": "spp", "kernels": some})
-    for mode in ("upsample", "same", "bins"):
-        yield Variant("mode", mode, {"name": "spp", "mode": mode})
+    for mode in MODES:
+        if mode != "flat":  # which only the last layer can have
+            yield Variant("mode", mode, {"name": "spp", "mode": mode})
     yield Variant("mode", "flat, after layer 5", {"name": "spp", "mode": "flat", "position": 5})
-    for pool in ("max", "average"):
+    for pool in POOLS:
         yield Variant("pool", pool, {"name": "spp", "pool": pool})
     for fuse in ("concat-1x1", "concat", "sum"):
         yield Variant("fuse", fuse, {"name": "spp", "fuse": fuse})

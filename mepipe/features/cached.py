@@ -62,7 +62,7 @@ class CachedRun:
         shapes = {
             name: (count, *found[item.stage][item.array].shape)
             for name, item in MAPS.items()
-            if item.array in found[item.stage]
+            if item.array in found.get(item.stage, ())  # a record may be older than a map
         }
         self.about = About(
             classes=tuple(table["classes"]),

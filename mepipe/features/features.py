@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mepipe.errors import UsageError
 from mepipe.features.file import FeatureFile
 from mepipe.features.source import Source
+from mepipe.schema import MAPS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 
 Text = NDArray[np.str_]
 Splits = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
-
-_HOW = {
-    "flow": 'pack.include = ["x", "flow"]',
-    "faces": 'pack.include = ["x", "faces"] and flow.keep_faces = true',
-    "sequence": 'pack.include = ["x", "sequence"] and flow.targets = 8',
-}
 
 
 class Features:
@@ -144,10 +139,11 @@ class Features:
             If a row is not what was written.
         """
         if name not in self.maps:
-            how = _HOW.get(name)
             raise UsageError(
                 f"{self.name} has no {name!r}, only {', '.join(self.maps)}",
-                f"Make the features with {how}." if how else f"Maps are x, {', '.join(_HOW)}.",
+                f"Make the features with {_settings_for(name)}."
+                if name in MAPS
+                else f"Maps are {', '.join(MAPS)}.",
             )
         wanted = self._rows if rows is None else self._rows[_index(rows)]
         return self._source.read(name, wanted)
@@ -333,3 +329,10 @@ def _values(values: object) -> list[object]:
 def _unit(text: str) -> int:
     """Return the number in a unit's text, ``R12B`` or ``L14?``."""
     return int("".join(letter for letter in text if letter.isdigit()))
+
+
+def _settings_for(name: str) -> str:
+    """Return the settings that a run needs for a map, as a mepipe.toml has them."""
+    needed = MAPS[name].needed
+    also = f" and {needed.setting} = {needed.value}" if needed else ""
+    return f'pack.include = ["x", "{name}"]{also}'

@@ -12,16 +12,14 @@ are weighted down by Tukey's biweight.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError
 from mepipe.face.align import compose, invert
+from mepipe.schema import MotionModel
 
 Float = NDArray[np.float64]
-MotionModel = Literal["similarity", "translation"]
 
 # Blur of each pass, px. A linearised image holds over about one blur width, so the first
 # pass catches several px of drift; the last one is exact.

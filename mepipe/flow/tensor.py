@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.flow.strain import optical_strain
-
-Scale = Literal["fixed", "clip", "minmax", "none"]
+from mepipe.schema import Scale
 
 
 def flow_tensor(

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from mepipe.errors import UsageError
+from mepipe.schema import FLOW_CHANNELS
 
-FLOW_CHANNELS = 2
 UNITS = 1024
 
 

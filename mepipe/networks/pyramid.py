@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from mepipe.errors import UsageError
 
 LAYERS = 5
 
-MODES = ("upsample", "same", "bins", "flat")
+Mode = Literal["upsample", "same", "bins", "flat"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 """The modes of pooling (`plan` explains each)."""
 
-POOLS = ("max", "average")
+Pool = Literal["max", "average"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
 
-FUSIONS = ("concat", "concat-1x1", "sum")
+Fusion = Literal["concat", "concat-1x1", "sum"]
+FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
 """The ways to fuse branches and map (`mepipe.networks.pooling.PyramidPooling`)."""
 
 ORIGINAL_STRIDES_FROM = 112

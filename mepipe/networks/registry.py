@@ -32,12 +32,21 @@ class Entry:
         The names of its options. The dropout of a baseline is not one of them.
     what
         A description with its source, in a line.
+    called
+        What a sentence calls it: "classified with ...".
+    cite
+        The work that it is from, a name of `mepipe.report.references`; empty: none.
+    note
+        What a list of names says of it, where the name alone does not tell.
     """
 
     target: str
     kind: Literal["network", "estimator"]
     options: tuple[str, ...]
     what: str
+    called: str
+    cite: str = ""
+    note: str = ""
 
 
 _SVM = ("C", "gamma")
@@ -49,55 +58,79 @@ MODELS = {
         "network",
         PYRAMID,
         "compact VGG-M with a spatial pyramid of pooling branches (Lim et al., IJACSA 2021)",
+        called="a compact network with a spatial pyramid pooling module",
+        cite="spp",
     ),
     "base": Entry(
         "mepipe.networks.spp:base",
         "network",
         PYRAMID,
         "the same base with 1x1 convolutions for the pyramid, as many parameters",
+        called="the base of a spatial pyramid pooling network, without its pyramid",
+        cite="spp",
+        note="without its pyramid",
     ),
     "ststnet": Entry(
         "mepipe.networks.ststnet:STSTNet",
         "network",
         (),
         "three shallow streams of 3, 5 and 8 filters (Liong et al., FG 2019)",
+        called="STSTNet",
+        cite="ststnet",
     ),
     "off-apexnet": Entry(
         "mepipe.networks.off_apexnet:OFFApexNet",
         "network",
         (),
         "two streams, on u and on v, and wide layers (Gan et al., SPIC 2019)",
+        called="OFF-ApexNet",
+        cite="off-apexnet",
     ),
-    "svm": Entry("mepipe.networks.classical:rbf_svm", "estimator", _SVM, "RBF-SVM on the features"),
+    "svm": Entry(
+        "mepipe.networks.classical:rbf_svm",
+        "estimator",
+        _SVM,
+        "RBF-SVM on the features",
+        called="a support vector machine (RBF kernel) on the features",
+    ),
     "tree": Entry(
         "mepipe.networks.classical:decision_tree",
         "estimator",
         _TREE,
         "decision tree on the features",
+        called="a decision tree on the features",
     ),
     "hoof-svm": Entry(
         "mepipe.networks.classical:hoof_svm",
         "estimator",
         _SVM,
         "RBF-SVM on flow histograms by region (Chaudhry et al., CVPR 2009)",
+        called="a support vector machine on histograms of oriented optical flow",
+        cite="hoof",
     ),
     "hoof-tree": Entry(
         "mepipe.networks.classical:hoof_tree",
         "estimator",
         _TREE,
         "decision tree on flow histograms by region (Chaudhry et al., CVPR 2009)",
+        called="a decision tree on histograms of oriented optical flow",
+        cite="hoof",
     ),
     "mdmo-svm": Entry(
         "mepipe.networks.classical:mdmo_svm",
         "estimator",
         _SVM,
         "RBF-SVM on the main direction by region (Liu et al., T-AFFC 2016)",
+        called="a support vector machine on main directional mean optical flow",
+        cite="mdmo",
     ),
     "mdmo-tree": Entry(
         "mepipe.networks.classical:mdmo_tree",
         "estimator",
         _TREE,
         "decision tree on the main direction by region (Liu et al., T-AFFC 2016)",
+        called="a decision tree on main directional mean optical flow",
+        cite="mdmo",
     ),
 }
 

@@ -17,6 +17,7 @@ from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.worker import run_clip
+from mepipe.schema import STEPS
 from mepipe.stages import STAGES
 
 _Runner = Callable[
@@ -127,7 +128,7 @@ def _rounds(
 
 
 def _flow_is_stale(plan: Plan, config: Config, until: str) -> bool:
-    wanted = config.flow.engine == "mepipe" and until not in {"face", "spot"}
+    wanted = config.flow.engine == "mepipe" and STEPS.index(until) >= STEPS.index("flow")
     return wanted and any("flow" not in plan.outcomes[p.clip.id].stages for p in plan.stale)
 
 

@@ -20,7 +20,7 @@ from mepipe.config.settings import Config
 from mepipe.datasets.clip import Note
 from mepipe.errors import DamageError
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.schema import CLIP_STAGES, KEY_FRAMES, MAPS, PER_TARGET
+from mepipe.schema import CLIP_STAGES, KEY_FRAMES, MAP_STAGES, MAPS, PER_TARGET
 from mepipe.stages import ARRAYS, STAGES
 from mepipe.stages.flow import target_positions
 from mepipe.versions import libraries
@@ -68,14 +68,20 @@ def build_pack(
         }
     include = set(config.pack.include)
     positions = [target_positions(config, outcome.values["spot"]) or () for _, outcome in usable]
-    flows = [outcome.stages["flow"].digest for _, outcome in usable]
+    objects = {
+        stage: [outcome.stages[stage].digest for _, outcome in usable]
+        for stage in MAP_STAGES
+        if any(MAPS[name].stage == stage for name in include)
+    }
+    del objects["tensor"]  # every row names its tensor
     return Pack(
         rows,
         labels.classes,
         settings,
         {"mepipe": __version__, **libraries(names)},
         positions if include & PER_TARGET else (),
-        flows if any(MAPS[name].stage == "flow" for name in include) else (),
+        objects.pop("flow", ()),
+        objects,
     )
 
 
@@ -121,7 +127,7 @@ def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome], config: Config) 
         "columns": {name: [row[name] for row in pack.rows] for name in COLUMNS},
         "objects": {
             stage: [[clip.stages[stage].key, clip.stages[stage].digest] for clip in clips]
-            for stage in ("flow", "tensor")
+            for stage in MAP_STAGES
         },
     }
 

@@ -67,7 +67,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         settings=settings,
         counts=_counts(features) if features is not None else (),
         results=results,
-        protocol=PROTOCOLS[results["protocol"]] if results is not None else "",
+        protocol=PROTOCOLS[results["protocol"]].title if results is not None else "",
         by_subject=_by_subject(saved) if saved is not None else (),
         no_results=shown.no_results or ("" if features is not None else "no clip could be used."),
         times=[

@@ -6,27 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mepipe.networks.registry import MODELS
 from mepipe.report.content import Methods
 from mepipe.report.references import REFERENCES
+from mepipe.schema import PROTOCOLS
 
-_MODELS = {
-    "spp": ("a compact network with a spatial pyramid pooling module", "spp"),
-    "base": ("the base of a spatial pyramid pooling network, without its pyramid", "spp"),
-    "ststnet": ("STSTNet", "ststnet"),
-    "off-apexnet": ("OFF-ApexNet", "off-apexnet"),
-    "svm": ("a support vector machine (RBF kernel) on the features", ""),
-    "tree": ("a decision tree on the features", ""),
-    "hoof-svm": ("a support vector machine on histograms of oriented optical flow", "hoof"),
-    "hoof-tree": ("a decision tree on histograms of oriented optical flow", "hoof"),
-    "mdmo-svm": ("a support vector machine on main directional mean optical flow", "mdmo"),
-    "mdmo-tree": ("a decision tree on main directional mean optical flow", "mdmo"),
-}
-_PROTOCOLS = {
-    "loso": "leaving one subject out",
-    "megc2019": "leaving one subject out of the composite of MEGC 2019",
-    "kfold": "leaving out folds of whole persons",
-    "cross-dataset": "leaving one dataset out",
-}
 _ENGINES = {"mepipe": "mepipe's own engine", "torch": "mepipe's torch engine", "opencv": "OpenCV"}
 
 
@@ -177,9 +161,10 @@ def _tensor(tensor: Mapping[str, Any], cite: _Cited) -> str:
 
 def _classifier(run: RunSummary, results: Mapping[str, Any], cite: _Cited) -> list[str]:
     name = str(results["model"])
-    words, reference = _MODELS.get(name, (f"the model {name}", ""))
+    entry = MODELS.get(name)  # None: the user's own
+    words, reference = (entry.called, entry.cite) if entry else (f"the model {name}", "")
     classes = ", ".join(results["classes"])
-    protocol = _PROTOCOLS.get(results["protocol"], str(results["protocol"]))
+    protocol = PROTOCOLS[results["protocol"]].way
     model = f"{words}{cite(reference) if reference else ''}"
     if results["protocol"] == "megc2019":
         protocol += cite("megc2019")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mepipe.sample.movement import Expression
+from mepipe.schema import KEY_FRAMES
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class ClipTruth:
 
 # fmt: off
 TRUTH_COLUMNS = (
-    "clip", "subject", "emotion", "label", "action_units", "onset", "apex", "offset",
+    "clip", "subject", "emotion", "label", "action_units", *KEY_FRAMES,
     "amplitude_px", "inter_ocular_px", "fps", "frames", "first_number",
 )
 SHEET_COLUMNS = (
@@ -77,7 +78,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def labels_csv(clips: Sequence[ClipTruth]) -> bytes:
     """Return the generic layout's labels.csv: frames by the numbers in their file names."""
     return _csv(
-        ("subject", "clip", "emotion", "onset", "apex", "offset", "fps"),
+        ("subject", "clip", "emotion", *KEY_FRAMES, "fps"),
         (
             (
                 c.subject,

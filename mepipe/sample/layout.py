@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mepipe.datasets.smic import CODES
 from mepipe.sample.annotations import ClipTruth, coding_sheet, labels_csv, samm_sheet
 from mepipe.sample.movement import Course
 
@@ -97,7 +98,7 @@ def place_smic(out: Path, subject: int, clip: int, seed: int, label: str) -> Pla
     Folders are not padded, the published names are; numbers have 5 to 8 digits.
     """
     rng = _rng(subject, clip, seed)
-    code = {"negative": "ne", "positive": "po", "surprise": "sur"}[label]
+    code = next(code for code, of in CODES.items() if of == label)
     person, ending = f"s{subject + 1}", f"_{code}_{clip + 1:02d}"
     folder = f"SMIC_all_raw/HS/{person}/micro/{label}/{person}{ending}"
     padded = f"s{subject + 1:02d}"

@@ -1,12 +1,14 @@
-"""The four stages of a clip, in order: face, spot, flow, tensor."""
+"""The stages of a clip in the order of `mepipe.schema.CLIP_STAGES`, each from its own file."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from mepipe.clips.clip_input import ClipInput
-from mepipe.stages import face, flow, spot, tensor
+from mepipe.schema import CLIP_STAGES
 from mepipe.stages.stage import Result, Stage, Upstream
 
-STAGES: tuple[Stage, ...] = (face.STAGE, spot.STAGE, flow.STAGE, tensor.STAGE)
+STAGES: tuple[Stage, ...] = tuple(import_module(f"{__name__}.{name}").STAGE for name in CLIP_STAGES)
 
 ARRAYS = {stage.name: stage.arrays for stage in STAGES}
 """The arrays that the objects of each stage may contain."""

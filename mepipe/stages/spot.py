@@ -15,12 +15,13 @@ from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
-from mepipe.schema import KEY_FRAMES
+from mepipe.schema import KEY_FRAMES, SPOT_METHODS, SpotMethod
 from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, midpoint, visible_span
 from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 
-_SEARCHES = ("flow-peak", "lbp-divide")  # these look at every frame
+# These look at every frame.
+_SEARCHES = tuple(method for method in SPOT_METHODS if method != "middle")
 
 
 def _marks(clip: ClipInput, config: Config) -> dict[str, KeyFrame]:
@@ -31,9 +32,7 @@ def _marks(clip: ClipInput, config: Config) -> dict[str, KeyFrame]:
     return {name: mark for name, mark in marks.items() if mark is not None}
 
 
-def _method(
-    clip: ClipInput, config: Config
-) -> Literal["annotation", "flow-peak", "lbp-divide", "middle"]:
+def _method(clip: ClipInput, config: Config) -> Literal["annotation", SpotMethod]:
     if config.spot.method != "auto":
         return config.spot.method
     marks = _marks(clip, config)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mepipe.flow.settings import Tvl1Settings
+from mepipe.flow.settings import PRESETS, Tvl1Settings
 
 
 def trade_off_png(points: Sequence[tuple[Tvl1Settings, float, float]]) -> bytes:
-    """Return a PNG; the first two points are the presets, ``opencv`` and ``subtle``.
+    """Return a PNG; the first points are those of `mepipe.flow.settings.PRESETS`.
 
     Parameters
     ----------
@@ -27,7 +25,7 @@ def trade_off_png(points: Sequence[tuple[Tvl1Settings, float, float]]) -> bytes:
     axes = figure.add_subplot()
     floor = points[0][2]
     colours = {0.05: "#440154", 0.1: "#31688e", 0.2: "#35b779", 0.3: "#c8b418"}
-    for settings, recovered, noise in points[2:]:
+    for settings, recovered, noise in points[len(PRESETS) :]:
         axes.scatter(
             noise,
             recovered,
@@ -37,7 +35,7 @@ def trade_off_png(points: Sequence[tuple[Tvl1Settings, float, float]]) -> bytes:
             edgecolor=colours[settings.theta],
             linewidth=1.2,
         )
-    for (_, recovered, noise), name in zip(points[:2], ("opencv", "subtle"), strict=True):
+    for (_, recovered, noise), name in zip(points[: len(PRESETS)], PRESETS, strict=True):
         axes.scatter(noise, recovered, s=190, marker="*", color="#c1272d", zorder=3)
         axes.annotate(name, (noise, recovered), xytext=(9, -4), textcoords="offset points")
     axes.axvline(floor, color="#777777", linewidth=0.8, linestyle="--")

@@ -13,6 +13,7 @@ from mepipe.cli import main
 from mepipe.errors import UsageError
 from mepipe.sample import write
 from mepipe.sample.photos import astronaut
+from mepipe.schema import SPOT_METHODS
 from mepipe.viz.trade_off import trade_off_png
 
 
@@ -81,7 +82,7 @@ def test_bench_has_examples():
 def test_key_frames_against_the_truth(tmp_path):
     write(tmp_path / "made", subjects=1, clips=1)
     rows = {row.method: row for row in spot.measure(tmp_path / "made")}
-    assert set(rows) == set(spot.METHODS)
+    assert set(rows) == set(SPOT_METHODS)
     found = rows["flow-peak"]
     assert found.refused == 0
     assert found.recovered[0] > 0.9
@@ -99,7 +100,7 @@ def test_what_a_mac_leaves_beside_a_photograph_is_none(tmp_path):
         photos=tmp_path, subjects=1, clips=1, progress=lambda *step: steps.append(step)
     )
     assert steps == [(1, 2), (2, 2)]
-    assert [(len(row.moving), len(row.still)) for row in rows] == [(1, 1)] * len(spot.METHODS)
+    assert [(len(row.moving), len(row.still)) for row in rows] == [(1, 1)] * len(SPOT_METHODS)
 
 
 def test_progress_counts_the_clips_of_the_dataset(tmp_path):

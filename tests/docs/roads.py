@@ -25,7 +25,7 @@ PAGES = (
 """The user's road, in the order in which it is walked: a later page finds what an earlier made."""
 
 _FENCE = re.compile(
-    r"(?:<!-- (?P<mark>not run|file|exit): (?P<told>[^\n]+?) -->\n\n?)?"
+    r"(?:<!-- (?P<mark>not run|file|edit|exit): (?P<told>[^\n]+?) -->\n\n?)?"
     r"^```(?P<language>[a-z]*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -38,6 +38,9 @@ class Block:
 
     - ``<!-- not run: WHY -->``: it is shown and left alone.
     - ``<!-- file: NAME -->``: it is the content of that file, whatever its language.
+    - ``<!-- edit: NAME, after: LINE -->``: it goes into that file of mepipe, after the line that
+      reads so; or ``before``, or ``instead of`` it; or it is ``last in: TABLE``, the dictionary of
+      that name (``test_extending.py`` does so).
     - ``<!-- exit: CODE -->``: its last command ends so, and not with 0.
     """
 
@@ -54,7 +57,7 @@ class Block:
 
     @property
     def runs(self):
-        return self.language in _RUN and self.mark not in {"not run", "file"}
+        return self.language in _RUN and self.mark not in {"not run", "file", "edit"}
 
 
 def blocks(page):
