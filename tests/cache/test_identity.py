@@ -81,7 +81,7 @@ def test_a_linked_folder_of_a_cache_is_refused_and_not_followed(tmp_path, folder
 def test_a_folder_of_something_else_is_refused(tmp_path, folder, action):
     """Its names alone do not make a cache: projects have a tmp/ and tables/ of their own."""
     files = [old(tmp_path / "project" / folder / name) for name in ("a.txt", "b.part")]
-    with pytest.raises(UsageError, match="no cache of mepipe"):
+    with pytest.raises(UsageError, match="not a mepipe cache"):
         ACTIONS[action](Store(tmp_path / "project"))
     assert untouched(files)
     assert sorted(path.name for path in (tmp_path / "project").iterdir()) == [folder]

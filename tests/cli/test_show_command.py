@@ -74,7 +74,7 @@ def test_what_is_no_clip_is_refused(tmp_path):
 
 def test_a_folder_of_folders_names_them_and_a_clip(clip):
     answer = CliRunner().invoke(main, ["show", str(clip.parents[1])]).output
-    assert "holds no clip itself: it holds folders (s01)" in answer
+    assert "is not a clip: it holds only folders (s01)" in answer
     assert f"Give one clip, for example {clip}." in answer
 
 

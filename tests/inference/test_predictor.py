@@ -189,7 +189,7 @@ def test_what_is_no_clip_is_an_error(predictor, frames, words):
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
 def test_what_is_no_rate_is_an_error(predictor, frames, fps):
-    with pytest.raises(UsageError, match="no rate"):
+    with pytest.raises(UsageError, match="not a valid rate"):
         predictor(frames, fps)
 
 

@@ -128,7 +128,7 @@ def test_a_clip_of_one_frame_is_told_before_any_work(run, sample):
         path.unlink()
     (failure,) = run(sample).failures
     assert (failure.clip, failure.stage) == ("sample/s01/c01", "dataset")
-    assert "one frame only" in failure.message
+    assert "only one frame" in failure.message
 
 
 def test_action_units_come_to_the_features_in_one_form(run, sample, tmp_path):

@@ -77,8 +77,8 @@ def test_a_damaged_object_is_no_feature(ran):
 
 
 def test_gc_keeps_what_loading_a_run_needs(ran):
-    from mepipe.pipeline.cache_admin import collect_garbage
     from mepipe.cache.store import open_store
+    from mepipe.pipeline.cache_admin import collect_garbage
 
     _, cache, _ = ran
     collect_garbage(open_store(cache), keep_days=0, dry_run=False)
