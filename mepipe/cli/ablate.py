@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 @click.command()
 @classifier_options
 @fold_options
-@click.option("--full", is_flag=True, help="Leave one subject out with 3 seeds, instead of 10 folds with 1 seed.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Leave one subject out with 3 seeds, instead of 10 folds with 1 seed.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -15,7 +15,9 @@ from mepipe.errors import EXIT_DAMAGE, EXIT_DONE
 
 _where = click.option("--cache", type=click.Path(path_type=Path), help="The folder of the cache.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_run = click.option("--run", "run_id", metavar="ID", help="Only this run (`status` lists the runs).")
+_run = click.option(
+    "--run", "run_id", metavar="ID", help="Only this run (`status` lists the runs)."
+)
 
 
 @click.group()

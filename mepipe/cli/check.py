@@ -68,7 +68,9 @@ def command(
                 "Choose another file, or use this one: --corrections FILE.",
             )
         if template is not None and not template.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {template.parent}", "Create it, or choose another.")
+            raise UsageError(
+                f"there is no folder {template.parent}", "Create it, or choose another."
+            )
         config = resolved_config(config_file, assignments, select, corrections)
         progress = make_progress(quiet=as_json)
         found = open_dataset(dataset, reader)

@@ -28,7 +28,9 @@ _SETTINGS = (
 )
 _OPTIONS = (
     *_SETTINGS,
-    click.option("--select", metavar="NAME", help="Use only the clips of a named selection: megc2019."),
+    click.option(
+        "--select", metavar="NAME", help="Use only the clips of a named selection: megc2019."
+    ),
     click.option(
         "--corrections",
         type=click.Path(path_type=Path),
@@ -47,7 +49,9 @@ _CLASSIFIER = (
         metavar="COLUMN=VALUE,...",
         help="Only clips with these values, for example dataset=casme2 (repeatable).",
     ),
-    click.option("--device", type=click.Choice(DEVICES), default="auto", help="Device for training."),
+    click.option(
+        "--device", type=click.Choice(DEVICES), default="auto", help="Device for training."
+    ),
     *_SETTINGS,
 )
 _FOLDS = (

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Write comparison.json, comparison.md and comparison.tex (one row per model) to this folder.",
+    help="Write comparison.json, .md and .tex (one row per model) to this folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -97,7 +97,9 @@ def _print(content: Mapping[str, Any], out: Path | None) -> None:
             # One table per pair: the name of the pair in each row would be too wide for a screen.
             for pair, rows in groupby(one.rows, key=itemgetter(0)):
                 console.print(_table(pair, one.header[1:], [row[1:] for row in rows]))
-        elif not title.endswith("per subject"):  # too long for a screen; the files and --json have it
+        elif not title.endswith(
+            "per subject"
+        ):  # too long for a screen; the files and --json have it
             console.print(_table(title, one.header, one.rows))
     for pair in content["pairs"]:
         counts = pair["subjects"]

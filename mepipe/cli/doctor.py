@@ -142,7 +142,9 @@ def _disk(cache: Path | None) -> list[str]:
     free = shutil.disk_usage(existing).free / 1e9
     click.echo(f"cache     {root} ({free:.1f} GB free)")
     if not existing.is_dir():
-        return [f"the cache {root} cannot be created: {existing} is a file. Choose another with --cache"]
+        return [
+            f"the cache {root} cannot be created: {existing} is a file. Choose another with --cache"
+        ]
     if not os.access(existing, os.W_OK):
         return [f"{existing} cannot be written. Choose another cache with --cache"]
     return []

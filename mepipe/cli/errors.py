@@ -37,7 +37,7 @@ _ENVIRONMENT = {
 
 
 class TerminatedError(BaseException):
-    """SIGTERM asked the process to end. A BaseException, so that no handler of errors catches it."""
+    """SIGTERM asked the process to end. Handlers of `Exception` must not catch it."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -65,7 +65,7 @@ def exit_codes(
         print_error(error)
         # A usage error means that nothing ran, so there is no JSON object.
         if as_json and error.exit_code != EXIT_USAGE:
-            _print_error(partial, error)
+            _print_json_error(partial, error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _ended(partial, "interrupted", resume, as_json=as_json)
@@ -84,14 +84,14 @@ def exit_codes(
             problem = SystemProblemError(f"{where}{error.strerror}", "Choose another folder.")
             print_error(problem)
             if as_json:
-                _print_error(partial, problem)
+                _print_json_error(partial, problem)
         sys.exit(EXIT_ENVIRONMENT)
     finally:
         # Tests and programs that call a command keep their own handler.
         signal.signal(signal.SIGTERM, previous)
 
 
-def _print_error(partial: Mapping[str, Any], error: MepipeError) -> None:
+def _print_json_error(partial: Mapping[str, Any], error: MepipeError) -> None:
     print_json({**partial, "error": {"message": error.message, "remedy": error.remedy}})
 
 

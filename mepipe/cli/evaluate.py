@@ -27,10 +27,18 @@ FOLDER = Path("mepipe-eval")
 @classifier_options
 @fold_options
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="loso", show_default=True)
-@click.option("--k", type=click.IntRange(2), default=10, show_default=True, help="kfold only: number of folds.")
+@click.option(
+    "--k",
+    type=click.IntRange(2),
+    default=10,
+    show_default=True,
+    help="kfold only: number of folds.",
+)
 @click.option("--tune", is_flag=True, help="Choose settings on inner splits of each fold.")
 @click.option("--again", is_flag=True, help="Train finished folds again.")
-@click.option("--strict-versions", is_flag=True, help="Train folds of other library versions again.")
+@click.option(
+    "--strict-versions", is_flag=True, help="Train folds of other library versions again."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     help="How u, v and strain were scaled (docs/features.md). minmax is recognised; any other "
     "scale must be given.",
 )
-@click.option("--dataset", help="The dataset of the clips of a tree, if the tree does not state it.")
+@click.option(
+    "--dataset", help="The dataset of the clips of a tree, if the tree does not state it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     published: Path,

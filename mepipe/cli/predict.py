@@ -76,7 +76,7 @@ def command(
             predictor = Predictor(model, trust=trust, progress=make_progress(quiet=as_json))
             found = predictor.clip(clip, fps)
             ended_early.update(_json(found, None))
-            # Printed before the picture: the answer must not be lost if the picture cannot be written.
+            # Printed first: the answer must not be lost if the picture cannot be written.
             if not as_json:
                 click.echo(_text(found))
             drawn = found.png() if target is not None else None
@@ -103,7 +103,9 @@ def _target(clip: Path, picture: Path | None, *, no_picture: bool) -> Path | Non
         return None
     target = picture or Path(f"{clip.resolve().stem}-prediction.png")
     if target.suffix.lower() != ".png":
-        raise UsageError(f"the file name {target} does not end in .png", "Use a name like clip.png.")
+        raise UsageError(
+            f"the file name {target} does not end in .png", "Use a name like clip.png."
+        )
     if not target.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}", "Create it, or choose another.")
     return target

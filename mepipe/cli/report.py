@@ -18,7 +18,9 @@ from mepipe.cli.progress import make_progress
     default=None,
     help="Show aligned faces, or no picture of a face. Default: the setting of the run.",
 )
-@click.option("--clips", type=click.IntRange(0), help="Largest number of clips with a card of their own.")
+@click.option(
+    "--clips", type=click.IntRange(0), help="Largest number of clips with a card of their own."
+)
 @click.option("--cache", type=click.Path(path_type=Path), help="The cache of the run.")
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes. Default: one per core.")
 def command(

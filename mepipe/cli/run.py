@@ -46,13 +46,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="Compute clips in processes of this machine, or on a Dask cluster.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask cluster: tcp://HOST:PORT.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Address of the Dask cluster: tcp://HOST:PORT."
+)
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="Device for training.")
 @click.option("--retry-failed", is_flag=True, help="Try failed clips again.")
 @click.option(
     "--strict-versions", is_flag=True, help="Compute results of other library versions again."
 )
-@click.option("--rehash", is_flag=True, help="Read every input file again, even if its time stamp is unchanged.")
+@click.option(
+    "--rehash",
+    is_flag=True,
+    help="Read every input file again, even if its time stamp is unchanged.",
+)
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first clip that fails.")
 @click.option(
@@ -109,7 +115,7 @@ def command(
         if (backend == "dask") != (scheduler is not None):
             raise UsageError(
                 "--backend dask and --scheduler ADDRESS must be given together",
-                "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` adds a worker.",
+                "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` joins.",
             )
         if no_report:
             assignments += ("report.enabled=false",)

@@ -15,7 +15,9 @@ from mepipe.errors import UsageError
 @click.command()
 @click.argument("clip", type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The picture. Default: CLIP.png in the current folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The picture. Default: CLIP.png in the current folder.",
 )
 @setting_options
 def command(

@@ -66,7 +66,9 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
     if result.features is not None:
         console.print(f"features    {escape(str(result.features))}")
     elif not result.stopped_early and before.exists():
-        console.print(f"features    {escape(str(before))} was written by an earlier run, not by this one")
+        console.print(
+            f"features    {escape(str(before))} was written by an earlier run, not by this one"
+        )
     if result.results is not None:
         for label, file in (
             ("results", "results.json"),

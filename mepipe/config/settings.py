@@ -42,7 +42,7 @@ def _maps(value: tuple[str, ...]) -> tuple[str, ...]:
     """Sort the names. Raises if ``x`` is missing, or a name occurs twice."""
     if "x" not in value or len(set(value)) < len(value):
         raise PydanticCustomError(
-            "maps", "input should contain x, which every model reads, and each name once"
+            "maps", "input should contain x, which every model reads, and no name twice"
         )
     # One order, because the settings are part of the key of features.h5.
     return tuple(name for name in MAPS if name in value)

@@ -66,7 +66,7 @@ def cluster(
     except (OSError, ValueError) as error:
         raise UsageError(
             f"there is no Dask scheduler at {address}: {error}",
-            "Start a scheduler (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`). "
+            "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`). "
             "Give the address that the scheduler prints.",
         ) from error
     # Its random content proves that a worker sees this cache, not a local folder of that path.

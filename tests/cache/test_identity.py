@@ -176,7 +176,7 @@ def test_a_marker_behind_a_link_proves_nothing(tmp_path):
     (tmp_path / "project" / "tmp").mkdir(parents=True)
     old(tmp_path / "project" / "tmp" / "a.txt")
     (tmp_path / "project" / MARKER).symlink_to(tmp_path / "cache" / MARKER)
-    with pytest.raises(UsageError, match="no cache"):
+    with pytest.raises(UsageError, match="not a mepipe cache"):
         require_cache(tmp_path / "project")
 
 

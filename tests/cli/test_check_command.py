@@ -83,7 +83,7 @@ def test_a_reader_can_be_named(check, sample):
     answer = check(sample, "--as", "folder")
     assert answer.exit_code == 0
     assert "read as folder" in answer.output
-    assert "a run has no such option" in " ".join(check("--help").output.split())
+    assert "Only for checks" in " ".join(check("--help").output.split())
 
 
 def test_corrections_are_written_once_and_used(check, sample, tmp_path):

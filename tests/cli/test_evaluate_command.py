@@ -89,7 +89,7 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
     assert {"ablation.md", "ablation.png", "ablation.json"} < {
         path.name for path in (tmp_path / "mepipe-ablation").iterdir()
     }
-    assert "varies the SPP network" in call("ablate", features, "--model=svm", code=2).stderr
+    assert "varies only the SPP network" in call("ablate", features, "--model=svm", code=2).stderr
 
 
 @pytest.mark.parametrize(

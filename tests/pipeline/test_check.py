@@ -116,7 +116,7 @@ def test_a_recording_under_two_persons(find, sample):
     assert not [p for p in find(sample).problems if "another subject" in p.problem]
     shutil.copytree(sample / "s01" / "c01", sample / "s02" / "copy")
     (problem,) = of_clip(find(sample), "sample/s02/copy")[-1:]
-    assert "sample/s01/c01, of another subject" in problem.problem
+    assert "sample/s01/c01 of another subject" in problem.problem
     shutil.copytree(sample / "s01" / "c01", sample / "s01" / "copy")
     problems = find(sample).problems
     assert sum("another subject" in problem.problem for problem in problems) == 1

@@ -121,7 +121,7 @@ def test_failures_come_first_with_their_remedies(run, sample, tmp_path):
 
 
 def test_a_folder_without_a_run_is_told(tmp_path, toy_run, toy_data):
-    with pytest.raises(UsageError, match="no output folder"):
+    with pytest.raises(UsageError, match="not an output folder"):
         later(tmp_path)
     toy_run(toy_data(2)).execute()
     with pytest.raises(UsageError, match="no record") as error:
