@@ -221,8 +221,10 @@ def cache(clips: int, rounds: int) -> None:
                 f"warm run over {count} clips: {elapsed:.2f} s in all ({cpu:.2f} s of CPU), "
                 f"at most {peak:.0f} MB"
             )
+        # The network's tensor, and the aligned face: a small and a large object.
         for side in (28, 224):
             for _ in range(rounds):
+                # A new folder each time, so that no round finds the objects of another.
                 with tempfile.TemporaryDirectory() as scratch:
                     done = bench.storing(Path(scratch), side)
                 click.echo(

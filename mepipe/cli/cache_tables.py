@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from mepipe.pipeline.cache_admin import Status
 
-_RUNS = 5
+_RUNS = 5  # shown of possibly thousands
 
 
 def print_status(root: Path, found: Status) -> None:

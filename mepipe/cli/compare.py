@@ -91,6 +91,7 @@ def _print(content: Mapping[str, Any], out: Path | None) -> None:
 
     from mepipe.evaluation.comparison_tables import CAPTION, comparison_tables
 
+    # Names come from the user: `escape` keeps "[" in them from being read as markup.
     console = Console(highlight=False, soft_wrap=True)
     for title, one in comparison_tables(content).items():
         if title == "Differences":

@@ -167,4 +167,5 @@ def print_tuned(console: Console, content: Mapping[str, Any]) -> None:
 
 
 def _plain(name: str) -> str:
+    # A model of the user is named package.module:factory, and ":" is not allowed in Windows paths.
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name)

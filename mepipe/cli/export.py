@@ -54,6 +54,7 @@ def command(
         if select:
             from mepipe.evaluation.evaluate import labelled
 
+            # The selection of an evaluation: clips without a class are left out as well.
             wanted = set(labelled(opened, select).clip)
             rows = [row for row, clip in enumerate(opened.clip.tolist()) if clip in wanted]
         progress = make_progress(quiet=as_json)

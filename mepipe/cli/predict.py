@@ -88,6 +88,7 @@ def command(
                 if not as_json:
                     click.echo(f"picture     {target}")
         except MepipeError as error:
+            # With an answer, only the picture failed: then the JSON object keeps the answer.
             if found is None:
                 ended_early.update(reason=str(error))
             raise

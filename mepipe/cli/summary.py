@@ -62,6 +62,7 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
         console.print(f"No classifier results: {escape(result.no_results)}")
     if result.stopped_early:
         console.print("Stopped at the first failure (--fail-fast): no files were written.")
+    # Without usable clips or with --until the file can be one of an earlier run.
     before = out / "features.h5"
     if result.features is not None:
         console.print(f"features    {escape(str(result.features))}")

@@ -100,6 +100,7 @@ def choose(cards: Sequence[ClipCard], most: int) -> list[ClipCard]:
 def _spread(places: Sequence[int], count: int) -> list[int]:
     if len(places) <= count:
         return list(places)
+    # Evenly and without chance, so that equal runs give equal pages.
     return [places[int(at * len(places) / count)] for at in range(count)]
 
 

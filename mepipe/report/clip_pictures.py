@@ -89,6 +89,7 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
 
     from mepipe.viz.thumbnails import flow_thumbnail, strain_thumbnail, thumbnail
 
+    # Clips are drawn in parallel.
     cv2.setNumThreads(1)
     store = Store(cache_root)
     try:
@@ -138,6 +139,7 @@ def _faces(
 def _as_it_was(source: ClipTask, work: ClipWork) -> ClipInput:
     """Return the clip with the frames that flow read. Raises if they have changed."""
     positions = [work.values["spot"][name] for name in ("onset", "apex")]
+    # A folder with fewer frames now would raise an index error below.
     if max(positions) >= source.count:
         raise BadDataError("its frames are not those of the run", "Run again.")
     known = {

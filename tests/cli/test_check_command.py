@@ -96,7 +96,7 @@ def test_corrections_are_written_once_and_used(check, sample, tmp_path):
     assert row.startswith("sample/s01/c01,,,,,,,")
     again = check(sample, "--write-corrections", file)
     assert again.exit_code == 2
-    assert "is there already" in again.output
+    assert "exists already" in again.output
     file.write_text(f"{header}\nsample/s01/c01,,,,,,yes,lost\n")
     answer = check(sample, "--corrections", file)
     assert answer.exit_code == 0

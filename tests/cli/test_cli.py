@@ -212,7 +212,7 @@ def test_a_run_that_ends_early_says_in_json_what_was_done(mepipe, cli_sample, tm
     assert set(report) == RUN_KEYS | {"error"}
     assert report["usable"] == report["computed"]["tensor"] == 9
     assert "features.h5" in report["error"]["message"]
-    assert "move it away" in report["error"]["remedy"]
+    assert "move the folder" in report["error"]["remedy"]
 
 
 def test_a_sample_under_a_file_exits_with_6(mepipe, tmp_path):

@@ -87,7 +87,7 @@ def test_what_the_folders_hold_one_level_down_is_given(files, tmp_path):
         (tmp_path / name).touch()
     answer = CliRunner().invoke(main, ["show", str(tmp_path)])
     assert answer.exit_code == 2
-    assert "it holds folders (anna, ben)" in answer.output
+    assert "it holds only folders (anna, ben)" in answer.output
     assert ("for example" in answer.output) == ("anna/smile.mp4" in files)
     if "anna/smile.mp4" in files:
         assert f"example {tmp_path / 'anna' / 'smile.mp4'}." in answer.output

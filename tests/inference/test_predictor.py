@@ -216,7 +216,7 @@ def test_predictor_refuses_probabilities_that_are_not_finite(trained_sample, fra
             value.data.fill_(float("nan"))
     path = tmp_path / "nan.safetensors"
     path.write_bytes(encode_model(model.ensemble, model.card))
-    with pytest.raises(DamageError, match="no numbers"):
+    with pytest.raises(DamageError, match="not finite numbers"):
         mepipe.Predictor(path)(frames, 200)
 
 
