@@ -1,1 +1,1 @@
-"""Benchmarks: commands that print what they measured, and no tests."""
+"""Benchmarks: commands that print measurements. They are not tests."""

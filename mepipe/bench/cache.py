@@ -1,7 +1,7 @@
-"""Benchmark of the cache: its cost and its resistance to damage, as counts and ratios.
+"""Benchmark of the cache: its cost, and its detection of damage.
 
-Clips are made: files of a few bytes, whose objects are stored without computing
-them, for what is measured is the road and not the stages.
+The clips are files of a few bytes. Their objects are stored without computing them,
+because the cost of the stages is not measured here.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def make_clips(folder: Path, clips: int) -> None:
         for frame in range(1, FRAMES + 1):
             path = place / f"{frame:03d}.jpg"
             path.write_bytes(f"{number} {frame}".encode())
+            # Old time stamps: the index does not store the digests of files that are too young.
             os.utime(path, (1_700_000_000, 1_700_000_000))
         apex, offset = 4 + number % 3, 7 + number // 3 % 2
         rows.append(f"{subject},{clip},{_EMOTIONS[number % 3]},2,{apex},{offset},200")
@@ -85,14 +86,14 @@ def own_peak_mb() -> float:
     """Return the most memory that this process held, in MB."""
     status = Path("/proc/self/status")
     if status.exists():
-        # Unlike ru_maxrss, this begins anew with the program: not with what its parent held.
+        # Unlike ru_maxrss, this does not include the memory of the parent before exec.
         lines = dict(line.partition(":")[::2] for line in status.read_text().splitlines())
         return float(lines["VmHWM"].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def planning(clips: int) -> Planning:
-    """Measure reading the dataset and planning, in a process of its own."""
+    """Measure reading the dataset and planning, in a separate process."""
     with tempfile.TemporaryDirectory() as scratch:
         data, cache = Path(scratch) / "data", Path(scratch) / "cache"
         make_clips(data, clips)
@@ -136,15 +137,15 @@ class Storing:
 
 
 def storing(folder: Path, side: int = 28, objects: int = 300) -> Storing:
-    """Time storing tensors of (3, side, side) against write, fsync and replace, by turns of ten.
+    """Time storing tensors of (3, side, side), and plain write, fsync and replace, in turns of ten.
 
-    Means, for a file system settles accounts for several writes at once: the first
-    write after one of the other kind pays for that, whichever comes first.
+    Times are means. A file system flushes several writes at once, and the first write after
+    a change of kind pays for the earlier ones.
     """
     store = open_store(folder / "cache")
     plain = folder / "plain"
     plain.mkdir()
-    # In the middle of a run the folders are there.
+    # The folders exist already, as in the middle of a run.
     for first in range(256):
         (store.root / "objects" / "tensor" / f"{first:02x}").mkdir(parents=True)
     times: dict[str, list[float]] = {"encode": [], "store": [], "plain": []}

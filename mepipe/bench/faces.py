@@ -1,4 +1,4 @@
-"""Real faces with motion that is known exactly, for measuring flow."""
+"""Real faces with exactly known motion, for measuring flow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mepipe.sample.photos import Photo, load_photos
 
 Grey = NDArray[np.uint8]
 
-NOISE = 1.2  # grey levels, as a camera at 200 frames per second has
-LENS = 0.8  # px: without fine detail, what lies between pixels is known
+NOISE = 1.2  # grey levels, typical of a camera at 200 frames per second
+LENS = 0.8  # px: without fine detail, interpolation between pixels is exact
 REACH = (0.045, 0.065)  # sigma of a bump of motion, in sides of the face: a brow, a mouth's corner
 
 
@@ -32,9 +32,9 @@ class Pair:
 
 
 def aligned_faces(folder: Path | None, size: int) -> list[NDArray[np.float64]]:
-    """Return the aligned faces (size, size) of the photographs that show one large enough.
+    """Return the aligned faces (size, size) of the photographs that have a face.
 
-    Errors as `mepipe.sample.photos.load_photos`.
+    Raises as `mepipe.sample.photos.load_photos`.
     """
     return [_aligned(photo, size) for photo in load_photos(folder)]
 

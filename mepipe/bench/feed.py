@@ -36,12 +36,12 @@ class Feeding:
 
     @property
     def share(self) -> float:
-        """Of the memory-mapped array's rate."""
+        """The rate relative to the memory-mapped array."""
         return self.features / self.memmap
 
 
 def measure(clips: int, size: int, rounds: int, workers: Sequence[int]) -> list[Feeding]:
-    """Return the rates for ``clips`` made clips of (3, size, size), by turns in one run."""
+    """Return the rates for ``clips`` random clips of (3, size, size), measured in turns."""
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path, plain = Path(folder) / "features.h5", Path(folder) / "x.dat"
@@ -58,7 +58,7 @@ def measure(clips: int, size: int, rounds: int, workers: Sequence[int]) -> list[
             rates: dict[str, list[float]] = {"features": [], "memmap": []}
             sources: dict[str, Any] = {"features": features.torch(), "memmap": array}
             loaders = {name: _loader(dataset, count) for name, dataset in sources.items()}
-            # The first epoch starts the workers, and checks every row against its digest.
+            # The first epoch is not counted: it starts the workers and verifies every row.
             for number in range(rounds + 1):
                 for name, loader in loaders.items():
                     rate = _epoch(loader, clips)

@@ -1,4 +1,4 @@
-"""Benchmark of the flow engines: time, difference to OpenCV's flow, error to the truth."""
+"""Benchmark of the flow engines: time, difference from OpenCV, error against the truth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Engine = Callable[[Grey, Grey], Floats]
 
 SIZES = (64, 128, 224, 256)
 PEAKS = (0.3, 0.6, 1.2, 3.0)
-RIM = 8  # px: here TV-L1 reads zeros from outside, and the result depends on rounding
+RIM = 8  # px: there TV-L1 reads zeros from outside, so rounding changes the result
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def measure(
     rounds: int = 3,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
-    """Measure every engine in this process, on one thread, in turn.
+    """Measure every engine in this process on one thread, in turns.
 
     Parameters
     ----------
@@ -88,13 +88,14 @@ def measure(
     sizes
         Sides of the aligned face, px.
     rounds
-        Timings of each engine on each of a few pairs; the median counts.
+        Timings of each engine on each of a few pairs. The median is used.
     progress
-        Called with (measurements done, all of them): an engine at a size is one.
+        Called with (measurements done, their total). One measurement is an engine at a size.
     """
     import cv2
     import torch
 
+    # mepipe runs one thread per worker, so this is the speed that a run has.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     rows: list[Row] = []
@@ -129,10 +130,11 @@ def measure(
 
 
 def _times(timed: Sequence[Pair], rounds: int) -> dict[str, float]:
-    """Return the median process time of a pair, s; the engines take turns."""
+    """Return the median process time of a pair in s, by engine."""
     found: dict[str, list[float]] = {name: [] for name in engines()}
     for _ in range(rounds):
         for pair in timed:
+            # In turns, so that a change of the clock rate affects all engines alike.
             for name, engine in engines().items():
                 begun = time.process_time()
                 engine(pair.reference, pair.moving)
@@ -180,7 +182,7 @@ def _mean_error(flows: dict[float, list[Floats]], moved: dict[float, list[Pair]]
 
 
 def _recovered(flows: Sequence[Floats], moved: Sequence[Pair]) -> float:
-    """Return how much of the motion is found where it is more than half of its peak."""
+    """Return the share of the motion that is found where it exceeds half of its peak."""
     shares = []
     for flow, pair in zip(flows, moved, strict=True):
         length = np.hypot(*pair.truth)
@@ -213,7 +215,7 @@ def _forward_backward(engine: Engine, some: Sequence[Pair]) -> float:
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of the trade-off: what is recovered of 0.6 px, and what noise alone gives."""
+    """One point of the trade-off: the recovered share of 0.6 px, and the flow of noise alone."""
 
     settings: Tvl1Settings
     recovered: float
@@ -225,7 +227,7 @@ def trade_off(
 ) -> list[Setting]:
     """Return recovered motion and noise floor over a grid around both presets.
 
-    ``progress`` is called with (settings done, all of them).
+    ``progress`` is called with (settings done, their total).
     """
     faces = aligned_faces(photos, size)
     moved, still = list(pairs(faces, 0.6, seed=6)), list(still_pairs(faces, seed=5))

@@ -1,8 +1,8 @@
-"""The baseline of the benchmark: what a user writes by hand, one process, no cache.
+"""The baseline of the benchmark: a script as a user writes it, in one process, without a cache.
 
-dlib's HOG with one upsampling on the onset and the apex frame, 68 points, the
-face turned and scaled by the eye line to 224 px, OpenCV's TV-L1, optical
-strain, all reduced to 28x28.
+It detects the face in the onset and the apex frame (dlib HOG, one upsampling), finds 68
+landmarks, aligns the face by the eye line to 224 px, and computes TV-L1 with OpenCV and the
+optical strain, reduced to 28x28.
 
 ``python -m mepipe.bench.peer DATASET`` over a generic folder with labels.csv.
 """

@@ -1,4 +1,4 @@
-"""A cache for made clips, filled without computing anything, and a plan over it."""
+"""Fill a cache for synthetic clips without computing anything, and plan over it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     },
     "tensor": {},
 }
-# Planning opens no object, so beyond so many clips their files hold nothing.
+# Planning opens no object. Above this number of clips the files are empty, which saves time.
 _WITH_CONTENT = 2000
 
 
@@ -43,7 +43,7 @@ def _run(data: Path, cache: Path) -> Run:
 
 
 def plan_made(data: Path, cache: Path) -> int:
-    """Read the dataset, plan a run over it; return how many clips are stale."""
+    """Read the dataset, plan a run over it, and return the number of stale clips."""
     return len(_run(data, cache).plan().stale)
 
 
@@ -53,7 +53,7 @@ def store_made(data: Path, cache: Path) -> None:
     store = open_store(cache)
     whole = len(run.inputs.clips) <= _WITH_CONTENT
     x = np.random.default_rng(0).random((3, 28, 28), dtype=np.float32)
-    # What a run's report shows is there, too.
+    # The arrays that a report reads: a warm run writes one.
     made: dict[str, dict[str, Any]] = {
         "spot": {"curve": np.empty(0, np.float32)},
         "flow": {"uv": x[:2], "motion": np.eye(2, 3)},
@@ -70,6 +70,7 @@ def store_made(data: Path, cache: Path) -> None:
         for step in walk(clip, run.config, outcome, nothing):
             stage, key, parts = step.stage, step.found.key, step.found.parts
             values = _VALUES.get(stage.name)
+            # Spotting is computed: annotated clips need no frames, and later keys depend on it.
             if stage.name == "spot":
                 upstream = Upstream(outcome.values, lambda _: {})
                 values = stage.compute(clip, run.config, upstream).values

@@ -27,8 +27,8 @@ Answer = TypeVar("Answer")
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space, or choose another disk with --cache and --out; "
-    "finished work is kept, and the same command goes on from there.",
-    errno.EDQUOT: "Your quota is used up: free some space, or choose another disk with --cache "
+    "finished work is kept: run the same command again to continue.",
+    errno.EDQUOT: "Your quota is used up. Free some space, or choose another disk with --cache "
     "and --out; finished work is kept.",
     errno.EACCES: "Give yourself permission to write there, or choose another folder with "
     "--cache and --out.",
@@ -36,16 +36,18 @@ _REMEDIES = {
     "--cache and --out.",
     errno.EROFS: "The file system is read-only: choose another folder with --cache and --out.",
 }
-_NO_FOLDER = "A file stands where a folder is needed: choose another place with --cache or --out."
+_NO_FOLDER = "A file exists where a folder is needed: choose another folder with --cache or --out."
 _REMEDIES |= dict.fromkeys((errno.ENOTDIR, errno.EEXIST), _NO_FOLDER)
-_REMEDIES[errno.EISDIR] = "A folder stands where a file is to be written: move it away."
+_REMEDIES[errno.EISDIR] = "A folder exists where a file must be written: move the folder."
 _ANY_REMEDY = (
     "Check the disk, or choose other folders with --cache and --out; finished work is kept."
 )
 _STRAY_AFTER_S = 24 * 3600
 # The temporary name in `replacing`: the start of the final name, and 16 random digits.
 _PARTIAL = re.compile(r"\.(.{1,40})\.[0-9a-f]{16}\.part", re.DOTALL)
+# File systems limit a name to 255 bytes. 40 characters of up to 4 bytes and the rest fit.
 _NAME_KEPT = 40
+# With these errors a cache may still be readable, which is enough for a warm run.
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _CHUNK = 1 << 20  # bytes
 _UNFINISHED = ".unfinished"
@@ -92,6 +94,7 @@ class Output:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
+        # The system may write fewer bytes than given, for example at the end of a disk.
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[call(os.write, self._descriptor, rest) :]
@@ -132,6 +135,7 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
             descriptor = call(os.open, temporary, _NEW_FILE, 0o666)
             try:
                 yield Output(descriptor)
+                # Before the rename: otherwise a power cut can leave the final name with no content.
                 call(os.fsync, descriptor)
             finally:
                 call(os.close, descriptor)
@@ -141,6 +145,7 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
             with suppress(OSError):
                 call(temporary.unlink)
             raise
+        # The rename is an entry of the folder, and is on the disk only after this.
         if lasting:
             _sync_folder(path.parent)
 
@@ -188,7 +193,7 @@ def filling(folder: Path) -> Iterator[Path]:
         raise UsageError(
             f"the output folder {folder} is not empty: it holds "
             f"{'the unfinished ' if remains else ''}{found[0]}",
-            "Empty it, or name another with --out.",
+            "Empty it, or choose another folder with --out.",
         )
     part = folder / f"{_UNFINISHED}.{secrets.token_hex(8)}.part"
     moved: list[Path] = []
@@ -198,12 +203,13 @@ def filling(folder: Path) -> Iterator[Path]:
         yield part
         with system_errors("finish", folder):
             for name in sorted(call(os.listdir, part)):
+                # Noted before the move, so that an interruption in between removes the file too.
                 moved.append(folder / name)
                 call((part / name).rename, folder / name)
             call(part.rmdir)
             _sync_folder(folder)
     except BaseException:
-        # Also on Ctrl-C: a part of the files would pass for all of them.
+        # Also on Ctrl-C: a part of the files would look like the complete output.
         for path in moved:
             _remove_tree(path)
         _remove_tree(part)
@@ -277,6 +283,7 @@ def is_writable(folder: Path) -> bool:
 
 def touch(path: Path) -> None:
     """Set the time stamp of ``path`` to now, if possible."""
+    # In a read-only cache it stays as it is. Then garbage collection cannot run either.
     with suppress(OSError):
         call(os.utime, path)
 

@@ -60,16 +60,16 @@ def require_cache(root: Path) -> None:
     for name in there:
         mode = _mode(root / name) or 0
         if not stat.S_ISDIR(mode):
-            what = "a link" if stat.S_ISLNK(mode) else "no folder"
+            what = "a link" if stat.S_ISLNK(mode) else "not a folder"
             raise UsageError(
-                f"{root / name} is {what}: mepipe changes only what lies in the cache itself",
-                "Put the whole cache elsewhere and name that folder with --cache, or make this "
+                f"{root / name} is {what}: mepipe changes only files inside the cache",
+                "Move the whole cache and give its new folder with --cache, or replace this by "
                 "a folder.",
             )
     if there and not is_marked(root) and not _made_before(root, there):
         raise UsageError(
-            f"{root} is no cache of mepipe: it has a folder {there[0]}/ with other content",
-            "Name another folder with --cache; `mepipe cache path` prints the default.",
+            f"{root} is not a mepipe cache: its folder {there[0]}/ has other content",
+            "Choose another folder with --cache; `mepipe cache path` prints the default.",
         )
 
 
@@ -98,6 +98,7 @@ def is_contained(path: Path, root: Path) -> bool:
         return False
     if not between or ".." in between:
         return False
+    # The root itself may be a link: the user chose it.
     folder = root
     for part in between[:-1]:
         folder /= part

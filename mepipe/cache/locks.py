@@ -36,6 +36,7 @@ def claim(path: Path, *, wait: bool) -> Iterator[bool]:
         # Taking the lock truncates the file. The target of a link must not be.
         yield True
         return
+    # The file is empty. The lock itself belongs to the system, which frees it with the process.
     lock = FileLock(path)
     try:
         disk.make_folder(path.parent)

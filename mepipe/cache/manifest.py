@@ -90,7 +90,7 @@ class Manifest:
         entry = self._entries.get(file)
         if entry is None or not entry["key"]:
             return "new"
-        return f"{file} is gone or was changed" if entry.get("key") == key else "input changed"
+        return f"{file} is missing or was changed" if entry.get("key") == key else "input changed"
 
     def digest(self, file: str) -> str:
         """Return the sha256 of ``file`` as it was written."""
@@ -111,7 +111,9 @@ class Manifest:
         self.claim([file])
         with disk.replacing(self._folder / file) as output:
             yield output
+            # Read back from the file, because parts of it may have been patched.
             digest = output.digest()
+        # Only now: after a crash before this line the file is not current, and is written again.
         self._entries[file] = {"key": key, "sha256": digest, "stat": self._stat(file)}
         self._save()
 
@@ -132,6 +134,8 @@ class Manifest:
     def drop(self, file: str) -> None:
         """Remove ``file``, which is out of date. A file that mepipe did not write stays."""
         if file in self._entries:
+            # The entry stays in the saved manifest until the next write. That is safe: without the
+            # file it is not current.
             disk.remove(self._folder / file)
             self._entries[file] = dict(_CLAIMED)
 
@@ -152,6 +156,6 @@ def _entries(data: bytes) -> dict[str, dict[str, Any]] | None:
 
 def _foreign(path: Path) -> UsageError:
     return UsageError(
-        f"{path} was not written by mepipe: it is not replaced",
-        "Move it away, or name another folder with --out.",
+        f"{path} was not written by mepipe and is not replaced",
+        "Move it, or choose another folder with --out.",
     )

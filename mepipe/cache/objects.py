@@ -83,10 +83,11 @@ def encode(item: StoredObject) -> bytes:
     access.set_fapl_core(_BLOCK, False)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
-    creation.set_obj_track_times(False)
+    creation.set_obj_track_times(False)  # otherwise the bytes contain the time of creation
     # No such file is created, but files in memory that are open at once need different names.
     name = f"object-{threading.get_ident()}".encode()
     file = h5f.create(name, h5f.ACC_EXCL, fcpl=creation, fapl=access)
+    # Everything is written in a fixed order, because the order decides the bytes.
     try:
         _write_text(file, "format", FORMAT, attribute=True)
         _write_number(file, "format_version", FORMAT_VERSION)
@@ -163,8 +164,9 @@ def _checked(file: h5py.File) -> StoredObject:
             f"written in format {version}, newer than this mepipe's {FORMAT_VERSION}",
             "Update mepipe.",
         )
+    # HDF5 allows foreign bytes before its data, for example a script. mepipe writes none.
     if file.userblock_size:
-        raise DamageError("something stands before the HDF5 file")
+        raise DamageError("there are other bytes before the HDF5 data")
     attributes = plain_attributes(file, _ATTRIBUTES)
     found = set(plain_names(file)) - {"arrays", "failure"}
     if found != _TEXTS:
@@ -175,7 +177,7 @@ def _checked(file: h5py.File) -> StoredObject:
         if name in file
     }
     if not all(isinstance(value, dict) for value in texts.values()):
-        raise DamageError("its texts are not what they should be")
+        raise DamageError("its texts are not JSON objects")
     group = plain_group(file, "arrays")
     arrays = {name: plain_array(group, name) for name in plain_names(group)}
     item = StoredObject(
@@ -188,8 +190,10 @@ def _checked(file: h5py.File) -> StoredObject:
         failure=texts.get("failure"),
         libraries=texts["libraries"],
     )
+    # The digest in the name only shows that the bytes are those that were written. This shows
+    # that they belong to the key.
     if object_key(item.stage, item.version, item.parts) != item.key:
-        raise DamageError("its key is not that of what it says it was made of")
+        raise DamageError("its key does not match its parts")
     return item
 
 
@@ -212,6 +216,6 @@ def refuse_undeclared(item: StoredObject, declared: Declaration) -> None:
         kind, dimensions = declared.get(name, ("", 0))
         if name not in declared or array.dtype != np.dtype(kind) or array.ndim != dimensions:
             raise DamageError(
-                f"its array {name!r} ({array.dtype}, {array.ndim} dimensions) is none that "
-                f"the stage {item.stage} gives"
+                f"its array {name!r} ({array.dtype}, {array.ndim} dimensions) is not an "
+                f"array of the stage {item.stage}"
             )

@@ -183,6 +183,7 @@ def write_pack(
     # The file is now the buffer with holes for the maps. It is written front to back: a piece of
     # the buffer, the rows of a map, and so on. Then the digests are patched in.
     done = 0
+    # HDF5 chooses the offsets, which need not be in the order of creation.
     for name in sorted(every, key=place.__getitem__):
         sink.write(buffer.part(done, place[name]))
         digests, size = _write_rows(sink, name, every[name])
@@ -200,7 +201,7 @@ def _write_rows(sink: Sink, name: str, rows: Rows) -> tuple[list[str], int]:
     for values in rows.values:
         if values.shape != tuple(rows.shape):
             raise DamageError(
-                f"a row of {name} has the shape {values.shape}, another {tuple(rows.shape)}"
+                f"a row of {name} has the shape {values.shape} instead of {tuple(rows.shape)}"
             )
         row = np.ascontiguousarray(values, dtype=MAPS[name].dtype)
         sink.write(row.data)
@@ -215,6 +216,7 @@ def content_digest(attributes: Mapping[str, str], arrays: Mapping[str, NDArray[A
     Their rows have digests of their own, which it includes. Of each text and array,
     in the order of names: the name, the type, the shape and the bytes.
     """
+    # NUL bytes separate the fields, so that no two contents give the same stream.
     found = hashlib.sha256()
     for name, text in sorted(attributes.items()):
         found.update(f"{name}\0text\0\0".encode() + text.encode())
@@ -249,6 +251,8 @@ def _reserve(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
     """Create the dataset of a map with space for its data, and write none."""
     creation = h5p.create(h5p.DATASET_CREATE)
     creation.set_layout(h5d.CONTIGUOUS)
+    # Early allocation fixes the offset of the data. Never filling leaves the space empty, so that
+    # the sparse buffer holds no zeros for it.
     creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     creation.set_fill_time(h5d.FILL_TIME_NEVER)
     creation.set_obj_track_times(False)  # otherwise the bytes contain the time of creation

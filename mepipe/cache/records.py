@@ -24,6 +24,8 @@ from mepipe.cache.identity import TABLE_FILE
 from mepipe.cache.keys import Json, canonical, sha256_text
 
 FORMAT_VERSION = 2
+# Longer lists in the parts of a key are recorded as digests. The pair of frames of flow stays a
+# list: a report reads it.
 _LONGEST_LIST = 16
 _STAMP = "%Y%m%dT%H%M%SZ"
 _END = ".json.gz"
@@ -97,6 +99,7 @@ def write_table(cache_root: Path, content: Json) -> str:
     text = json.dumps(content, separators=(",", ":"))
     name = sha256_text(text)
     path = table_path(cache_root, name)
+    # The name is the digest of the text, so an existing file has this content.
     if disk.facts(path) is None:
         _write(path, text)
     return name
@@ -104,6 +107,7 @@ def write_table(cache_root: Path, content: Json) -> str:
 
 def read_table(cache_root: Path, name: str) -> Any:
     """Return the table ``name``, or None if it is gone or damaged or ``name`` is no digest."""
+    # The name comes from a record and becomes a path. It must not lead out of the folder.
     if not TABLE_FILE.fullmatch(f"{name}{_END}"):
         return None
     text = _read(table_path(cache_root, name))
@@ -123,6 +127,8 @@ def table_names(cache_root: Path) -> list[str]:
 
 def _write(path: Path, text: str) -> None:
     disk.make_folder(path.parent)
+    # Without a time in the gzip header (mtime=0), equal tables have equal bytes. Level 1 is the
+    # fastest.
     disk.write_atomic(path, gzip.compress(text.encode(), 1, mtime=0))
 
 

@@ -30,6 +30,7 @@ def damage(what: str) -> Iterator[None]:
     try:
         yield
     except MepipeError:
+        # A more exact message from a nested check.
         raise
     except _HDF5_ERRORS as error:
         raise DamageError(f"{what} cannot be read ({error})") from error
@@ -47,7 +48,7 @@ def plain_names(group: h5py.Group) -> list[str]:
         found = list(group)
         for name in found:
             if not isinstance(name, str):  # h5py returns bytes for names that are not UTF-8
-                raise DamageError(f"the name {name!r} is none of mepipe's")
+                raise DamageError(f"{name!r} is not a name that mepipe writes")
             _refuse_link(group, name)
         return found
 
@@ -85,6 +86,7 @@ def plain_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
         if not isinstance(dataset, h5py.Dataset):
             raise DamageError(f"{name!r} is not a dataset")
         plain_attributes(dataset, set())
+        # The properties are read without touching the data.
         creation = dataset.id.get_create_plist()
         if creation.get_layout() == h5d.VIRTUAL or creation.get_external_count():
             raise DamageError(f"the data of {name!r} lies outside the file")
@@ -93,9 +95,12 @@ def plain_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
         _refuse_type(dataset.id.get_type(), name)
         if dataset.shape is None:
             raise DamageError(f"{name!r} has no shape")
+        # As Python integers: a declared shape can overflow 64 bits.
         size = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
         if dataset.id.get_storage_size() != size:
-            raise DamageError(f"the data of {name!r} is not as long as its shape says")
+            raise DamageError(
+                f"the data of {name!r} does not have the length that its shape requires"
+            )
         if size and not 0 < dataset.id.get_offset() <= dataset.file.id.get_filesize() - size:
             raise DamageError(f"the data of {name!r} lies outside the file")
         return dataset
@@ -122,7 +127,7 @@ def plain_attributes(item: h5py.Group | h5py.Dataset, expected: Set[str]) -> dic
         found = {name: plain_attribute(item, name) for name in expected}
         given = {name: value for name, value in found.items() if value is not None}
         if h5a.get_num_attrs(item.id) != len(expected) or len(given) != len(expected):
-            raise DamageError("it has not the attributes that it should have")
+            raise DamageError("its attributes are not those of a mepipe file")
         return given
 
 
@@ -134,7 +139,7 @@ def plain_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str | int | N
         attribute = h5a.open(item.id, name.encode())
         _refuse_type(attribute.get_type(), name)
         if attribute.shape != ():
-            raise DamageError(f"the attribute {name!r} is no single value")
+            raise DamageError(f"the attribute {name!r} is not a single value")
         value = item.attrs[name]
         return value.decode() if isinstance(value, bytes) else int(value)
 
@@ -149,14 +154,14 @@ def plain_text(value: object) -> str:
     """
     found = value[()] if isinstance(value, np.ndarray) else value
     if not isinstance(found, bytes):
-        raise DamageError("a text is stored as something else")
+        raise DamageError("a text is not stored as fixed-length UTF-8")
     with damage("a text"):
         return found.decode()
 
 
 def _refuse_link(group: h5py.Group, name: str) -> None:
     if not group.id.links.exists(name.encode()):
-        raise DamageError(f"there is no {name!r} in it")
+        raise DamageError(f"{name!r} is missing")
     if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
         raise DamageError(f"{name!r} is a link to something else")
 

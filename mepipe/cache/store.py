@@ -99,6 +99,8 @@ class Store:
 
     def listing(self, stage: str) -> dict[str, ObjectName]:
         """Return the objects of ``stage`` by key. Opens no file."""
+        # Two objects of one key occur when a process dies between writing one and removing the
+        # earlier one. Names are sorted, so every reader takes the same.
         found: dict[str, ObjectName] = {}
         for name in self.every(stage):
             found.setdefault(name.key, name)
@@ -153,7 +155,7 @@ class Store:
             self.quarantine(path)
             raise DamageError(
                 f"the cache object {path} is damaged: {error.message}",
-                f"It was moved to {self.quarantine_folder}; run again to compute it anew.",
+                f"It was moved to {self.quarantine_folder}; the next run computes it again.",
             ) from error
 
     def check(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
@@ -166,16 +168,17 @@ class Store:
         DamageError
             If it is damaged. The message says how, not which file.
         """
+        # Read whole and hashed first: HDF5 then only parses bytes that match the digest.
         data = disk.read_bytes(self.path(name))
         if data is None:
             raise GoneError(
-                f"the cache object {self.path(name)} is gone", "Run again to compute it anew."
+                f"the cache object {self.path(name)} is missing", "Run again to compute it."
             )
         if hashlib.sha256(data).hexdigest() != name.digest:
             raise DamageError("its bytes do not match its name")
         item = decode(data)
         if (item.stage, item.key) != (name.stage, name.key):
-            raise DamageError("it holds another object than its name says")
+            raise DamageError("it contains another object than its name states")
         if declared is not None:
             refuse_undeclared(item, declared)
         return item
@@ -210,6 +213,7 @@ class Store:
         name = ObjectName(item.stage, item.key, hashlib.sha256(data).hexdigest())
         path = self.path(name)
         earlier = self.find(item.stage, item.key)
+        # The same bytes are stored already, for example by another process.
         if earlier == name:
             return name
         disk.make_folder(path.parent)
@@ -236,6 +240,7 @@ def open_store(root: Path) -> Store:
     try:
         store.create()
     except SystemProblemError:
+        # Not writable. A warm run reads only, so a cache with objects is enough.
         if not disk.names(root / "objects"):
             raise
     return store

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Nothing heavy is imported before a command needs it."""
+"""The command line: parse, call, print. Commands import heavy modules only when they run."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ import click
 
 from mepipe import __version__
 
+# Written here and not read from the commands: --help would have to import all of them.
 _COMMANDS = {
-    "run": ("mepipe.cli.run", "Raw clips to cached features and leave-one-subject-out results."),
+    "run": ("mepipe.cli.run", "Compute features and leave-one-subject-out results from raw clips."),
     "check": (
         "mepipe.cli.check",
-        "Say what a dataset holds, what is wrong, and what a run would do.",
+        "Show what a dataset contains, its problems, and how a run handles them.",
     ),
-    "report": ("mepipe.cli.report", "Write the report of a run anew, with or without faces."),
-    "evaluate": ("mepipe.cli.evaluate", "Evaluate a model on features, leaving people out."),
+    "report": ("mepipe.cli.report", "Write the report of a run again, with or without faces."),
+    "evaluate": ("mepipe.cli.evaluate", "Evaluate a model on features, with subjects held out."),
     "train": ("mepipe.cli.train", "Train a network on features and save it."),
-    "predict": ("mepipe.cli.predict", "Say what one new clip shows, by a saved model."),
-    "compare": ("mepipe.cli.compare", "Say whether models differ by more than chance."),
-    "ablate": ("mepipe.cli.ablate", "Vary the SPP network's pyramid, on the same folds."),
-    "export": ("mepipe.cli.export", "Write features in the form that other code reads."),
+    "predict": ("mepipe.cli.predict", "Predict the class of one new clip with a saved model."),
+    "compare": ("mepipe.cli.compare", "Test whether models differ by more than chance."),
+    "ablate": ("mepipe.cli.ablate", "Vary the pyramid of the SPP network, on the same folds."),
+    "export": ("mepipe.cli.export", "Write features in a format that other code reads."),
     "import-features": (
         "mepipe.cli.import_features",
-        "Bring published features into the format of features.h5.",
+        "Convert published features to the format of features.h5.",
     ),
-    "cache": ("mepipe.cli.cache", "Look into the cache, check it, explain it, clear it up."),
+    "cache": ("mepipe.cli.cache", "Inspect, verify, explain and clean the cache."),
     "config": ("mepipe.cli.config", "Print every setting, resolved and commented, as TOML."),
     "doctor": ("mepipe.cli.doctor", "Print versions, conflicts, model files, device and disk."),
     "bench": ("mepipe.cli.bench", "Measure speed and exactness on this machine."),
-    "show": ("mepipe.cli.show", "Draw what is found in one clip, and why."),
-    "sample": ("mepipe.cli.sample", "Write a synthetic dataset with known truth."),
+    "show": ("mepipe.cli.show", "Draw the results of one clip."),
+    "sample": ("mepipe.cli.sample", "Write a synthetic dataset with ground truth."),
 }
 
 
 class _LazyGroup(click.Group):
-    """Imports a command when it is used; its one-line help is known before."""
+    """A group that imports a command when it is used. Its one-line help is in the table."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -70,7 +71,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mepipe")
 def main() -> None:
-    """Micro-expression features from raw clips: faces, key frames, TV-L1 flow, optical strain.
+    """Compute micro-expression features from raw clips: faces, key frames, TV-L1 flow, strain.
 
     \b
     The first minute:

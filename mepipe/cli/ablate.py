@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 @click.command()
 @classifier_options
 @fold_options
-@click.option("--full", is_flag=True, help="Leave one subject out and 3 seeds, not 10 folds and 1.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Leave one subject out with 3 seeds, instead of 10 folds with 1 seed.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path("mepipe-ablation"),
     show_default=True,
-    help="Where the table and the picture go.",
+    help="Folder for the table and the picture.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print ablation.json.")
 def command(
@@ -44,10 +48,10 @@ def command(
     full: bool,
     as_json: bool,
 ) -> None:
-    """Vary the SPP network's pyramid: none, positions, kernel sets, modes, pooling, fusion.
+    """Vary the pyramid of the SPP network: none, positions, kernels, modes, pooling, fusion.
 
-    Every variant sees the same folds. Finished folds are kept, so the same
-    command goes on after an interruption.
+    Every variant is evaluated on the same folds. Finished folds are cached: after an
+    interruption, run the same command again to continue.
 
     \b
     Examples:
@@ -69,7 +73,7 @@ def command(
 
         if model not in {None, "spp"}:
             raise UsageError(
-                f"--model {model}: the study varies the SPP network", "Leave --model out."
+                f"--model {model}: the study varies only the SPP network", "Remove --model."
             )
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
         source, opened = Source.of(features), Features(features)
@@ -85,6 +89,7 @@ def command(
         )
         protocol = "leave one subject out" if full else f"{k} folds of persons"
         protocol += f", {config.train.seeds} seed(s)"
+        # Claimed first: a study takes hours, and must not end at a folder that it cannot write.
         make_folder(out)
         Manifest(out).claim(FILES)
         done = ablate(
@@ -107,7 +112,7 @@ def command(
 
         click.echo(NOTE)
         click.echo(
-            f"{done.computed} folds trained, {done.reused} kept from before, "
+            f"{done.computed} folds trained, {done.reused} reused, "
             f"in {time.monotonic() - started:.0f} s"
         )
         for name in FILES:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _counting(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give what is called with (done, total), and shows it."""
+    """Yield a function that shows progress. It is called with (done, total)."""
     progress = make_progress(quiet=False)
 
     def advance(done: int, total: int) -> None:
@@ -37,7 +37,7 @@ def _counting(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @click.group()
 def command() -> None:
-    """Measure mepipe on this machine: process time, medians, everything in one run.
+    """Measure mepipe on this machine: medians of process time, all in one run.
 
     \b
     Example:
@@ -53,7 +53,9 @@ def command() -> None:
     help="Photographs of faces, instead of scikit-image's astronaut.",
 )
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the trade-off here.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Also draw the trade-off to this file."
+)
 def flow(sizes: tuple[int, ...], photos: Path | None, rounds: int, plot: Path | None) -> None:
     """Compare the flow engines: speed, agreement with OpenCV, and the exact truth.
 
@@ -66,7 +68,7 @@ def flow(sizes: tuple[int, ...], photos: Path | None, rounds: int, plot: Path | 
         from mepipe.errors import UsageError
 
         if plot is not None and not plot.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {plot.parent}", "Make it, or name another.")
+            raise UsageError(f"there is no folder {plot.parent}", "Create it, or choose another.")
 
         with _counting("engines") as advance:
             rows = measure(photos, sizes or SIZES, rounds, advance)
@@ -102,9 +104,9 @@ def flow_table(rows: list[Row]) -> str:
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Clips with a truth.csv, instead of clips made for this.",
+    help="Clips with a truth.csv, instead of synthetic clips.",
 )
-@click.option("--hard", is_flag=True, help="Made clips blink, turn and flicker.")
+@click.option("--hard", is_flag=True, help="Synthetic clips with blinks, head turns and flicker.")
 @click.option(
     "--photos",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -121,9 +123,9 @@ def spot(
     clips: int,
     seed: int,
 ) -> None:
-    """Measure how well each method finds onset and apex, against the exact truth.
+    """Compare the onset and apex of each method with the exact truth.
 
-    Half of the clips that are made for it show a movement, half do not.
+    Half of the synthetic clips show a movement, half do not.
 
     \b
     Example:
@@ -174,7 +176,7 @@ def spot_table(rows: list[SpotRow]) -> str:
 @click.option("--clips", type=click.IntRange(1, 99), default=3, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 def run(subjects: int, clips: int, rounds: int) -> None:
-    """Time a cold run over annotated clips against the same road written by hand.
+    """Time a cold run over annotated clips, and the same steps written by hand.
 
     \b
     Example:
@@ -195,7 +197,7 @@ def run(subjects: int, clips: int, rounds: int) -> None:
 @click.option("--clips", type=click.IntRange(100), default=10_000, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 def cache(clips: int, rounds: int) -> None:
-    """Measure what the cache costs: planning, warm runs, storing; and count accepted damage.
+    """Measure the cost of the cache (planning, warm runs, storing), and count undetected damage.
 
     \b
     Example:
@@ -219,8 +221,10 @@ def cache(clips: int, rounds: int) -> None:
                 f"warm run over {count} clips: {elapsed:.2f} s in all ({cpu:.2f} s of CPU), "
                 f"at most {peak:.0f} MB"
             )
+        # The network's tensor, and the aligned face: a small and a large object.
         for side in (28, 224):
             for _ in range(rounds):
+                # A new folder each time, so that no round finds the objects of another.
                 with tempfile.TemporaryDirectory() as scratch:
                     done = bench.storing(Path(scratch), side)
                 click.echo(
@@ -237,10 +241,16 @@ def cache(clips: int, rounds: int) -> None:
 
 @command.command()
 @click.option("--clips", type=click.IntRange(64), default=10_000, show_default=True)
-@click.option("--size", type=click.IntRange(4), default=28, show_default=True, help="In cells.")
+@click.option(
+    "--size",
+    type=click.IntRange(4),
+    default=28,
+    show_default=True,
+    help="Side of the tensors, in cells.",
+)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 def feed(clips: int, size: int, rounds: int) -> None:
-    """Feed a torch DataLoader from features.h5, against a memory-mapped array of the same data.
+    """Compare a torch DataLoader on features.h5 with one on a memory-mapped array.
 
     \b
     Example:
@@ -260,9 +270,9 @@ def feed(clips: int, size: int, rounds: int) -> None:
 @command.command()
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 def predict(rounds: int) -> None:
-    """Time a saved model's answer on a clip of 2 s, 640x480, 30 frames per second.
+    """Time the prediction of a saved model on a clip of 2 s, 640x480, 30 frames per second.
 
-    Loading the models is not counted.
+    Loading the models is not included.
 
     \b
     Example:

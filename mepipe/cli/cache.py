@@ -13,14 +13,16 @@ from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DAMAGE, EXIT_DONE
 
-_where = click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept.")
+_where = click.option("--cache", type=click.Path(path_type=Path), help="The folder of the cache.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_run = click.option("--run", "run_id", metavar="ID", help="Only of this run (`status` lists them).")
+_run = click.option(
+    "--run", "run_id", metavar="ID", help="Only this run (`status` lists the runs)."
+)
 
 
 @click.group()
 def command() -> None:
-    """Look into the cache: what it holds, whether it is whole, why something is computed again.
+    """Inspect the cache: its content, its integrity, and why results are computed again.
 
     \b
     Examples:
@@ -35,7 +37,7 @@ def command() -> None:
 @_where
 @_json
 def path(cache: Path | None, *, as_json: bool) -> None:
-    """Print where the cache is.
+    """Print the path of the cache.
 
     \b
     Example:
@@ -58,8 +60,8 @@ def path(cache: Path | None, *, as_json: bool) -> None:
 def status(cache: Path | None, run_id: str | None, *, as_json: bool) -> None:
     """Count the objects by stage and dataset.
 
-    Stale are those that the newest run over the dataset did not use (other
-    settings, for example); unreferenced those that no run names.
+    Stale objects were not used by the newest run over the dataset, for example because
+    of other settings. Unreferenced objects are in no run record.
 
     \b
     Examples:
@@ -92,12 +94,12 @@ def status(cache: Path | None, run_id: str | None, *, as_json: bool) -> None:
 @command.command()
 @_where
 @_run
-@click.option("--fix", is_flag=True, help="Move what is damaged to the quarantine.")
+@click.option("--fix", is_flag=True, help="Move damaged files to the quarantine.")
 @_json
 def verify(cache: Path | None, run_id: str | None, *, fix: bool, as_json: bool) -> None:
-    """Read every object and hold it against its name and its stage; exit 5 if one is damaged.
+    """Verify every object against its name and its stage. Exit with 5 if one is damaged.
 
-    With --fix the next run computes anew what was damaged.
+    After --fix, the next run computes the damaged objects again.
 
     \b
     Examples:
@@ -119,10 +121,10 @@ def verify(cache: Path | None, run_id: str | None, *, fix: bool, as_json: bool) 
         else:
             for one in damaged:
                 click.echo(f"{one.file}: {one.problem}{' (moved away)' if one.fixed else ''}")
-            click.echo(f"{checked} files looked at, {len(damaged)} damaged")
+            click.echo(f"{checked} files checked, {len(damaged)} damaged")
             if damaged and not fix:
                 click.echo(
-                    "`mepipe cache verify --fix` moves them away; the next run replaces them."
+                    "`mepipe cache verify --fix` moves them; the next run computes them again."
                 )
     sys.exit(EXIT_DAMAGE if damaged else EXIT_DONE)
 
@@ -130,8 +132,8 @@ def verify(cache: Path | None, run_id: str | None, *, fix: bool, as_json: bool) 
 @command.command()
 @click.argument("clip")
 @data_options
-@click.option("--retry-failed", is_flag=True, help="As for a run that tries failures again.")
-@click.option("--strict-versions", is_flag=True, help="As for a run that wants today's libraries.")
+@click.option("--retry-failed", is_flag=True, help="As for a run with --retry-failed.")
+@click.option("--strict-versions", is_flag=True, help="As for a run with --strict-versions.")
 @_run
 @_json
 def explain(
@@ -147,10 +149,10 @@ def explain(
     strict_versions: bool,
     as_json: bool,
 ) -> None:
-    """Say for each stage of CLIP whether a run would reuse its result, and why not.
+    """Explain for each stage of CLIP whether a run would reuse its result, and why not.
 
-    CLIP is an id or a unique ending of one. The dataset is looked for where the
-    newest run (or --run) found it, and the settings are those of this command.
+    CLIP is the id of a clip or a unique ending of it. The dataset is read from the folder
+    of the newest run (or of --run). The settings are those of this command.
 
     \b
     Examples:
@@ -183,19 +185,19 @@ def explain(
 
 @command.command()
 @_where
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed. Remove nothing.")
 @click.option(
     "--keep-days",
     type=click.FloatRange(0),
     default=30,
     show_default=True,
-    help="Keep what was made, used or named by a run within so many days.",
+    help="Keep results that were written, used or recorded within this many days.",
 )
 @_json
 def gc(cache: Path | None, keep_days: float, *, dry_run: bool, as_json: bool) -> None:
-    """Remove results that no recent run used. What is removed can be computed again.
+    """Remove results that no recent run used. They can be computed again.
 
-    The newest run and runs at work keep theirs, whatever their age.
+    The results of the newest run and of running runs stay, whatever their age.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What ``mepipe cache`` prints as tables."""
+"""The tables of ``mepipe cache``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from mepipe.pipeline.cache_admin import Status
 
-_RUNS = 5
+_RUNS = 5  # shown of possibly thousands
 
 
 def print_status(root: Path, found: Status) -> None:
@@ -27,7 +27,7 @@ def print_status(root: Path, found: Status) -> None:
     console.print(f"{sum(one.objects for one in found.usage)} objects, {total / 1e6:.1f} MB")
     if found.missing:
         console.print(
-            f"{found.missing} object(s) of the newest runs are gone: a run makes them anew"
+            f"{found.missing} object(s) of the newest runs are missing: the next run computes them"
         )
     if found.quarantined:
         console.print(f"{found.quarantined} damaged file(s) in {escape(str(root / 'quarantine'))}")

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     "--as",
     "reader",
     metavar="READER",
-    help="Read it as casme2, folder, ..., to see why it is not: a run has no such option.",
+    help="Use the reader casme2, folder, ..., to see why it does not fit. Only for checks.",
 )
 @data_options
 @click.option(
     "--write-corrections",
     "template",
     type=click.Path(path_type=Path),
-    help="Write a corrections.csv to be filled in, a row for each clip of a problem.",
+    help="Write a corrections.csv to fill in, with a row for each clip that has a problem.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -46,7 +46,7 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Say what a dataset holds, what is wrong with it, and what a run would do about it.
+    """Show what a dataset contains, its problems, and how a run handles them.
 
     \b
     Examples:
@@ -55,22 +55,26 @@ def command(
       mepipe check CASME2/ --write-corrections corrections.csv
     """
     with exit_codes(
-        as_json=as_json, resume="Nothing is lost; run the same command again."
+        as_json=as_json, resume="Nothing is lost. Run the same command again."
     ) as ended_early:
         from mepipe.cache.location import cache_root
         from mepipe.datasets.registry import open_dataset
         from mepipe.pipeline.check import check_dataset
 
+        # Checked first: reading a large dataset takes minutes.
         if template is not None and template.exists():
             raise UsageError(
-                f"{template} is there already, and what is in it would be lost",
-                "Name another file, or use it: --corrections FILE.",
+                f"{template} exists already and is not overwritten",
+                "Choose another file, or use this one: --corrections FILE.",
             )
         if template is not None and not template.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {template.parent}", "Make it, or name another.")
+            raise UsageError(
+                f"there is no folder {template.parent}", "Create it, or choose another."
+            )
         config = resolved_config(config_file, assignments, select, corrections)
         progress = make_progress(quiet=as_json)
         found = open_dataset(dataset, reader)
+        # If the check ends early, the JSON object still has every key.
         ended_early.update(_NOTHING, dataset=found.name)
         findings = check_dataset(found, config, cache_root(cache), progress)
         ended_early.update(_json(findings))

@@ -1,4 +1,4 @@
-"""Options that several commands have: settings, and the short ways to write some of them."""
+"""Options that several commands share, and the settings that they give."""
 
 from __future__ import annotations
 
@@ -23,49 +23,53 @@ _SETTINGS = (
         "assignments",
         multiple=True,
         metavar="STAGE.KEY=VALUE",
-        help="Change a setting; may be repeated. `mepipe config` lists them.",
+        help="Change a setting (repeatable). `mepipe config` lists all settings.",
     ),
 )
 _OPTIONS = (
     *_SETTINGS,
-    click.option("--select", metavar="NAME", help="Only the clips of a named selection: megc2019."),
+    click.option(
+        "--select", metavar="NAME", help="Use only the clips of a named selection: megc2019."
+    ),
     click.option(
         "--corrections",
         type=click.Path(path_type=Path),
-        help="A corrections.csv that goes before what the dataset says.",
+        help="A corrections.csv that overrides the dataset.",
     ),
-    click.option("--cache", type=click.Path(path_type=Path), help="Where results are kept."),
+    click.option("--cache", type=click.Path(path_type=Path), help="The folder of the cache."),
 )
 
 
 _CLASSIFIER = (
     click.argument("features", type=click.Path(path_type=Path)),
-    click.option("--model", metavar="NAME", help="The model; by default that of the settings."),
+    click.option("--model", metavar="NAME", help="The model. Default: the one of the settings."),
     click.option(
         "--select",
         multiple=True,
         metavar="COLUMN=VALUE,...",
-        help="Only clips with these values, for example dataset=casme2; may be repeated.",
+        help="Only clips with these values, for example dataset=casme2 (repeatable).",
     ),
-    click.option("--device", type=click.Choice(DEVICES), default="auto", help="For training."),
+    click.option(
+        "--device", type=click.Choice(DEVICES), default="auto", help="Device for training."
+    ),
     *_SETTINGS,
 )
 _FOLDS = (
-    click.option("--seeds", type=click.IntRange(1), help="Repetitions, by default 3."),
-    click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default all cores."),
+    click.option("--seeds", type=click.IntRange(1), help="Repetitions. Default: 3."),
+    click.option("--jobs", type=click.IntRange(1), help="Worker processes. Default: one per core."),
     _OPTIONS[-1],
 )
 
 
 def classifier_options(command: _Command) -> _Command:
-    """Give a command the options that say what is trained, on which features, and where."""
+    """Add the options for the features, the model and the device to a command."""
     for option in reversed(_CLASSIFIER):
         command = option(command)
     return command
 
 
 def fold_options(command: _Command) -> _Command:
-    """Give a command the options that say how many folds are trained at once, and kept where."""
+    """Add the options for repetitions, workers and cache to a command."""
     for option in reversed(_FOLDS):
         command = option(command)
     return command
@@ -74,9 +78,9 @@ def fold_options(command: _Command) -> _Command:
 def classifier_settings(
     config_file: Path | None, assignments: Sequence[str], model: str | None, seeds: int | None
 ) -> Config:
-    """Return the configuration that these options give; errors as `load_config`.
+    """Return the configuration of these options. Raises as `load_config`.
 
-    Where the model is the user's own, it may lie in the current folder.
+    A model of the user may be a module in the current folder.
     """
     from mepipe.config import load_config
 
@@ -86,20 +90,21 @@ def classifier_settings(
 
 
 def _finding_models(config: Config) -> Config:
+    # Python adds the folder of the script to the path, here that of `mepipe`, not the current one.
     if ":" in config.model.name:  # package.module:factory
         sys.path.insert(0, str(Path.cwd()))
     return config
 
 
 def setting_options(command: _Command) -> _Command:
-    """Give a command the options that change settings."""
+    """Add the options that change settings to a command."""
     for option in reversed(_SETTINGS):
         command = option(command)
     return command
 
 
 def data_options(command: _Command) -> _Command:
-    """Give a command the options that say which clips there are and how they are read."""
+    """Add the options for settings, selection, corrections and cache to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -111,10 +116,10 @@ def resolved_config(
     select: str | None,
     corrections: Path | None,
 ) -> Config:
-    """Return the configuration that these options give; errors as `load_config`."""
+    """Return the configuration of these options. Raises as `load_config`."""
     from mepipe.config import load_config
 
-    # A JSON string is a TOML one: a path stays a text, whatever it looks like.
+    # A JSON string is a valid TOML string. Without quotes, a path like "1.5" would be a number.
     short = {"select": select, "corrections": corrections}
     named = [
         f"data.{key}={json.dumps(str(value), ensure_ascii=False)}"

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folders", metavar="[NAME=]FOLDER...", nargs=-1, required=True)
-@click.option("--all-pairs", is_flag=True, help="Compare every two, not only with the first.")
-@click.option("--common", is_flag=True, help="Compare over the clips that all of them have.")
+@click.option("--all-pairs", is_flag=True, help="Compare all pairs, not only each with the first.")
+@click.option("--common", is_flag=True, help="Compare on the clips that all folders have.")
 @click.option(
     "--resamples",
     type=click.IntRange(39),
     default=10_000,
     show_default=True,
-    help="How many times the subjects are drawn.",
+    help="Number of resamples of the subjects.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Write comparison.json, comparison.md and comparison.tex (a row a model) to this folder.",
+    help="Write comparison.json, .md and .tex (one row per model) to this folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -43,17 +43,17 @@ def command(
     common: bool,
     as_json: bool,
 ) -> None:
-    """Say whether models that predicted the same clips differ by more than chance.
+    """Test whether models that predicted the same clips differ by more than chance.
 
-    FOLDER is what an evaluation wrote: predictions.csv and results.json. The
-    first is the reference that the others are compared with.
+    FOLDER is the output folder of an evaluation, with predictions.csv and results.json.
+    The others are compared with the first one.
 
     \b
     Examples:
       mepipe compare svm-out spp-out
       mepipe compare SVM=svm-out SPP=spp-out STSTNet=ststnet-out --out comparison
     """
-    with exit_codes(as_json=as_json, resume="Nothing is lost; run the same command again."):
+    with exit_codes(as_json=as_json, resume="Nothing is lost. Run the same command again."):
         from mepipe.evaluation.comparison_result import compare
 
         comparison = compare(
@@ -68,9 +68,9 @@ def command(
 
 
 def _named(folders: tuple[str, ...]) -> dict[str, Path]:
-    """Split every ``[NAME=]FOLDER``; a folder that exists is one, whatever it contains."""
+    """Return the folders by name. An existing folder may contain ``=`` in its path."""
     if len(folders) < 2:
-        raise UsageError("one folder alone cannot be compared", "Name two or more.")
+        raise UsageError("one folder cannot be compared", "Give two or more folders.")
     named: dict[str, Path] = {}
     for given in folders:
         name, equals, path = given.partition("=")
@@ -78,9 +78,9 @@ def _named(folders: tuple[str, ...]) -> dict[str, Path]:
         if folder == Path(given):
             name = folder.absolute().name
         if not name.strip() or not name.isprintable():
-            raise UsageError(f"{given!r}: {name!r} is no name for a model", "Write NAME=FOLDER.")
+            raise UsageError(f"{given!r}: {name!r} is not a valid name", "Write NAME=FOLDER.")
         if name.strip() in named:
-            raise UsageError(f"two folders are called {name.strip()}", "Write NAME=FOLDER.")
+            raise UsageError(f"two folders have the name {name.strip()}", "Write NAME=FOLDER.")
         named[name.strip()] = folder
     return named
 
@@ -91,13 +91,16 @@ def _print(content: Mapping[str, Any], out: Path | None) -> None:
 
     from mepipe.evaluation.comparison_tables import CAPTION, comparison_tables
 
+    # Names come from the user: `escape` keeps "[" in them from being read as markup.
     console = Console(highlight=False, soft_wrap=True)
     for title, one in comparison_tables(content).items():
         if title == "Differences":
-            # A table a pair: on a screen there is no room for the pair's name in each row.
+            # One table per pair: the name of the pair in each row would be too wide for a screen.
             for pair, rows in groupby(one.rows, key=itemgetter(0)):
                 console.print(_table(pair, one.header[1:], [row[1:] for row in rows]))
-        elif not title.endswith("per subject"):  # long: it is in the files and in --json
+        elif not title.endswith(
+            "per subject"
+        ):  # too long for a screen; the files and --json have it
             console.print(_table(title, one.header, one.rows))
     for pair in content["pairs"]:
         counts = pair["subjects"]

@@ -36,9 +36,9 @@ _OPENCVS = (
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), help="The cache to look at.")
+@click.option("--cache", type=click.Path(path_type=Path), help="The cache to check.")
 def command(cache: Path | None) -> None:
-    """Print versions, conflicts, model files, device and disk; exit 2 if something is wrong.
+    """Print versions, conflicts, model files, devices and disk; exit with 2 after a problem.
 
     \b
     Example:
@@ -54,7 +54,7 @@ def command(cache: Path | None) -> None:
 
 
 def conflicts(installed: set[str]) -> list[str]:
-    """Say which installed distributions hide each other.
+    """Return the conflicts between installed distributions.
 
     Parameters
     ----------
@@ -94,15 +94,16 @@ def _versions() -> list[str]:
     missing = [name for name in _LIBRARIES if name not in installed]
     found = [f"{name} is missing. Run: pip install {name}" for name in missing]
     found += conflicts(installed)
-    mend = "Run: pip install --force-reinstall"
+    reinstall = "Run: pip install --force-reinstall"
     for module, distribution in (("cv2", "opencv-contrib-python-headless"), ("dlib", "dlib-bin")):
         try:
             importlib.import_module(module)
         except ImportError as error:
-            found.append(f"{module} cannot be imported ({error}). {mend} {distribution}")
+            found.append(f"{module} cannot be imported ({error}). {reinstall} {distribution}")
+    # One OpenCV distribution can overwrite another, so the installed list alone proves nothing.
     cv2 = sys.modules.get("cv2")
     if cv2 is not None and not hasattr(cv2, "optflow") and not conflicts(installed):
-        found.append(f"cv2 has no optflow. {mend} opencv-contrib-python-headless")
+        found.append(f"cv2 has no optflow. {reinstall} opencv-contrib-python-headless")
     return found
 
 
@@ -141,7 +142,9 @@ def _disk(cache: Path | None) -> list[str]:
     free = shutil.disk_usage(existing).free / 1e9
     click.echo(f"cache     {root} ({free:.1f} GB free)")
     if not existing.is_dir():
-        return [f"the cache {root} cannot be: {existing} is a file. Choose another with --cache"]
+        return [
+            f"the cache {root} cannot be created: {existing} is a file. Choose another with --cache"
+        ]
     if not os.access(existing, os.W_OK):
         return [f"{existing} cannot be written. Choose another cache with --cache"]
     return []

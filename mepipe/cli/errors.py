@@ -1,4 +1,4 @@
-"""How errors leave the program: one line, a remedy, and an exit code (docs/reference/json.md)."""
+"""Turn errors into one line, a remedy, and an exit code (docs/reference/json.md)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ENVIRONMENT = {
 
 
 class TerminatedError(BaseException):
-    """The process was asked to end (SIGTERM); not to be caught like an error."""
+    """SIGTERM asked the process to end. Handlers of `Exception` must not catch it."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -49,22 +49,23 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def exit_codes(
     *,
     as_json: bool = False,
-    resume: str = "Everything finished is kept; the same command goes on from there.",
+    resume: str = "Finished work is kept. Run the same command again to continue.",
 ) -> Iterator[dict[str, Any]]:
-    """Run a command's body; give every way out its exit code.
+    """Run the body of a command and exit with the code of its outcome.
 
-    ``resume`` says what becomes of interrupted work. Yields a mapping: what the
-    body puts there is printed as the JSON object when it ends early (``schema``
-    and ``error`` are added).
+    ``resume`` tells the user how to continue interrupted work. Yields a mapping for the body
+    to fill. If the body ends early, it is printed as the JSON object, with ``schema`` and
+    ``error`` added.
     """
     partial: dict[str, Any] = {}
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield partial
     except MepipeError as error:
-        say_error(error)
+        print_error(error)
+        # A usage error means that nothing ran, so there is no JSON object.
         if as_json and error.exit_code != EXIT_USAGE:
-            _print_error(partial, error)
+            _print_json_error(partial, error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _ended(partial, "interrupted", resume, as_json=as_json)
@@ -73,24 +74,24 @@ def exit_codes(
         _ended(partial, "terminated", resume, as_json=as_json)
         sys.exit(EXIT_TERMINATED)
     except OSError as error:
-        # Reads of the dataset and writes to the cache have errors of their own; what is
-        # left here is a full temporary folder, standard output that has gone, or the
-        # folder that a sample is written to.
+        # Reading datasets and writing the cache raise `MepipeError`. What remains here is a full
+        # temporary folder, a closed standard output, or the folder of a sample.
         if error.errno not in _ENVIRONMENT:
             raise
-        # Whoever closed the pipe (``| head``) has seen enough.
+        # A closed pipe (``| head``) needs no message.
         if error.errno != errno.EPIPE:
             where = f"{error.filename}: " if error.filename else ""
-            told = SystemProblemError(f"{where}{error.strerror}", "Choose another place.")
-            say_error(told)
+            problem = SystemProblemError(f"{where}{error.strerror}", "Choose another folder.")
+            print_error(problem)
             if as_json:
-                _print_error(partial, told)
+                _print_json_error(partial, problem)
         sys.exit(EXIT_ENVIRONMENT)
     finally:
+        # Tests and programs that call a command keep their own handler.
         signal.signal(signal.SIGTERM, previous)
 
 
-def _print_error(partial: Mapping[str, Any], error: MepipeError) -> None:
+def _print_json_error(partial: Mapping[str, Any], error: MepipeError) -> None:
     print_json({**partial, "error": {"message": error.message, "remedy": error.remedy}})
 
 
@@ -100,7 +101,7 @@ def _ended(partial: dict[str, Any], how: str, resume: str, *, as_json: bool) -> 
         print_json({**partial, "error": {"message": how, "remedy": resume}})
 
 
-def say_error(error: MepipeError) -> None:
+def print_error(error: MepipeError) -> None:
     """Print an error and its remedy to standard error."""
     click.echo(f"mepipe: {error}", err=True)
 

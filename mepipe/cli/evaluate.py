@@ -27,16 +27,24 @@ FOLDER = Path("mepipe-eval")
 @classifier_options
 @fold_options
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="loso", show_default=True)
-@click.option("--k", type=click.IntRange(2), default=10, show_default=True, help="kfold: folds.")
+@click.option(
+    "--k",
+    type=click.IntRange(2),
+    default=10,
+    show_default=True,
+    help="kfold only: number of folds.",
+)
 @click.option("--tune", is_flag=True, help="Choose settings on inner splits of each fold.")
 @click.option("--again", is_flag=True, help="Train finished folds again.")
-@click.option("--strict-versions", is_flag=True, help="Train again what other versions trained.")
+@click.option(
+    "--strict-versions", is_flag=True, help="Train folds of other library versions again."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Where the results go; by default mepipe-eval/MODEL-PROTOCOL.",
+    help="Folder for the results. Default: mepipe-eval/MODEL-PROTOCOL.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print results.json, and the paths.")
+@click.option("--json", "as_json", is_flag=True, help="Print results.json and the paths.")
 def command(
     features: Path,
     model: str | None,
@@ -56,7 +64,7 @@ def command(
     strict_versions: bool,
     as_json: bool,
 ) -> None:
-    """Evaluate a model on a features file, nobody tested on whom it was trained on.
+    """Evaluate a model on a features file. No subject is both trained on and tested.
 
     MODEL is spp, base, ststnet, off-apexnet, svm, tree, hoof-svm, hoof-tree,
     mdmo-svm, mdmo-tree, or package.module:factory: a function or class that
@@ -90,6 +98,7 @@ def command(
         )
         prepared = PreparedEvaluation.of(features, evaluation)
         out = out or FOLDER / f"{_plain(config.model.name)}-{protocol}{'-tuned' if tune else ''}"
+        # Before the training: a folder that cannot be written must not cost hours of work.
         claim_results(out)
         ended_early["out"] = str(out)
         context = Context(
@@ -113,7 +122,7 @@ def command(
         for note in done.content["notes"]:
             console.print(note, markup=False)
         console.print(
-            f"{done.computed} folds trained, {done.reused} kept from before, "
+            f"{done.computed} folds trained, {done.reused} reused, "
             f"in {time.monotonic() - started:.0f} s"
         )
         for name in ("results.json", "predictions.csv", "confusion.png"):
@@ -121,7 +130,7 @@ def command(
 
 
 def print_results(console: Console, content: Mapping[str, Any]) -> None:
-    """Print the table of figures and what it means."""
+    """Print the table of results and its explanation."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -143,9 +152,9 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
         spread = f" (UF1 {min(values):.3f} to {max(values):.3f})"
     console.print(
         f"{content['model']}, {PROTOCOLS[content['protocol']].title} "
-        f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, figures from "
-        "counts pooled over folds; (largest class): always answering it; [95 %]: over resampled "
-        "subjects.",
+        f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, computed from "
+        "counts pooled over folds; (largest class): always predicting it; [95 %]: interval over "
+        "resampled subjects.",
         markup=False,
     )
 
@@ -158,4 +167,5 @@ def print_tuned(console: Console, content: Mapping[str, Any]) -> None:
 
 
 def _plain(name: str) -> str:
+    # A model of the user is named package.module:factory, and ":" is not allowed in Windows paths.
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("features", type=click.Path(path_type=Path))
-@click.option("--to", "target", type=click.Choice(EXPORT_FORMS), required=True, help="The form.")
+@click.option("--to", "target", type=click.Choice(EXPORT_FORMS), required=True, help="The format.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="A new or empty folder."
 )
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     "--select",
     multiple=True,
     metavar="COLUMN=VALUE,...",
-    help="Only clips with these values, for example dataset=casme2; may be repeated.",
+    help="Only clips with these values, for example dataset=casme2 (repeatable).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     features: Path, target: str, out: Path, select: tuple[str, ...], *, as_json: bool
 ) -> None:
-    """Write features in the form that other code reads.
+    """Write features in a format that other code reads.
 
-    npz: arrays for NumPy. csv: tables for R and pandas. png: pictures to look at,
-    flow as colour, strain as grey. ststnet, htnet: the trees of pictures that the
-    public training scripts of these networks read.
+    npz: arrays for NumPy. csv: tables for R and pandas. png: pictures with flow as
+    colour and strain as grey. ststnet, htnet: the trees of pictures that the public
+    training scripts of these networks read.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def command(
       mepipe export features.h5 --to csv --out tables --select dataset=casme2
     """
     started = time.monotonic()
-    with exit_codes(as_json=as_json, resume="Nothing was written; run the same command again."):
+    with exit_codes(as_json=as_json, resume="Nothing was written. Run the same command again."):
         from mepipe.features import Features
         from mepipe.io import export
 
@@ -54,6 +54,7 @@ def command(
         if select:
             from mepipe.evaluation.evaluate import labelled
 
+            # The selection of an evaluation: clips without a class are left out as well.
             wanted = set(labelled(opened, select).clip)
             rows = [row for row, clip in enumerate(opened.clip.tolist()) if clip in wanted]
         progress = make_progress(quiet=as_json)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     default=Path("features.h5"),
     show_default=True,
-    help="The file to write. An earlier import is replaced, nothing else.",
+    help="The file to write. Only an earlier import is replaced.",
 )
 @click.option(
     "--classes",
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
-    help="How u, v and strain were scaled (docs/features.md). minmax shows in the data; any other "
-    "has to be said.",
+    help="How u, v and strain were scaled (docs/features.md). minmax is recognised; any other "
+    "scale must be given.",
 )
-@click.option("--dataset", help="The dataset of a tree's clips, where the tree does not say it.")
+@click.option(
+    "--dataset", help="The dataset of the clips of a tree, if the tree does not state it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     published: Path,
@@ -46,18 +48,18 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Bring published features into the format of features.h5.
+    """Convert published features to the format of features.h5.
 
-    PUBLISHED is an .npz file that holds x (N, H, W, 3) uint8 or float in the order
-    u, v, strain, and y, subject, dataset and clip with one value a clip. Or it is
-    the tree of pictures that the scripts of STSTNet and HTNet read.
+    PUBLISHED is an .npz file with x (N, H, W, 3), uint8 or float, in the order u, v,
+    strain, and with y, subject, dataset and clip, one value per clip. Or it is the
+    tree of pictures that the scripts of STSTNet and HTNet read.
 
     \b
     Examples:
       mepipe import-features published.npz --out features.h5
       mepipe import-features for-ststnet --out features.h5
     """
-    with exit_codes(as_json=as_json, resume="Nothing was written; run the same command again."):
+    with exit_codes(as_json=as_json, resume="Nothing was written. Run the same command again."):
         from mepipe.io.import_features import import_features
 
         names = [name.strip() for name in classes.split(",")]
@@ -86,7 +88,7 @@ def _json(done: Import) -> dict[str, Any]:
 def _print(done: Import) -> None:
     for title, counts in (("clips", done.clips), ("classes", done.labels)):
         click.echo(f"{title:<10}{', '.join(f'{name} {n}' for name, n in counts.items())}")
-    how = "seen in the data" if done.scale_seen else "as you say"
+    how = "recognised in the data" if done.scale_seen else "as given"
     click.echo(f"{'subjects':<10}{done.subjects}")
     click.echo(f"{'tensors':<10}{done.size}x{done.size}, scale {done.scale} ({how})")
     for note in done.notes:

@@ -30,18 +30,18 @@ _KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FR
 @click.option(
     "--fps",
     type=float,
-    help="Frames per second: of images, or of a video that says a wrong rate.",
+    help="Frames per second of images, or of a video whose own rate is wrong.",
 )
 @click.option(
     "--picture",
     type=click.Path(path_type=Path),
-    help="Where the picture goes; NAME-prediction.png here unless given.",
+    help="The picture. Default: NAME-prediction.png in the current folder.",
 )
-@click.option("--no-picture", is_flag=True, help="Draw none: it shows a face.")
+@click.option("--no-picture", is_flag=True, help="Draw no picture. A picture shows a face.")
 @click.option(
     "--trust",
     metavar="MODULE:FACTORY",
-    help="The code of a model of your own, which is imported and run.",
+    help="The code of your own model. It is imported and run.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -54,10 +54,10 @@ def command(
     no_picture: bool,
     as_json: bool,
 ) -> None:
-    """Say which class of micro-expression one new clip shows, by a saved model.
+    """Predict the class of micro-expression of one new clip with a saved model.
 
-    The clip is a video, or a folder of images; it needs no annotation. Where no
-    face or no movement is found there is no answer, and the exit code is 3.
+    The clip is a video or a folder of images, without annotation. If no face or no
+    movement is found, there is no answer, and the exit code is 3.
 
     \b
     Examples:
@@ -71,11 +71,12 @@ def command(
         ended_early.update(_json(Prediction(), None))
         target = _target(clip, picture, no_picture=no_picture)
         if trust is not None:
-            sys.path.insert(0, str(Path.cwd()))  # a model of one's own may lie here
+            sys.path.insert(0, str(Path.cwd()))  # the user's model may be a module here
         try:
             predictor = Predictor(model, trust=trust, progress=make_progress(quiet=as_json))
             found = predictor.clip(clip, fps)
             ended_early.update(_json(found, None))
+            # Printed first: the answer must not be lost if the picture cannot be written.
             if not as_json:
                 click.echo(_text(found))
             drawn = found.png() if target is not None else None
@@ -87,6 +88,7 @@ def command(
                 if not as_json:
                     click.echo(f"picture     {target}")
         except MepipeError as error:
+            # With an answer, only the picture failed: then the JSON object keeps the answer.
             if found is None:
                 ended_early.update(reason=str(error))
             raise
@@ -97,14 +99,16 @@ def command(
 
 def _target(clip: Path, picture: Path | None, *, no_picture: bool) -> Path | None:
     if no_picture and picture is not None:
-        raise UsageError("--picture and --no-picture exclude each other", "Leave one out.")
+        raise UsageError("--picture and --no-picture exclude each other", "Remove one of them.")
     if no_picture:
         return None
     target = picture or Path(f"{clip.resolve().stem}-prediction.png")
     if target.suffix.lower() != ".png":
-        raise UsageError(f"{target} does not end in .png", "Name it clip.png.")
+        raise UsageError(
+            f"the file name {target} does not end in .png", "Use a name like clip.png."
+        )
     if not target.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {target.parent}", "Make it, or name another.")
+        raise UsageError(f"there is no folder {target.parent}", "Create it, or choose another.")
     return target
 
 
@@ -114,7 +118,7 @@ def _json(found: Prediction, picture: str | None) -> dict[str, Any]:
 
 
 def _text(found: Prediction) -> str:
-    """Return an answer for a person to read."""
+    """Return a prediction as text."""
     if found.label is None:
         return f"no answer: {found.reason}"
     shares = ", ".join(f"{name} {value:.2f}" for name, value in found.probabilities.items())
@@ -123,6 +127,6 @@ def _text(found: Prediction) -> str:
         seconds = getattr(found, f"{mark}_s")
         when = "" if seconds is None else f", {seconds:.3f} s"
         lines.append(f"{mark:<11} frame {getattr(found, mark)}{when}")
-    lines.append(f"confidence  {found.confidence:.2f} (of the apex: 0 a guess, 1 certain)")
+    lines.append(f"confidence  {found.confidence:.2f} (of the apex: 0 is a guess, 1 is certain)")
     lines += [f"caution     {caution}" for caution in found.cautions]
     return "\n".join(lines)

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class PlainProgress:
-    """A line for every tenth, for logs."""
+    """Prints a line for every tenth, for logs."""
 
     def begin(self, title: str, total: int) -> None:
         """Start counting to ``total``."""
         self._title, self._total, self._done = title, total, 0
         self._started = time.monotonic()
         if title.startswith("waiting"):
-            # It lasts as long as another run does, so it is said before the first is done.
+            # Printed at once: the first tenth may take as long as the other run.
             click.echo(f"{title}: {total}", err=True)
 
     def advance(self) -> None:
-        """Count one, and say so if a tenth is full."""
+        """Count one, and print a line if a tenth is full."""
         self._done += 1
         if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
             elapsed = time.monotonic() - self._started
@@ -75,7 +75,7 @@ class BarProgress:
 
 
 def make_progress(*, quiet: bool) -> Progress:
-    """Return what fits standard error."""
+    """Return a bar if standard error is a terminal, else plain lines. Nothing if ``quiet``."""
     if quiet:
         from mepipe.execution.progress import NoProgress
 

@@ -16,19 +16,21 @@ from mepipe.cli.progress import make_progress
 @click.option(
     "--faces/--no-faces",
     default=None,
-    help="Show aligned faces, or no picture of a face; by default as the run was set.",
+    help="Show aligned faces, or no picture of a face. Default: the setting of the run.",
 )
-@click.option("--clips", type=click.IntRange(0), help="Clips with a card of their own, at most.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Where the run's results are kept.")
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default one per core.")
+@click.option(
+    "--clips", type=click.IntRange(0), help="Largest number of clips with a card of their own."
+)
+@click.option("--cache", type=click.Path(path_type=Path), help="The cache of the run.")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes. Default: one per core.")
 def command(
     out: Path, faces: bool | None, clips: int | None, cache: Path | None, jobs: int | None
 ) -> None:
-    """Write the report of a run anew: OUT/report.html, one file that needs nothing else.
+    """Write the report of a run again: OUT/report.html, one file without dependencies.
 
-    OUT is the output folder of a run, which writes a report at its end, too.
-    Faces are read from the dataset again, where it still is as the run saw it.
-    Faces are biometric data: for a page to pass on, use --no-faces.
+    OUT is the output folder of a run. A run also writes a report at its end.
+    Faces are read from the dataset again, if it is unchanged.
+    Faces are biometric data: use --no-faces for a page that you share.
 
     \b
     Examples:
@@ -36,7 +38,7 @@ def command(
       mepipe report mepipe-out --no-faces
       mepipe report mepipe-out --clips 2000
     """
-    with exit_codes(resume="Nothing is lost; run the same command again."):
+    with exit_codes(resume="Nothing is lost. Run the same command again."):
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import Store
         from mepipe.execution.context import Context

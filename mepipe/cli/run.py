@@ -31,32 +31,38 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     default=Path("mepipe-out"),
     show_default=True,
-    help="Where features.h5 and the results go.",
+    help="Folder for features.h5 and the results.",
 )
 @click.option("--until", type=click.Choice(STEPS), default="classify", help="The last step.")
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Worker processes; by default one per core. With dask: clips under way at most.",
+    help="Worker processes. Default: one per core. With dask: largest number of clips at once.",
 )
 @click.option(
     "--backend",
     type=click.Choice(("loky", "dask")),
     default="loky",
     show_default=True,
-    help="Work on clips in processes of this machine, or on a Dask cluster.",
+    help="Compute clips in processes of this machine, or on a Dask cluster.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="The Dask cluster: tcp://HOST:PORT.")
-@click.option("--device", type=click.Choice(DEVICES), default="auto", help="For training.")
-@click.option("--retry-failed", is_flag=True, help="Try clips again that failed before.")
 @click.option(
-    "--strict-versions", is_flag=True, help="Compute anew what other library versions made."
+    "--scheduler", metavar="ADDRESS", help="Address of the Dask cluster: tcp://HOST:PORT."
 )
-@click.option("--rehash", is_flag=True, help="Read every input file, whatever its time stamp.")
+@click.option("--device", type=click.Choice(DEVICES), default="auto", help="Device for training.")
+@click.option("--retry-failed", is_flag=True, help="Try failed clips again.")
+@click.option(
+    "--strict-versions", is_flag=True, help="Compute results of other library versions again."
+)
+@click.option(
+    "--rehash",
+    is_flag=True,
+    help="Read every input file again, even if its time stamp is unchanged.",
+)
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first clip that fails.")
 @click.option(
-    "--dry-run", is_flag=True, help="Say what would be computed and why; compute nothing."
+    "--dry-run", is_flag=True, help="Print what would be computed, and why. Compute nothing."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -81,11 +87,11 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Take dataset folders to cached features and leave-one-subject-out results.
+    """Compute features and leave-one-subject-out results from dataset folders.
 
-    DATASET is the tree of a published set (CASME II, SAMM, SMIC and others), a
-    folder of videos or of image folders, or one video file. Several make a
-    composite. Only what is stale is computed.
+    DATASET is the folder of a published dataset (CASME II, SAMM, SMIC and others), a
+    folder of videos or of image folders, or one video file. Several datasets are
+    combined. Only results that are missing or out of date are computed.
 
     \b
     Examples:
@@ -104,11 +110,12 @@ def command(
         from mepipe.pipeline.run_result import RunResult
         from mepipe.run import Run
 
+        # If the run ends early, the JSON object still has every key.
         ended_early.update(_json(RunResult(), 0.0))
         if (backend == "dask") != (scheduler is not None):
             raise UsageError(
-                "--backend dask and --scheduler ADDRESS go together",
-                "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` joins it.",
+                "--backend dask and --scheduler ADDRESS must be given together",
+                "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` joins.",
             )
         if no_report:
             assignments += ("report.enabled=false",)
@@ -152,6 +159,7 @@ def command(
         code = EXIT_DONE
         if result.failures:
             code = EXIT_SOME_FAILED
+        # After --fail-fast the other clips are unknown, so "nothing usable" would be wrong.
         if result.usable == 0 and not result.stopped_early:
             code = EXIT_NOTHING_USABLE
     sys.exit(code)

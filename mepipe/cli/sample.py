@@ -18,8 +18,8 @@ from mepipe.schema import SAMPLE_LAYOUTS
     type=click.Choice(SAMPLE_LAYOUTS),
     default="folder",
     show_default=True,
-    help="The tree and the annotations: a generic folder, or those of CASME II, SAMM or SMIC "
-    "(whose .bmp files take about 30 MB a clip).",
+    help="Folders and annotations: a generic dataset, or those of CASME II, SAMM or SMIC "
+    "(its .bmp files take about 30 MB per clip).",
 )
 @click.option("--subjects", type=click.IntRange(1, 99), default=12, show_default=True)
 @click.option(
@@ -31,17 +31,17 @@ from mepipe.schema import SAMPLE_LAYOUTS
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Photographs with a frontal face, instead of scikit-image's astronaut.",
 )
-@click.option("--hard", is_flag=True, help="All of the factors below but --still.")
-@click.option("--blinks", is_flag=True, help="Blinks, several a clip, and shifts of gaze.")
+@click.option("--hard", is_flag=True, help="All factors below except --still.")
+@click.option("--blinks", is_flag=True, help="Several blinks per clip, and shifts of gaze.")
 @click.option("--head", is_flag=True, help="The head moves, rolls, and turns by up to 1.5 degrees.")
-@click.option("--light", is_flag=True, help="A moving plane of light, and lamps that flicker.")
+@click.option("--light", is_flag=True, help="A moving gradient of light, and flickering lamps.")
 @click.option(
     "--timing",
     is_flag=True,
-    help="Plateaus, movements that do not come back, clips cut at onset or offset or longer.",
+    help="Plateaus, movements that do not return, clips that are shorter or longer.",
 )
-@click.option("--uneven", is_flag=True, help="Action units that lag, one-sided ones.")
-@click.option("--still", is_flag=True, help="No expression; other factors stay.")
+@click.option("--uneven", is_flag=True, help="Delayed and one-sided action units.")
+@click.option("--still", is_flag=True, help="No expression. The other factors stay.")
 def command(
     out: Path,
     layout: str,
@@ -53,16 +53,15 @@ def command(
     hard: bool,
     **chosen: bool,
 ) -> None:
-    """Write a synthetic dataset with known truth (truth.csv) to OUT.
+    """Write a synthetic dataset with ground truth (truth.csv) to OUT.
 
-    It is made from a photograph, is good for trying mepipe out, and is no
-    ground for science.
+    It is made from a photograph. Use it to try mepipe, not for scientific results.
 
     \b
     Example:
       mepipe sample demo-data --layout casme2
     """
-    with exit_codes(resume="The same command writes the whole sample."):
+    with exit_codes(resume="Run the same command again to write the whole sample."):
         from dataclasses import replace
 
         from mepipe.sample import HARD, Factors, write

@@ -15,17 +15,19 @@ from mepipe.errors import UsageError
 @click.command()
 @click.argument("clip", type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The picture; CLIP.png here unless given."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The picture. Default: CLIP.png in the current folder.",
 )
 @setting_options
 def command(
     clip: Path, out: Path | None, config_file: Path | None, assignments: tuple[str, ...]
 ) -> None:
-    """Draw what is found in one clip: a video, or a folder of images.
+    """Draw the results of one clip: a video, or a folder of images.
 
-    The picture holds the face with box and landmarks, the aligned onset and
+    The picture shows the face with box and landmarks, the aligned onset and
     apex, flow as colour, strain, and the motion curve with the key frames.
-    It shows a face: treat it as such. A folder of images needs its rate, data.fps.
+    It shows a face, which is personal data. A folder of images needs data.fps.
 
     \b
     Example:
@@ -37,7 +39,7 @@ def command(
 
         target = out or Path(f"{clip.resolve().name}.png")
         if not target.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {target.parent}", "Make it, or name another.")
+            raise UsageError(f"there is no folder {target.parent}", "Create it, or choose another.")
         config = resolved_config(config_file, assignments, None, None)
         target.write_bytes(show(clip, config, make_progress(quiet=False)))
         click.echo(f"picture {target}")

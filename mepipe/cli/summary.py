@@ -1,4 +1,4 @@
-"""What a run says at its end."""
+"""The summary that a run prints at its end."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) 
     console.print(table)
     for what, number in sorted(other_versions.items()):
         console.print(
-            f"{number} result(s) to reuse were made by other versions: {escape(what)}. "
-            "--strict-versions computes them anew."
+            f"{number} result(s) to reuse were made by other library versions: {escape(what)}. "
+            "--strict-versions computes them again."
         )
     if not any(count.at_most for count in counts):
         console.print("Nothing to compute: everything is in the cache.")
@@ -62,11 +62,14 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
         console.print(f"No classifier results: {escape(result.no_results)}")
     if result.stopped_early:
         console.print("Stopped at the first failure (--fail-fast): no files were written.")
+    # Without usable clips or with --until the file can be one of an earlier run.
     before = out / "features.h5"
     if result.features is not None:
         console.print(f"features    {escape(str(result.features))}")
     elif not result.stopped_early and before.exists():
-        console.print(f"features    {escape(str(before))} is of an earlier run, not of this one")
+        console.print(
+            f"features    {escape(str(before))} was written by an earlier run, not by this one"
+        )
     if result.results is not None:
         for label, file in (
             ("results", "results.json"),

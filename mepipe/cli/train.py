@@ -19,12 +19,12 @@ from mepipe.cli.progress import make_progress
     type=click.Path(path_type=Path),
     default=Path("model.safetensors"),
     show_default=True,
-    help="The model; its card lies beside it as .json.",
+    help="The model file. Its card is written beside it as .json.",
 )
 @click.option(
     "--results",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of `mepipe evaluate` with the same settings: its figures go into the card.",
+    help="A folder of `mepipe evaluate` with the same settings. Its results go into the card.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the card.")
 def command(
@@ -41,8 +41,8 @@ def command(
 ) -> None:
     """Train a network on every labelled clip of a features file and save it.
 
-    Weights are saved as safetensors, never pickled. How good such a model is on
-    people it has not seen, `mepipe evaluate` says.
+    Weights are saved as safetensors, never pickled. `mepipe evaluate` measures how well
+    such a model works on new subjects.
 
     \b
     Examples:
@@ -81,11 +81,13 @@ def command(
         )
         missing = [name for name, count in card["clips_by_class"].items() if not count]
         if missing:
-            click.echo(f"caution: no clip is {' or '.join(missing)}, so no answer ever will be")
+            click.echo(
+                f"caution: no clip is {' or '.join(missing)}, so the model never predicts this"
+            )
         if replaced:
-            click.echo(f"{out} was there before, and is replaced")
+            click.echo(f"{out} existed and was replaced")
         if card["figures"] is None:
             click.echo(
-                "The card has no figures: run `mepipe evaluate` and give its folder with --results."
+                "The card has no results: run `mepipe evaluate` and give its folder with --results."
             )
         click.echo(f"model  {out}\ncard   {out.with_suffix('.json')}")

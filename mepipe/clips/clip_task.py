@@ -1,4 +1,4 @@
-"""A clip on its way through a run: as it was prepared, as a task, or as a failure."""
+"""A clip in a run: prepared, as a task for a worker, or failed."""
 
 from __future__ import annotations
 
@@ -30,15 +30,18 @@ class Failure:
 
     @classmethod
     def of_memory(cls, clip: str, stage: str) -> Failure:
-        """Return the failure that memory ran out: never stored, for another time it may not."""
+        """Return the failure for exhausted memory.
+
+        It is never stored as a result, because it may not happen in the next run.
+        """
         return cls.of(clip, stage, out_of_memory(f"the clip was read or computed ({stage})"))
 
 
 @dataclass(frozen=True)
 class ClipTask:
-    """All that a worker needs of a clip: small, picklable, without arrays.
+    """The data of a clip that a worker needs: small, picklable, without arrays.
 
-    ``digests`` holds the sha256 of the files (by path) that planning has read.
+    ``digests`` holds the sha256 of the files that planning has read, by path.
     """
 
     clip: str
@@ -53,7 +56,7 @@ class ClipTask:
     digests: Mapping[str, str]
 
     def anywhere(self) -> ClipTask:
-        """Return the task with absolute paths: another machine has another working folder."""
+        """Return the task with absolute paths, for machines with another working folder."""
         return replace(
             self,
             files=tuple(path.absolute() for path in self.files),
@@ -61,7 +64,7 @@ class ClipTask:
         )
 
     def open(self) -> ClipInput:
-        """Return the clip as the stages see it; digests not known yet are read."""
+        """Return the clip for the stages. Missing digests are computed when needed."""
         reader = FrameReader(
             self.files, self.count, self.is_video, lambda path: self.digests.get(str(path))
         )

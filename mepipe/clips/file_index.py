@@ -1,9 +1,9 @@
-"""What is known of a dataset's files, so that unchanged ones need not be read again.
+"""An index of the digests of dataset files, so that unchanged files are not read again.
 
-The index is a convenience: losing it costs re-hashing, never a wrong result. An
-entry counts only while size and time stamp are the same, and only if the time
-stamp was at least two seconds old when the file was hashed (a file written
-twice within its time stamp's resolution would otherwise look unchanged).
+The index only saves time: without it, files are hashed again. An entry is valid while
+size and time stamp are unchanged. It is stored only if the time stamp was at least two
+seconds old when the file was hashed. Otherwise a file that was written twice within the
+resolution of its time stamp would look unchanged.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one file; ``video`` where it was looked at as a video."""
+    """The facts about one file. ``video`` is set if it was decoded as a video."""
 
     file: FileFacts
     video: VideoFacts | None = None
 
 
-def look_into_video(path: Path) -> Entry:
+def probe_file(path: Path) -> Entry:
     """Hash a video file and decode it once.
 
     Raises
@@ -42,11 +42,12 @@ def look_into_video(path: Path) -> Entry:
     UnreadableInputError
         If the file cannot be read.
     BadDataError
-        If it is no video, or has no frame that can be decoded.
+        If it is not a video, or none of its frames can be decoded.
     """
     with readable(path) as file:
         facts = FileFacts.of(file)
         video = probe_video(file)
+        # The digest and the number of frames must belong to the same bytes.
         if not facts.still_of(file):
             raise UnreadableInputError(
                 f"{path} changed while mepipe was reading it",
@@ -62,11 +63,12 @@ class DigestIndex:
         resolved = dataset_root.resolve()
         self._root = resolved if resolved.is_dir() else resolved.parent
         self._file = cache_root / "index" / f"{sha256_text(str(self._root))[:32]}.json.gz"
-        # As stored: of hundreds of thousands of files only those that a run asks for are unpacked.
+        # Kept in stored form. A dataset can have hundreds of thousands of files, and only the
+        # entries that a run needs are converted.
         self._entries: dict[str, list[Any]] = {} if rehash else _load(self._file)
-        # Found in this run: good for it even where the time stamp is too young to be kept.
+        # Entries of this run, valid for it even if the time stamp is too young to be stored.
         self._fresh: dict[str, Entry] = {}
-        # Videos that are not looked into in this process, by name, with the reason.
+        # Videos that killed a worker, by name, with the reason. This process must not open them.
         self._refused: dict[str, str] = {}
         self._changed = False
 
@@ -76,7 +78,7 @@ class DigestIndex:
         Raises
         ------
         UnreadableInputError
-            If the file cannot be read, or is an image longer than any frame.
+            If the file cannot be read, or is larger than any valid image.
         """
         entry = self.known(path)
         if entry is None:
@@ -88,26 +90,26 @@ class DigestIndex:
         return entry.file.sha256
 
     def video(self, path: Path) -> VideoFacts:
-        """Return the frames and times of a video file; errors as `look_into_video`."""
+        """Return the frames and times of a video file. Raises as `probe_file`."""
         entry = self.known(path)
         if entry is None or entry.video is None:
             if _name(path) in self._refused:
                 raise UnreadableInputError(
-                    f"{path}: the process that looked into it alone was killed: "
+                    f"{path}: the worker process that read only this video ended: "
                     f"{self._refused[_name(path)]}",
-                    "It may need more memory than there is; run again, or leave the clip out.",
+                    "It may need more memory than is available. Run again, or exclude the clip.",
                 )
-            entry = look_into_video(path)
+            entry = probe_file(path)
             self.learn(path, entry)
         assert entry.video is not None
         return entry.video
 
     def refuse(self, path: Path, reason: str) -> None:
-        """Note that looking into a video killed the process that did, so that none does again."""
+        """Record that reading this video killed a process, so that it is not read again."""
         self._refused[_name(path)] = reason
 
     def knows_video(self, path: Path) -> bool:
-        """Say whether `video` would answer without reading the file."""
+        """Return True if `video` needs not read the file."""
         try:
             entry = self.known(path)
         except UnreadableInputError:
@@ -115,12 +117,12 @@ class DigestIndex:
         return entry is not None and entry.video is not None
 
     def known(self, path: Path) -> Entry | None:
-        """Return what is known of ``path``, if that still holds.
+        """Return the entry of ``path``, or None if there is none or the file has changed.
 
         Raises
         ------
         UnreadableInputError
-            If the file is gone.
+            If the file does not exist.
         """
         entry = self._noted(path)
         try:
@@ -135,8 +137,9 @@ class DigestIndex:
         return None
 
     def learn(self, path: Path, entry: Entry) -> None:
-        """Take over what was found of ``path``, here or by a worker."""
+        """Add the entry of ``path``, found in this process or in a worker."""
         earlier = self._noted(path)
+        # A worker that only hashed a video must not erase what is known of its frames.
         if entry.video is None and earlier and earlier.file.sha256 == entry.file.sha256:
             entry = Entry(entry.file, earlier.video)
         self._fresh[_name(path)] = entry
@@ -156,7 +159,7 @@ class DigestIndex:
             facts = FileFacts(size, mtime_ns, sha256, settled=True)
             return Entry(facts, VideoFacts.from_json(video) if video else None)
         except (ValueError, KeyError, TypeError):
-            # A damaged entry is no entry: the file is hashed again.
+            # A damaged entry counts as missing: the file is hashed again.
             return None
 
     def save(self) -> None:
@@ -165,7 +168,8 @@ class DigestIndex:
             return
         content = {"format": _FORMAT, "root": str(self._root), "files": self._entries}
         text = json.dumps(content)
-        # Nothing is lost where the cache can only be read: the files are hashed again.
+        # With a read-only cache the files are hashed again in the next run. The gzip header has
+        # no time (mtime=0), so an equal index has equal bytes.
         with suppress(disk.NotWritableError):
             disk.make_folder(self._file.parent)
             disk.write_atomic(self._file, gzip.compress(text.encode(), 1, mtime=0))
@@ -183,10 +187,11 @@ def _load(file: Path) -> dict[str, list[Any]]:
         files = content["files"]
         return files if isinstance(files, dict) else {}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
-        # A damaged index is no index: everything is hashed again.
+        # A damaged index counts as missing: all files are hashed again.
         return {}
 
 
 def _name(path: Path) -> str:
-    # However the user wrote the folder; resolving links would cost a call per folder.
+    # Absolute, so that the spelling of the folder does not matter. Links are not resolved:
+    # that costs a system call per folder.
     return str(path.absolute())

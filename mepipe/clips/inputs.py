@@ -1,4 +1,4 @@
-"""From datasets to prepared clips: what a run, a check and an explanation all begin with."""
+"""Turn datasets into prepared clips, for a run, a check or an explanation."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from mepipe.schema import Progress
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that is known of a run's clips before anything of them is computed.
+    """The clips of a run, and all data about them that needs no computation.
 
     Parameters
     ----------
     datasets
-        As the user corrected them and chose from them.
+        The datasets after corrections and selection.
     corrections
-        The values that the user's corrections changed, by clip.
+        The values that the corrections of the user changed, by clip.
     labels
-        The classes, and the class of every clip; no class where none were asked for.
+        The classes, and the class of every clip. Empty without ``labelled``.
     clips
-        The clips that can be tried, sorted by id.
+        The clips that can be processed, sorted by id.
     failures
-        The clips that cannot, sorted by id.
+        The clips that cannot be processed, sorted by id.
     notes
-        What should be said of datasets and clips.
+        Remarks on datasets and clips.
     indexes
         The digests of each dataset's files, by the dataset's name.
     """
@@ -49,7 +49,7 @@ class Inputs:
     indexes: Mapping[str, DigestIndex]
 
     def save_indexes(self) -> None:
-        """Keep what was learnt of the datasets' files, so that the next run need not read them."""
+        """Store the digests of the dataset files, so that the next run need not read them."""
         for index in self.indexes.values():
             index.save()
 
@@ -65,35 +65,34 @@ def open_inputs(
     labelled: bool = True,
     only: str | None = None,
 ) -> Inputs:
-    """Correct, choose, label and prepare the clips of some datasets.
+    """Correct, select, label and prepare the clips of datasets.
 
-    The order matters: the user's corrections go before what the dataset says, the
-    selection is made of what was corrected, and labels that cannot be are told before a
-    video is read.
+    The order matters. Corrections of the user override the dataset. The selection uses the
+    corrected values. Invalid labels are reported before any video is read.
 
     Parameters
     ----------
     datasets
-        What the readers found.
+        The datasets as the readers found them.
     config
-        The resolved configuration; ``data`` and ``labels`` matter.
+        The resolved configuration. Only ``data`` and ``labels`` are used.
     cache
-        Where the digests of the datasets' files are kept.
+        The cache folder. It holds the digests of dataset files.
     jobs
-        Worker processes that read videos which are not known yet.
+        Worker processes that read new videos.
     progress
-        Where it says how many videos it has read.
+        Reports how many videos were read.
     rehash
-        Read every file again, whatever is known of it.
+        If True, read every file again, even if the index has it.
     labelled
-        Whether the clips get their classes.
+        If True, assign classes to the clips.
     only
-        The id of the one clip that is wanted; None: all.
+        The id of the only clip to prepare. None: all clips.
 
     Raises
     ------
     UsageError
-        If the corrections, the selection or the labels cannot be.
+        If the corrections, the selection or the labels are invalid.
     """
     curated = curate(datasets, config.data)
     found = curated.datasets
@@ -102,6 +101,7 @@ def open_inputs(
             replace(one, clips=tuple(clip for clip in one.clips if clip.id == only), rejects=())
             for one in found
         )
+    # An explanation skips the labels: they are not part of any key.
     labels = classify(found, config.labels.classes) if labelled else LabelScheme((), {}, {})
     indexes = {one.name: DigestIndex(cache, one.root, rehash=rehash) for one in found}
     index_videos(found, indexes, jobs, progress)
@@ -119,7 +119,7 @@ def open_inputs(
 
 @dataclass(frozen=True)
 class Curated:
-    """The datasets as the user corrected them and chose from them.
+    """The datasets after corrections and selection.
 
     ``corrections`` holds the values that corrections changed, by clip.
     """
@@ -130,7 +130,7 @@ class Curated:
 
 
 def curate(datasets: Sequence[Dataset], settings: DataSettings) -> Curated:
-    """Apply the user's corrections, then the selection.
+    """Apply the corrections of the user, then the selection.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From the clips of the datasets to tasks: which frames exist, and which annotation holds."""
+"""Prepare clips: find their frames and times, and check their annotation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mepipe.plausible import LONGEST_MS, RATES, is_rate
 
 @dataclass(frozen=True)
 class Prepared:
-    """The clips that can be tried, those that cannot, and what should be said."""
+    """The clips that can be processed, those that cannot, and notes on both."""
 
     clips: tuple[PreparedClip, ...]
     failures: tuple[Failure, ...]
@@ -31,16 +31,16 @@ class Prepared:
 def prepare(
     datasets: Sequence[Dataset], indexes: Mapping[str, DigestIndex], config: Config
 ) -> Prepared:
-    """Find each clip's frames and hold its annotation against them.
+    """Find the frames of each clip and check its annotation against them.
 
     Parameters
     ----------
     datasets
-        What the readers found.
+        The datasets as the readers found them.
     indexes
         The digest index of each dataset, by its name.
     config
-        ``data`` decides what becomes of errors, and gives the rate where it is unknown.
+        ``data`` decides how errors are handled, and gives the rate of clips without one.
     """
     clips: list[PreparedClip] = []
     failures: list[Failure] = []
@@ -58,6 +58,7 @@ def prepare(
                 failures.append(Failure.of(clip.id, "dataset", error))
                 continue
             except MemoryError:
+                # A header can demand any amount of memory. Other clips may still be sound.
                 failures.append(Failure.of_memory(clip.id, "dataset"))
                 continue
             clips.append(prepared)
@@ -71,14 +72,14 @@ def prepare(
 
 
 def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> PreparedClip:
-    """Find one clip's frames and their times, and hold its annotation against them.
+    """Find the frames and times of one clip, and check its annotation against them.
 
     Raises
     ------
     BadDataError
-        If there is no motion to be seen in it, or it cannot be decoded.
+        If the clip has a single frame or cannot be decoded, or its times are impossible.
     DroppedError
-        If its annotation cannot be right, and the settings say that it goes.
+        If its annotation is impossible and the settings exclude such clips.
     UnreadableInputError
         If a file cannot be read.
     """
@@ -86,14 +87,15 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
     notes = [
         Note(
             clip.id,
-            f"action units {clip.action_units!r}: {part!r} is none that is known",
+            f"action units {clip.action_units!r}: {part!r} is not a known action unit",
             "kept in the raw text only",
         )
         for part in parse_action_units(clip.action_units).unparsed
     ]
     times_ms = None
     if _is_unnumbered(clip, settings):
-        # A correction of the user's own counts the video's frames; the sheet does not.
+        # The sheet counts from an unknown number, so its key frames are dropped. A correction by
+        # the user counts the frames of the video and stays.
         clip = replace(
             clip,
             onset=_if_corrected(clip.onset),
@@ -109,10 +111,13 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
         first = 0 if clip.source.numbered else settings.first_number or 0
         numbers = range(first, first + facts.count)
         fps = _rate(clip.fps or facts.fps or settings.fps)
+        # A rate that the user or the sheet states replaces the time stamps of the video.
         times_ms = facts.times_ms if clip.fps is None else None
         if facts.declared > facts.count:
-            promise = f"the video's header promises {facts.declared} frames, {facts.count} decode"
-            notes.append(Note(clip.id, promise, "those are used"))
+            text = (
+                f"the video header states {facts.declared} frames, but {facts.count} can be decoded"
+            )
+            notes.append(Note(clip.id, text, "these are used"))
     else:
         files = tuple(clip.source.folder / name for name in clip.source.names)
         numbers, fps = clip.source.numbers, _rate(clip.fps or settings.fps)
@@ -120,12 +125,12 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
         if missing:
             notes.append(_missing_frames(clip.id, missing))
             if fps is not None:
-                # The frames that are there were taken when their numbers say.
+                # Frame numbers count all recorded frames, so a gap is a gap in time.
                 times_ms = tuple((n - numbers[0]) * 1000.0 / fps for n in numbers)
     if len(numbers) == 1:
         raise BadDataError(
-            "the clip has one frame only: there is no motion in it",
-            "Restore its other frames, or leave it out.",
+            "the clip has only one frame, so it shows no motion",
+            "Restore its other frames, or exclude the clip.",
         )
     timing = Timing(fps, times_ms)
     _check_times(timing, len(numbers), numbers)
@@ -146,26 +151,27 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
 
 
 def _rate(fps: float | None) -> float | None:
-    """Return the frames per second, whoever says them, if a camera can make so many."""
+    """Return ``fps`` if it is None or a plausible frame rate, else raise `BadDataError`."""
     if fps is not None and not is_rate(fps):
         raise BadDataError(
-            f"{fps:g} frames per second is no rate: cameras make {RATES}",
-            "Correct it where the dataset says it, or leave it out and use --set data.fps=200.",
+            f"{fps:g} frames per second is not a valid rate: valid are {RATES}",
+            "Correct it in the dataset, or remove it there and use --set data.fps=200.",
         )
     return fps
 
 
 def _check_times(timing: Timing, count: int, numbers: Sequence[int]) -> None:
-    """Refuse a clip that would last for days: a number in it is wrong, and times lose meaning."""
+    """Raise `BadDataError` if a clip would last more than a day: then a number is wrong."""
     if timing.times_ms is not None:
         lasts = timing.times_ms[-1] - timing.times_ms[0]
     else:
         lasts = (count - 1) * 1000.0 / timing.fps if timing.fps else 0.0
+    # Not "lasts > LONGEST_MS": that is False for NaN.
     if not lasts <= LONGEST_MS:
         raise BadDataError(
             f"frames {numbers[0]} to {numbers[-1]} would last {lasts / LONGEST_MS:.3g} days"
             + (f" at {timing.fps:g} frames per second" if timing.fps else ""),
-            "Correct the frames per second, or the file whose number is no frame's.",
+            "Correct the frame rate, or rename the file whose number is not a frame number.",
         )
 
 
@@ -176,14 +182,14 @@ def _if_corrected(mark: Mark | None) -> Mark | None:
 def _unnumbered(dataset: str, videos: int) -> Note:
     return Note(
         None,
-        f"{dataset}: the sheet's number of the first frame of its {videos} videos is not known",
-        "annotated onsets, apices and offsets are not used but found in the frames. If you know "
-        "it, give it with --set data.first_number=N",
+        f"{dataset}: the coding sheet's number of the first frame is unknown for {videos} videos",
+        "annotated onsets, apices and offsets are not used; they are found in the frames. If you "
+        "know the number, give it with --set data.first_number=N",
     )
 
 
 def _is_unnumbered(clip: Clip, settings: DataSettings) -> bool:
-    """Say whether a clip's key frames are numbers that nothing ties to its frames."""
+    """Return True if the numbers in the annotation cannot be assigned to frames."""
     source = clip.source
     return isinstance(source, Video) and not source.numbered and settings.first_number is None
 

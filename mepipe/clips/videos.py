@@ -1,11 +1,11 @@
-"""The videos of datasets that are not known yet, hashed and counted several at a time."""
+"""Hash and decode the videos that are missing from the index, several at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mepipe.clips.file_index import DigestIndex, Entry, look_into_video
+from mepipe.clips.file_index import DigestIndex, Entry, probe_file
 from mepipe.datasets.clip import Dataset, Video
 from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.execution.processes import WorkerDied, run_tasks
@@ -18,20 +18,20 @@ def index_videos(
     jobs: int,
     progress: Progress,
 ) -> None:
-    """Look into every video that the index of its dataset does not know.
+    """Read every video that is not in the index of its dataset.
 
-    What is wrong with a bad one is told when its clip is prepared.
+    A bad video is not reported here, but when its clip is prepared.
 
     Parameters
     ----------
     datasets
-        What the readers found.
+        The datasets as the readers found them.
     indexes
-        The digest index of each dataset, by its name; they learn what is found.
+        The digest index of each dataset, by its name. They receive the entries.
     jobs
         Worker processes.
     progress
-        Where it says how far it is.
+        Reports how many videos were read.
     """
     owners: dict[Path, DigestIndex] = {}
     for dataset in datasets:
@@ -46,17 +46,20 @@ def index_videos(
         for path, answer in run_tasks(_video_or_none, list(owners), jobs):
             if isinstance(answer, Entry):
                 owners[path].learn(path, answer)
+            # Preparing the clip in this process would end the whole run in the same way.
             elif isinstance(answer, WorkerDied):
                 owners[path].refuse(path, answer.reason)
             progress.advance()
     finally:
         progress.end()
+        # Also after Ctrl-C: decoding videos is the slow part of preparing clips.
         for index in indexes.values():
             index.save()
 
 
 def _video_or_none(path: Path) -> Entry | None:
     try:
-        return look_into_video(path)
+        return probe_file(path)
     except (BadDataError, UnreadableInputError, MemoryError):
+        # Preparing the clip reads the file again and raises the error with the clip's name.
         return None

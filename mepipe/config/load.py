@@ -27,8 +27,8 @@ def load_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Co
     Raises
     ------
     UsageError
-        For a file that cannot be read, an unknown or misspelt name (with the
-        nearest known one), or a value that does not fit.
+        If the file cannot be read, a name is unknown (with the nearest known one), or a value
+        is not allowed.
     """
     data: dict[str, Any] = {}
     origin = "--set"
@@ -40,7 +40,7 @@ def load_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Co
             if not isinstance(values, dict):
                 raise UsageError(
                     f"{origin}: {section} is a section, not a setting",
-                    f"Write the header [{section}], and the setting below it.",
+                    f"Write the header [{section}], and the setting in the line below.",
                 )
             for key in values:
                 _check_key(section, key, origin)
@@ -54,7 +54,7 @@ def load_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Co
 
 
 def as_config(config: Config | Path | str | None, assignments: Iterable[str] = ()) -> Config:
-    """Return the settings that a caller in Python means.
+    """Return the `Config` for the ``config`` argument of a Python function.
 
     Parameters
     ----------
@@ -68,6 +68,7 @@ def as_config(config: Config | Path | str | None, assignments: Iterable[str] = (
     UsageError
         As `load_config`.
     """
+    # `Config` is frozen, so its changed values are validated as a new one.
     if not isinstance(config, Config):
         return load_config(Path(config) if config is not None else None, assignments)
     changed = config.model_dump(mode="python", by_alias=True)
@@ -84,6 +85,7 @@ def as_config(config: Config | Path | str | None, assignments: Iterable[str] = (
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
+        # utf-8-sig also accepts the byte order mark that Windows editors write.
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
@@ -105,12 +107,13 @@ def _parse_assignment(assignment: str) -> tuple[str, str, Any]:
         hint = "Write for example: --set tensor.size=56"
         if owners:
             hint = f"Did you mean {' or '.join(f'{stage}.{name.strip()}' for stage in owners)}?"
-        raise UsageError(f"--set {assignment}: not of the form stage.key=value", hint)
+        raise UsageError(f"--set {assignment}: the form must be stage.key=value", hint)
     _section(section, "--set")
     _check_key(section, key, "--set")
     try:
         return section, key, tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
+        # So that words need no quotes in a shell: --set flow.engine=opencv.
         return section, key, text.strip()
 
 
@@ -152,20 +155,22 @@ def _unknown(
 
 
 def _explain(error: ValidationError, origin: str) -> tuple[str, str]:
+    # One error at a time: later ones are often consequences of the first.
     first = error.errors()[0]
     if first["type"] == "value_error":  # settings that do not fit each other
-        told = [str(text) for text in first["ctx"]["error"].args]
-        return f"{origin}: {told[0]}", told[1] if len(told) > 1 else "Change one of them."
+        # The validators of `Config` raise ValueError(message) or ValueError(message, remedy).
+        message, *remedy = [str(text) for text in first["ctx"]["error"].args]
+        return f"{origin}: {message}", remedy[0] if remedy else "Change one of them."
     name = ".".join(str(part) for part in first["loc"][:2])
     message = f"{origin}: {name} = {first['input']!r}: {first['msg'].lower()}"
-    return message, "`mepipe config` prints every setting with what it may be."
+    return message, "`mepipe config` prints every setting with its allowed values."
 
 
 def render(config: Config) -> str:
     """Return ``config`` as TOML with a comment on every setting.
 
-    Reading it back gives an equal configuration. A setting without a value, or
-    with one that follows from another setting, is written as a comment.
+    Reading it gives an equal configuration. A setting that is unset, or whose value
+    follows from another setting, is written as a comment.
     """
     lines: list[str] = []
     for section in Config.model_fields:
@@ -174,7 +179,8 @@ def render(config: Config) -> str:
         for name, entry in type(model).model_fields.items():
             key, value = entry.alias or name, getattr(model, name)
             lines.append(f"# {entry.description}{_choices(entry.annotation)}")
-            # What follows from another setting is shown, and stays free to follow it.
+            # A value that a preset implies is written as a comment. As a setting it would no
+            # longer change with the preset.
             implied = name in model.implied() and model.implied()[name] == value
             shown = f"{key} =" if value is None else f"{key} = {_toml(value)}"
             lines.append(f"# {shown}" if value is None or implied else shown)

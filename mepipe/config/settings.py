@@ -1,8 +1,7 @@
-"""Every setting of mepipe: one frozen model per stage, defaults included.
+"""All settings of mepipe with their defaults: one frozen model per stage.
 
-The field order here is the order of ``mepipe config``; the descriptions are its
-comments. Times are in milliseconds, lengths in the unit that the name or the
-description says.
+``mepipe config`` prints the fields in this order, with their descriptions as comments.
+Times are in milliseconds. The name or the description of a length states its unit.
 """
 
 from __future__ import annotations
@@ -22,12 +21,13 @@ from mepipe.schema import MAPS, Missing, MotionModel, Repair, Scale, SpotMethod
 
 Positive = Annotated[float, Field(gt=0)]
 
+# pydantic's own message for a union lists an error for each type, so `_targets` checks instead.
 _TargetName = Literal["apex", "apex-offset"]
 _MOST_TARGETS = 64
 
 
 def _targets(value: object) -> object:
-    """Refuse what names no target, in words that say all that would."""
+    """Check a value of ``flow.targets``. The message names all allowed values."""
     if value in get_args(_TargetName):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= _MOST_TARGETS:
@@ -41,11 +41,12 @@ Targets = Annotated[_TargetName | int, BeforeValidator(_targets)]
 
 
 def _maps(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Bring the names into one order; refuse a list without x, or with a name twice."""
+    """Sort the names. Raises if ``x`` is missing, or a name occurs twice."""
     if "x" not in value or len(set(value)) < len(value):
         raise PydanticCustomError(
-            "maps", "input should have x, which every model reads, and no name twice"
+            "maps", "input should contain x, which every model reads, and no name twice"
         )
+    # One order, because the settings are part of the key of features.h5.
     return tuple(name for name in MAPS if name in value)
 
 
@@ -68,7 +69,7 @@ class Settings(BaseModel):
     )
 
     def implied(self) -> Mapping[str, Any]:
-        """Return the values that fields have because of another one, by field."""
+        """Return the values that follow from another field, by field name."""
         return {}
 
 
@@ -76,27 +77,29 @@ class DataSettings(Settings):
     """How datasets are read and their errors handled."""
 
     fps: Annotated[float, Field(ge=LOWEST_RATE, lt=HIGHEST_RATE)] | None = Field(
-        None, description="frames per second, where the dataset does not say; unset: unknown"
+        None, description="frames per second, if the dataset does not state them; unset: unknown"
     )
-    repair: Repair = Field("spot", description="what becomes of an annotation that cannot be right")
+    repair: Repair = Field("spot", description="how an impossible annotation is handled")
     missing: Missing = Field(
-        "nearest", description="a frame that is named but absent: the nearest one, or an error"
+        "nearest", description="an annotated frame that is missing: use the nearest frame, or fail"
     )
     max_missing: int = Field(
-        2, ge=0, description="how many frames away the nearest one may be; beyond, the clip fails"
+        2,
+        ge=0,
+        description="largest distance of the nearest frame, in frames; otherwise the clip fails",
     )
     first_number: int | None = Field(
         None,
         ge=0,
         lt=10**DIGITS,
-        description="the sheet's number of a video's first frame, where the dataset does not say "
-        "it (CASME2_compressed); unset: key frames are found",
+        description="number of a video's first frame in the coding sheet, if the dataset does not "
+        "state it (CASME2_compressed); unset: key frames are spotted",
     )
     select: str | None = Field(
-        None, description="only the clips of a named selection: megc2019; unset: all"
+        None, description="use only the clips of a named selection: megc2019; unset: all"
     )
     corrections: str | None = Field(
-        None, description="a corrections.csv that goes before the datasets; unset: none"
+        None, description="a corrections.csv that overrides the datasets; unset: none"
     )
 
 
@@ -114,16 +117,20 @@ class FaceSettings(Settings):
     """The face stage: detection, landmarks, alignment."""
 
     align: Literal["clip", "per-frame"] = Field(
-        "clip", description="one transform for the whole clip, or one per frame, steadied"
+        "clip", description="one transform for the whole clip, or one per frame, smoothed over time"
     )
     search_size: int = Field(
-        480, ge=80, description="long side in px that is searched first; then the full size"
+        480,
+        ge=80,
+        description="long side of the image that is searched first, in px; then the full size",
     )
     spread: int = Field(
-        8, ge=0, description="frames over the clip that are tried when the first ones have no face"
+        8,
+        ge=0,
+        description="frames spread over the clip that are tried if the first ones have no face",
     )
     steady_ms: Positive = Field(
-        100.0, description="per-frame only: the transforms are smoothed with this sigma, in ms"
+        100.0, description="per-frame only: sigma of the smoothing of the transforms, in ms"
     )
 
 
@@ -132,16 +139,20 @@ class SpotSettings(Settings):
 
     method: Literal["auto", SpotMethod] = Field(
         "auto",
-        description="auto uses annotations and finds what they lack; the others ignore them",
+        description="auto uses the annotation and spots missing key frames; the others ignore it",
     )
-    fallback: SpotMethod = Field("flow-peak", description="how auto finds what is not annotated")
+    fallback: SpotMethod = Field(
+        "flow-peak", description="how auto spots key frames that are not annotated"
+    )
     no_movement: Literal["keep", "fail"] = Field(
-        "keep", description="a clip without visible movement: keep the best candidate, or fail"
+        "keep", description="a clip without visible movement: use the best candidate, or fail"
     )
-    size: int = Field(160, ge=64, le=512, description="side of the face that is searched, in px")
+    size: int = Field(
+        160, ge=64, le=512, description="side of the aligned face for spotting, in px"
+    )
     smooth_ms: Positive = Field(20.0, description="smoothing of the motion curve, in ms")
     threshold: Positive = Field(
-        1.2, description="a movement is so many times stronger than what chance would give"
+        1.2, description="a movement must be this many times stronger than chance"
     )
 
 
@@ -154,36 +165,39 @@ class FlowSettings(Settings):
     )
     targets: Targets = Field(
         "apex",
-        description="what flow goes to from the onset: apex; apex-offset, both; or K, 2 to 64 "
-        "frames spread evenly up to the offset, in a sequence beside the flow to the apex",
+        description="targets of the flow from the onset: apex; apex-offset (both); or K, 2 to 64 "
+        "frames spread evenly up to the offset, as a sequence beside the flow to the apex",
     )
     keep_faces: bool = Field(
-        False, description="store the aligned faces beside the flow: the onset's and each target's"
+        False, description="also store the aligned faces of the onset and of each target"
     )
     engine: Literal["mepipe", "torch", "opencv"] = Field(
-        "mepipe", description="what computes TV-L1: mepipe's own, torch (CUDA if there), or OpenCV"
+        "mepipe",
+        description="implementation of TV-L1: mepipe's own, torch (CUDA if available), or OpenCV",
     )
     preset: PresetName = Field(
         "opencv",
-        description="what the TV-L1 settings below are unless given: OpenCV's, or more of a "
-        "motion below 1.5 px at no more noise",
+        description="defaults of the TV-L1 settings below: those of OpenCV, or values that recover "
+        "more of a motion below 1.5 px without more noise",
     )
     tau: Positive = Field(0.25, description="TV-L1: time step of the dual scheme")
     lambda_: Positive = Field(0.15, alias="lambda", description="TV-L1: weight of the data term")
     theta: Positive = Field(0.3, description="TV-L1: tightness of the coupling")
     gamma: float = Field(0.0, ge=0, description="TV-L1: weight of the illumination term")
     scales: int = Field(5, ge=1, description="TV-L1: levels of the pyramid")
-    scale_step: float = Field(0.8, gt=0, lt=1, description="TV-L1: size of a level to the next")
-    warps: int = Field(5, ge=1, description="TV-L1: warps a level")
+    scale_step: float = Field(
+        0.8, gt=0, lt=1, description="TV-L1: size ratio of a level to the next"
+    )
+    warps: int = Field(5, ge=1, description="TV-L1: warps per level")
     epsilon: Positive = Field(0.01, description="TV-L1: stopping threshold")
-    inner_iterations: int = Field(30, ge=1, description="TV-L1: inner iterations a warp")
-    outer_iterations: int = Field(10, ge=1, description="TV-L1: outer iterations a warp")
+    inner_iterations: int = Field(30, ge=1, description="TV-L1: inner iterations per warp")
+    outer_iterations: int = Field(10, ge=1, description="TV-L1: outer iterations per warp")
     median: Literal[1, 3, 5] = Field(5, description="TV-L1: side of the median filter (1: none)")
     blur: float = Field(
-        0.0, ge=0, le=10, description="TV-L1: both images are smoothed with this sigma, in px"
+        0.0, ge=0, le=10, description="TV-L1: sigma of the smoothing of both images, in px"
     )
     border: int = Field(
-        0, ge=0, le=64, description="TV-L1: both images are mirrored outwards by so many px"
+        0, ge=0, le=64, description="TV-L1: width of the mirrored border around both images, in px"
     )
 
     def implied(self) -> Mapping[str, Any]:
@@ -204,7 +218,7 @@ class FlowSettings(Settings):
 
 
 def _named(preset: Tvl1Settings, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a preset's values under the names that the user may have given others under."""
+    """Return the values of a preset by the field names that a user can write."""
     named = {"lambda" if name == "lambda_" else name: v for name, v in asdict(preset).items()}
     return {name: v for name, v in named.items() if f"{name}_" not in values}
 
@@ -217,17 +231,18 @@ class TensorSettings(Settings):
     )
     scale: Scale = Field(
         "fixed",
-        description="fixed: by the distance between the eyes, the same for every clip; "
-        "clip: by the clip's largest motion; minmax: each channel 0 to 1; none: px",
+        description="fixed: by the distance between the eyes, equal for all clips; "
+        "clip: by the largest motion of the clip; minmax: each channel 0 to 1; none: px",
     )
     displacement_range: Positive = Field(
-        0.03, description="fixed: motion that becomes 1, as a fraction of the inter-ocular distance"
+        0.03,
+        description="fixed: motion that is scaled to 1, as a fraction of the inter-ocular distance",
     )
-    strain_range: Positive = Field(0.1, description="fixed: strain that becomes 1")
+    strain_range: Positive = Field(0.1, description="fixed: strain that is scaled to 1")
 
 
 class PackSettings(Settings):
-    """The pack: what features.h5 holds of each clip."""
+    """The pack: what features.h5 stores for each clip."""
 
     include: Maps = Field(
         ("x",),
@@ -236,7 +251,7 @@ class PackSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The classifier: a built-in model, or package.module:factory of one's own."""
+    """The classifier: a built-in model, or your own as package.module:factory."""
 
     name: str = Field(
         "spp",
@@ -248,16 +263,18 @@ class ModelSettings(Settings):
     kernels: tuple[int, ...] = Field(
         (2, 3, 4, 5, 6), description="spp: pooling kernels of the pyramid's branches"
     )
-    position: int = Field(2, ge=1, le=5, description="spp: the pyramid stands after this layer")
+    position: int = Field(2, ge=1, le=5, description="spp: the pyramid follows this layer")
     mode: Mode = Field(
         "upsample",
-        description="spp: pooled branches brought back to the map's size; pooling at stride 1; "
-        "as many bins a side as the kernel says (PSPNet); bins flattened (He; position 5)",
+        description="spp: pooled branches resized to the map; pooling with stride 1; "
+        "kernel x kernel bins (PSPNet); flattened bins (He; position 5)",
     )
     pool: Pool = Field("max", description="spp: pooling in the branches")
-    fuse: Fusion = Field("concat-1x1", description="spp: how the branches and the map become one")
+    fuse: Fusion = Field("concat-1x1", description="spp: how the branches and the map are combined")
     width: int = Field(
-        8, ge=4, description="spp: channels of layer 1; 2 times as many in 2, then 4"
+        8,
+        ge=4,
+        description="spp: channels of layer 1; layer 2 has twice as many, later layers 4 times",
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="spp: dropout before the classifier")
     options: dict[str, Any] = Field(
@@ -272,25 +289,28 @@ class TrainSettings(Settings):
     """How networks are trained: fixed epochs, last weights."""
 
     epochs: int = Field(50, ge=1, description="epochs; the last weights are used")
-    batch: int = Field(32, ge=2, description="clips a step")
+    batch: int = Field(32, ge=2, description="clips per step")
     learning_rate: Positive = Field(2e-3, description="peak of the one-cycle schedule (AdamW)")
     weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay (AdamW)")
-    balance: bool = Field(True, description="weigh classes by the inverse of their frequency")
+    balance: bool = Field(True, description="weight classes by the inverse of their frequency")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")
-    mirror: bool = Field(True, description="augment: left and right exchanged, u negated")
+    mirror: bool = Field(True, description="augmentation: exchange left and right, and negate u")
     amplitude: float = Field(
-        0.3, ge=0, lt=1, description="augment: flow scaled by up to this share either way"
+        0.3,
+        ge=0,
+        lt=1,
+        description="augmentation: scale the flow by up to this fraction, up or down",
     )
-    shift: int = Field(2, ge=0, description="augment: moved by up to so many cells")
+    shift: int = Field(2, ge=0, description="augmentation: shift by up to this many cells")
     members: int = Field(
-        2, ge=1, le=20, description="networks of a training, whose probabilities are averaged"
+        2, ge=1, le=20, description="networks per training, whose probabilities are averaged"
     )
     choices: dict[str, tuple[Any, ...]] = Field(
         {},
-        description="what --tune tries, for example {learning_rate = [1e-3, 1e-2]}, "
-        '{"model.C" = [1, 10]}; empty: what suits the model',
+        description="values that --tune tries, for example {learning_rate = [1e-3, 1e-2]}, "
+        '{"model.C" = [1, 10]}; empty: the default grid of the model',
     )
-    seeds: int = Field(3, ge=1, description="repetitions; results are means over them")
+    seeds: int = Field(3, ge=1, description="repetitions; results are the means over them")
     seed: int = Field(0, ge=0, description="the first seed")
 
 
@@ -299,11 +319,11 @@ class ReportSettings(Settings):
 
     enabled: bool = Field(True, description="write report.html")
     faces: bool = Field(True, description="show aligned faces; false: no picture of a face")
-    clips: int = Field(500, ge=0, description="clips with a card of their own, at most")
+    clips: int = Field(500, ge=0, description="largest number of clips with a card of their own")
 
 
 class Config(Settings):
-    """The whole configuration, a section per stage."""
+    """The whole configuration, with a section per stage."""
 
     data: DataSettings = DataSettings()
     labels: LabelSettings = LabelSettings()

@@ -1,7 +1,7 @@
-"""Many independent tasks on the workers of a Dask cluster that is there already.
+"""Run independent tasks on the workers of an existing Dask cluster.
 
-Only paths and ids travel: cache and datasets must lie where every worker finds
-them under the same path, which a probe file checks before each task.
+Only paths and ids are sent. The cache and the datasets must be on shared storage, under
+the same path on every worker. A probe file in the cache checks this before each task.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 _TIMEOUT_S = 10
-# Tasks that wait at the scheduler for each thread, so that none is idle.
+# Tasks per worker thread at the scheduler. With two, a worker that finishes a task has its next
+# one already.
 _AHEAD = 2
 
 
@@ -35,7 +36,7 @@ _AHEAD = 2
 def cluster(
     address: str, cache: Path, roots: Sequence[Path], libraries: Collection[str]
 ) -> Iterator[Cluster]:
-    """Connect to the scheduler at ``address`` and check its workers for the body.
+    """Connect to the scheduler at ``address``, and check its workers.
 
     Parameters
     ----------
@@ -46,13 +47,13 @@ def cluster(
     roots
         The datasets' folders, absolute.
     libraries
-        The distributions whose versions decide a result: they must be the same everywhere.
+        The distributions whose versions decide a result. They must be equal on all workers.
 
     Raises
     ------
     UsageError
-        If Dask is not installed here, there is no such scheduler, it has no
-        workers, or they run other versions or do not see the cache or a dataset.
+        If Dask is not installed, there is no such scheduler, or it has no workers; or
+        if they have other versions, or cannot read the cache or a dataset.
     """
     try:
         from distributed import Client
@@ -65,9 +66,10 @@ def cluster(
     except (OSError, ValueError) as error:
         raise UsageError(
             f"there is no Dask scheduler at {address}: {error}",
-            "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`), and "
-            "give the address that it prints.",
+            "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`). "
+            "Give the address that the scheduler prints.",
         ) from error
+    # Its random content proves that a worker sees this cache, not a local folder of that path.
     probe = cache / "tmp" / f"probe-{secrets.token_hex(8)}"
     with client:
         disk.make_folder(probe.parent)
@@ -80,7 +82,7 @@ def cluster(
 
 
 class Cluster:
-    """A checked cluster; made by `cluster`."""
+    """A checked cluster. `cluster` creates it."""
 
     def __init__(self, client: Client, probe: Path) -> None:
         self._client = client
@@ -89,15 +91,14 @@ class Cluster:
     def run_tasks(
         self, function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int | None = None
     ) -> Iterator[tuple[Task, Answer | WorkerDied]]:
-        """Yield (task, answer) as the tasks are done, as `mepipe.execution.processes.run_tasks`.
+        """Yield (task, answer) as tasks finish, like `mepipe.execution.processes.run_tasks`.
 
         Parameters
         ----------
         function, tasks
             Picklable and small.
         jobs
-            At most so many tasks are under way; None: as many as the cluster's
-            threads take.
+            Largest number of tasks at the cluster. None: twice the number of its threads.
         """
         suspects: list[Task] = []
         for task, answer in self._under_way(function, tasks, jobs):
@@ -105,7 +106,8 @@ class Cluster:
                 suspects.append(task)
             else:
                 yield task, answer
-        # Whoever shared a worker with the one at fault is suspected with it: one at a time.
+        # Dask also reports the tasks that only shared a worker with the one at fault. Run alone,
+        # only that one fails again.
         for task in suspects:
             yield from self._under_way(function, [task], 1)
 
@@ -140,9 +142,11 @@ class Cluster:
                 else:
                     answer: Answer = future.result()
                     yield task, answer
+                # Otherwise the scheduler keeps every answer until the end.
                 future.release()
                 fill()
         finally:
+            # Also when the caller stops early (--fail-fast, Ctrl-C).
             self._client.cancel(list(running))
 
 
@@ -151,17 +155,17 @@ def _sees(probe: Path) -> bool:
 
 
 def _with_probe(function: Callable[[Task], Answer], task: Task, probe: Path) -> Answer:
-    # A worker that joined later was not checked.
+    # Workers may join after `_check`.
     if not _sees(probe):
         raise SystemProblemError(
             f"the Dask worker on {platform.node()} does not see the cache at {probe.parents[1]}",
-            "Cache and datasets must lie on storage that all workers share.",
+            "Put the cache and the datasets on storage that all workers share.",
         )
     return one_thread(function, task)
 
 
 def _check(client: Client, probe: Path, roots: Sequence[Path], libraries: tuple[str, ...]) -> None:
-    # Workers that were just started, or killed and are started again, are on their way.
+    # Workers that were just started, or restarted after a crash, need some seconds to join.
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=_TIMEOUT_S)
     threads = client.nthreads()
@@ -172,8 +176,8 @@ def _check(client: Client, probe: Path, roots: Sequence[Path], libraries: tuple[
         )
     if max(threads.values()) > 1:
         raise UsageError(
-            "a Dask worker has several threads, and face detection can use one a process only",
-            "Start the workers with --nthreads 1, and more of them (--nworkers).",
+            "a Dask worker has several threads, but face detection needs one thread per process",
+            "Start more workers (--nworkers), each with --nthreads 1.",
         )
     try:
         found: Mapping[str, Any] = client.run(_facts, probe, list(roots), libraries)
@@ -192,18 +196,18 @@ def _check(client: Client, probe: Path, roots: Sequence[Path], libraries: tuple[
         if different:
             raise UsageError(
                 f"the Dask worker {worker} has other versions: {', '.join(different)}",
-                "Install the same everywhere: what a version decides must not depend on where "
-                "a clip is computed.",
+                "Install the same versions on all workers: a result must not depend on the machine "
+                "that computes it.",
             )
         if facts["unseen"]:
             raise UsageError(
                 f"the Dask worker {worker} does not see {', '.join(facts['unseen'])}",
-                "Cache and datasets must lie on storage that all workers share, under one path.",
+                "Put the cache and the datasets on shared storage, under the same path everywhere.",
             )
 
 
 def versions(libraries: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions that decide a result, by name: mepipe's, Python's and the libraries'."""
+    """Return the versions that decide a result: of mepipe, Python and the libraries."""
     return {
         "mepipe": __version__,
         "Python": ".".join(platform.python_version_tuple()[:2]),
@@ -212,7 +216,7 @@ def versions(libraries: tuple[str, ...]) -> dict[str, str]:
 
 
 def _facts(probe: Path, roots: Sequence[Path], libraries: tuple[str, ...]) -> dict[str, Any]:
-    """Return what the check asks of a worker; runs there."""
+    """Return the versions of a worker and the folders that it cannot read. Runs on the worker."""
     unseen = [str(root) for root in roots if not os.access(root, os.R_OK)]
     if not _sees(probe):
         unseen.append(str(probe.parents[1]))

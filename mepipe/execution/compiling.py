@@ -1,4 +1,4 @@
-"""The flow engine's machine code, made before anything waits for it."""
+"""Compile the flow engine before it is needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mepipe.schema import Progress
 
 
 def compile_engine(progress: Progress) -> None:
-    """Compile the flow engine and say so; nothing happens where that was done before."""
+    """Compile the flow engine and report it. Does nothing if it is compiled already."""
     from mepipe.flow.engine import compile_all
     from mepipe.flow.kernels import is_compiled
 

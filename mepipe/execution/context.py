@@ -1,4 +1,4 @@
-"""How work is done: one value in place of six parameters."""
+"""The resources and options for a computation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mepipe.schema import Progress
 
 @dataclass(frozen=True)
 class Context:
-    """How work is done; nothing here changes a result.
+    """The resources and options for a computation. None of them changes a result.
 
     Parameters
     ----------
@@ -21,19 +21,19 @@ class Context:
     jobs
         Worker processes.
     device
-        What trains networks: a name of `mepipe.schema.DEVICES`.
+        The device for training: a name of `mepipe.schema.DEVICES`.
     progress
-        Where the work says how far it is.
+        Reports the progress of the work.
     retry_failed
-        Try again what a stored failure says cannot be done.
+        Compute stages again whose stored result is a failure.
     strict_versions
-        Compute again what other library versions made.
+        Compute results of other library versions again.
     fail_fast
-        End at the first clip that fails.
+        Stop at the first clip that fails.
     scheduler
-        Address of a Dask cluster that works on the clips; None: this machine does.
+        Address of the Dask cluster that computes the clips. None: this machine does.
     cluster_jobs
-        At most so many clips are under way there; None leaves that to its workers.
+        Largest number of clips at the cluster. None: its number of threads decides.
     """
 
     store: Store
@@ -52,5 +52,5 @@ class Context:
         return self.store.root
 
     def for_worker(self) -> Context:
-        """Return what a worker process gets: picklable, and the cache by its absolute path."""
+        """Return a context for worker processes: picklable, with an absolute cache path."""
         return replace(self, store=Store(self.cache.absolute()), progress=NoProgress())

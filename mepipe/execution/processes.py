@@ -1,4 +1,4 @@
-"""Many independent tasks over worker processes, one thread each."""
+"""Run independent tasks in worker processes with one thread each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """The worker that had this task, alone, was killed or crashed; ``reason`` says how."""
+    """The worker process that ran only this task was killed or crashed. ``reason`` says how."""
 
     reason: str
 
@@ -24,21 +24,20 @@ class WorkerDied:
 def run_tasks(
     function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int
 ) -> Iterator[tuple[Task, Answer | WorkerDied]]:
-    """Yield (task, answer) as the tasks are done, in no particular order.
+    """Yield (task, answer) as tasks finish, in no particular order.
 
-    A worker that dies takes only its own task with it: those that were under
-    way are tried again one at a time, so that the one at fault is known, and
-    the rest go on.
+    If a worker dies, only its own task is lost. The tasks that were running are repeated
+    one at a time to find the one at fault. Then the others continue.
 
     Parameters
     ----------
     function
-        Must be picklable; what it raises is raised here, and ends the run.
+        Must be picklable. Its exceptions are raised here and end the run.
     tasks
         Small and picklable.
     jobs
-        Worker processes; with 1 everything runs in this process. A single task
-        goes to a worker, too: it may be the one that killed an earlier run's.
+        Worker processes. With 1, everything runs in this process. Otherwise even a single
+        task runs in a worker: it may be the one that killed a worker of an earlier run.
     """
     if jobs <= 1:
         for task in tasks:
@@ -53,10 +52,10 @@ def run_tasks(
 
 
 def one_thread(function: Callable[[Task], Answer], task: Task) -> Answer:
-    """Return ``function(task)``, its linear algebra in one thread.
+    """Return ``function(task)``, with linear algebra limited to one thread.
 
-    The last bits of a product depend on the number of threads, and results must
-    not depend on where they were computed.
+    The last bits of a matrix product depend on the number of threads. Results must not
+    depend on the machine.
     """
     from threadpoolctl import threadpool_limits
 
@@ -67,7 +66,10 @@ def one_thread(function: Callable[[Task], Answer], task: Task) -> Answer:
 def _parallel(
     function: Callable[[Task], Answer], tasks: Sequence[Task], waiting: list[int], jobs: int
 ) -> Generator[tuple[Task, Answer | WorkerDied], None, list[int]]:
-    """Run ``waiting``, removing what is done; return what was under way when a worker died."""
+    """Run the tasks ``waiting`` and remove those that finish.
+
+    Return the tasks that were running when a worker died.
+    """
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -79,9 +81,10 @@ def _parallel(
             yield delayed(_numbered)(function, number, tasks[number])
 
     done: set[int] = set()
-    # A worker that is idle for joblib's 300 s ends itself, and where that meets a new run both
-    # wait for ever; ours end with the process.
+    # By default, joblib ends a worker after 300 s without a task. If new tasks arrive at that
+    # moment, both sides wait forever. So workers live as long as this process.
     with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=_NEVER):
+        # pre_dispatch=jobs: as few tasks as possible are suspects when a worker dies.
         run = Parallel(
             n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=jobs
         )
@@ -94,7 +97,7 @@ def _parallel(
     except TerminatedWorkerError:
         return [number for number in dispatched if number not in done]
     finally:
-        # Left early, joblib ends its workers and warns that work was thrown away: it was meant.
+        # When the caller stops early, joblib warns that results are lost. This is intended.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             answers.close()
@@ -104,8 +107,9 @@ def _parallel(
 def _numbered(function: Callable[[Task], Answer], number: int, task: Task) -> tuple[int, Answer]:
     from joblib.externals.loky import process_executor
 
-    # Where psutil is there, loky ends a worker that has grown by 300 MB since its first task and
-    # takes it for a leak. A worker that read frames and then imports torch grows so by right.
+    # If psutil is installed, loky ends a worker that has grown by 300 MB since its first task,
+    # because it assumes a memory leak. A worker that first reads frames and then imports torch
+    # grows by that much without a leak.
     process_executor._USE_PSUTIL = False
     return number, one_thread(function, task)
 
@@ -114,6 +118,7 @@ def _alone(function: Callable[[Task], Answer], task: Task) -> Answer | WorkerDie
     from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    # Its own executor: nothing else runs in this process, so its death has one possible cause.
     with ProcessPoolExecutor(max_workers=1) as executor:
         try:
             answer: Answer = executor.submit(one_thread, function, task).result()
@@ -123,13 +128,13 @@ def _alone(function: Callable[[Task], Answer], task: Task) -> Answer | WorkerDie
 
 
 def _how(message: str) -> str:
-    """Return how the worker ended, from what loky says of it."""
+    """Return how the worker ended, according to the message of loky."""
     signals = re.findall(r"SIG[A-Z]+\(-\d+\)|EXIT\(\d+\)", message)
-    told = {
+    explanations = {
         "SIGSEGV": "it crashed in compiled code",
-        "SIGKILL": "it was killed from outside, most likely because memory ran out",
+        "SIGKILL": "the system killed it, probably because memory ran out",
     }
     for found in signals:
         name = found.partition("(")[0]
-        return f"{found}: {told[name]}" if name in told else found
+        return f"{found}: {explanations[name]}" if name in explanations else found
     return message.splitlines()[0]

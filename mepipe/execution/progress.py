@@ -1,4 +1,4 @@
-"""Progress without a terminal: none at all, a callback, or the `mepipe` logger."""
+"""Progress without a terminal: none, a callback, or the `mepipe` logger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG = logging.getLogger("mepipe")
 
 
 class NoProgress:
-    """A `mepipe.schema.Progress` that says nothing."""
+    """A `mepipe.schema.Progress` that reports nothing."""
 
     def begin(self, title: str, total: int) -> None:
         """Do nothing."""
@@ -41,11 +41,11 @@ class CallbackProgress:
         self._callback(self._title, self._done, self._total)
 
     def end(self) -> None:
-        """Do nothing: the last call said that all is done."""
+        """Do nothing: the last call of `advance` reported the end."""
 
 
 def _log(title: str, done: int, total: int) -> None:
-    # A line for every tenth: a log is read, not watched.
+    # One line for every tenth. A line per clip would flood the log.
     if done == 0 or done * 10 // total > (done - 1) * 10 // total:
         _LOG.info("%s: %d of %d", title, done, total)
 

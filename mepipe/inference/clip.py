@@ -1,4 +1,4 @@
-"""One clip alone, without a dataset and a cache: opened, taken through its stages, drawn."""
+"""Process one clip without a dataset and without a cache."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _NAMED = 4  # clips of a folder that holds several
 
-# What each method measures in a frame, and its unit.
+# What each method measures in a frame, and the unit.
 _CURVES = {
     "flow-peak": ("motion along the movement's pattern", "px of the crop"),
     "lbp-divide": ("difference of local binary patterns from the first frame's", "1 - correlation"),
@@ -46,9 +46,9 @@ _CURVES = {
 
 
 def make_ready(config: Config, progress: Progress | None) -> None:
-    """Load the face models and the flow engine, so that the first clip does not wait.
+    """Load the face models and the flow engine, so that the first clip is not slow.
 
-    ``progress`` says that the engine is being compiled, the first time.
+    ``progress`` reports the compilation of the engine, the first time.
     """
     from mepipe.face import load_models
 
@@ -61,23 +61,23 @@ def make_ready(config: Config, progress: Progress | None) -> None:
     from mepipe.flow.kernels import is_compiled
 
     if is_compiled():
-        compile_all()  # it is only read, now and not with the first clip
+        compile_all()  # reads the compiled code now, not with the first clip
     else:
         compile_engine(progress or NoProgress())
 
 
 @dataclass
 class ClipResult:
-    """What the stages found in one clip.
+    """The results of the stages of one clip.
 
     Parameters
     ----------
     clip, config
         The clip, and the settings.
     results
-        The result of each stage that was reached, by its name.
+        The result of each stage that was computed, by its name.
     stopped
-        Why the stages ended early, at ``stage``; else None.
+        The error that ended the stages early, at ``stage``. None if there was none.
     """
 
     clip: ClipInput
@@ -103,23 +103,23 @@ class ClipResult:
 
     @property
     def offset(self) -> int | None:
-        """Position of the offset, from 0; None where there is none."""
+        """Position of the offset, from 0. None if there is none."""
         found = self.results["spot"].values["offset"]
         return None if found is None else int(found)  # type: ignore[arg-type]
 
     @property
     def movement(self) -> bool:
-        """False where nothing above the noise was found: then the key frames are a guess."""
+        """False if no movement above the noise was found: then the key frames are a guess."""
         return bool(self.results["spot"].values["movement"])
 
     @property
     def confidence(self) -> float:
-        """How far the apex can be trusted, 0 (a guess) to 1."""
+        """Confidence in the apex, from 0 (a guess) to 1."""
         return float(self.results["spot"].values["apex_confidence"])  # type: ignore[arg-type]
 
     @property
     def curve(self) -> NDArray[np.float32]:
-        """(N,) motion curve of the frames in which the face is seen; empty if none was measured."""
+        """(N,) motion curve of the frames with a visible face. Empty if none was measured."""
         return np.asarray(self.results["spot"].arrays["curve"], np.float32)
 
     @property
@@ -154,28 +154,28 @@ class ClipResult:
 
 
 def open_clip(path: Path, data: DataSettings, fps: float | None = None) -> ClipInput:
-    """Open the clip at ``path`` as a run over its dataset would, without any annotation.
+    """Open the clip at ``path`` like a run over its dataset, but without annotation.
 
     Parameters
     ----------
     path
         A video, or a folder of images.
     data
-        ``data.fps`` is the rate where a video does not say its own.
+        ``data.fps`` is the rate of images, and of videos that do not state one.
     fps
-        Frames per second, whatever a video says of itself.
+        Frames per second. It replaces the rate that a video states.
 
     Raises
     ------
     UsageError
         If there is no such path, or it is a folder of several clips or none.
     BadDataError
-        If it cannot be decoded, has one frame only, or its order is not certain.
+        If it cannot be decoded, has only one frame, or the order of its frames is uncertain.
     UnreadableInputError
         If it cannot be read.
     """
     clip = Clip(path.name, "", "", "", source=_source(path), fps=fps)
-    # An index that knows nothing yet, and is not kept.
+    # An empty index that is never saved: there is no cache.
     index = DigestIndex(path, path, rehash=True)
     return prepare_clip(clip, index, data).input
 
@@ -212,16 +212,16 @@ def _source(path: Path) -> Images | Video:
     if not clips and listing.folders:
         example = _clip_below(path, listing)
         raise UsageError(
-            f"the folder {path} holds no clip itself: it holds folders ({_some(listing.folders)})",
+            f"the folder {path} is not a clip: it holds only folders ({_some(listing.folders)})",
             "Give one clip" + (f", for example {example}." if example else "."),
         )
     if not clips:
         raise UsageError(
             f"the folder {path} holds no images and no videos",
-            "Give a video, or the folder that holds a clip's images.",
+            "Give a video, or the folder that holds the images of a clip.",
         )
     raise UsageError(
-        f"the folder {path} is no folder of images: it holds {len(clips)} clip(s) ({_some(clips)})",
+        f"the folder {path} is not a single clip: it holds {len(clips)} clip(s) ({_some(clips)})",
         f"Give one clip, for example {path / clips[0]}.",
     )
 
@@ -231,7 +231,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _clip_below(path: Path, listing: Listing) -> Path | None:
-    """Return the first clip of the folders in a folder, as those of subjects; None without."""
+    """Return the first clip in the subfolders of a folder (subjects). None if there is none."""
     for subject in listing.folders:
         inside = list_folder(path / subject)
         for name in inside.files:
@@ -244,12 +244,12 @@ def _clip_below(path: Path, listing: Listing) -> Path | None:
 
 
 def run_stages(clip: ClipInput, config: Config, until: str = "tensor") -> ClipResult:
-    """Take a clip through its stages in memory, as far as its data allow.
+    """Compute the stages of a clip in memory, until one fails.
 
-    The arrays are those that a run with the same settings stores; beside them
-    flow has the two aligned faces.
+    The arrays equal those that a run with the same settings stores. In addition, flow has
+    the two aligned faces.
     """
-    # The picture and the model want the apex, whatever else the features hold.
+    # The picture and the model need flow to the apex, even if the features hold other targets.
     apex = config.flow.model_copy(update={"keep_faces": True, "targets": "apex"})
     config = config.model_copy(update={"flow": apex})
     done = ClipResult(clip, config)
@@ -261,33 +261,34 @@ def run_stages(clip: ClipInput, config: Config, until: str = "tensor") -> ClipRe
             done.stopped, done.stage = error, step.stage.name
             break
         done.results[step.stage.name] = result
+        # Without a cache there is no key and no digest. The walk only needs the values.
         step.outcome = StageOutcome("", {}, "", result.values, None, {}, computed=True)
     return done
 
 
 def _nothing(_stage: Stage, _outcome: ClipOutcome) -> Found:
-    """Find nothing: without a cache no key is needed, and hashing the frames is saved."""
+    """Return an empty answer: without a cache no key is needed, so no frame is hashed."""
     return Found()
 
 
 def format_error(clip: ClipInput, error: BadDataError) -> str:
-    """Return an error's message with the frame that is at fault, if one is."""
+    """Return the message of an error, with the file name of the frame at fault if known."""
     if error.position is None:
         return error.message
     return f"{clip.frames.name(error.position)}: {error.message}"
 
 
 def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> ClipPicture:
-    """Return what a picture of a clip shows, in which at least a face was found.
+    """Return the content of a picture of a clip. At least a face must have been found.
 
     Parameters
     ----------
     done
-        What was found.
+        The results of the clip.
     name
         The title.
     first_lines
-        What is said before the facts of the stages.
+        Lines above those of the stages.
     """
     clip, config, values, results = done.clip, done.config, done.values, done.results
     face, spot = values["face"], values.get("spot")
@@ -299,7 +300,7 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
     lines = [
         *first_lines,
         f"{clip.frames.count} frames"
-        + (f", {clip.timing.fps:g} a second" if clip.timing.fps else ""),
+        + (f", {clip.timing.fps:g} per second" if clip.timing.fps else ""),
         f"face in frame {position} of quality {face['quality']:.2f}",
         f"{face['faces']} face(s), {face['inter_ocular_px']:.0f} px between the eyes",
         f"frontal {face['frontal']:.2f} (1: from the front)",
@@ -307,6 +308,7 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
     ]
     if spot is not None and "visible" in spot:
         first, stop = spot["visible"]
+        # NaN leaves a gap in the drawing where the face is not visible.
         curve = np.full(clip.frames.count, np.nan, np.float32)
         curve[first:stop] = results["spot"].arrays["curve"]
         threshold = f", threshold {config.spot.threshold:g}" if method == "flow-peak" else ""

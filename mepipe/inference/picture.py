@@ -1,4 +1,4 @@
-"""A picture of what is found in one clip."""
+"""Draw the results of one clip."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def show(path: Path, config: Config, progress: Progress | None = None) -> bytes:
     path
         A video, or a folder of images.
     config
-        As for a run; ``data.fps`` gives the rate of a folder of images. Key
-        frames are looked for, whatever a dataset says of the clip.
+        As for a run. ``data.fps`` is the rate of a folder of images. Key frames are
+        always spotted, because no annotation is read.
     progress
-        Where it says that the flow engine is being compiled, the first time.
+        Reports the compilation of the flow engine, the first time.
 
     Raises
     ------
     UsageError
-        If the path holds no clip, or several.
+        If the path has no clip, or several.
     BadDataError
         If there is no face, or the rate is needed and unknown.
     UnreadableInputError
         If the clip cannot be read.
     """
-    clip = open_clip(path, config.data)  # what is wrong with it is said before the wait
+    clip = open_clip(path, config.data)  # its errors are reported before the slow loading
     make_ready(config, progress)
     done = run_stages(clip, config, "flow")
-    # Without flow there is still a face and a curve to be seen.
+    # A clip without flow still has a face and a motion curve to draw.
     if done.stopped is not None and done.stage != "flow":
         raise done.stopped
     picture = picture_of(done, path.name)

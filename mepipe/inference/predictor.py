@@ -1,7 +1,7 @@
-"""A saved model's answer on a new clip: the features' stages in memory, then the model.
+"""Predict the class of a new clip with a saved model.
 
-The features are computed by exactly the settings that the model's card holds:
-the bits are those that a run with these settings packs.
+The features are computed in memory with the settings in the card of the model. They are
+bitwise equal to those that a run with these settings writes.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ from mepipe.inference.clip import (
 from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, Progress
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
-_OTHERS = "Train a model on features that `mepipe run` made with this mepipe."
+_OTHERS = "Train a model on features that `mepipe run` made with this version of mepipe."
 _STILL = "no movement was found above the noise"
 _COLUMN = 40  # characters beside the curve of the picture
 
 
-# The 36 moving clips of the sample have .80 to .95; a still face in a lossy video had .08.
+# Measured: the 36 moving clips of the sample have 0.80 to 0.95, and a still face in a lossy
+# video had 0.08.
 _WEAK = 0.3
 # Yan, Wu, Liang, Chen and Fu, "How fast are the leaked facial expressions: The duration of
 # micro-expressions" (Journal of Nonverbal Behavior 37, 2013): half a second at most.
@@ -49,28 +50,27 @@ _LONGEST_S = 0.5
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of a clip, or why it says nothing.
+    """The answer of a model on a clip, or the reason why there is none.
 
     Parameters
     ----------
     label
-        The most probable class; None where there is no answer.
+        The most probable class. None without an answer.
     probabilities
-        By class, summing to 1, as the model gives them; empty without an answer.
+        By class, summing to 1, as the model gives them. Empty without an answer.
     onset, apex, offset
-        0-based positions; None without an answer.
+        0-based positions. None without an answer.
     onset_s, apex_s, offset_s
-        Their times from the first frame in seconds; None where the frame rate
-        is unknown.
+        Their times from the first frame in seconds. None if the frame rate is unknown.
     confidence
-        How far the apex can be trusted: spotting's, 0 (a guess) to 1. It is no
-        probability, and not of the class. None without an answer.
+        Confidence of spotting in the apex, from 0 (a guess) to 1. It is not a probability,
+        and says nothing about the class. None without an answer.
     reason
-        Why there is no answer; None where there is one.
+        Why there is no answer. None if there is one.
     x
-        (C, S, S) float32, the features that the model saw.
+        (C, S, S) float32, the input of the model.
     shown
-        What `png` draws; None where no face was found.
+        The content of `png`. None if no face was found.
     """
 
     label: str | None = None
@@ -88,32 +88,32 @@ class Prediction:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What speaks against believing the answer, in words; empty where nothing is known to."""
+        """Reasons to doubt the answer, as text. Empty if there are none."""
         found = []
         if self.confidence is not None and self.confidence < _WEAK:
             found.append(
-                f"the movement is weak (confidence {self.confidence:.2f}): it may be noise, or "
-                "steps that a video's compression makes; look at the curve in the picture"
+                f"the movement is weak (confidence {self.confidence:.2f}): it may be noise or a "
+                "compression artefact of the video; check the curve in the picture"
             )
         if self.onset_s is not None and self.offset_s is not None:
             seconds = self.offset_s - self.onset_s
             if seconds > _LONGEST_S:
                 found.append(
-                    f"{seconds:.2f} s from onset to offset: a micro-expression ends within "
-                    f"{_LONGEST_S:g} s, and models of micro-expressions know nothing else"
+                    f"{seconds:.2f} s from onset to offset: a micro-expression lasts at most "
+                    f"{_LONGEST_S:g} s, and the model was trained on micro-expressions only"
                 )
         return tuple(found)
 
     def png(self) -> bytes | None:
-        """Draw what was found, as PNG; None where no face was found. It shows a face."""
+        """Return a PNG that shows the face and the results. None if no face was found."""
         return None if self.shown is None else clip_png(self.shown)
 
 
 class Predictor:
-    """A saved model, ready to be asked about clips.
+    """A saved model that predicts the class of clips.
 
-    Everything that takes time once (the networks, the face detector, the
-    compiled flow) is loaded here.
+    The networks, the face detector and the compiled flow engine are loaded once, when the
+    predictor is created.
 
     >>> import mepipe
     >>> result = mepipe.run("sample", out="study", until="pack", settings=["flow.size=96"])
@@ -127,21 +127,20 @@ class Predictor:
     Parameters
     ----------
     model
-        A .safetensors file that `mepipe train` wrote, of features that
-        `mepipe run` made.
+        A .safetensors file that `mepipe train` wrote, trained on features of `mepipe run`.
     trust
-        As `mepipe.evaluation.saved_model.load_model` takes it: the
-        ``package.module:factory`` of a model of your own.
+        The ``package.module:factory`` of your own model, as in
+        `mepipe.evaluation.saved_model.load_model`.
     progress
-        Where it says that the flow engine is being compiled, the first time.
+        Reports the compilation of the flow engine, the first time.
 
     Raises
     ------
     UsageError
-        If there is no such model, it needs code that is not trusted, or its
-        features cannot be computed from a video; if a face model file is missing.
+        If there is no such model, it needs code that is not trusted, its features cannot
+        be computed from a video, or a face model file is missing.
     DamageError
-        If it is damaged.
+        If the model file is damaged.
     """
 
     def __init__(
@@ -163,7 +162,7 @@ class Predictor:
     def __call__(
         self, frames: NDArray[np.uint8] | Iterable[NDArray[np.uint8]], fps: float | None = None
     ) -> Prediction:
-        """Return the answer on a clip in memory.
+        """Return the prediction for a clip in memory.
 
         Parameters
         ----------
@@ -171,42 +170,43 @@ class Predictor:
             (T, H, W, 3) uint8 in OpenCV's order blue, green, red; (T, H, W)
             uint8 grey; or an iterable of such images, all of one size.
         fps
-            Frames per second. None: unknown, and then spotting by motion
-            cannot answer.
+            Frames per second. None: unknown. Then there is no answer if spotting needs it.
 
         Raises
         ------
         UsageError
-            If the frames are no such images, or there are none; if fps is no rate.
+            If the frames are not such images, there are none, or fps is not a valid rate.
         DamageError
-            If what the model gives are no numbers.
+            If the probabilities of the model are not finite.
         """
         read = FramesInMemory(frames)
         if read.count == 1:
-            return Prediction(reason="the clip has one frame only: there is no motion in it")
+            return Prediction(reason="the clip has only one frame, so it shows no motion")
         return self._answer(ClipInput(read, Timing(check_rate(fps))), "clip")
 
     def clip(self, path: str | Path, fps: float | None = None) -> Prediction:
-        """Return the answer on a video, or on a folder of a clip's images.
+        """Return the prediction for a video, or for a folder with the images of a clip.
 
         Parameters
         ----------
         path
             The video or the folder.
         fps
-            Frames per second: of images, whose rate is unknown otherwise; of a
-            video instead of what it says of itself.
+            Frames per second. Images have no rate otherwise. For a video, it replaces the rate
+            in the file.
 
         Raises
         ------
         UsageError
-            If there is no such path, or it is a folder of several clips or none;
-            if fps is no rate.
+            If there is no such path, it is a folder of several clips or none, or fps is not a
+            valid rate.
         """
         path, rate = Path(path), check_rate(fps)
         try:
             return self._answer(open_clip(path, DataSettings(), rate), path.resolve().name)
         except (BadDataError, UnreadableInputError) as error:
+            # Like a clip without a face: no answer with a reason, so that a loop over many clips
+            # continues.
             return Prediction(reason=_reason(error.message, error))
 
     def _answer(self, clip: ClipInput, name: str) -> Prediction:
@@ -219,8 +219,11 @@ class Predictor:
             return Prediction(reason=reason, shown=shown)
         x = np.asarray(done.results["tensor"].arrays["x"], np.float32)
         given = self._model.predict(x[None])[0]
+        # Damaged weights give NaN. The largest of NaN would still name a class.
         if not np.isfinite(given).all():
-            raise DamageError("the model's probabilities are no numbers", "Train the model again.")
+            raise DamageError(
+                "the probabilities of the model are not finite numbers", "Train the model again."
+            )
         probabilities = {
             label: float(value) for label, value in zip(self.classes, given, strict=True)
         }
@@ -250,13 +253,13 @@ class Predictor:
 
 
 def settings_of(model: SavedModel, name: str = "the model") -> Config:
-    """Return the settings by which a model's features are computed from a video.
+    """Return the settings that compute the features of a model from a video.
 
     Raises
     ------
     UsageError
-        If they cannot be: it was trained on imported features, or on those of
-        another mepipe.
+        If the model was trained on imported features, or on features that this version
+        of mepipe does not compute.
     """
     settings: Mapping[str, Any] = model.card["features"]["settings"]
     if IMPORTED in settings:
@@ -270,14 +273,15 @@ def settings_of(model: SavedModel, name: str = "the model") -> Config:
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
         raise UsageError(
-            f"{name} is a model for other features: this mepipe does not know its setting {where}",
+            f"{name} is a model for other features: this version of mepipe has no setting {where}",
             _OTHERS,
         ) from None
     try:
         model.check(config.model_dump(mode="json", by_alias=True), CHANNELS)
     except UsageError as error:
         raise UsageError(
-            f"{name} is a model for other features than this mepipe makes: {error.message}", _OTHERS
+            f"{name} is a model for other features than this version makes: {error.message}",
+            _OTHERS,
         ) from None
     return config
 
@@ -286,12 +290,12 @@ def _refusal(done: ClipResult) -> str | None:
     """Return why there is no answer, or None."""
     if done.stopped is not None:
         if done.stage == "spot" and not done.clip.timing.known:
-            return "the clip's frames per second are unknown, and finding movement needs them. " + (
-                "Give them: --fps 200, or fps=200 in Python."
+            return "the frame rate of the clip is unknown, and finding movement needs it. " + (
+                "Give it: --fps 200, or fps=200 in Python."
             )
         return _reason(format_error(done.clip, done.stopped), done.stopped)
-    # Where nothing is measured to find the frames, movement is assumed; what does not
-    # move at all is known even so.
+    # Spotting by the middle frame measures nothing and assumes a movement. A flow of zero still
+    # shows that nothing moves.
     moved = done.values["spot"]["movement"] and np.any(done.results["flow"].arrays["uv"])
     return None if moved else _STILL
 

@@ -1,4 +1,4 @@
-"""What is in a cache, whether it is whole, and what of it may go."""
+"""Administration of a cache: count, verify and remove objects."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def past_runs(cache: Path) -> Iterator[tuple[str, PastRun]]:
 
 
 def past_run(cache: Path, run_id: str) -> PastRun:
-    """Return the run with this id, or a unique beginning of it.
+    """Return the run whose id is, or uniquely starts with, ``run_id``.
 
     Raises
     ------
@@ -52,18 +52,18 @@ def past_run(cache: Path, run_id: str) -> PastRun:
     record = read_record(cache, found[0]) if len(found) == 1 else None
     if record is None:
         raise UsageError(
-            f"the cache {cache} has {len(found) or 'no'} run(s) {run_id!r} that can be read",
-            f"The newest are: {', '.join(run_ids(cache)[:3]) or 'none'}.",
+            f"the cache {cache} has {len(found) or 'no'} readable run(s) {run_id!r}",
+            f"The newest runs are: {', '.join(run_ids(cache)[:3]) or 'none'}.",
         )
     return PastRun(cache, record)
 
 
 @dataclass
 class StageUsage:
-    """The objects of one stage that clips of one dataset have ("": of none that is known).
+    """The objects of one stage and one dataset ("": the dataset is unknown).
 
-    ``stale`` counts those that the newest run over the dataset did not use,
-    ``unreferenced`` those that no record names.
+    ``stale`` counts objects that the newest run over the dataset did not use,
+    ``unreferenced`` objects that no record names.
     """
 
     stage: str
@@ -76,7 +76,7 @@ class StageUsage:
 
 @dataclass(frozen=True)
 class Status:
-    """What a cache holds; ``runs`` are its records, the newest first."""
+    """The content of a cache. ``runs`` are its records, the newest first."""
 
     usage: tuple[StageUsage, ...]
     runs: tuple[str, ...]
@@ -85,22 +85,24 @@ class Status:
 
 
 def status(store: Store, run_id: str | None = None) -> Status:
-    """Count the objects by stage and dataset; with ``run_id`` those that the run names."""
+    """Count the objects by stage and dataset. With ``run_id``, only those that the run names."""
     runs = [past_run(store.root, run_id)] if run_id else [run for _, run in past_runs(store.root)]
     owners: dict[ObjectName, str] = {}
     current: set[ObjectName] = set()
-    told: set[str] = set()
+    counted: set[str] = set()
     tables: set[object] = set()
     for run in runs:
+        # Warm runs share the table of the run that computed, so it is read once.
         if run.record.get("clips") in tables:
             continue
         tables.add(run.record.get("clips"))
         here = list(run.objects())
         for dataset, name in here:
             owners.setdefault(name, dataset)
-            if dataset not in told:
+            # Runs come newest first: only the first one over a dataset is current.
+            if dataset not in counted:
                 current.add(name)
-        told |= {dataset for dataset, _ in here}
+        counted |= {dataset for dataset, _ in here}
     counts: dict[tuple[str, str], StageUsage] = {}
     there = set()
     for name in _all_objects(store):
@@ -142,7 +144,7 @@ def _counted(progress: Progress | None, title: str, total: int) -> Iterator[Call
 
 @dataclass(frozen=True)
 class Damage:
-    """A file of the cache that is not what it should be."""
+    """A damaged or foreign file of the cache."""
 
     file: Path
     problem: str
@@ -152,28 +154,28 @@ class Damage:
 def verify(
     store: Store, *, fix: bool, run_id: str | None = None, progress: Progress | None = None
 ) -> tuple[int, list[Damage]]:
-    """Hold every object against its name and its stage, every table against its name.
+    """Verify every object and every table against its name, and objects against their stage.
 
     Parameters
     ----------
     store
         The cache.
     fix
-        Whether damaged objects go to the quarantine, and damaged tables away.
+        If True, move damaged objects to the quarantine and remove damaged tables.
     run_id
-        Look only at what this run names; an object of it that is gone is damage.
+        Verify only the objects of this run. Then a missing object is damage.
     progress
-        Where it says how many objects it has read.
+        Reports how many objects were read.
 
     Returns
     -------
     tuple
-        How many files were looked at, and what is wrong.
+        The number of files that were read, and the damaged ones.
 
     Raises
     ------
     UsageError
-        If the store is no cache.
+        If the store is not a cache.
     """
     store.require()
     if run_id:
@@ -187,15 +189,20 @@ def verify(
             try:
                 store.check(name, _DECLARED.get(name.stage))
             except GoneError:
+                # Without a run, the names come from a listing: another process removed the file.
                 if run_id:
-                    found.append(Damage(path, "it is gone; a run computes it anew", fixed=False))
+                    found.append(
+                        Damage(
+                            path, "the file is missing; the next run computes it again", fixed=False
+                        )
+                    )
             except DamageError as error:
                 found.append(Damage(path, error.message, fixed=fix and store.quarantine(path)))
             advance()
     if not run_id:
         for path in store.foreign(_DECLARED):
             checked += 1
-            problem = "it has not the name of an object"
+            problem = "the file name is not that of an object"
             found.append(Damage(path, problem, fixed=fix and store.quarantine(path)))
         for table in table_names(store.root):
             checked += 1
@@ -204,13 +211,13 @@ def verify(
                 gone = fix and bool(TABLE_FILE.fullmatch(path.name))
                 if gone:
                     disk.remove(path)
-                found.append(Damage(path, "its text does not match its name", fixed=gone))
+                found.append(Damage(path, "its content does not match its name", fixed=gone))
     return checked, found
 
 
 @dataclass
 class GcResult:
-    """What was removed, or would be: files by kind, and their bytes."""
+    """The files that were or would be removed, by kind, and their bytes."""
 
     files: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     bytes: int = 0
@@ -218,39 +225,41 @@ class GcResult:
 
 
 def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResult:
-    """Remove what no recent record, no living run and not the newest run names.
+    """Remove objects and records that no recent run needs.
 
-    An object also stays while it is younger than ``keep_days``, or was used
-    within them. Clocks may differ between machines and be set back: a file from
-    the future is young.
+    An object stays if the newest run, a running run or a record younger than ``keep_days``
+    names it, or if it was written or used within ``keep_days``. A time stamp in the future
+    counts as young, because the clocks of machines differ and can be set back.
 
     Parameters
     ----------
     store
         The cache.
     keep_days
-        Age in days from which a record no longer counts.
+        Age in days beyond which a record no longer protects objects.
     dry_run
-        Whether to only say what would be removed.
+        If True, remove nothing.
 
     Raises
     ------
     UsageError
-        If the store is no cache.
+        If the store is not a cache.
     """
     store.require()
     if not dry_run and disk.facts(store.root) is not None:
-        # When all its files have gone, an old cache can no longer be told from another folder.
+        # A cache without a marker is recognised by its files. Once they are removed, nothing
+        # would show that the folder is a cache.
         mark(store.root)
     now, removed = time.time(), GcResult()
     oldest = now - keep_days * _DAY_S
     runs = [path.name for path in own_files(store.root, "live")]
     living = {one for one in runs if is_held(store.live(one))}
     if not dry_run:
+        # A killed run leaves its lock file behind.
         for ended in set(runs) - living:
             disk.remove(store.live(ended))
     if living:
-        # What a run that is at work has written is in no record yet.
+        # A running run has written objects that no record names yet.
         oldest = min(oldest, *(_started(one, now) for one in living))
     records = set(own_files(store.root, "runs"))
     named: set[ObjectName] = set()
@@ -258,6 +267,7 @@ def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResul
     tables: set[str] = set()
     for number, run_id in enumerate(run_ids(store.root)):
         record = read_record(store.root, run_id)
+        # Number 0 is the newest run. It stays at any age, so that the current results do.
         if number and run_id not in living and _started(run_id, now) < oldest:
             if store.root / "runs" / f"{run_id}.json.gz" in records:
                 _remove(
@@ -265,6 +275,7 @@ def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResul
                 )
         elif record is not None:
             features.add(record.get("features"))
+            # Reading a table is the slow part, and warm runs share one.
             if str(record.get("clips")) not in tables:
                 named |= {name for _, name in PastRun(store.root, record).objects()}
             tables |= {str(record.get(name)) for name in ("clips", "parts", "pack")}
@@ -285,9 +296,10 @@ def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResul
 
 
 def _is_fold_of(store: Store, name: ObjectName, features: set[object]) -> bool:
-    """Say whether ``name`` is a fold of a features.h5 that is kept; no record lists folds."""
+    """Return True if ``name`` is a fold of a features.h5 that a kept record names."""
     if name.stage != folds.STAGE:
         return False
+    # Records do not list folds, so the object itself has to be opened.
     try:
         return store.check(name).parts.get("features") in features
     except DamageError:
@@ -295,13 +307,13 @@ def _is_fold_of(store: Store, name: ObjectName, features: set[object]) -> bool:
 
 
 def _started(run_id: str, now: float) -> float:
-    """Return when a run began, in seconds; now where its id does not say."""
+    """Return the start of a run in seconds. ``now`` if its id has no valid time."""
     started = started_at(run_id)
     return now if started is None else started.timestamp()
 
 
 def _age(path: Path) -> float:
-    """Return the time stamp of ``path``; one without end where it has gone meanwhile."""
+    """Return the time stamp of ``path``. Infinite if the file no longer exists."""
     facts = disk.facts(path)
     return facts.st_mtime if facts else float("inf")
 

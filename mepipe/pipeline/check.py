@@ -1,8 +1,7 @@
-"""What a dataset is, what is wrong with it, and what a run would do about it.
+"""Find the problems of a dataset, and how a run would handle them.
 
-Nothing is computed: annotations are held against the frames that exist, every
-image file is looked at from both ends, and the key frames are compared between
-persons.
+Nothing is computed. Annotations are compared with the existing frames. The start and the
+end of every image file are checked. Key frames are compared between subjects.
 """
 
 from __future__ import annotations
@@ -26,18 +25,17 @@ from mepipe.pipeline.check_frames import frame_problems, shared_recordings
 from mepipe.pipeline.problem import Problem
 from mepipe.schema import Progress
 
-# Where a note's own words say what is done, or nothing is.
-_AS_SAID = "as said, and nothing else is changed"
+# For notes that state their handling themselves, or that need none.
+_NO_CHANGE = "as described; nothing else is changed"
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check found.
+    """The result of a check.
 
-    ``labels`` counts the dataset's emotion words and ``classes`` what they
-    become (None: no class, of which ``unlabelled`` have no word either), each
-    for all of ``clips``; ``rates`` are the frames per second that occur. ``ids``
-    are the clips that can be corrected.
+    ``labels`` counts the emotion words of the dataset, ``classes`` the classes of its
+    clips. The class None is no class; ``unlabelled`` of these have no emotion word either.
+    ``rates`` are the frame rates that occur. ``ids`` are the clips that can be corrected.
     """
 
     dataset: str
@@ -56,11 +54,11 @@ class Findings:
 
     @property
     def fps(self) -> float | None:
-        """Frames per second; None where they differ or are unknown."""
+        """Frames per second. None if they differ or are unknown."""
         return self.rates[0] if len(self.rates) == 1 else None
 
     def corrections(self) -> str:
-        """Return a corrections.csv to be filled in, with a row for each clip of a problem."""
+        """Return a corrections.csv to fill in, with a row for each clip that has a problem."""
         found: dict[str, list[str]] = defaultdict(list)
         for problem in self.problems:
             if problem.clip in self.ids:
@@ -105,23 +103,23 @@ def check(
 
 
 def check_dataset(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> Findings:
-    """Look at a dataset as a run with these settings would.
+    """Check a dataset with these settings, without computing anything.
 
     Parameters
     ----------
     dataset
-        What a reader found.
+        The dataset as its reader found it.
     config
-        The resolved configuration; ``data`` and ``labels`` matter.
+        The resolved configuration. Only ``data`` and ``labels`` are used.
     cache
-        Where the index of the files' digests is kept.
+        The cache folder. It holds the index of file digests.
     progress
-        Where it says how far it is, if there are videos to look into.
+        Reports how many videos were read.
 
     Raises
     ------
     UsageError
-        If the corrections, the selection or the labels cannot be.
+        If the corrections, the selection or the labels are invalid.
     SystemProblemError
         If the cache cannot be written.
     """
@@ -135,6 +133,7 @@ def check_dataset(dataset: Dataset, config: Config, cache: Path, progress: Progr
         if any(problem.fatal for problem in found):
             failed.add(clip.clip.id)
     problems += shared_recordings(inputs.clips, index)
+    # The digests of key frames and videos spare the next run reading these files.
     inputs.save_indexes()
     clips = [clip for part in inputs.datasets for clip in part.clips]
     rejects = [reject for part in inputs.datasets for reject in part.rejects]
@@ -169,4 +168,4 @@ def check_dataset(dataset: Dataset, config: Config, cache: Path, progress: Progr
 def _noted(note: Note, failed: set[str]) -> Problem:
     if note.clip is not None and note.clip in failed:
         return Problem.left_out(note.clip, note.problem)
-    return Problem(note.clip, note.problem, note.handling or _AS_SAID)
+    return Problem(note.clip, note.problem, note.handling or _NO_CHANGE)

@@ -1,4 +1,4 @@
-"""What a check finds in the frames themselves: bad files, mixed sizes, shared recordings."""
+"""The problems of frames: bad files, mixed sizes, recordings of two subjects."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _USED = "the clip is used"
 
 
 def frame_problems(clips: Sequence[PreparedClip], config: Config) -> list[list[Problem]]:
-    """Return, for each clip, what is wrong with its image files; nothing for videos."""
-    # Several threads: on a slow disk it is the waiting that counts.
+    """Return the problems of the image files of each clip. Videos have none here."""
+    # Threads, because the work is waiting for a slow disk.
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(lambda clip: _problems_of_frames(clip, config), clips))
 
@@ -49,7 +49,7 @@ def _problems_of_frames(prepared: PreparedClip, config: Config) -> list[Problem]
         problems.append(
             Problem.left_out(clip, text, remedy)
             if needed
-            else Problem(clip, text, f"{_USED}: nothing needs these frames")
+            else Problem(clip, text, f"{_USED}: no stage needs these frames")
         )
     if len(set(sizes.values())) > 1:
         (usual, _), *others = Counter(sizes.values()).most_common()
@@ -60,35 +60,36 @@ def _problems_of_frames(prepared: PreparedClip, config: Config) -> list[Problem]
         )
         mixed = len({sizes[p] for p in compared if p in sizes}) > 1
         problems.append(
-            Problem.left_out(clip, text, "Bring all frames to one size.")
+            Problem.left_out(clip, text, "Convert all frames to one size.")
             if mixed
-            else Problem(clip, text, f"{_USED}: the frames that it needs are of one size")
+            else Problem(clip, text, f"{_USED}: the frames that the stages need have one size")
         )
     return problems
 
 
 def _needed(prepared: PreparedClip, config: Config) -> tuple[set[int], set[int]]:
-    """Return the positions that are sure to be decoded, and those compared with each other."""
+    """Return the positions that a run certainly decodes, and those that it compares."""
     clip = prepared.input
     searched = face.STAGE.frames(clip, config, {})
-    # Of the frames that may be searched for a face, only the first one surely is.
+    # The search for a face ends at the first frame that has one, so only that is certain.
     faces = searched if config.face.align == "per-frame" else searched[:1]
     compared = set(spot.STAGE.frames(clip, config, {}))
+    # Spotting reads no frame of a fully annotated clip. Then flow compares onset and apex.
     if not compared:
         compared = {mark.position for mark in (clip.onset, clip.apex) if mark}
     return compared | set(faces), compared
 
 
 def shared_recordings(clips: Sequence[PreparedClip], index: DigestIndex) -> list[Problem]:
-    """Return the clips of which a key frame stands under another person, too."""
-    # Only files of equal size can be equal: few are read where sizes differ.
+    """Return a problem for each clip that shares a key frame with another subject's clip."""
+    # Only files of equal size can be equal, so most files need not be read.
     by_size: dict[int, list[tuple[PreparedClip, Path]]] = defaultdict(list)
     for prepared in clips:
         for path in _key_files(prepared) if prepared.clip.group else ():
             try:
                 by_size[os.stat(path).st_size].append((prepared, path))  # noqa: PTH116
             except OSError:
-                continue  # told of by the look at every frame
+                continue  # already reported by `frame_problems`
     owners: dict[str, dict[str, tuple[PreparedClip, Path]]] = defaultdict(dict)
     for some in by_size.values():
         if len({prepared.clip.group for prepared, _ in some}) < 2:
@@ -107,9 +108,9 @@ def shared_recordings(clips: Sequence[PreparedClip], index: DigestIndex) -> list
                 other.clip.id,
                 Problem(
                     other.clip.id,
-                    f"{path.name} is also in {first.clip.id}, of another subject",
-                    "both clips are used; a recording under two persons ends a run without "
-                    "classifier results. Leave one out in the corrections",
+                    f"{path.name} is also in the clip {first.clip.id} of another subject",
+                    "both clips are used, but a run gives no classifier results while two subjects "
+                    "share a recording. Exclude one of the clips in the corrections",
                 ),
             )
     return list(found.values())

@@ -1,4 +1,4 @@
-"""The classifier stage of a run: features.h5 to leave-one-subject-out results."""
+"""The classifier step of a run: from features.h5 to leave-one-subject-out results."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from mepipe.pipeline.run_result import RunResult
 def classify_features(
     config: Config, context: Context, out: Path, manifest: Manifest, result: RunResult
 ) -> None:
-    """Train and evaluate leave-one-subject-out, keeping every finished fold.
+    """Train and evaluate leave-one-subject-out. Every finished fold is cached.
 
-    Where the labels do not allow it (one subject, one class), ``result.no_results``
-    says so and earlier result files are removed: they would be of other features.
+    If the labels do not allow it (one subject, one class), ``result.no_results`` gives the
+    reason. Earlier result files are then removed, because they belong to other features.
     """
     digest = manifest.digest(FEATURES)
     evaluation = _evaluation(config, context)
@@ -37,13 +37,14 @@ def classify_features(
     if all(manifest.is_current(file, key) for file in RESULTS):
         data = disk.read_bytes(out / "results.json")
         result.results = json.loads(data or b"null")
-        # One fold per person and seed: as many as the first run counted.
+        # One fold per person and seed, as the run that wrote the results counted them.
         result.reused[STAGE] += result.results["folds"] if result.results else 0
         return
     features = Features(out / FEATURES)
     try:
         work = jobs_of(features, evaluation)
     except UsageError as error:
+        # The features are still valid, so too few subjects or classes do not end the run.
         result.no_results = str(error)
         for file in RESULTS:
             manifest.drop(file)
@@ -64,7 +65,7 @@ def classify_features(
 
 
 def count_folds(config: Config, context: Context, out: Path) -> tuple[int, int]:
-    """Return how many folds of the current features.h5 are to be trained, and how many are kept."""
+    """Return how many folds of the current features.h5 are to train, and how many are cached."""
     manifest = Manifest(out)
     digest = manifest.digest(FEATURES)
     evaluation = _evaluation(config, context)
@@ -77,10 +78,11 @@ def count_folds(config: Config, context: Context, out: Path) -> tuple[int, int]:
     except UsageError:
         return 0, 0
     jobs = on_device(work, evaluation).jobs
+    # The device is part of a fold's key: it decides the last bits of the weights.
     there = count_cached(jobs, digest, context.store)
     return len(jobs) - there, there
 
 
 def _evaluation(config: Config, context: Context) -> Evaluation:
-    """Return what a run evaluates."""
+    """Return the evaluation that a run makes."""
     return Evaluation(config.model, config.train, device=context.device)

@@ -1,4 +1,4 @@
-"""Why a clip's results are reused or not, stage by stage."""
+"""Explain for each stage of a clip whether its result is reused, and why not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mepipe.stages import Stage
 
 @dataclass(frozen=True)
 class Explanation:
-    """One stage of a clip: ``state`` is hit, failed, miss, waits or unknown; ``why`` says it."""
+    """One stage of a clip: ``state`` is hit, failed, miss, waits or unknown, ``why`` the reason."""
 
     stage: str
     state: str
@@ -39,7 +39,7 @@ def find_clip(clips: Sequence[str], wanted: str) -> str:
     Raises
     ------
     UsageError
-        If none or several do.
+        If there is none, or more than one.
     """
     ending = "/" + wanted.lstrip("/")
     found = [clip for clip in clips if clip == wanted or clip.endswith(ending)]
@@ -49,13 +49,15 @@ def find_clip(clips: Sequence[str], wanted: str) -> str:
         return found[0]
     some = ", ".join(found[:3])
     raise UsageError(
-        f"no run knows a clip {wanted!r}" if not found else f"{wanted!r} is not unique: {some}",
-        "Give the id as features.h5 and failures.csv have it, or a unique ending of it.",
+        f"no run has a clip {wanted!r}"
+        if not found
+        else f"{wanted!r} matches several clips: {some}",
+        "Give the clip id as in features.h5 or failures.csv, or a unique ending of it.",
     )
 
 
 def newest_with(cache: Path, clip: str, run_id: str | None) -> tuple[str, PastRun]:
-    """Return (id, run) of the newest run that has ``clip``; with ``run_id`` that run.
+    """Return (id, run) of the newest run that has ``clip``, or of the run ``run_id``.
 
     Raises
     ------
@@ -75,25 +77,25 @@ def newest_with(cache: Path, clip: str, run_id: str | None) -> tuple[str, PastRu
 def explain(
     clip: str, datasets: Sequence[Dataset], config: Config, context: Context, past: PastRun
 ) -> list[Explanation]:
-    """Return for each stage whether a run with ``config`` would reuse its result, and why not.
+    """Return for each stage whether a run with ``config`` would reuse its result, and why.
 
     Parameters
     ----------
     clip
         The id.
     datasets
-        What the readers find now.
+        The datasets as the readers find them now.
     config
         The resolved configuration.
     context
-        The cache, and what of it a run would take for good enough.
+        The cache, and which of its objects a run would reuse.
     past
-        The run that is compared with.
+        The run to compare with.
 
     Raises
     ------
     UsageError
-        If the datasets have no such clip any more.
+        If the datasets no longer have this clip.
     """
     store = context.store
     inputs = open_inputs(
@@ -111,13 +113,14 @@ def explain(
     if not inputs.clips:
         raise UsageError(
             f"the clip {clip} is no longer in its dataset",
-            "Look with `mepipe check`; a selection or correction may leave it out, too.",
+            "Run `mepipe check` on the dataset. A selection or correction may exclude the clip.",
         )
     prepared = inputs.clips[0]
     outcome = ClipOutcome(clip)
     lookup = _lookup(prepared, config, store, past)
     steps = walk(prepared.input, config, outcome, lookup, rules=Rules.of(context))
-    # In a list first: the walk names a failure only when it goes on behind the step.
+    # All steps first: the walk sets the failure of the outcome only after the caller asks for
+    # the step that follows it.
     return [_explained(step, outcome, past) for step in list(steps)]
 
 
@@ -144,7 +147,10 @@ def _explained(step: Step, outcome: ClipOutcome, past: PastRun) -> Explanation:
 
 
 def _lookup(prepared: PreparedClip, config: Config, store: Store, past: PastRun) -> Lookup:
-    """Return a lookup that opens objects and moves none, and says all that it can of a miss."""
+    """Return a lookup that verifies objects and gives every detail of a miss.
+
+    Damaged objects are not moved to the quarantine: an explanation changes nothing.
+    """
 
     def look(stage: Stage, outcome: ClipOutcome) -> Found:
         key, parts = keyed(prepared.input, config, outcome, stage)
@@ -175,7 +181,7 @@ def _changed_frames(
     last: Recorded | None,
     store: Store,
 ) -> str:
-    """Return which of the frames that the stage reads are not those of ``last``."""
+    """Return which frames of the stage differ from those of ``last``."""
     before = _frames_of(last, store)
     after = parts.get("frames")
     if before is None or not isinstance(after, list | tuple) or before == list(after):
@@ -195,14 +201,15 @@ def _changed_frames(
 
 
 def _frames_of(last: Recorded | None, store: Store) -> list[Any] | None:
-    """Return the digests of all frames behind ``last``: a record has long lists as digests only."""
+    """Return the digests of all frames of ``last``. None if they are unknown."""
     if last is None:
         return None
     frames = last.parts.get("frames")
     if isinstance(frames, list):
         return frames
+    # A record replaces long lists by one digest. The object itself holds the whole list.
     try:
-        kept = store.check(last.name).parts.get("frames")
+        stored = store.check(last.name).parts.get("frames")
     except DamageError:
         return None
-    return list(kept) if isinstance(kept, list) else None
+    return list(stored) if isinstance(stored, list) else None

@@ -1,4 +1,4 @@
-"""The clips of a run through their stages: several at a time, on this machine or on a cluster."""
+"""Compute the stale clips of a plan in parallel, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ _Runner = Callable[
 
 
 def extract_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, until: str) -> bool:
-    """Compute what is stale of every clip of a plan, whose outcomes are brought up to date.
+    """Compute the stale stages of a plan, and update the outcomes of its clips.
 
     Parameters
     ----------
     plan
-        What is stale.
+        The stale clips, and all outcomes.
     inputs
-        Where the clips are.
+        The prepared clips, and the indexes of their files.
     config, context
-        The settings, and how the work is done.
+        The settings, and the resources for the work.
     until
         The last stage.
 
     Returns
     -------
     bool
-        False where a clip failed and ``context.fail_fast`` ended the work there.
+        False if a clip failed and ``context.fail_fast`` ended the work early.
 
     Raises
     ------
     SystemProblemError
-        If the cache cannot be written. What is finished is kept.
+        If the cache cannot be written. Finished objects are kept.
     UsageError
         If a model file is missing, or a cluster cannot be used.
     """
@@ -57,7 +57,8 @@ def extract_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, 
         return True
     if context.scheduler is not None:
         tasks = [task.anywhere() for task in tasks]
-    # What every worker needs is found and compiled here, once.
+    # Checked and compiled once here. Otherwise every worker would report the same missing file,
+    # or compile the same code.
     if any("face" not in plan.outcomes[task.clip].stages for task in tasks):
         check_models()
     if _flow_is_stale(plan, config, until):
@@ -69,14 +70,15 @@ def extract_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, 
         title = "clips"
         busy = _rounds(run, partial(work, wait=False), title, tasks, plan, inputs, context)
         if busy:
-            # Another run is at these. It may end without them, so each is looked at again.
+            # The first round skips clips that another run computes, so that no worker is idle.
+            # That run may be killed before it stores them: this round computes what is missing.
             title = "waiting for clips that another run is computing"
             busy = _rounds(run, partial(work, wait=True), title, busy, plan, inputs, context)
     return busy is not None
 
 
 def check_models() -> None:
-    """Find a missing or wrong model file before the workers do, each for itself."""
+    """Raise `UsageError` if a face model file is missing or has the wrong digest."""
     from mepipe.assets import model_files, verified_model_path
 
     for model in model_files():
@@ -85,7 +87,7 @@ def check_models() -> None:
 
 @contextmanager
 def _runner(inputs: Inputs, context: Context) -> Iterator[_Runner]:
-    """Give the body what runs tasks: processes of this machine, or a cluster."""
+    """Yield the function that runs tasks: on processes of this machine, or on a cluster."""
     if context.scheduler is None:
         yield partial(run_tasks, jobs=context.jobs)
         return
@@ -106,7 +108,7 @@ def _rounds(
     inputs: Inputs,
     context: Context,
 ) -> list[ClipTask] | None:
-    """Run the tasks; return those that another run is computing, or None if it ended early."""
+    """Run the tasks. Return those that another run computes, or None if it ended early."""
     owners = {p.clip.id: inputs.indexes[p.clip.dataset] for p in plan.stale}
     busy: list[ClipTask] = []
     context.progress.begin(title, len(tasks))
@@ -116,6 +118,7 @@ def _rounds(
             if outcome.busy:
                 busy.append(task)
             plan.outcomes[task.clip] = outcome.following(plan.outcomes.get(task.clip))
+            # Workers hash files that the plan did not need. The index spares the next run this.
             for path, facts in outcome.learnt.items():
                 owners[task.clip].learn(path, Entry(facts))
             context.progress.advance()
@@ -123,6 +126,7 @@ def _rounds(
                 return None
     finally:
         context.progress.end()
+        # Also after an error or Ctrl-C: hashing a large dataset again takes long.
         inputs.save_indexes()
     return busy
 
@@ -140,7 +144,7 @@ def _died(task: ClipTask, answer: object) -> ClipOutcome:
             task.clip,
             "worker",
             "WorkerDied",
-            f"the process that worked on this clip alone was killed: {answer.reason}",
-            "It may need more memory than there is; run again, or leave the clip out.",
+            f"the worker process that computed only this clip ended: {answer.reason}",
+            "The clip may need more memory than is available. Run again, or exclude the clip.",
         ),
     )

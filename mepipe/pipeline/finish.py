@@ -1,4 +1,4 @@
-"""What a run leaves behind its clips: the tables, features.h5, and the classifier's results."""
+"""The outputs of a run: the tables, features.h5, and the classifier results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mepipe.schema import STEPS
 
 @dataclass(frozen=True)
 class Outputs:
-    """The outputs of a run: what they are made of, and the folder ``out`` that they go to.
+    """The outputs of a run: their inputs, and the folder ``out`` that they are written to.
 
     ``until`` is the last step of the run.
     """
@@ -56,30 +56,34 @@ class Outputs:
         )
 
     def claim(self) -> None:
-        """Make the folder ready, before hours of work: it must be writable, and mepipe's to write.
+        """Create the folder and check that the outputs can be written there.
+
+        A run calls this before any computation, which can take hours.
 
         Raises
         ------
         UsageError
             If a file that mepipe did not write has the name of an output.
         SystemProblemError
-            If the folder cannot be made or written.
+            If the folder cannot be created or written.
         """
         disk.make_folder(self.out)
         files = self.files()
         Manifest(self.out).claim(files)
+        # Only partial files with the names of outputs: other programs may use this folder.
         disk.sweep_stray(self.out, of={*files, MANIFEST})
 
     def most_folds(self) -> int:
-        """Return the number of folds if every labelled clip turns out usable."""
+        """Return the number of folds if every labelled clip is usable."""
         labels, clips = self.inputs.labels, [prepared.clip for prepared in self.inputs.clips]
         labelled = [clip for clip in clips if clip.group and labels.index(clip) >= 0]
+        # Groups, not subjects: two datasets can use one subject name for different people.
         people = {clip.group for clip in labelled}
         present = {labels.index(clip) for clip in labelled}
         return len(people) * self.config.train.seeds if min(len(people), len(present)) > 1 else 0
 
     def describe_model(self) -> str:
-        """Return what the classifier is, in a line; empty where none will be trained.
+        """Return one line that describes the classifier. Empty if none will be trained.
 
         Raises
         ------
@@ -93,12 +97,12 @@ class Outputs:
         return describe_model(self.config.model, self.config.tensor.size)
 
     def plan(self, plan: Plan) -> tuple[StageCount, ...]:
-        """Return what is to be done behind the clips: the pack, and the classifier's folds.
+        """Return the plan of the pack and of the classifier folds.
 
         Raises
         ------
         UsageError
-            As `claim`; nothing is written here.
+            As `claim`. Nothing is written.
         """
         manifest = Manifest(self.out)
         manifest.require_own(self.files())
@@ -134,13 +138,13 @@ class Outputs:
         )
 
     def table(self, pack: Pack, plan: Plan) -> Json:
-        """Return what the run's record keeps of its features."""
+        """Return the table of the features for the run record."""
         return pack_table(pack, plan.outcomes, self.config)
 
     def write(self, plan: Plan, result: RunResult, recompute: Callable[[], None]) -> Pack | None:
-        """Write the outputs; return the rows of features.h5, where there is one.
+        """Write the outputs. Return the rows of features.h5, or None if it was not written.
 
-        ``recompute`` brings plan and result up to date once objects turned out damaged.
+        ``recompute`` is called if objects are damaged. It updates the plan and the result.
         """
         manifest = Manifest(self.out)
         for file, data in (
@@ -150,6 +154,7 @@ class Outputs:
             manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
         if not self.reaches("pack"):
             return None
+        # Features and results of an earlier run must not look like those of this one.
         if result.usable == 0:
             for file in (FEATURES, *RESULTS):
                 manifest.drop(file)
@@ -173,13 +178,15 @@ class Outputs:
             if manifest.is_current(FEATURES, key):
                 result.reused["pack"] += 1
                 return pack
-            # Results of other features must not stand beside these, whatever comes next.
+            # Removed before the new features are written: after a crash at any point, results of
+            # other features must not lie beside them.
             for file in RESULTS:
                 manifest.drop(file)
             try:
                 write_features(manifest, key, pack, plan.outcomes, self.context.store)
             except DamageError:
-                # The damaged object is in the quarantine now: compute it anew, once.
+                # The damaged objects are in the quarantine now, so a second plan finds them
+                # missing. Damage after that is a failing disk, and ends the run.
                 if last_try:
                     raise
                 recompute()

@@ -1,4 +1,4 @@
-"""What became of a clip: the object of each of its stages, and why it ended early if it did."""
+"""The outcome of a clip: the object of each stage, and the failure that ended it early."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mepipe.frames import FileFacts
 
 @dataclass(frozen=True)
 class Known:
-    """What later stages and plans need to know of an object, without its arrays."""
+    """The content of an object without its arrays, as later stages and plans need it."""
 
     values: Any
     failure: Any
@@ -24,26 +24,26 @@ class Known:
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """One stage of one clip: the object that stands for it.
+    """The object of one stage of one clip.
 
     Parameters
     ----------
     key
         The object's key.
     parts
-        What the key was made of, long lists as digests (`mepipe.cache.records.compact`).
+        What the key was made from, with long lists as digests (`mepipe.cache.records.compact`).
     digest
         sha256 of the object's bytes.
     values
         Its small results.
     failure
-        Set instead of values where the stage found the data bad.
+        Set instead of values if the data are bad.
     libraries
-        Versions of what made it.
+        Versions of the libraries that computed it.
     computed
-        False where it was found.
+        False if the object was reused.
     seconds
-        What computing it took.
+        Time of the computation.
     """
 
     key: str
@@ -57,7 +57,7 @@ class StageOutcome:
 
     @classmethod
     def reused(cls, name: ObjectName, parts: Mapping[str, Json], known: Known) -> StageOutcome:
-        """Return the outcome of a stage whose object was found."""
+        """Return the outcome of a stage whose object is reused."""
         return cls(
             name.key, parts, name.digest, known.values, known.failure, known.libraries,
             computed=False,
@@ -66,7 +66,7 @@ class StageOutcome:
 
 @dataclass
 class ClipOutcome:
-    """What became of a clip so far.
+    """The stages of a clip so far, and its failure.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ class ClipOutcome:
     stages
         The stages that are done, in order.
     failure
-        Why it ended early, if it did.
+        Why the clip ended early, if it did.
     learnt
-        What was found of files whose digests planning did not need.
+        Facts about files that the plan did not have to read.
     busy
-        The stage that another process is computing for this very input, where it was
-        not waited for.
+        The stage that another process computes for the same input, if this one did not
+        wait for it.
     """
 
     clip: str
@@ -100,7 +100,9 @@ class ClipOutcome:
         return ObjectName(stage, done.key, done.digest)
 
     def following(self, earlier: ClipOutcome | None) -> ClipOutcome:
-        """Return this outcome, where what the run computed ``earlier`` still counts as computed."""
+        """Return this outcome. Stages that the run computed ``earlier`` still count as computed."""
+        # A clip can pass through the walk twice: when another run held a lock, and when damage
+        # was found behind the plan. Its own objects are then found, but this run computed them.
         if earlier is not None:
             for name, done in self.stages.items():
                 before = earlier.stages.get(name)

@@ -1,4 +1,4 @@
-"""What a run leaves in its output folder, and how it knows that this is still current."""
+"""The content of the output folder of a run, and the key of its features.h5."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from mepipe.stages import ARRAYS, STAGES
 from mepipe.stages.flow import target_positions
 from mepipe.versions import libraries
 
+# Increased whenever equal rows give other bytes of features.h5.
 PACK_VERSION = 3
-# Below it, what lasts 200 ms is 12 frames at most.
+# Below this rate, a movement of 200 ms covers at most 12 frames.
 _FEW_FPS = 60
 
 
@@ -54,10 +55,12 @@ def build_pack(
         by_alias=True,
         include={"data", "labels", *CLIP_STAGES, "pack"},
     )
-    # What files say decides, and where they lie is nobody's business.
+    # The content of corrections and class files decides the features. Their paths are private,
+    # and moving a file must not change the key.
     settings["data"]["corrections"] = {
         clip: dict(what)
         for clip, what in sorted(corrections.items())
+        # Corrections of clips that failed do not decide the file.
         if what.get("exclude") or any(row["clip"] == clip for row in rows)
     } or None
     if labels.classes_file:
@@ -117,7 +120,7 @@ def pack_key(pack: Pack) -> str:
 
 
 def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome], config: Config) -> Json:
-    """Return what a record keeps of a pack: `mepipe.load` finds the features of a run by it."""
+    """Return the table of a pack for a run record. `mepipe.load` finds the features with it."""
     clips = [outcomes[str(row["clip"])] for row in pack.rows]
     return {
         "targets": [target_positions(config, clip.values["spot"]) for clip in clips],
@@ -135,12 +138,12 @@ def pack_table(pack: Pack, outcomes: Mapping[str, ClipOutcome], config: Config) 
 def write_features(
     manifest: Manifest, key: str, pack: Pack, outcomes: Mapping[str, ClipOutcome], store: Store
 ) -> None:
-    """Write features.h5, one map after the other, and of that one clip after the other.
+    """Write features.h5 map by map, and each map clip by clip.
 
     Raises
     ------
     DamageError
-        If an object is gone or damaged; nothing is written then.
+        If an object is missing or damaged. Then nothing is written.
     """
     settings = pack.settings["pack"]
     assert isinstance(settings, Mapping)
@@ -153,7 +156,8 @@ def write_features(
         with manifest.writing(FEATURES, key) as output:
             write_pack(output, pack, x.shape, x.values, maps)
     except DamageError:
-        # All that are damaged are set aside before one is told: they are made anew together.
+        # Read everything once, so that all damaged objects go to the quarantine now. The caller
+        # tries again only once.
         for stage in {MAPS[str(name)].stage for name in include}:
             for clip in clips:
                 with suppress(DamageError):
@@ -162,9 +166,10 @@ def write_features(
 
 
 def _rows_of(store: Store, clips: Sequence[ClipOutcome], name: str) -> Rows:
-    """Return the rows of a map, each read when it is asked for."""
+    """Return the rows of a map. Each is read when it is needed, so memory holds one at a time."""
     stage, array = MAPS[name].stage, MAPS[name].array
     rows = (store.read(_object_name(c, stage), ARRAYS[stage]).arrays[array] for c in clips)
+    # The file needs the shape before its first row is written.
     first = next(rows)
     return Rows(first.shape, chain([first], rows))
 
@@ -175,7 +180,7 @@ def _object_name(clip: ClipOutcome, stage: str) -> ObjectName:
 
 
 def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:
-    """Return what should be known of clips that were used: other faces, where the face is seen."""
+    """Return the notes on usable clips: low frame rate, several faces, hidden face, no movement."""
     frames = {prepared.clip.id: prepared.input.frames.count for prepared in clips}
     notes = []
     slow = [fps for prepared in clips if (fps := prepared.input.timing.fps) and fps < _FEW_FPS]
@@ -185,19 +190,22 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
                 None,
                 f"{len(slow)} clip(s) have fewer than {_FEW_FPS} frames per second "
                 f"({' to '.join(dict.fromkeys(f'{fps:g}' for fps in (min(slow), max(slow))))}): a "
-                "micro-expression is a few frames there, and was studied at 100 to 200",
+                "micro-expression covers only a few frames; studies used 100 to 200 per second",
             )
         )
     for clip, outcome in sorted(outcomes.items()):
         face, spot = outcome.values.get("face"), outcome.values.get("spot")
         if face and face["faces"] > 1:
             notes.append(
-                Note(clip, f"{face['faces']} faces: the larger and more central one is used")
+                Note(clip, f"{face['faces']} faces found: the larger and more central one is used")
             )
         if spot and "visible" in spot and spot["visible"] != [0, frames[clip]]:
             first, stop = spot["visible"]
             notes.append(
-                Note(clip, f"the face is seen in frames {first} to {stop - 1} only: those are used")
+                Note(
+                    clip,
+                    f"the face is visible only in frames {first} to {stop - 1}: these are used",
+                )
             )
         if spot and not spot["movement"]:
             notes.append(Note(clip, "no movement above the noise: the best candidate is used"))

@@ -1,4 +1,4 @@
-"""What is stale and why, found from names alone: no object is opened that a record describes."""
+"""Which stages are stale and why. Objects that a run record describes are not opened."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from mepipe.stages import ARRAYS, Stage
 
 @contextmanager
 def planning() -> Iterator[None]:
-    """Keep Python's collector of circles out of the body.
+    """Disable the cyclic garbage collector during the body.
 
-    A plan of ten thousand clips makes a million objects that stay, and no circles:
-    going through them over and over takes as long as the plan itself.
+    A plan of ten thousand clips creates about a million objects without reference cycles.
+    They all stay alive, and scanning them repeatedly takes as long as the plan itself.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -38,7 +38,7 @@ def planning() -> Iterator[None]:
 
 @dataclass
 class StageCount:
-    """How much of one stage is to be done."""
+    """How many clips of one stage are computed and reused, and why."""
 
     stage: str
     compute: int = 0
@@ -49,11 +49,11 @@ class StageCount:
 
 @dataclass(frozen=True)
 class Plan:
-    """The outcome of every clip as far as it is known, and which clips have work.
+    """The known outcome of every clip, and the clips with stale stages.
 
-    ``counts`` has an entry per stage. ``at_most`` counts, beside ``compute``,
-    the clips whose key is not known yet because an earlier stage is stale.
-    ``other_versions`` counts what is reused although other library versions made it.
+    ``counts`` has an entry per stage. Its ``at_most`` adds to ``compute`` the clips whose
+    key is unknown because an earlier stage is stale. ``other_versions`` counts reused
+    objects that other library versions made.
     """
 
     outcomes: dict[str, ClipOutcome]
@@ -72,7 +72,7 @@ def make_plan(clips: Sequence[PreparedClip], config: Config, context: Context, u
     config
         The resolved configuration.
     context
-        The cache, and what of it is good enough.
+        The cache, and which of its objects are reused.
     until
         The last stage that is wanted.
     """
@@ -92,8 +92,10 @@ def make_plan(clips: Sequence[PreparedClip], config: Config, context: Context, u
                 if step.differing:
                     other_versions[f"{step.stage.name}: {step.differing}"] += 1
             elif step.verdict in {"compute", "waits"}:
+                # A waiting stage may turn out to be cached: its new key can equal an old one.
                 count.at_most += 1
                 count.reasons[step.why] += 1
+            # A clip has at most one such step: all stages behind it wait.
             if step.verdict == "compute":
                 count.compute += 1
                 stale.append(prepared)
@@ -101,10 +103,11 @@ def make_plan(clips: Sequence[PreparedClip], config: Config, context: Context, u
 
 
 class _Names:
-    """Looks objects up by name alone: a record says what most of them hold."""
+    """A lookup that uses object names. Run records give the content of most objects."""
 
     def __init__(self, store: Store, stages: Iterable[str], datasets: set[str]) -> None:
         self._store = store
+        # One listing per stage: a directory access per clip and stage would dominate the plan.
         self._listings = {stage: store.listing(stage) for stage in stages}
         self._history = History(store.root, datasets)
 
@@ -124,11 +127,12 @@ class _Names:
         return look
 
     def _known(self, name: ObjectName | None) -> Known | None:
-        """Return what an object holds; None if there is none or it is damaged."""
+        """Return the content of an object. None if there is none or it is damaged."""
         if name is None:
             return None
         known = self._history.known(name)
         if known is None:
+            # No record describes it: an interrupted run wrote it, or the record was removed.
             try:
                 stored = self._store.read(name, ARRAYS[name.stage])
             except DamageError:

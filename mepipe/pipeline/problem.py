@@ -1,4 +1,4 @@
-"""Something wrong in a dataset, and what a run would do about it."""
+"""A problem of a dataset, and how a run handles it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong, of one clip or (None) of the dataset, and what becomes of it.
+    """A problem of one clip, or of the dataset (``clip`` is None), and how it is handled.
 
-    ``fatal`` says that the clip cannot be used.
+    ``fatal`` is True if the clip cannot be used.
     """
 
     clip: str | None
@@ -19,6 +19,6 @@ class Problem:
 
     @classmethod
     def left_out(cls, clip: str, problem: str, remedy: str = "") -> Problem:
-        """Return a problem that costs the clip, with what the user can do."""
+        """Return a problem for which the clip is left out, with what the user can do."""
         handling = "the clip is left out" + (f". {remedy}" if remedy else "")
         return cls(clip, problem, handling, fatal=True)

@@ -1,4 +1,4 @@
-"""Why a stage is stale, in the words of a plan."""
+"""The reasons that plans and explanations give for a stale stage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INPUT_NAMES = {
     "count": "number of frames changed",
     "marks": "annotation changed",
     "reference": "annotation changed",
-    "transforms": "face found elsewhere",
+    "transforms": "face position changed",
     "uv": "flow changed",
     "sequence": "flow changed",
     "inter_ocular": "flow changed",
@@ -33,18 +33,18 @@ def reason_for(
     *,
     damaged: bool,
 ) -> str:
-    """Say why there is no usable object with ``key``.
+    """Return why there is no usable object with ``key``.
 
     Parameters
     ----------
     stage
         The stale stage.
     key, parts
-        What is wanted now.
+        The key that is needed now, and its parts.
     last
-        What the newest run record says of this stage of the clip.
+        The entry of the newest run record for this stage of the clip.
     damaged
-        Whether a file of that key is there but damaged.
+        True if a file with that key exists but is damaged.
     """
     if damaged:
         return "damaged"
@@ -53,15 +53,15 @@ def reason_for(
     if last.name.key == key:
         return "missing from the cache"
     if last.version != stage.version:
-        return f"stage version from {last.version} to {stage.version}"
-    # Compared as JSON: what a record gives back has lists for tuples.
+        return f"stage version changed from {last.version} to {stage.version}"
+    # Compared as JSON, because a record returns lists where a stage gives tuples.
     before, after = last.parts, json.loads(canonical(compact(parts)))
     for name in sorted({*before, *after}, key=_order):
         old, new = before.get(name), after.get(name)
         if old == new:
             continue
         if name == "method":
-            return f"key frames by {new} instead of {old}"
+            return f"method of the key frames changed from {old} to {new}"
         if name == "settings":
             return _setting(stage.name, old or {}, new or {})
         if name == "assets":
@@ -74,14 +74,15 @@ def reason_for(
 
 
 def _order(name: str) -> tuple[int, str]:
-    # The method, then a setting, explain more than the inputs that they bring along.
+    # A changed method or setting usually changes the inputs as well. It is the cause, so it is
+    # reported first.
     return ({"method": 0, "settings": 1}.get(name, 2), name)
 
 
 def _setting(stage: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     return "; ".join(
-        f"setting {stage}.{key} from {_show(old.get(key))} to {_show(new.get(key))}"
+        f"setting {stage}.{key} changed from {_show(old.get(key))} to {_show(new.get(key))}"
         for key in changed
     )
 

@@ -1,4 +1,4 @@
-"""What a run leaves in its record, and what later plans read there."""
+"""Run records: what a run writes, and what later plans read from them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from mepipe.stages import STAGES
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import Plan
 
-# Older records still explain a change; beyond these it is called new.
+# How many records a plan reads. Changes since older runs are reported as "new".
 _RECORDS = 5
 _DIGESTS = re.compile("([0-9a-f]{64})*")
 
 
 class RunRecord:
-    """The record of a run that is under way: written before its first task and at its end."""
+    """The record of a running run. It is written before the first task and at the end."""
 
     def __init__(self, cache: Path, out: Path, inputs: Inputs, config: Config, plan: Plan) -> None:
         self.id = new_run_id(cache)
@@ -50,7 +50,7 @@ class RunRecord:
         }
 
     def write(self) -> None:
-        """Write what is known by now."""
+        """Write the current state."""
         clips = [prepared.clip for prepared in self._inputs.clips]
         keep_record(
             self._cache,
@@ -63,23 +63,24 @@ class RunRecord:
         )
 
     def finish(self, features: str | None, report: Mapping[str, Any]) -> None:
-        """Note that the run came to its end: the digest of its features, what its report shows."""
+        """Mark the run as finished, with the digest of its features and the data of its report."""
         self._state |= {"finished": True, "features": features, "report": dict(report)}
 
     def close(self, pack: Json | None) -> None:
-        """Write the record for the last time; ``pack`` is what `mepipe.load` finds features by.
+        """Write the record for the last time. `mepipe.load` finds the features by ``pack``.
 
         Raises
         ------
         NotWritableError
-            If the cache cannot be written, and the run computed something. A cache that is
-            only read from cannot remember who read from it.
+            If the cache cannot be written although the run computed something. A warm run
+            with a read-only cache succeeds without a record.
         """
         try:
             if pack is not None:
                 self._state["pack"] = write_table(self._cache, pack)
             self.write()
         except disk.NotWritableError:
+            # With stale clips the objects could not have been stored either.
             if self._plan.stale:
                 raise
 
@@ -93,7 +94,7 @@ def keep_record(
     clips: Sequence[Clip],
     outcomes: Mapping[str, ClipOutcome],
 ) -> None:
-    """Write what is to be remembered of a run: its roots, settings, and each clip's objects."""
+    """Write the record of a run: dataset folders, settings, and the objects of each clip."""
     done = [(clip, outcomes[clip.id]) for clip in clips]
     record = {
         "mepipe": __version__,
@@ -107,7 +108,7 @@ def keep_record(
 
 
 def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
-    """Return the clips and their objects by columns: that is small, and quick to read."""
+    """Return the clips and their objects by columns, which is compact and fast to read."""
     stages = {}
     for stage in STAGES:
         rows, found = _of_stage(done, stage.name)
@@ -115,6 +116,7 @@ def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
         stages[stage.name] = {
             "version": stage.version,
             "rows": rows,
+            # One string of digests, 64 characters each. A JSON list would be parsed item by item.
             "keys": "".join(one.key for one in found),
             "objects": "".join(one.digest for one in found),
             "values": [one.values for one in found],
@@ -132,7 +134,7 @@ def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
 
 
 def _once(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
-    """Return the different values, and the place of each value among them."""
+    """Return the distinct values, and the index of each value among them."""
     places: dict[str, int] = {}
     distinct: list[Any] = []
     index = []
@@ -145,7 +147,7 @@ def _once(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
 
 
 def _parts_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
-    """Return what the keys were made of, by stage and part; equal values once."""
+    """Return the parts of all keys by stage and name. Equal values are stored once."""
     table = {}
     for stage in STAGES:
         _, found = _of_stage(done, stage.name)
@@ -153,6 +155,7 @@ def _parts_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
         for name in sorted({name for one in found for name in one.parts}):
             distinct, places = _once(one.parts[name] for one in found if name in one.parts)
             at = iter(places)
+            # -1: the key of this clip has no such part.
             index = [next(at) if name in one.parts else -1 for one in found]
             columns[name] = {"distinct": distinct, "index": index}
         table[stage.name] = columns
@@ -162,14 +165,14 @@ def _parts_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
 def _of_stage(
     done: Sequence[tuple[Clip, ClipOutcome]], stage: str
 ) -> tuple[list[int], list[StageOutcome]]:
-    """Return which clips have an object of ``stage``, and these."""
+    """Return the rows of the clips that have an object of ``stage``, and these objects."""
     rows = [row for row, (_, outcome) in enumerate(done) if stage in outcome.stages]
     return rows, [done[row][1].stages[stage] for row in rows]
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """One stage of one clip as a record tells it; ``parts`` are compact."""
+    """One stage of one clip in a record. Long lists in ``parts`` are digests."""
 
     name: ObjectName
     version: int
@@ -177,7 +180,7 @@ class Recorded:
 
 
 class PastRun:
-    """One record; its tables are read when something is asked of them."""
+    """One run record. Its tables are read when they are first needed."""
 
     def __init__(self, cache_root: Path, record: Mapping[str, Any]) -> None:
         self._root = cache_root
@@ -195,7 +198,7 @@ class PastRun:
 
     @cached_property
     def _places(self) -> Mapping[str, Mapping[str, int]]:
-        """The place of each key in its stage's columns."""
+        """The index of each key in the columns of its stage."""
         return {
             stage: {key: place for place, key in enumerate(_cut(columns["keys"]))}
             for stage, columns in self._clips["stages"].items()
@@ -214,11 +217,13 @@ class PastRun:
         }
 
     def known(self, name: ObjectName) -> Known | None:
-        """Return what the record holds of an object, if it does."""
+        """Return the content of an object according to the record, or None."""
         place = self._places.get(name.stage, {}).get(name.key)
         if place is None:
             return None
         columns = self._clips["stages"][name.stage]
+        # The same key with other bytes: the object was computed again since, so the recorded
+        # values need not be its values.
         if columns["objects"][place * 64 : place * 64 + 64] != name.digest:
             return None
         return Known(
@@ -228,7 +233,7 @@ class PastRun:
         )
 
     def recorded(self, clip: str, stage: str) -> Recorded | None:
-        """Return what the record says of this stage of the clip."""
+        """Return the entry of this stage of the clip, or None."""
         place = self._place_of_row.get(stage, {}).get(self._rows.get(clip, -1))
         if place is None:
             return None
@@ -243,7 +248,7 @@ class PastRun:
         return Recorded(name, columns["version"], parts)
 
     def is_of(self, datasets: Collection[str]) -> bool:
-        """Say whether the run was over one of these."""
+        """Return True if the run included one of ``datasets``."""
         return not set(datasets).isdisjoint(self.record.get("roots", ()))
 
     def clips(self) -> Sequence[str]:
@@ -263,9 +268,9 @@ class PastRun:
 
 
 def _is_clip_table(found: Any) -> bool:
-    """Return True if the names in a table of clips can be those of objects.
+    """Return True if all names in a table of clips are valid names of objects.
 
-    They become paths: whoever can write a record must not be able to name a file elsewhere.
+    The names become paths. A manipulated record must not name a file outside the cache.
     """
     if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
         return False
@@ -283,10 +288,10 @@ def _cut(digests: str) -> list[str]:
 
 
 class History:
-    """What the newest earlier runs say of clips and objects, read as far as it is asked for.
+    """The newest earlier records, read only as far as needed.
 
-    Runs over one of ``datasets`` go before others: between two runs of a study there may be
-    many of another.
+    Runs over one of ``datasets`` come first, because many runs of another study may lie
+    between two runs of this one.
     """
 
     def __init__(self, cache_root: Path, datasets: Collection[str]) -> None:
@@ -302,18 +307,19 @@ class History:
             yield run
 
     def known(self, name: ObjectName) -> Known | None:
-        """Return what a record holds of the object ``name``, if one does."""
+        """Return the content of the object ``name`` according to a record, or None."""
         return next(filter(None, (run.known(name) for run in self._newest_first())), None)
 
     def last(self, clip: str, stage: str) -> Recorded | None:
-        """Return what the newest record that knows it says of this stage of the clip."""
+        """Return the newest entry of this stage of the clip, or None."""
         return next(filter(None, (run.recorded(clip, stage) for run in self._newest_first())), None)
 
 
 def _distinct(cache_root: Path) -> Iterator[PastRun]:
-    """Yield the runs that found different things, the newest first."""
+    """Yield the runs with different results, the newest first."""
     seen: set[str] = set()
     for record in read_records(cache_root):
+        # Repeated warm runs share one table. They must not fill the limit of `_RECORDS`.
         if str(record.get("clips")) not in seen:
             seen.add(str(record.get("clips")))
             yield PastRun(cache_root, record)

@@ -1,4 +1,4 @@
-"""What a run did: figures, failures, and where its outputs are."""
+"""The result of a run: counts, failures, and the paths of its outputs."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunResult:
-    """What a run did, and what it left.
+    """The counts, failures, notes and outputs of a run.
 
     Parameters
     ----------
     clips, usable
         How many clips there are, and how many can be used.
     computed, reused, seconds
-        By step (`mepipe.schema.STEPS`); ``seconds`` are summed over workers.
+        By step (`mepipe.schema.STEPS`). ``seconds`` are summed over workers.
     failures
-        The clips that cannot be used, each with its stage, what was wrong and what to do.
+        The clips that cannot be used, each with its stage, the problem and the remedy.
     notes
-        What should be known of the others.
+        Remarks on the other clips and on the datasets.
     features
-        The features file; None where no clip is usable or the run ended before it.
+        The features file. None if no clip is usable or the run ended before it.
     results
-        The content of results.json; None where nothing was evaluated, and then
-        ``no_results`` says why.
+        The content of results.json. None if nothing was evaluated: then ``no_results``
+        gives the reason.
     network
-        The cells of the network's pyramid, or what the model is.
+        The cells of the pyramid of the network, or a description of another model.
     report
-        The report as a web page; None where none was made.
+        The report as a web page. None if none was made.
     stopped_early
-        True where a failure ended the run (``fail_fast``).
+        True if a failure ended the run (``fail_fast``).
     """
 
     clips: int = 0
@@ -75,13 +75,13 @@ class RunResult:
         if self.features is None:
             raise NothingUsableError(
                 f"the run made no features: {self.usable} of {self.clips} clips are usable",
-                "Look at `failures`, and run without `until`.",
+                "Check `failures`, and run without `until`.",
             )
         return load(self.features)
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The outputs that are there, by name: features, results, predictions, report, ..."""
+        """The existing outputs by name: features, results, predictions, report, ..."""
         if self.features is None:
             return {}
         out = self.features.parent
@@ -98,7 +98,7 @@ class RunResult:
 
 
 def sum_up(result: RunResult, plan: Plan, inputs: Inputs, until: str) -> None:
-    """Bring ``result`` up to date with the clips' outcomes."""
+    """Update ``result`` with the outcomes of the clips."""
     outcomes = plan.outcomes.values()
     result.clips = len(inputs.clips) + len(inputs.failures)
     for name in CLIP_STAGES:
@@ -108,13 +108,14 @@ def sum_up(result: RunResult, plan: Plan, inputs: Inputs, until: str) -> None:
         result.seconds[name] = sum(stage.seconds for stage in done)
     failed = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     result.failures = sorted([*inputs.failures, *failed], key=lambda failure: failure.clip)
+    # Usable: the last stage that was asked for is done, and no stage failed.
     last = stages_until(until)[-1].name
     result.usable = sum(outcome.failure is None and last in outcome.stages for outcome in outcomes)
     result.notes = [
         *inputs.notes,
         *clip_notes(inputs.clips, plan.outcomes),
         *(
-            Note(None, f"{count} result(s) reused that other versions made: {what}")
+            Note(None, f"{count} reused result(s) were made by other library versions: {what}")
             for what, count in sorted(plan.other_versions.items())
         ),
     ]

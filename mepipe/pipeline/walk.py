@@ -1,8 +1,8 @@
-"""The one loop over a clip's stages: whoever plans, computes, explains or draws iterates it.
+"""The only loop over the stages of a clip.
 
-`walk` decides what becomes of each stage; what is done about it is the caller's few lines.
-A plan and an explanation look at the steps. A worker computes the steps that are to be
-computed and hands the results back, so that the walk goes on behind them.
+`walk` decides for each stage whether its object is reused or computed. A plan and an
+explanation only read these steps. A worker computes a step and sets its outcome, so that
+the walk can continue with the next stage.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ Verdict = Literal["reuse", "failed", "compute", "waits", "unreadable"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What is good enough to be used again: by default every object that is whole."""
+    """Which stored objects are reused. By default every undamaged object is."""
 
     retry_failed: bool = False
     strict_versions: bool = False
 
     @classmethod
     def of(cls, context: Context) -> Rules:
-        """Return the rules that a user's options make."""
+        """Return the rules that the options of ``context`` select."""
         return cls(context.retry_failed, context.strict_versions)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a lookup knows of the object that a stage needs.
+    """The answer of a lookup: the object that a stage needs, or why there is none.
 
     Parameters
     ----------
     key, parts
-        The object's key, and what it was made of; empty where nobody needs them.
+        The key of the object, and the parts it was made from. Empty if the caller needs no key.
     name, known
-        The object, and what it holds; None where there is none that can be used.
+        The object and its content. None if no usable object exists.
     why
-        Why there is none, in a plan's words; empty where nobody will read it.
+        Why there is none, as plans print it. Empty if the caller does not print it.
     """
 
     key: str = ""
@@ -61,34 +61,34 @@ class Found:
 
 
 Lookup: TypeAlias = Callable[[Stage, ClipOutcome], Found]
-"""Looks for the object of a stage of the clip whose earlier stages are in the outcome.
+"""Looks for the object of a stage. The outcome holds the earlier stages of the clip.
 
-Raises `UnreadableInputError` if a file whose digest enters the key cannot be read.
+Raises `UnreadableInputError` if a file whose digest is part of the key cannot be read.
 """
 
 
 @dataclass(slots=True)
 class Step:
-    """One stage of a clip, and what becomes of it.
+    """One stage of a clip, and the decision on it.
 
     Parameters
     ----------
     stage
         The stage.
     verdict
-        ``reuse``: its object is there. ``failed``: it is there and says that the data
-        are bad: the clip ends here. ``compute``: there is none that is good enough.
-        ``waits``: an earlier stage is not done, so its key is not known. ``unreadable``:
-        a file cannot be read now: the clip ends here.
+        ``reuse``: a usable object exists. ``failed``: the object records that the data
+        are bad, and the clip ends here. ``compute``: no usable object exists. ``waits``:
+        an earlier stage is not done, so the key is unknown. ``unreadable``: a file cannot
+        be read, and the clip ends here.
     why
-        Why it is computed, waits or cannot be read.
+        Why the stage is computed, waits or cannot be read.
     found
-        What the lookup knew.
+        The answer of the lookup.
     differing
-        Which library versions differ between a reused object's and today's.
+        The library versions that differ between a reused object and this installation.
     outcome
-        Set for ``reuse`` and ``failed``. Whoever computes a stage sets it, and the
-        walk goes on; where it stays None, the stages behind it wait.
+        Set for ``reuse`` and ``failed``. A caller that computes the stage sets it.
+        While it is None, all later stages wait.
     """
 
     stage: Stage
@@ -113,31 +113,34 @@ def walk(
     Parameters
     ----------
     clip
-        The clip; None where its frames are not at hand, and failures name none of them.
+        The clip. None if its frames are not available: then failures do not name a frame.
     config
         The resolved configuration.
     outcome
-        What becomes of the clip is put in here: its stages, and its failure.
+        Receives the stages that are done, and the failure if there is one.
     lookup
         Looks for objects.
     until
         The last stage that is wanted.
     rules
-        What is good enough to be used again.
+        Which stored objects are reused.
     """
     waits_for = ""
     for stage in stages_until(until):
         if waits_for:
+            # A key contains values of earlier stages, so no key can be computed from here on.
             yield Step(stage, "waits", f"waits for {waits_for}")
             continue
         try:
             found = lookup(stage, outcome)
         except UnreadableInputError as error:
+            # Not stored as a result: the file may be readable in the next run.
             outcome.failure = Failure.of(outcome.clip, stage.name, error)
             yield Step(stage, "unreadable", str(error))
             return
         step = judge(stage, found, rules)
         yield step
+        # The caller had control during the yield: a worker has set the outcome by now.
         if step.outcome is None:
             waits_for = stage.name
             continue
@@ -148,11 +151,16 @@ def walk(
 
 
 def judge(stage: Stage, found: Found, rules: Rules) -> Step:
-    """Return the step of a stage whose key is known: what was found is good enough, or not."""
+    """Return the step of a stage whose key is known.
+
+    No other function decides whether a stored object may be reused.
+    """
     if found.known is None or found.name is None:
         return Step(stage, "compute", found.why, found)
     if found.known.failure and rules.retry_failed:
-        return Step(stage, "compute", "failed before, tried again", found)
+        return Step(stage, "compute", "failed before; it is tried again", found)
+    # Versions are not part of the key: an update would make the whole cache stale. So objects
+    # of other versions are reused, and reported, unless the user asks for the strict rule.
     differing = versions_differ(found.known.libraries, libraries(stage.libraries))
     if differing and rules.strict_versions:
         return Step(stage, "compute", differing, found)
@@ -162,7 +170,7 @@ def judge(stage: Stage, found: Found, rules: Rules) -> Step:
 
 
 def stages_until(until: str) -> tuple[Stage, ...]:
-    """Return the clip stages up to and with ``until`` (all of them for a later step)."""
+    """Return the clip stages up to and including ``until``. A later step gives all of them."""
     names = [stage.name for stage in STAGES]
     return STAGES[: names.index(until) + 1] if until in names else STAGES
 
@@ -170,12 +178,12 @@ def stages_until(until: str) -> tuple[Stage, ...]:
 def keyed(
     clip: ClipInput, config: Config, outcome: ClipOutcome, stage: Stage
 ) -> tuple[str, dict[str, Json]]:
-    """Return the key of ``stage``, and what it is made of, for a clip with these earlier stages.
+    """Return the key of ``stage`` and its parts, for a clip with these earlier stages.
 
     Raises
     ------
     UnreadableInputError
-        If a file whose digest enters the key cannot be read.
+        If a file whose digest is part of the key cannot be read.
     """
     parts = stage.parts(clip, config, outcome.values)
     return object_key(stage.name, stage.version, parts), parts
@@ -188,10 +196,11 @@ def failure_of(
     stage: Stage,
     stored: Mapping[str, Any],
 ) -> Failure:
-    """Return a stored failure in the words for this clip: with the file at fault.
+    """Return a stored failure with the file name of the frame that caused it.
 
-    An object names a frame by its place among those that the stage reads, because no
-    path and no position is in its key.
+    An object stores the index of the frame among those that the stage reads. It cannot
+    store a path or a position, because these are not part of its key: another clip with
+    the same bytes shares the object.
     """
     message, place = stored["message"], stored.get("frame")
     if place is not None and clip is not None:

@@ -1,4 +1,4 @@
-"""One clip through its stages in a worker: what is there is used again, the rest computed."""
+"""Compute the stale stages of one clip in a worker process, and store their objects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_clip(
     wait: bool = True,
     parent: int = 0,
 ) -> ClipOutcome:
-    """Take one clip through every stage that is stale, and store what it gives.
+    """Compute every stale stage of one clip and store its object.
 
     Parameters
     ----------
@@ -43,14 +43,14 @@ def run_clip(
     config
         The resolved configuration.
     context
-        The cache, shared with other processes, and what of it is good enough.
+        The cache, shared with other processes, and which of its objects are reused.
     until
         The last stage.
     wait
-        Whether to wait for another process that is computing the same; if not,
-        the outcome ends there and says so.
+        If True, wait for another process that computes the same object. If False, stop
+        there and set ``busy`` in the outcome.
     parent
-        The process that planned; a worker leaves Ctrl-C to it.
+        Id of the process that planned. It handles Ctrl-C for its workers.
 
     Raises
     ------
@@ -59,11 +59,12 @@ def run_clip(
     """
     import cv2
 
-    # Dask's workers compute in a thread, where no signal arrives.
+    # The parent handles Ctrl-C. Dask computes in a thread, where Python allows no signal
+    # handler to be set.
     in_main = threading.current_thread() is threading.main_thread()
     if parent and parent != os.getpid() and in_main:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # One thread a worker: the clips are what runs in parallel.
+    # Clips run in parallel. More threads per worker would compete for the same cores.
     cv2.setNumThreads(1)
     store = context.store
     clip = task.open()
@@ -72,14 +73,16 @@ def run_clip(
     try:
         for step in walk(clip, config, outcome, lookup, until=until, rules=rules):
             if step.verdict == "compute":
+                # The lock saves double work. Without locks two workers write the same bytes.
                 with claim(store.lock(step.found.key), wait=wait) as free:
                     if not free:
                         outcome.busy = step.stage.name
                         return outcome
-                    # Another process may have computed it in the meantime.
+                    # Another process may have computed it while this one waited for the lock.
                     again = judge(step.stage, lookup(step.stage, outcome), rules)
                     step.outcome = again.outcome or _compute(store, clip, config, outcome, step)
                     step.found = again.found
+            # Garbage collection keeps recently used objects, by their time stamp.
             if step.found.name is not None:
                 store.touch(step.found.name)
     except UnreadableInputError as error:
@@ -87,11 +90,10 @@ def run_clip(
     except Exception as error:
         stage = _under_way(outcome, until)
         if not is_out_of_memory(error):
-            # Whatever else ends the run keeps its traceback; the clip is what one needs to
-            # look into it.
+            # A bug ends the run with its traceback. The note says which clip reproduces it.
             error.add_note(f"(clip {task.clip}, stage {stage})")
             raise
-        # This clip may be too large for this machine; the others need not be.
+        # Not stored, because it depends on the machine. Smaller clips may still succeed.
         outcome.failure = Failure.of_memory(task.clip, stage)
     return outcome
 
@@ -101,7 +103,7 @@ def _under_way(outcome: ClipOutcome, until: str) -> str:
 
 
 def _lookup(store: Store, clip: ClipInput, config: Config) -> Lookup:
-    """Return a lookup that reads objects; one that is damaged goes to the quarantine."""
+    """Return a lookup that reads objects. A damaged object goes to the quarantine."""
 
     def look(stage: Stage, outcome: ClipOutcome) -> Found:
         key, parts = keyed(clip, config, outcome, stage)
@@ -120,9 +122,10 @@ def _lookup(store: Store, clip: ClipInput, config: Config) -> Lookup:
 def _compute(
     store: Store, clip: ClipInput, config: Config, outcome: ClipOutcome, step: Step
 ) -> StageOutcome:
-    """Compute a stage and store its object; bad data is a result like any other."""
+    """Compute a stage and store its object. Bad data is stored as a failure."""
     started = time.perf_counter()
     stage, key, parts = step.stage, step.found.key, step.found.parts
+    # Read before the computation, so that an update during a long stage is not recorded.
     made_by = libraries(stage.libraries)
     values: Mapping[str, Any] = {}
     arrays: Mapping[str, Any] = {}
@@ -137,6 +140,8 @@ def _compute(
             "message": error.message,
             "remedy": error.remedy,
         }
+        # The index among the frames that the stage reads: the position in the clip is not part
+        # of the key (see `mepipe.pipeline.walk.failure_of`).
         if error.position is not None:
             failure["frame"] = stage.frames(clip, config, outcome.values).index(error.position)
     written = store.write(
@@ -155,7 +160,7 @@ def _compute(
 
 
 def _arrays_of(store: Store, outcome: ClipOutcome) -> Callable[[str], Mapping[str, Any]]:
-    """Return what reads the arrays of an earlier stage: only where a later one asks for them."""
+    """Return a function that reads the arrays of an earlier stage when they are needed."""
 
     def arrays(stage: str) -> Mapping[str, Any]:
         return store.read(outcome.object_name(stage), ARRAYS[stage]).arrays

@@ -1,4 +1,4 @@
-"""From what a run left to the content of its report."""
+"""Build the content of a report from the outputs of a run."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from mepipe.report.inputs import ReportInputs, results_of, rows_of
 from mepipe.report.methods import RunSummary, write_methods
 from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS
 
-# Settings that are paths: their folders are nobody's business.
+# Settings that are paths. A report is shared, so only their file names are shown.
 _PATHS = {"data.corrections", "labels.classes"}
 
 
 def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Context) -> Page:
-    """Return the report of the run that ``shown`` is of, with the outputs in ``out``."""
+    """Return the report of the run of ``shown``, whose outputs are in ``out``."""
     features = Features(out / FEATURES) if manifest.made(FEATURES) else None
     results = results_of(out) if features is not None else None
     saved = read_saved(out) if results is not None else None
@@ -70,6 +70,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         protocol=PROTOCOLS[results["protocol"]].title if results is not None else "",
         by_subject=_by_subject(saved) if saved is not None else (),
         no_results=shown.no_results or ("" if features is not None else "no clip could be used."),
+        # A run that computed nothing has no times worth a table.
         times=[
             StepTime(step, shown.computed.get(step, 0), reused, shown.seconds.get(step, 0.0))
             for step in STEPS
@@ -86,7 +87,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
 
 
 def choose(cards: Sequence[ClipCard], most: int) -> list[ClipCard]:
-    """Return at most so many: doubtful ones first, then others evenly spread, in their order."""
+    """Return at most ``most`` cards, in order: all doubtful ones, then others evenly spread."""
     if len(cards) <= most:
         return list(cards)
     doubtful = [place for place, card in enumerate(cards) if card.doubtful]
@@ -99,6 +100,7 @@ def choose(cards: Sequence[ClipCard], most: int) -> list[ClipCard]:
 def _spread(places: Sequence[int], count: int) -> list[int]:
     if len(places) <= count:
         return list(places)
+    # Evenly and without chance, so that equal runs give equal pages.
     return [places[int(at * len(places) / count)] for at in range(count)]
 
 
@@ -163,11 +165,12 @@ def _mark(row: Mapping[str, Any], name: str) -> KeyFrame:
 
 
 def _votes(saved: Saved) -> dict[str, tuple[str, str]]:
-    """Return, by clip, the class that most seeds gave and how many did."""
+    """Return, by clip, the class that most seeds predicted, and their number."""
     predictions = saved.predictions
     found = {}
     for row, clip in enumerate(predictions.clips.clip):
         counts = Counter(predictions.predicted[:, row].tolist())
+        # Of equally frequent classes the first, so that the page does not depend on the order.
         winner, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
         share = f"{count} of {len(predictions.seeds)}" if len(predictions.seeds) > 1 else ""
         found[clip] = (predictions.clips.classes[winner], share)
@@ -207,7 +210,7 @@ def _counts(features: Features) -> list[CountTable]:
 
 
 def _settings(config: Config) -> dict[str, list[Setting]]:
-    """Return every setting; a default that follows from another setting counts as one."""
+    """Return all settings. A value that another setting implies counts as a default."""
     shown = {}
     for section in Config.model_fields:
         model = getattr(config, section)
@@ -249,7 +252,7 @@ def _ran(
 def _provenance(
     manifest: Manifest, shown: ReportInputs, features: Features | None
 ) -> dict[str, Any]:
-    """Return what the page was made from: digests and versions, no path and no host."""
+    """Return the digests and versions behind the page, without paths and host names."""
     settings = shown.config.model_dump(mode="json", by_alias=True, exclude={"report"})
     made = {file: manifest.made(file) for file in (FEATURES, "results.json", "predictions.csv")}
     return {

@@ -1,4 +1,4 @@
-"""What the report shows of one clip: pictures of its objects, and its faces read once more."""
+"""Draw the pictures of one clip for the report. Faces are read from the source again."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from mepipe.report.content import Pictures
 from mepipe.stages import ARRAYS
 from mepipe.stages.flow import aligned_faces
 
-# Starting a worker takes as long as a few dozen clips.
+# Clips per worker. Starting a worker takes as long as drawing a few dozen clips.
 _CLIPS_A_WORKER = 24
 
 
 @dataclass(frozen=True)
 class ClipWork:
-    """All that a worker needs: the objects, and where the frames are that they were made of.
+    """The work for one clip: its objects, and the files of its frames.
 
-    ``digests`` are those of the onset and the apex frame as flow read them; ``source`` is
-    None where no face is to be shown or the dataset is not there.
+    ``digests`` are those of the onset and the apex frame that flow read. ``source`` is None
+    if no face is shown or the dataset is missing.
     """
 
     clip: str
@@ -84,11 +84,12 @@ def draw_clips(work: Sequence[ClipWork], context: Context) -> dict[str, Pictures
 
 
 def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
-    """Return what is shown of a clip. What is gone or was changed is missing, with the reason."""
+    """Return the pictures of a clip. Missing pictures have a reason."""
     import cv2
 
     from mepipe.viz.thumbnails import flow_thumbnail, strain_thumbnail, thumbnail
 
+    # Clips are drawn in parallel.
     cv2.setNumThreads(1)
     store = Store(cache_root)
     try:
@@ -118,17 +119,17 @@ def _faces(
     work: ClipWork, flow: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[np.uint8] | None, str]:
     """Return the aligned faces (2, S, S), or why there are none."""
-    # With targets, the second face is the first of them, and the apex need be none.
+    # With several targets, the second face is the first target, which need not be the apex.
     if "faces" in flow and "sequence" not in flow:
         return np.asarray(flow["faces"], np.uint8), ""
     if work.source is None:
-        return None, "its dataset is not where the run found it"
+        return None, "the dataset is not in the folder of the run"
     try:
         clip = _as_it_was(work.source, work)
         size = flow["uv"].shape[-1]
         return aligned_faces(clip, work.values, size, np.asarray(flow["motion"])), ""
     except UnreadableInputError:
-        # The message names the file with its path, which is nobody's business.
+        # The message of the error has a path, and paths are private in a shared report.
         there = all(path.exists() for path in work.source.files)
         return None, "its source was changed since the run" if there else "its source is gone"
     except BadDataError as error:
@@ -136,8 +137,9 @@ def _faces(
 
 
 def _as_it_was(source: ClipTask, work: ClipWork) -> ClipInput:
-    """Return the clip with the digests that flow was computed from: others are refused."""
+    """Return the clip with the frames that flow read. Raises if they have changed."""
     positions = [work.values["spot"][name] for name in ("onset", "apex")]
+    # A folder with fewer frames now would raise an index error below.
     if max(positions) >= source.count:
         raise BadDataError("its frames are not those of the run", "Run again.")
     known = {

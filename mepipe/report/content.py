@@ -1,4 +1,4 @@
-"""What the report shows, as plain data: names, figures, and pictures already encoded."""
+"""The content of the report as plain data: names, numbers, and encoded pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# Below this an apex that was found is worth a second look.
+# A key frame with a lower confidence should be checked by the user.
 DOUBTFUL = 0.5
 
 
@@ -26,11 +26,12 @@ class KeyFrame:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one clip (WebP), each None where there is none.
+    """The pictures of one clip (WebP). Each is None if it does not exist.
 
     ``largest_px`` is the displacement at the rim of the flow's key, in px of the
     aligned face; ``largest_strain`` the strain that is brightest. ``curve`` is the motion
-    curve, its first value at frame ``curve_from``. ``missing`` says why there is no face.
+    curve, its first value at frame ``curve_from``. ``missing`` says why there is no picture of
+    the face.
     """
 
     onset: bytes | None = None
@@ -48,8 +49,8 @@ class Pictures:
 class ClipCard:
     """One usable clip.
 
-    ``predicted`` is the class that most seeds gave, ``votes`` how many of how many did;
-    empty where the clip was not evaluated.
+    ``predicted`` is the class that most seeds predicted, ``votes`` the share of these seeds.
+    Both are empty if the clip was not evaluated.
     """
 
     clip: str
@@ -75,7 +76,7 @@ class ClipCard:
 
     @property
     def doubtful(self) -> bool:
-        """Whether it should be looked at before it is used."""
+        """True if a user should check the clip before using it."""
         low = self.confidence is not None and self.confidence < DOUBTFUL
         return not self.movement or low or bool(self.notes)
 
@@ -104,7 +105,7 @@ PROBLEMS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class FailureRow:
-    """A clip that could not be used, and the way out."""
+    """A clip that could not be used, with the remedy."""
 
     clip: str
     stage: str
@@ -114,7 +115,7 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting as it was used; ``default`` is what it is unless given."""
+    """A setting with its value in the run, and its default."""
 
     name: str
     value: str
@@ -122,13 +123,13 @@ class Setting:
 
     @property
     def changed(self) -> bool:
-        """Whether it is not the default."""
+        """True if the value is not the default."""
         return self.value != self.default
 
 
 @dataclass(frozen=True)
 class CountTable:
-    """Clips by something: a row a name, a column a class, the last one all."""
+    """Counts of clips: a row per name, a column per class, and a last column for all."""
 
     title: str
     columns: tuple[str, ...]
@@ -159,7 +160,7 @@ class Page:
 
     ``results`` is the content of results.json, ``by_subject`` the accuracy (0 to 1) and
     number of clips of each person; ``no_results`` says why there are none. ``provenance``
-    is shown and stands in the file as JSON. ``not_shown`` counts clips without a card.
+    is shown, and is also in the file as JSON. ``not_shown`` counts clips without a card.
     """
 
     title: str

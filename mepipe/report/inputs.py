@@ -1,4 +1,4 @@
-"""The report of a run: its outputs, its objects and its sources brought onto one page."""
+"""The inputs and the key of a report, and writing it."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _CLASSIFIED = ("results.json", "predictions.csv")
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """What a run knows that its output files do not say.
+    """The data of a report that are not in the output files of the run.
 
     Parameters
     ----------
     config
-        The settings; ``report`` says what is shown.
+        The settings. ``report`` decides what is shown.
     outcomes
-        Each clip's objects.
+        The objects of each clip.
     sources
-        Where each clip's frames are; a clip that has none gets no picture of the face.
+        The task of each clip, with its files. Without it a clip has no picture of the face.
     clips
-        How many clips there were, failed ones too.
+        Number of clips, including failed ones.
     run, started
-        The id of the run, and when it began.
+        The id of the run, and its start time.
     computed, reused, seconds
-        By step; empty where no run on record computed anything.
+        By step. Empty if no recorded run computed anything.
     no_results
-        Why there are none.
+        The reason why there are no results.
     """
 
     config: Config
@@ -58,9 +58,10 @@ class ReportInputs:
 
 
 def report_key(manifest: Manifest, shown: ReportInputs) -> str:
-    """Return the key of the report: all that it shows but for times and whether sources are there.
+    """Return the key of the report.
 
-    Nothing is opened for it, so a run in which nothing changed costs no more.
+    It covers everything on the page except times and the existence of sources. No file is
+    opened for it, so that a warm run stays fast.
     """
     objects = {
         clip: [outcome.stages[name].digest for name in sorted(outcome.stages)]
@@ -87,6 +88,7 @@ def write_report(out: Path, shown: ReportInputs, context: Context) -> None:
     DamageError
         If features.h5 is damaged.
     """
+    # Imported only here: drawing needs jinja2 and OpenCV, which a current report does not.
     from mepipe.report.assemble import make_page
     from mepipe.report.page import render
 
@@ -103,19 +105,19 @@ def write_if_stale(out: Path, shown: ReportInputs, context: Context) -> None:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table that a run wrote; none where it is not there."""
+    """Return the rows of a table of a run. Empty if the file does not exist."""
     data = disk.read_bytes(path)
     return [] if data is None else list(csv.DictReader(data.decode().splitlines(keepends=True)))
 
 
 def results_of(out: Path) -> Mapping[str, Any] | None:
-    """Return the content of results.json; None where there is none."""
+    """Return the content of results.json, or None if it does not exist."""
     data = disk.read_bytes(out / "results.json")
     return None if data is None else dict(json.loads(data))
 
 
 def to_record(shown: ReportInputs) -> dict[str, Any]:
-    """Return what a run record keeps for a report that is made later."""
+    """Return the report data for the run record, so that `rebuild` can use them."""
     return {
         "clips": shown.clips,
         "computed": dict(shown.computed),
@@ -126,5 +128,5 @@ def to_record(shown: ReportInputs) -> dict[str, Any]:
 
 
 def is_reported(until: str) -> bool:
-    """Return True if a run that ends with ``until`` has what a report shows."""
+    """Return True if a run that ends with ``until`` has enough for a report."""
     return STEPS.index(until) >= STEPS.index("pack")

@@ -1,4 +1,4 @@
-"""A paragraph of methods, written from the settings and the figures of what really run."""
+"""Write a paragraph of methods from the settings and results of a run."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _ENGINES = {"mepipe": "mepipe's own engine", "torch": "mepipe's torch engine", "
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What the paragraph is made from.
+    """The data for the paragraph.
 
     Parameters
     ----------
     version
-        Of mepipe.
+        The version of mepipe.
     settings
         Every setting by section, as `mepipe config` names them.
     clips, subjects
-        Usable clips, and people among them.
+        Number of usable clips, and of their subjects.
     collections
-        Where the clips are from: the first parts of their ids, with their number.
+        Number of clips by collection, the first part of their ids.
     sources
-        Where the apex of each clip came from, with their number.
+        Number of clips by the source of their apex.
     results
-        The content of results.json; None where nothing was evaluated.
+        The content of results.json. None if nothing was evaluated.
     """
 
     version: str
@@ -58,7 +58,7 @@ class _Cited:
 
 
 def write_methods(run: RunSummary) -> Methods:
-    """Return the paragraph and the works it cites. Nothing that did not run is named."""
+    """Return the paragraph and its references. Only methods that ran are named."""
     cite = _Cited()
     sentences = [_data(run, cite)]
     if run.clips:

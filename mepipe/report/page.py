@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no script, style or font from outside."""
+"""Render the report as one HTML file, without external scripts, styles or fonts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def render(page: Page) -> str:
 
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
+        # Names and messages come from datasets and are not trusted.
         autoescape=True,
+        # A misspelt name in a template raises an error instead of an empty text.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -66,20 +68,21 @@ def _read(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """Return what a content security policy knows an inline text by."""
+    """Return the hash by which a content security policy allows an inline text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    """Return JSON that cannot end the element it stands in."""
+    """Return JSON that cannot end the script element that contains it."""
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True)
+    # Inside <script> HTML does not decode entities, so these are escaped as JSON does it.
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
 
 
 def _choices(cards: Sequence[ClipCard]) -> dict[str, dict[str, str]]:
-    """Return what the filters offer: values and the words for them."""
+    """Return the values of each filter and their labels."""
     datasets = sorted({card.dataset for card in cards})
     labels = sorted({card.label for card in cards})
     found = {problem for card in cards for problem in card.problems}
@@ -99,5 +102,5 @@ def _webp(data: bytes) -> str:
 
 
 def _shade(count: float, total: float) -> str:
-    """Return the class of a cell that holds this share of its row."""
+    """Return the style class for a cell with this share of its row."""
     return f"s{min(4, round(4 * count / total))}" if total else "s0"

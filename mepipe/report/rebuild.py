@@ -1,4 +1,4 @@
-"""A report that is made some time after its run, from the record of that run."""
+"""Make a report after its run, from the record of the run."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def rebuild(
     context
         The cache, with the run's objects and its record, and how the work is done.
     faces, clips
-        Instead of the run's settings ``report.faces`` and ``report.clips``; None keeps these.
+        Replace the settings ``report.faces`` and ``report.clips`` of the run. None keeps them.
 
     Returns
     -------
     tuple
-        The file, and why faces of a dataset cannot be shown.
+        The path of the report, and for each dataset without faces the reason.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def rebuild(
     manifest = Manifest(out)
     if not manifest.made("failures.csv"):
         raise UsageError(
-            f"{out} is no output folder of a run", "Give the folder that `mepipe run --out` named."
+            f"{out} is not an output folder of a run", "Give the folder of `mepipe run --out`."
         )
     record, computed = _records(context.cache, out, manifest)
     past = PastRun(context.cache, record)
@@ -80,9 +80,9 @@ def rebuild(
 def _records(
     cache: Path, out: Path, manifest: Manifest
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the newest run with these outputs, and what of its like computed something.
+    """Return the newest record with these outputs, and the report data of the run that computed.
 
-    A run knows its folder; where the folder was moved since, its features.h5 tells it.
+    A record names its folder. If the folder was moved, the digest of features.h5 identifies it.
     """
     digest = manifest.made(FEATURES) or None
     place = str(out.resolve())
@@ -95,8 +95,9 @@ def _records(
     if not mine:
         raise UsageError(
             f"the cache {cache} has no record of the run that wrote {out}",
-            "Name its cache with --cache, or run `mepipe run` again: it writes the report, too.",
+            "Give its cache with --cache, or run `mepipe run` again: it also writes the report.",
         )
+    # A warm run computed nothing. The times on the page are those of the run that did.
     worked = (one["report"] for one in mine if any(one["report"]["computed"].values()))
     return mine[0], next(worked, {})
 
@@ -109,7 +110,7 @@ def _config(record: Mapping[str, Any], faces: bool | None, clips: int | None) ->
 
 
 def _outcome(past: PastRun, clip: str, config: Config) -> ClipOutcome:
-    """Return what the record says became of a clip: its source may be gone by now."""
+    """Return the outcome of a clip from the record, because its source may no longer exist."""
 
     def look(stage: Stage, outcome: ClipOutcome) -> Found:
         recorded = past.recorded(clip, stage.name)
@@ -127,13 +128,15 @@ def _outcome(past: PastRun, clip: str, config: Config) -> ClipOutcome:
 def _sources(
     record: Mapping[str, Any], config: Config, context: Context
 ) -> tuple[dict[str, ClipTask], list[str]]:
-    """Return where the clips' frames are now, and why those of a dataset are not known."""
+    """Return the tasks of the clips, and for each unreadable dataset the reason."""
     found: dict[str, ClipTask] = {}
     problems = []
     for name, root in record["roots"].items():
         try:
             if disk.facts(Path(root)) is None:
-                raise UsageError(f"{root} is gone", "Bring it back, or run again where it is.")
+                raise UsageError(
+                    f"{root} does not exist", "Restore it, or run again with its new path."
+                )
             dataset = open_dataset(f"{name}={root}")
             inputs = open_inputs(
                 [dataset],

@@ -1,4 +1,4 @@
-"""The works that the report's paragraph of methods cites."""
+"""The references that the paragraph of methods cites."""
 
 from __future__ import annotations
 

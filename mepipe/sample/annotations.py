@@ -159,7 +159,7 @@ def samm_sheet(clips: Sequence[ClipTruth]) -> bytes:
 
 
 def _units(clip: ClipTruth) -> int | str:
-    """Return the cell of the action units: a number where there is one alone."""
+    """Return the cell of the action units. A single unit is a number, as in the original."""
     units = clip.expression.action_units
     return int(units) if units.isdigit() else units
 
@@ -180,7 +180,7 @@ def _workbook(sheets: Mapping[str, Iterable[Sequence[object]]]) -> bytes:
 
 
 def _without_times(workbook: bytes) -> bytes:
-    """Return the same workbook without the time of its making, so that bytes repeat."""
+    """Return the workbook without its creation time, so that equal samples have equal bytes."""
     result = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(workbook)) as old,
@@ -189,7 +189,7 @@ def _without_times(workbook: bytes) -> bytes:
         for item in old.infolist():
             content = old.read(item)
             if item.filename == "docProps/core.xml":
-                # The document's properties hold nothing but its maker and times.
+                # These properties hold only the author and the times.
                 content = (
                     b'<?xml version="1.0" encoding="UTF-8"?><cp:coreProperties xmlns:cp='
                     b'"http://schemas.openxmlformats.org/package/2006/metadata/core-properties"/>'

@@ -1,4 +1,4 @@
-"""Eyelids that close and eyes that look about, drawn over a made face."""
+"""Draw blinks and shifts of gaze on a synthetic face."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mepipe.sample.movement import Pull
 Float32 = NDArray[np.float32]
 
 _SOFT = 0.6  # px over which a lid's edge fades into the eye
-# What moves with the lids: the lower lid towards the nose, the brow a little down.
+# Skin that moves with a blink: the lower lid towards the nose, the brow slightly down.
 COUPLED = (
     Pull({41: 0.5, 40: 0.5}, (0.5, -0.2), 0.08),
     Pull({19: 1.0}, (0.0, 0.45), 0.18),

@@ -91,7 +91,7 @@ def varied_course(clip: tuple[int, int, int]) -> Float:
     if rng.random() < 0.15:  # it ends before the movement is over
         half = np.flatnonzero(share >= min(max(0.1, 1.2 * left), 0.5))[-1]
         end = int(half)
-    # A clip is at least 60 frames long, as far as there is anything to show.
+    # Extended to at least 60 frames, as far as the course has frames.
     while end - begin < 59 and (begin > 0 or end < last):
         begin, end = max(begin - 1, 0), min(end + 1, last)
     return np.asarray(share[begin : end + 1], np.float64)

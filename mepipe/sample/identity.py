@@ -1,4 +1,4 @@
-"""Made subjects: one photograph, many faces."""
+"""Synthetic subjects: many faces from one photograph."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _photograph(
     eye_distance = EYE_DISTANCE * rng.uniform(0.95, 1.05)
     middle = np.array([WIDTH / 2, 0.42 * HEIGHT]) + rng.uniform(-12, 12, 2)
     place = _placement(landmarks, eye_distance, middle)
-    # A large photograph is first made smaller, or sampling would alias.
+    # A large photograph is reduced first, because sampling it directly would alias.
     shrink = min(1.0, 1.5 * OVERSAMPLING * float(np.hypot(*place[0, :2])))
     if shrink < 1:
         smaller = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
@@ -174,7 +174,7 @@ def make_subject(photo: Photo, index: int, seed: int) -> Subject:
     large = np.asarray(cv2.resize(head, canvas.shape[1::-1]), np.float32)
     skin = _skin(canvas, large, landmarks)[..., None]
 
-    # Pores and blemishes: an enlarged photograph has no texture of its own.
+    # Pores and blemishes, because an enlarged photograph has no fine texture.
     texture = np.zeros(canvas.shape[:2], np.float32)
     for sigma, strength in ((1.6, 0.020), (3.5, 0.018), (9.0, 0.012)):
         layer = cv2.GaussianBlur(

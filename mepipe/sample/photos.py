@@ -1,4 +1,4 @@
-"""The photographs that subjects are made from, each with its face, detected by dlib."""
+"""The photographs for synthetic subjects, each with a face that dlib detects."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def astronaut() -> Photo:
 
 
 def photo_paths(source: Path) -> list[Path]:
-    """Return the photographs in a folder, by name; of a photograph, itself.
+    """Return the photographs in a folder, sorted by name. A single photograph is returned itself.
 
     Raises
     ------
     UsageError
-        If it is not there.
+        If it does not exist.
     """
     if source.is_file():
         return [source]
@@ -100,14 +100,14 @@ def source_digests(source: Path | None) -> list[str]:
 
 
 def load_photos(source: Path | None) -> list[Photo]:
-    """Return every photograph with a face in a folder, by name; None: the astronaut.
+    """Return every photograph with a face in a folder, or the astronaut if it is None.
 
     A single photograph may stand for the folder.
 
     Raises
     ------
     UsageError
-        If the source is not there, or no image in it has a face.
+        If the source does not exist, or no image in it has a face.
     """
     if source is None:
         return [astronaut()]
@@ -116,13 +116,15 @@ def load_photos(source: Path | None) -> list[Photo]:
     paths = photo_paths(source)
     photos: list[Photo] = []
     for path in paths:
+        # imdecode raises for an empty buffer. For a single byte it returns None, as for any file
+        # that is not an image.
         image = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_COLOR)
         photo = None if image is None else _photo(path.name, np.asarray(image, np.uint8))
         if photo is not None:
             photos.append(photo)
     if not photos:
         raise UsageError(
-            f"none of the {len(paths)} images in {source} has a face that dlib finds",
+            f"dlib finds no face in any of the {len(paths)} images in {source}",
             "Give photographs of frontal faces (jpg, png, bmp, tif, webp).",
         )
     return photos

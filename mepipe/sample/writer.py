@@ -1,4 +1,4 @@
-"""Write the sample: the loop over subjects and clips, and the files beside them."""
+"""Write the clips of a sample, and the files beside them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SampleSummary:
     """The content of the folder.
 
     ``labels`` counts clips by class; ``annotations`` is the file a reader uses;
-    ``made`` is false where the same sample stood there already.
+    ``made`` is False if the same sample existed already.
     """
 
     path: Path
@@ -69,9 +69,9 @@ class SampleSummary:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(self.labels.items()))
         return (
             f"{self.clips} clips of {self.subjects} subjects ({counts}) in {self.path}"
-            f"{'' if self.made else ' (stood there already)'}\n"
+            f"{'' if self.made else ' (existed already)'}\n"
             f"annotations {self.annotations}\ntruth       {self.truth}\n"
-            "The sample is synthetic: it shows that the software works, no ground for science."
+            "The sample is synthetic. Use it to test the software, not for scientific results."
         )
 
 
@@ -91,8 +91,8 @@ def write(
     Parameters
     ----------
     out
-        The folder to write; made if it is not there. If it holds the same
-        sample already, nothing is done; an interrupted one is finished.
+        The folder to write. It is created if necessary. If it has the same sample already,
+        nothing is done. An interrupted sample is completed.
     layout
         ``folder``: the generic folder with labels.csv; ``casme2``: CASME II's
         RAW_selected with its coding sheet. The clips are the same; ``samm``
@@ -115,13 +115,13 @@ def write(
     Raises
     ------
     UsageError
-        If a number is out of range, ``out`` holds anything else, a photograph
-        is wanting, or scikit-image is not installed.
+        If a number is out of range, ``out`` has other content, a photograph is missing, or
+        scikit-image is not installed.
     """
     _check(layout, subjects, clips, seed)
     if factors.still and layout != "folder":
         raise UsageError(
-            f"clips without a movement have no place in the layout {layout}",
+            f"the layout {layout} has no clips without a movement",
             "Use --layout folder with --still.",
         )
     from mepipe.sample.photos import load_photos, source_digests
@@ -146,6 +146,7 @@ def write(
         )
     pictures = load_photos(photos)
     out.mkdir(parents=True, exist_ok=True)
+    # Without labels, the marker says that the sample is not complete.
     _mark(out, wanted)
     truths: list[ClipTruth] = []
     courses: list[list[float]] = []
@@ -155,6 +156,7 @@ def write(
 
     for index in range(subjects):
         person = make_subject(pictures[index % len(pictures)], index, seed)
+        # A clip depends on the seed and its numbers only, not on the clips before it.
         for clip in range(clips):
             place = form.place(out, index, clip, seed, choose_label(index, clip))
             scene = make_scene(person, index, clip, seed, factors)
@@ -190,9 +192,9 @@ def _check(layout: str, subjects: int, clips: int, seed: int) -> None:
 
 
 def _standing(out: Path, wanted: dict[str, Any]) -> dict[str, int] | None:
-    """Return the label counts of the wanted sample if ``out`` holds it whole, else None.
+    """Return the label counts if ``out`` has the complete wanted sample, else None.
 
-    Raises `UsageError` if the folder holds anything else.
+    Raises `UsageError` if the folder has other content.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file", "Choose another folder.")
@@ -205,13 +207,13 @@ def _standing(out: Path, wanted: dict[str, Any]) -> dict[str, int] | None:
         found = None
     if not isinstance(found, dict):
         raise UsageError(
-            f"the folder {out} is not empty and holds no sample", "Choose a new folder."
+            f"the folder {out} is not empty and is not a sample", "Choose a new folder."
         )
     labels: dict[str, int] | None = found.pop("labels", None)
     if found != wanted:
         differing = sorted(k for k in wanted if found.get(k) != wanted[k])
         raise UsageError(
-            f"the folder {out} holds a sample made otherwise ({', '.join(differing)})",
+            f"the folder {out} has a sample with other options ({', '.join(differing)})",
             "Choose a new folder, or delete this one.",
         )
     return labels

@@ -81,7 +81,7 @@ def test_a_linked_folder_of_a_cache_is_refused_and_not_followed(tmp_path, folder
 def test_a_folder_of_something_else_is_refused(tmp_path, folder, action):
     """Its names alone do not make a cache: projects have a tmp/ and tables/ of their own."""
     files = [old(tmp_path / "project" / folder / name) for name in ("a.txt", "b.part")]
-    with pytest.raises(UsageError, match="no cache of mepipe"):
+    with pytest.raises(UsageError, match="not a mepipe cache"):
         ACTIONS[action](Store(tmp_path / "project"))
     assert untouched(files)
     assert sorted(path.name for path in (tmp_path / "project").iterdir()) == [folder]
@@ -176,7 +176,7 @@ def test_a_marker_behind_a_link_proves_nothing(tmp_path):
     (tmp_path / "project" / "tmp").mkdir(parents=True)
     old(tmp_path / "project" / "tmp" / "a.txt")
     (tmp_path / "project" / MARKER).symlink_to(tmp_path / "cache" / MARKER)
-    with pytest.raises(UsageError, match="no cache"):
+    with pytest.raises(UsageError, match="not a mepipe cache"):
         require_cache(tmp_path / "project")
 
 

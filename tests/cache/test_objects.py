@@ -155,7 +155,7 @@ HOSTILE = {
     ),
     "compound": (compound, "type that mepipe never writes"),
     "opaque": (replaced("arrays/uv", data=np.zeros(2, "V8")), "type that mepipe never writes"),
-    "never written": (never_written, "not as long as its shape says"),
+    "never written": (never_written, "does not have the length that its shape requires"),
     "chunked": (replaced("arrays/uv", data=np.zeros(8), chunks=(4,)), "chunked"),
     "compressed": (replaced("arrays/uv", data=np.zeros(8), compression="gzip"), "chunked"),
     "no shape": (replaced("arrays/uv", data=h5py.Empty("f4")), "compact|no shape"),
@@ -164,16 +164,19 @@ HOSTILE = {
     "a named type": (committed_type, "not a dataset"),
     "a further text": (lambda file: file.create_dataset("more", data=1), "instead of"),
     "no values": (lambda file: file.__delitem__("values"), "instead of"),
-    "no arrays": (lambda file: file.__delitem__("arrays"), "there is no 'arrays'"),
+    "no arrays": (lambda file: file.__delitem__("arrays"), "'arrays' is missing"),
     "parts that are no JSON": (replaced("parts", data=fixed_text("{")), "cannot be read"),
-    "parts of another kind": (replaced("parts", data=fixed_text("[]")), "not what they should be"),
-    "other parts": (replaced("parts", data=fixed_text('{"a":1}')), "key is not that"),
-    "parts as numbers": (replaced("parts", data=np.arange(3)), "stored as something else"),
+    "parts of another kind": (
+        replaced("parts", data=fixed_text("[]")),
+        "its texts are not JSON objects",
+    ),
+    "other parts": (replaced("parts", data=fixed_text('{"a":1}')), "key does not match its parts"),
+    "parts as numbers": (replaced("parts", data=np.arange(3)), "not stored as fixed-length UTF-8"),
     "deep JSON": (replaced("parts", data=fixed_text("[" * 100_000)), "cannot be read"),
-    "another version": (attribute("stage_version", np.int64(9)), "key is not that"),
+    "another version": (attribute("stage_version", np.int64(9)), "key does not match its parts"),
     "a further attribute": (attribute("note", np.int64(1)), "attributes"),
     "an attribute that varies in length": (attribute("stage", "flow"), "never writes"),
-    "an attribute that is a list": (attribute("stage_version", [1, 2]), "no single value"),
+    "an attribute that is a list": (attribute("stage_version", [1, 2]), "not a single value"),
     "an array's attribute": (attribute_of_an_array, "attributes"),
     "another kind": (attribute("format", fixed_text("other")), "not an object of mepipe"),
     "no version": (attribute("format_version", np.int64(0)), "has no version"),
@@ -218,5 +221,5 @@ def test_arrays_that_the_stage_does_not_give_are_refused(declared, fits):
     if fits:
         refuse_undeclared(ITEM, declared)
     else:
-        with pytest.raises(DamageError, match="is none that the stage flow gives"):
+        with pytest.raises(DamageError, match="is not an array of the stage flow"):
             refuse_undeclared(ITEM, declared)

@@ -58,7 +58,7 @@ def test_explain(mepipe, filled):
     answer = json.loads(mepipe("cache", "explain", "s01/c01", "--cache", filled, *options).stdout)
     assert answer["clip"] == "sample/s01/c01"
     assert [one["state"] for one in answer["stages"]] == ["hit", "hit", "hit", "miss"]
-    assert answer["stages"][3]["why"] == "setting tensor.size from 28 to 14"
+    assert answer["stages"][3]["why"] == "setting tensor.size changed from 28 to 14"
     unknown = mepipe("cache", "explain", "nobody", "--cache", filled)
     assert unknown.returncode == 2
     assert "nobody" in unknown.stderr

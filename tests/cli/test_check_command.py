@@ -83,7 +83,7 @@ def test_a_reader_can_be_named(check, sample):
     answer = check(sample, "--as", "folder")
     assert answer.exit_code == 0
     assert "read as folder" in answer.output
-    assert "a run has no such option" in " ".join(check("--help").output.split())
+    assert "Only for checks" in " ".join(check("--help").output.split())
 
 
 def test_corrections_are_written_once_and_used(check, sample, tmp_path):
@@ -96,7 +96,7 @@ def test_corrections_are_written_once_and_used(check, sample, tmp_path):
     assert row.startswith("sample/s01/c01,,,,,,,")
     again = check(sample, "--write-corrections", file)
     assert again.exit_code == 2
-    assert "is there already" in again.output
+    assert "exists already" in again.output
     file.write_text(f"{header}\nsample/s01/c01,,,,,,yes,lost\n")
     answer = check(sample, "--corrections", file)
     assert answer.exit_code == 0

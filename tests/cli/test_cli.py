@@ -181,7 +181,7 @@ def test_failed_clips_are_said_and_exit_with_3(mepipe, cli_sample, tmp_path):
     (tmp_path / "mepipe-out" / "features.h5").touch()
     text = mepipe("run", data, "--until", "face")
     assert text.returncode == 3
-    assert "features.h5 is of an earlier run, not of this one" in text.stdout
+    assert "features.h5 was written by an earlier run, not by this one" in text.stdout
     assert "data/s01/c01 (face)" in text.stdout
     assert "data/s01/c01,face," in (tmp_path / "mepipe-out" / "failures.csv").read_text()
 
@@ -212,7 +212,7 @@ def test_a_run_that_ends_early_says_in_json_what_was_done(mepipe, cli_sample, tm
     assert set(report) == RUN_KEYS | {"error"}
     assert report["usable"] == report["computed"]["tensor"] == 9
     assert "features.h5" in report["error"]["message"]
-    assert "move it away" in report["error"]["remedy"]
+    assert "move the folder" in report["error"]["remedy"]
 
 
 def test_a_sample_under_a_file_exits_with_6(mepipe, tmp_path):

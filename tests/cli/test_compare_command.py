@@ -74,9 +74,9 @@ def test_common_clips_are_offered_only_where_there_are_some(folders, predict, ke
 def test_wrong_arguments(folders, tmp_path):
     svm, spp, _ = folders
     for arguments, words in (
-        ([svm], "one folder alone"),
-        ([svm, svm], "two folders are called svm"),
-        ([svm, f"={spp}"], "is no name for a model"),
+        ([svm], "one folder cannot be compared"),
+        ([svm, svm], "two folders have the name svm"),
+        ([svm, f"={spp}"], "is not a valid name"),
         ([svm, tmp_path / "none"], "there is no"),
         ([svm, spp, "--resamples", "3"], "39"),
     ):
@@ -115,7 +115,7 @@ def test_published_features_are_imported(npz, tmp_path):
     out = tmp_path / "f.h5"
     answer = invoke("import-features", npz, "--out", out, "--classes", "a, b, c")
     assert answer.exit_code == 0, answer.output
-    for words in ("lab 4", "a 2, b 1, c 1", "6x6, scale minmax (seen in the data)", str(out)):
+    for words in ("lab 4", "a 2, b 1, c 1", "6x6, scale minmax (recognised in the data)", str(out)):
         assert words in answer.output
     assert package.load(out).classes == ("a", "b", "c")
     content = json.loads(invoke("import-features", npz, "--out", out, "--json").stdout)

@@ -73,11 +73,11 @@ def test_train_says_what_it_wrote_and_takes_figures(call, features, tmp_path):
     assert "epochs: " in done.stderr
     shown = done.stdout
     assert "trained spp on 18 clips of 6 subjects (negative 6, positive 6, surprise 6)" in shown
-    assert "no figures" not in shown
+    assert "no results" not in shown
     card = json.loads((tmp_path / "model.json").read_text())
     assert card["figures"]["protocol"] == "loso"
     assert (tmp_path / "model.safetensors").exists()
-    assert "no figures" in call("train", features, *QUICK[:-1], "--out", "b.safetensors").stdout
+    assert "no results" in call("train", features, *QUICK[:-1], "--out", "b.safetensors").stdout
 
 
 def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
@@ -89,7 +89,7 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
     assert {"ablation.md", "ablation.png", "ablation.json"} < {
         path.name for path in (tmp_path / "mepipe-ablation").iterdir()
     }
-    assert "varies the SPP network" in call("ablate", features, "--model=svm", code=2).stderr
+    assert "varies only the SPP network" in call("ablate", features, "--model=svm", code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_an_interrupted_run_says_so_and_is_continued(
         process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
-    assert "Everything finished is kept" in errors
+    assert "Finished work is kept" in errors
     assert "Traceback" not in errors
     kept = objects(tmp_path)
     assert kept

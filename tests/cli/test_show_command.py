@@ -74,7 +74,7 @@ def test_what_is_no_clip_is_refused(tmp_path):
 
 def test_a_folder_of_folders_names_them_and_a_clip(clip):
     answer = CliRunner().invoke(main, ["show", str(clip.parents[1])]).output
-    assert "holds no clip itself: it holds folders (s01)" in answer
+    assert "is not a clip: it holds only folders (s01)" in answer
     assert f"Give one clip, for example {clip}." in answer
 
 
@@ -87,7 +87,7 @@ def test_what_the_folders_hold_one_level_down_is_given(files, tmp_path):
         (tmp_path / name).touch()
     answer = CliRunner().invoke(main, ["show", str(tmp_path)])
     assert answer.exit_code == 2
-    assert "it holds folders (anna, ben)" in answer.output
+    assert "it holds only folders (anna, ben)" in answer.output
     assert ("for example" in answer.output) == ("anna/smile.mp4" in files)
     if "anna/smile.mp4" in files:
         assert f"example {tmp_path / 'anna' / 'smile.mp4'}." in answer.output

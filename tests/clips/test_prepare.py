@@ -42,7 +42,7 @@ def test_a_video_that_begins_at_an_unknown_number_keeps_no_marks_and_it_is_said_
         assert list(clip.numbers) == list(range(30))
     (note,) = result.notes
     assert note.clip is None
-    assert "its 2 videos" in note.text
+    assert "for 2 videos" in note.text
     assert "--set data.first_number=N" in note.text
 
 

@@ -170,7 +170,7 @@ def test_what_is_packed_has_one_order():
 @pytest.mark.parametrize(
     ("include", "settings", "message", "remedy"),
     [
-        ('["flow"]', [], r"pack\.include = .*should have x", "mepipe config"),
+        ('["flow"]', [], r"pack\.include = .*should contain x", "mepipe config"),
         ('["x", "x"]', [], r"pack\.include = .*twice", "mepipe config"),
         ('["x", "strain"]', [], r"pack\.include = 'strain'", "mepipe config"),
         ('["x", "faces"]', [], r"faces.*flow\.keep_faces", "--set flow.keep_faces=true"),

@@ -44,7 +44,7 @@ def pids(address):
         return list(client.run(os.getpid).values())
 
 
-def test_dask_gives_the_same_bytes_even_if_a_worker_is_killed_half_way(
+def test_cluster_gives_the_same_bytes_if_a_worker_is_killed(
     scheduler, run, make_run, sample, tmp_path
 ):
     run(sample)
@@ -79,7 +79,7 @@ def square_or_die(number):
     return number * number
 
 
-def test_a_task_that_kills_its_worker_is_told_and_the_others_are_done(scheduler, tmp_path):
+def test_cluster_reports_a_task_that_kills_its_worker(scheduler, tmp_path):
     from mepipe.execution.cluster import cluster
 
     with cluster(scheduler, tmp_path, [tmp_path], ["numpy"]) as workers:
@@ -92,7 +92,7 @@ def fail(number):
     raise SystemProblemError(f"no space for {number}", "Make some.")
 
 
-def test_an_exception_keeps_its_kind(scheduler, tmp_path):
+def test_cluster_keeps_the_type_of_an_exception(scheduler, tmp_path):
     from mepipe.execution.cluster import cluster
 
     with (
@@ -103,7 +103,7 @@ def test_an_exception_keeps_its_kind(scheduler, tmp_path):
     assert not list((tmp_path / "tmp").iterdir())
 
 
-def test_what_the_workers_do_not_share_is_refused(scheduler, tmp_path, monkeypatch):
+def test_cluster_refuses_workers_without_shared_storage(scheduler, tmp_path, monkeypatch):
     from mepipe.execution import cluster as room
 
     nowhere = [tmp_path / "nowhere"]
@@ -122,14 +122,14 @@ def test_what_the_workers_do_not_share_is_refused(scheduler, tmp_path, monkeypat
         pass
 
 
-def test_a_worker_that_does_not_see_the_probe_refuses_the_task(tmp_path):
+def test_worker_refuses_a_task_without_the_probe_file(tmp_path):
     from mepipe.execution.cluster import _with_probe
 
     with pytest.raises(SystemProblemError, match="does not see the cache"):
         _with_probe(abs, -1, tmp_path / "cache" / "tmp" / "probe-1")
 
 
-def test_no_scheduler_is_told(tmp_path, monkeypatch):
+def test_cluster_without_scheduler_is_a_usage_error(tmp_path, monkeypatch):
     from mepipe.execution import cluster as room
 
     monkeypatch.setattr(room, "_TIMEOUT_S", 1)

@@ -40,12 +40,12 @@ def fail_at_three(number):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_every_task_is_answered_once(jobs):
+def test_run_tasks_answers_every_task_once(jobs):
     answers = dict(run_tasks(square, list(range(20)), jobs))
     assert answers == {number: number * number for number in range(20)}
 
 
-def test_a_worker_that_dies_takes_only_its_own_task_with_it():
+def test_run_tasks_loses_only_the_task_of_a_dead_worker():
     answers = dict(run_tasks(die_at_seven, list(range(20)), 2))
     assert isinstance(answers.pop(7), WorkerDied)
     assert answers == {number: number for number in range(20) if number != 7}
@@ -55,13 +55,13 @@ def test_a_worker_that_dies_takes_only_its_own_task_with_it():
     ("function", "reason"),
     [(crash_at_seven, "crashed in compiled code"), (run_out_of_memory_at_seven, "memory ran out")],
 )
-def test_the_reason_says_how_a_worker_died(function, reason):
+def test_worker_died_states_the_reason(function, reason):
     answers = dict(run_tasks(function, list(range(12)), 2))
     assert reason in answers.pop(7).reason
     assert answers == {number: number for number in range(12) if number != 7}
 
 
-def test_a_single_task_that_kills_its_worker_does_not_take_the_run_along():
+def test_run_tasks_survives_a_single_task_that_kills_its_worker():
     """As when an earlier run did all clips but this one."""
     ((number, answer),) = run_tasks(crash_at_seven, [7], 2)
     assert number == 7
@@ -69,14 +69,14 @@ def test_a_single_task_that_kills_its_worker_does_not_take_the_run_along():
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_exception_ends_the_run_and_keeps_its_kind(jobs):
+def test_run_tasks_raises_the_exception_of_a_task(jobs):
     with pytest.raises(ValueError, match="three"):
         list(run_tasks(fail_at_three, list(range(6)), jobs))
     # The workers are usable again afterwards.
     assert dict(run_tasks(square, [1, 2], jobs)) == {1: 1, 2: 4}
 
 
-def test_leaving_early_does_not_hang():
+def test_run_tasks_closed_early_does_not_hang():
     answers = run_tasks(square, list(range(200)), 2)
     next(answers)
     answers.close()
@@ -91,5 +91,5 @@ def blas_threads(_):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_linear_algebra_has_one_thread_wherever_a_task_runs(jobs):
+def test_run_tasks_limits_linear_algebra_to_one_thread(jobs):
     assert [answer for _, answer in run_tasks(blas_threads, [1, 2], jobs)] == [{1}, {1}]

@@ -235,7 +235,7 @@ HOSTILE = {
     "texts of any length": (other("columns/au", data=["a", "b"]), "never writes"),
     "shorter columns": (other("columns/au", data=np.array([b"a"])), "digest"),
     "fewer tensors": (other("x", data=X[:1]), "length"),
-    "a huge shape": (other("x", shape=(1 << 40, 3, 4, 4), dtype="f4"), "as its shape says"),
+    "a huge shape": (other("x", shape=(1 << 40, 3, 4, 4), dtype="f4"), "that its shape requires"),
     "whole numbers": (other("x", data=X.astype("i4")), "x is int32"),
     "changed labels": (other("columns/y", data=np.array([0, 0])), "digest"),
     "more columns": (lambda file: file.create_dataset("columns/z", data=[0]), "other columns"),

@@ -28,7 +28,7 @@ def row(features, ending):
     return next(n for n, clip in enumerate(features.clip) if clip.endswith(ending))
 
 
-def test_the_features_have_the_bits_of_a_run(trained_sample, predictor, frames):
+def test_predictor_features_equal_those_of_a_run(trained_sample, predictor, frames):
     features = trained_sample.features
     of_run = features.x[row(features, "s01/c02")]
     answer = predictor.clip(trained_sample.folder, fps=200)
@@ -40,7 +40,7 @@ def test_the_features_have_the_bits_of_a_run(trained_sample, predictor, frames):
         assert getattr(answer, name) == features.columns[name][row(features, "s01/c02")]
 
 
-def test_a_clip_has_one_answer_however_it_is_given(trained_sample, predictor, frames):
+def test_predictor_answers_alike_for_frames_video_and_folder(trained_sample, predictor, frames):
     answer = predictor.clip(trained_sample.folder, fps=200)
     assert predictor(frames, 200) == answer
     assert predictor(iter(frames), 200) == answer
@@ -48,7 +48,7 @@ def test_a_clip_has_one_answer_however_it_is_given(trained_sample, predictor, fr
     assert (film.label, film.apex_s) == (answer.label, pytest.approx(answer.apex_s, abs=0.015))
 
 
-def test_the_answer_is_that_of_the_saved_model(trained_sample, predictor):
+def test_predictor_answer_is_that_of_the_saved_model(trained_sample, predictor):
     answer = predictor.clip(trained_sample.folder, fps=200)
     expected = load_model(trained_sample.model).predict(answer.x[None])[0]
     assert list(answer.probabilities) == list(predictor.classes)
@@ -68,7 +68,7 @@ def test_the_rate_that_is_given_goes_before_the_video_s(trained_sample, predicto
     assert slow.apex_s == pytest.approx(slow.apex / 100)
 
 
-def test_missing_frames_keep_their_time(trained_sample, predictor, tmp_path):
+def test_predictor_keeps_the_times_of_a_folder_with_gaps(trained_sample, predictor, tmp_path):
     folder = shutil.copytree(trained_sample.folder, tmp_path / "gap")
     sorted(folder.iterdir())[3].unlink()
     answer = predictor.clip(folder, fps=200)
@@ -98,7 +98,7 @@ def test_without_a_face_or_a_movement_there_is_no_answer(predictor, frames):
     assert "one frame" in refused(predictor(frames[:1], 200))
 
 
-def test_an_unknown_rate_is_never_assumed(predictor, frames):
+def test_predictor_has_no_answer_for_an_unknown_rate(predictor, frames):
     answer = predictor(frames)
     assert "--fps" in refused(answer)
     assert answer.png().startswith(b"\x89PNG")
@@ -182,18 +182,18 @@ def test_a_model_that_is_missing_or_damaged_is_refused(trained_sample, tmp_path)
         (5, "int holds no frames"),
     ],
 )
-def test_what_is_no_clip_is_an_error(predictor, frames, words):
+def test_predictor_refuses_arrays_that_are_not_a_clip(predictor, frames, words):
     with pytest.raises(UsageError, match=words):
         predictor(frames, 200)
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
-def test_what_is_no_rate_is_an_error(predictor, frames, fps):
-    with pytest.raises(UsageError, match="no rate"):
+def test_predictor_refuses_an_invalid_rate(predictor, frames, fps):
+    with pytest.raises(UsageError, match="not a valid rate"):
         predictor(frames, fps)
 
 
-def test_naming_it_imports_nothing():
+def test_naming_predictor_imports_nothing():
     program = (
         "import sys, mepipe; assert 'Predictor' in mepipe.__all__; "
         "assert not {'torch', 'cv2', 'h5py', 'pydantic'} & set(sys.modules); "
@@ -203,24 +203,24 @@ def test_naming_it_imports_nothing():
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_arrays_of_any_layout_and_size(predictor, frames):
+def test_predictor_accepts_arrays_of_any_layout_and_size(predictor, frames):
     rgb = np.ascontiguousarray(frames[..., ::-1])
     assert predictor(rgb[..., ::-1], 200) == predictor(frames, 200)
     assert "no face" in refused(predictor(np.zeros((3, 2, 5), np.uint8), 200))
 
 
-def test_a_model_that_gives_no_numbers_is_damaged(trained_sample, frames, tmp_path):
+def test_predictor_refuses_probabilities_that_are_not_finite(trained_sample, frames, tmp_path):
     model = load_model(trained_sample.model)
     for member in model.ensemble.members:
         for value in member.network.parameters():
             value.data.fill_(float("nan"))
     path = tmp_path / "nan.safetensors"
     path.write_bytes(encode_model(model.ensemble, model.card))
-    with pytest.raises(DamageError, match="no numbers"):
+    with pytest.raises(DamageError, match="not finite numbers"):
         mepipe.Predictor(path)(frames, 200)
 
 
-def test_what_is_compiled_first_is_said(monkeypatch):
+def test_make_ready_reports_the_compilation(monkeypatch):
     from mepipe.config import Config
     from mepipe.flow import engine, kernels
     from mepipe.inference.clip import make_ready
@@ -258,7 +258,7 @@ def test_what_is_compiled_first_is_said(monkeypatch):
         (0.9, None, []),
     ],
 )
-def test_what_speaks_against_an_answer_is_said(confidence, offset_s, words):
+def test_prediction_cautions(confidence, offset_s, words):
     from mepipe.inference.predictor import Prediction
 
     onset_s = None if offset_s is None else 0.1

@@ -45,7 +45,7 @@ def edit(sample, **change):
         writer.writerows(rows)
 
 
-def test_a_sound_dataset(find, sample):
+def test_check_of_a_sound_dataset(find, sample):
     found = find(sample)
     assert (found.dataset, found.clips, found.usable, found.subjects) == ("sample", CLIPS, CLIPS, 2)
     assert found.fps == 200
@@ -70,7 +70,7 @@ def test_a_broken_annotation_is_handled_as_the_settings_say(find, sample):
         assert found.usable == CLIPS - 1
 
 
-def test_missing_frames_are_counted(find, sample):
+def test_check_counts_missing_frames(find, sample):
     for name in ("apex",):
         frame(sample, name).unlink()
     found = find(sample)
@@ -99,7 +99,7 @@ def test_a_bad_frame_costs_the_clip_only_if_it_is_needed(find, run, sample, cont
 
 
 @pytest.mark.parametrize("needed", [True, False])
-def test_frames_of_two_sizes(find, run, sample, needed):
+def test_check_finds_frames_of_two_sizes(find, run, sample, needed):
     path = frame(sample)
     if not needed:
         path = sorted(path.parent.iterdir())[-1]
@@ -112,17 +112,17 @@ def test_frames_of_two_sizes(find, run, sample, needed):
     assert run(sample).usable == found.usable
 
 
-def test_a_recording_under_two_persons(find, sample):
+def test_check_finds_a_recording_of_two_subjects(find, sample):
     assert not [p for p in find(sample).problems if "another subject" in p.problem]
     shutil.copytree(sample / "s01" / "c01", sample / "s02" / "copy")
     (problem,) = of_clip(find(sample), "sample/s02/copy")[-1:]
-    assert "sample/s01/c01, of another subject" in problem.problem
+    assert "sample/s01/c01 of another subject" in problem.problem
     shutil.copytree(sample / "s01" / "c01", sample / "s01" / "copy")
     problems = find(sample).problems
     assert sum("another subject" in problem.problem for problem in problems) == 1
 
 
-def test_few_files_are_hashed_and_none_twice(find, sample, monkeypatch):
+def test_check_hashes_few_files_and_none_twice(find, sample, monkeypatch):
     shutil.copytree(sample / "s01" / "c01", sample / "s02" / "copy")
     hashed = []
     learn = DigestIndex.learn
@@ -136,7 +136,7 @@ def test_few_files_are_hashed_and_none_twice(find, sample, monkeypatch):
     assert len(set(hashed)) == len(hashed)
 
 
-def test_two_persons_in_one_video_file(find, sample, tmp_path):
+def test_check_finds_one_video_of_two_subjects(find, sample, tmp_path):
     images = [cv2.imread(str(p)) for p in sorted((sample / "s01" / "c01").iterdir())]
     data = tmp_path / "videos"
     for subject in ("a", "b"):
@@ -186,7 +186,7 @@ def test_the_written_corrections_have_a_row_for_each_clip_of_a_problem(find, sam
                    for problem in of_clip(mended))  # fmt: skip
 
 
-def test_problems_are_in_order_the_datasets_first(find, sample):
+def test_check_sorts_problems_by_clip(find, sample):
     edit(sample, apex="/")
     clips = [problem.clip or "" for problem in find(sample).problems]
     assert clips[0] == ""

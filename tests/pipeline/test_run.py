@@ -115,7 +115,7 @@ def test_the_tensors_size_recomputes_only_tensors_and_back_is_a_hit(
 ):
     before = features(tmp_path)
     plan = make_run(sample, settings=["tensor.size=14"]).plan()
-    assert plan.counts[3].reasons == {"setting tensor.size from 28 to 14": CLIPS}
+    assert plan.counts[3].reasons == {"setting tensor.size changed from 28 to 14": CLIPS}
     report = run(sample, settings=["tensor.size=14"])
     assert computed(report) == {"tensor": CLIPS, "pack": 1}
     assert computed(run(sample)) == {"pack": 1}

@@ -13,4 +13,4 @@ def test_runs_over_other_datasets_do_not_hide_what_changed_in_this_one(toy_run, 
     flow = next(
         c for c in toy_run(data, settings=["tensor.size=20"]).plan().counts if c.stage == "tensor"
     )
-    assert list(flow.reasons) == ["setting tensor.size from 28 to 20"]
+    assert list(flow.reasons) == ["setting tensor.size changed from 28 to 20"]

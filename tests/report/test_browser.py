@@ -53,7 +53,7 @@ def shown(page):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_fits_both_widths_in_both_themes(page, width, theme):
+def test_page_fits_both_widths_in_both_themes(page, width, theme):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -63,7 +63,7 @@ def test_it_fits_both_widths_in_both_themes(page, width, theme):
     assert colour == f"rgb({', '.join(str(int(expected[i : i + 2], 16)) for i in (1, 3, 5))})"
 
 
-def test_every_picture_can_be_decoded(page):
+def test_page_pictures_can_be_decoded(page):
     broken = page.evaluate(
         "Promise.all([...document.images].map(i => i.decode().then(() => 0, () => 1)))"
         ".then(found => found.reduce((a, b) => a + b, 0))"
@@ -71,7 +71,7 @@ def test_every_picture_can_be_decoded(page):
     assert broken == 0
 
 
-def test_the_filters_work_from_the_keyboard(page):
+def test_filters_work_with_the_keyboard(page):
     assert shown(page) == 30
     page.locator("#f-dataset").focus()
     page.keyboard.press("ArrowDown")
@@ -88,7 +88,7 @@ def test_the_filters_work_from_the_keyboard(page):
     assert shown(page) == 30
 
 
-def test_the_filters_find_doubtful_clips(page):
+def test_filters_select_doubtful_clips(page):
     page.locator("#f-problem").select_option("still")
     assert shown(page) == 1
     page.locator("#f-problem").select_option("*")
@@ -98,7 +98,7 @@ def test_the_filters_find_doubtful_clips(page):
     assert max(below) <= 0.5
 
 
-def test_without_script_every_card_is_there_and_no_dead_filter(chromium, address):
+def test_page_without_script_shows_all_cards_and_no_filter(chromium, address):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)

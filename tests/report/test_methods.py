@@ -33,7 +33,7 @@ def results(**changes):
     }
 
 
-def test_every_citation_has_its_reference_and_the_other_way_round():
+def test_methods_cite_exactly_their_references():
     for text, references in (
         (m.text, m.references)
         for m in (
@@ -50,7 +50,7 @@ def test_every_citation_has_its_reference_and_the_other_way_round():
         assert set(references) <= set(REFERENCES.values())
 
 
-def test_spotting_is_named_only_where_it_found_something():
+def test_methods_name_spotting_only_if_it_was_used():
     assert "spot" not in write().text
     assert "Lucas" not in " ".join(write().references)
     found = write("spot.smooth_ms=30", sources={"spotted": 3, "annotation": 1})
@@ -70,16 +70,16 @@ def test_spotting_is_named_only_where_it_found_something():
         ("flow.stabilise=translation", "translation"),
     ],
 )
-def test_the_settings_stand_in_it(setting, word):
+def test_methods_state_the_settings(setting, word):
     assert word not in write().text
     assert word in write(setting).text
 
 
-def test_what_is_off_is_not_named():
+def test_methods_omit_disabled_steps():
     assert "Head motion" not in write("flow.stabilise=none").text
 
 
-def test_the_classifier_and_an_undefined_figure():
+def test_methods_name_the_classifier_and_undefined_results():
     text = write(results=results()).text
     assert "pyramid pooling" in text
     assert "1 seed (7)" in text
@@ -87,7 +87,7 @@ def test_the_classifier_and_an_undefined_figure():
     assert "the model my.nets:make" in write(results=results(model="my.nets:make")).text
 
 
-def test_datasets_are_cited_by_their_collections():
+def test_methods_cite_datasets_by_collection():
     methods = write(collections={"casme2": 2, "smic-hs": 1, "lab": 1})
     assert any("CASME II" in one for one in methods.references)
     assert any("Inducement" in one for one in methods.references)

@@ -59,7 +59,7 @@ def document(html):
     return Document(html)
 
 
-def test_it_has_language_title_and_headings_in_order(document):
+def test_page_has_language_title_and_headings_in_order(document):
     assert document.all("html")[0]["lang"] == "en"
     assert document.texts("title") == ["set0, set1 – mepipe report"]
     levels = [int(tag[1]) for tag, _ in document.tags if re.fullmatch(r"h[1-6]", tag)]
@@ -68,14 +68,14 @@ def test_it_has_language_title_and_headings_in_order(document):
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
-def test_failures_stand_before_everything_else(document):
+def test_page_shows_failures_first(document):
     assert document.texts("h2")[0] == "Failures and notes"
     ids = [a["id"] for a in document.all("section")]
     assert ids[0] == "failures"
     assert set(ids) > {"results", "counts", "settings", "time", "methods", "provenance", "clips"}
 
 
-def test_every_picture_is_described_and_every_field_named(document):
+def test_page_has_alternative_texts_and_field_labels(document):
     assert len(document.all("img")) == 2 + 5 * 4
     assert all(image["alt"].strip() for image in document.all("img"))
     drawings = list(document.all("svg"))
@@ -86,7 +86,7 @@ def test_every_picture_is_described_and_every_field_named(document):
     assert {f"f-{name}" for name in ("dataset", "label", "problem", "confidence")} == named
 
 
-def test_nothing_comes_from_outside_and_the_policy_knows_what_is_inside(html, document):
+def test_page_has_no_external_parts_and_a_policy_for_inline_ones(html, document):
     assert "http:" not in html
     assert "https:" not in html
     assert not document.all("link")
@@ -101,12 +101,12 @@ def test_nothing_comes_from_outside_and_the_policy_knows_what_is_inside(html, do
         assert f"{name}-src 'sha256-{digest}'" in policy
 
 
-def test_the_provenance_can_be_read_by_a_machine(document):
+def test_page_has_provenance_as_json(document):
     place = next(n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data")
     assert json.loads(document.text[place])["features.h5 (sha256)"] == "ab" * 32
 
 
-def test_hostile_names_stay_text(make_page):
+def test_page_escapes_hostile_names(make_page):
     page = make_page(
         title=HOSTILE,
         failures=[FailureRow(*[HOSTILE] * 4)],
@@ -127,7 +127,7 @@ def test_hostile_names_stay_text(make_page):
     assert json.loads(document.text[place]) == {"mepipe": HOSTILE}
 
 
-def test_without_faces_there_is_no_picture_of_one(make_page):
+def test_page_without_faces_has_no_picture_of_a_face(make_page):
     html = render(make_page(faces=False))
     document = Document(html)
     assert {a["alt"].split()[0] for a in document.all("img")} == {"Optical"}
@@ -135,21 +135,21 @@ def test_without_faces_there_is_no_picture_of_one(make_page):
     assert "share this page" not in html
 
 
-def test_a_source_that_is_gone_has_a_placeholder(document):
+def test_page_has_a_placeholder_for_a_missing_source(document):
     gone = [a["aria-label"] for a in document.all("div") if a.get("class") == "gone"]
     assert gone == [
         f"No picture of the face at the {m}: its source is gone" for m in ("onset", "apex")
     ]
 
 
-def test_an_empty_run_has_a_page(make_page):
+def test_page_of_a_run_without_usable_clips(make_page):
     page = make_page(
         cards=[], results=None, by_subject=[], no_results="no clip.", times=[], counts=()
     )
     assert "No clip could be used" in render(page)
 
 
-def test_five_hundred_clips_stay_below_ten_megabytes(make_page):
+def test_page_of_500_clips_is_below_ten_megabytes(make_page):
     size = len(render(make_page(500)).encode())
     print(f"500 clips: {size / 1e6:.2f} MB")
     assert size < 10e6

@@ -33,7 +33,7 @@ def later(tmp_path, **options):
     return rebuild(tmp_path / "out", Context(Store(tmp_path / "cache")), **options)
 
 
-def test_it_shows_every_clip_with_its_face_until_the_source_is_gone(run, sample, tmp_path):
+def test_report_shows_faces_until_the_source_is_missing(run, sample, tmp_path):
     report = run(sample, settings=ON)
     assert report.report == tmp_path / "out" / "report.html"
     html = page(tmp_path)
@@ -75,14 +75,14 @@ def test_it_shows_every_clip_with_its_face_until_the_source_is_gone(run, sample,
     assert page(tmp_path).count("No picture of the face at the apex") == report.usable
 
 
-def test_faces_are_left_out_by_a_setting_too(toy_run, toy_data, tmp_path):
+def test_report_omits_faces_by_setting(toy_run, toy_data, tmp_path):
     data = toy_data(3)
     toy_run(data, settings=[*ON, "report.faces=false"]).execute()
     assert faces(page(tmp_path)) == 0
     assert "without pictures of faces" in page(tmp_path)
 
 
-def test_a_warm_run_leaves_it_and_a_change_writes_it_anew(toy_run, toy_data, tmp_path):
+def test_warm_run_keeps_the_report_and_a_change_replaces_it(toy_run, toy_data, tmp_path):
     data = toy_data(4)
     path = toy_run(data, settings=ON).execute().report
     first = path.read_bytes()
@@ -98,14 +98,14 @@ def test_a_warm_run_leaves_it_and_a_change_writes_it_anew(toy_run, toy_data, tmp
     assert path.read_bytes()[-1:] != b" "
 
 
-def test_none_is_written_unless_asked_for_or_before_there_is_something(toy_run, toy_data, tmp_path):
+def test_report_is_not_written_if_disabled_or_before_the_pack(toy_run, toy_data, tmp_path):
     data = toy_data(3)
     assert toy_run(data).execute().report is None
     assert toy_run(data, settings=ON, until="tensor").execute().report is None
     assert not (tmp_path / "out" / "report.html").exists()
 
 
-def test_failures_come_first_with_their_remedies(run, sample, tmp_path):
+def test_report_shows_failures_first_with_remedies(run, sample, tmp_path):
     folders = sorted({path.parent for path in sample.rglob("*.jpg")})
     for folder in folders:
         for path in folder.glob("*.jpg"):
@@ -120,8 +120,8 @@ def test_failures_come_first_with_their_remedies(run, sample, tmp_path):
     assert page(tmp_path).count("Way out:") == len(report.failures)
 
 
-def test_a_folder_without_a_run_is_told(tmp_path, toy_run, toy_data):
-    with pytest.raises(UsageError, match="no output folder"):
+def test_rebuild_refuses_a_folder_without_a_run(tmp_path, toy_run, toy_data):
+    with pytest.raises(UsageError, match="not an output folder"):
         later(tmp_path)
     toy_run(toy_data(2)).execute()
     with pytest.raises(UsageError, match="no record") as error:
@@ -129,7 +129,7 @@ def test_a_folder_without_a_run_is_told(tmp_path, toy_run, toy_data):
     assert "--cache" in error.value.remedy
 
 
-def test_of_many_clips_the_doubtful_are_chosen_first():
+def test_choose_takes_doubtful_clips_first():
     from mepipe.report.assemble import choose
 
     def card(n, confidence):
@@ -148,7 +148,7 @@ def test_of_many_clips_the_doubtful_are_chosen_first():
     assert choose(cards, 0) == []
 
 
-def test_it_shows_the_apex_beside_any_number_of_targets(run, sample, tmp_path):
+def test_report_shows_the_apex_for_any_number_of_targets(run, sample, tmp_path):
     """Of the frames that flow went to, the page shows the apex, kept in the cache or not."""
     pictures = set()
     for number, extra in enumerate(
