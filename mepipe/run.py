@@ -22,12 +22,12 @@ from mepipe.datasets.clip import Dataset
 from mepipe.datasets.registry import as_datasets
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
-from mepipe.pipeline.extract import extract_clips
+from mepipe.pipeline.compute import compute_clips
 from mepipe.pipeline.finish import Outputs
 from mepipe.pipeline.plan import Plan, StageCount, make_plan, planning
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult, sum_up
-from mepipe.report.inputs import ReportInputs, is_reported, to_record, write_if_stale
+from mepipe.report.report_inputs import ReportInputs, is_reported, to_record, write_if_stale
 
 
 def run(
@@ -184,18 +184,21 @@ class Run:
         result = result if result is not None else RunResult()
         self.outputs.claim()
         plan = self.plan()
-        record = RunRecord(self.context.cache, self.outputs.out, self.inputs, self.config, plan)
+        record = RunRecord(
+            self.context.cache, self.outputs.out, self.inputs, self.config, plan.outcomes
+        )
         if plan.stale:
             self._extract(plan, result, record)
         self._summed(result, plan)
         if result.stopped_early:
-            record.close(None)
+            record.close(None, required=bool(plan.stale))
             return result
         pack = self.outputs.write(plan, result, partial(self._recompute, plan, result))
         shown = self._report_inputs(plan, result, record)
         features = Manifest(self.outputs.out).made(FEATURES) if pack is not None else None
         record.finish(features, to_record(shown))
-        record.close(None if pack is None else self.outputs.table(pack, plan))
+        table = None if pack is None else self.outputs.table(pack, plan)
+        record.close(table, required=bool(plan.stale))
         if self.config.report.enabled and is_reported(self.until):
             write_if_stale(self.outputs.out, shown, self.context)
             result.report = self.outputs.out / REPORT
@@ -207,7 +210,7 @@ class Run:
         with claim(self.context.store.live(record.id), wait=True):
             record.write()
             try:
-                whole = extract_clips(plan, self.inputs, self.config, self.context, self.until)
+                whole = compute_clips(plan, self.inputs, self.config, self.context, self.until)
                 result.stopped_early = not whole
             finally:
                 self._summed(result, plan)
@@ -216,7 +219,7 @@ class Run:
     def _recompute(self, plan: Plan, result: RunResult) -> None:
         """Compute anew what turned out damaged, and bring plan and result up to date."""
         fresh = self.plan()
-        extract_clips(fresh, self.inputs, self.config, self.context, self.until)
+        compute_clips(fresh, self.inputs, self.config, self.context, self.until)
         for clip, outcome in fresh.outcomes.items():
             plan.outcomes[clip] = outcome.following(plan.outcomes.get(clip))
         self._summed(result, plan)

@@ -229,11 +229,11 @@ def toy(monkeypatch):
     """Stages of plain numpy: keys, cache and outputs are the real ones, a run takes 50 ms."""
     from toy_stages import install
 
-    from mepipe.pipeline import extract
+    from mepipe.pipeline import compute
     from mepipe.stages import STAGES
 
     before = {stage.name: stage.compute for stage in STAGES}
-    monkeypatch.setattr(extract, "check_models", lambda: None)
+    monkeypatch.setattr(compute, "check_models", lambda: None)
     install()
     yield
     for stage in STAGES:

@@ -9,7 +9,7 @@ from mepipe.cache.store import open_store
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
 from mepipe.execution.context import Context
-from mepipe.pipeline import extract
+from mepipe.pipeline import compute
 from mepipe.run import Run
 from mepipe.stages import STAGES, Result
 
@@ -52,7 +52,7 @@ def install(seconds=0.0, names=("face", "flow", "tensor")):
 def toy_process(data, cache, out, computed, seconds=0.0, settings=()):
     """One run of toy stages in a process of its own; says in a file what it computed."""
     install(seconds)
-    extract.check_models = lambda: None
+    compute.check_models = lambda: None
     config = load_config(None, ["flow.engine=opencv", "report.enabled=false", *settings])
     datasets = open_datasets([str(data)])
     report = Run(datasets, config, Context(open_store(cache)), out=out, until="pack").execute()

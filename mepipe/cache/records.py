@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.cache import disk
-from mepipe.cache.identity import TABLE_FILE
 from mepipe.cache.keys import Json, canonical, sha256_text
+from mepipe.cache.marker import TABLE_FILE
 
 FORMAT_VERSION = 2
 # Longer lists in the parts of a key are recorded as digests. The pair of frames of flow stays a

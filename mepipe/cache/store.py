@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.cache import disk
-from mepipe.cache.identity import OBJECT_FILE, is_contained, mark, require_cache
+from mepipe.cache.marker import OBJECT_FILE, is_contained, mark, require_cache
 from mepipe.cache.objects import Declaration, StoredObject, decode, encode, refuse_undeclared
 from mepipe.errors import DamageError, SystemProblemError
 
@@ -67,7 +67,7 @@ class Store:
         Raises
         ------
         UsageError
-            As `mepipe.cache.identity.require_cache`.
+            As `mepipe.cache.marker.require_cache`.
         """
         require_cache(self.root)
 

@@ -5,6 +5,6 @@
 """
 
 from mepipe.io.export_features import TARGETS, export
-from mepipe.io.selection import Exported
+from mepipe.io.exported_rows import Exported
 
 __all__ = ["TARGETS", "Exported", "export"]

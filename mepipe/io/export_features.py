@@ -8,9 +8,9 @@ from pathlib import Path
 from mepipe.cache import disk
 from mepipe.errors import NothingUsableError, UsageError
 from mepipe.features import Features
+from mepipe.io.exported_rows import Exported, Selection
 from mepipe.io.htnet import write_htnet
 from mepipe.io.pictures import write_pictures
-from mepipe.io.selection import Exported, Selection
 from mepipe.io.ststnet import write_ststnet
 from mepipe.io.tables import write_csv, write_npz
 

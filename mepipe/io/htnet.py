@@ -17,7 +17,7 @@ import numpy as np
 
 from mepipe.cache import disk
 from mepipe.errors import BadDataError, UsageError
-from mepipe.io.selection import Exported, Selection
+from mepipe.io.exported_rows import Exported, Selection
 from mepipe.io.ststnet import (
     Picture,
     at_the_limit,

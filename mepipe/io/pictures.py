@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mepipe.cache import disk
+from mepipe.io.exported_rows import Exported, Selection
 from mepipe.io.file_names import UniqueNames, parts, plain_name
-from mepipe.io.selection import Exported, Selection
 from mepipe.io.tables import csv_line
 from mepipe.viz.feature_picture import png, tensor_picture
 

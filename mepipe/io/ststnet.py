@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mepipe.cache import disk
 from mepipe.errors import NothingUsableError, UsageError
+from mepipe.io.exported_rows import Exported, Selection
 from mepipe.io.file_names import UniqueNames, parts, plain_name
-from mepipe.io.selection import Exported, Selection
 from mepipe.io.tables import csv_line
 from mepipe.schema import CLASSES
 from mepipe.viz.feature_picture import png

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from mepipe.cache import disk
-from mepipe.io.selection import Exported, Selection
+from mepipe.io.exported_rows import Exported, Selection
 
 _FIRST = ("clip", "dataset", "subject", "group", "label", "y")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time stands in the file: equal features, equal bytes

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mepipe import __version__
 from mepipe.cache import disk
@@ -28,9 +28,6 @@ from mepipe.datasets.clip import Clip, Dataset
 from mepipe.pipeline.outcome import ClipOutcome, Known, StageOutcome
 from mepipe.stages import STAGES
 
-if TYPE_CHECKING:
-    from mepipe.pipeline.plan import Plan
-
 # How many records a plan reads. Changes since older runs are reported as "new".
 _RECORDS = 5
 _DIGESTS = re.compile("([0-9a-f]{64})*")
@@ -39,10 +36,19 @@ _DIGESTS = re.compile("([0-9a-f]{64})*")
 class RunRecord:
     """The record of a running run. It is written before the first task and at the end."""
 
-    def __init__(self, cache: Path, out: Path, inputs: Inputs, config: Config, plan: Plan) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        out: Path,
+        inputs: Inputs,
+        config: Config,
+        outcomes: Mapping[str, ClipOutcome],
+    ) -> None:
         self.id = new_run_id(cache)
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._cache, self._inputs, self._config, self._plan = cache, inputs, config, plan
+        self._cache, self._inputs, self._config = cache, inputs, config
+        # Not a copy: the run replaces outcomes in it as clips are computed.
+        self._outcomes = outcomes
         self._state: dict[str, Any] = {
             "started": self.started,
             "finished": False,
@@ -59,21 +65,21 @@ class RunRecord:
             self._inputs.datasets,
             self._config,
             clips,
-            self._plan.outcomes,
+            self._outcomes,
         )
 
     def finish(self, features: str | None, report: Mapping[str, Any]) -> None:
         """Mark the run as finished, with the digest of its features and the data of its report."""
         self._state |= {"finished": True, "features": features, "report": dict(report)}
 
-    def close(self, pack: Json | None) -> None:
+    def close(self, pack: Json | None, *, required: bool) -> None:
         """Write the record for the last time. `mepipe.load` finds the features by ``pack``.
 
         Raises
         ------
         NotWritableError
-            If the cache cannot be written although the run computed something. A warm run
-            with a read-only cache succeeds without a record.
+            If the cache cannot be written and the record is ``required``: the run computed
+            something. A warm run with a read-only cache succeeds without a record.
         """
         try:
             if pack is not None:
@@ -81,7 +87,7 @@ class RunRecord:
             self.write()
         except disk.NotWritableError:
             # With stale clips the objects could not have been stored either.
-            if self._plan.stale:
+            if required:
                 raise
 
 

@@ -31,8 +31,8 @@ from mepipe.report.content import (
     Setting,
     StepTime,
 )
-from mepipe.report.inputs import ReportInputs, results_of, rows_of
 from mepipe.report.methods import RunSummary, write_methods
+from mepipe.report.report_inputs import ReportInputs, results_of, rows_of
 from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS
 
 # Settings that are paths. A report is shared, so only their file names are shown.

@@ -18,7 +18,7 @@ from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.run_records import PastRun
 from mepipe.pipeline.walk import Found, walk
-from mepipe.report.inputs import ReportInputs, write_report
+from mepipe.report.report_inputs import ReportInputs, write_report
 from mepipe.stages import Stage
 
 

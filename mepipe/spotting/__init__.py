@@ -6,8 +6,8 @@ aligned faces (`mepipe.face.warp_face`), all cut out through one transform.
 """
 
 from mepipe.spotting.centre import midpoint
+from mepipe.spotting.key_frames import RegionPolygon, Spotted
 from mepipe.spotting.lbp_divide import lbp_divide
-from mepipe.spotting.marks import RegionPolygon, Spotted
 from mepipe.spotting.peak import flow_peak
 from mepipe.spotting.visible import visible_span
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mepipe.spotting.marks import Spotted, check_marks
+from mepipe.spotting.key_frames import Spotted, check_marks
 
 
 def midpoint(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mepipe.spotting.centre import midpoint
 from mepipe.spotting.curve import ONSET_SHARE, smoothed, span_above
-from mepipe.spotting.marks import RegionPolygon, Spotted, check_marks
+from mepipe.spotting.key_frames import RegionPolygon, Spotted, check_marks
 
 Float = NDArray[np.float64]
 

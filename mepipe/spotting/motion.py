@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.spotting.marks import RegionPolygon
+from mepipe.spotting.key_frames import RegionPolygon
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mepipe.spotting.centre import midpoint
 from mepipe.spotting.curve import ONSET_SHARE, expression_curve, rest_frames, smoothed, span_above
-from mepipe.spotting.marks import RegionPolygon, Spotted, check_marks
+from mepipe.spotting.key_frames import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
 Float = NDArray[np.float64]

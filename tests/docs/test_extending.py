@@ -116,12 +116,12 @@ from mepipe.cache.store import open_store
 from mepipe.config import load_config
 from mepipe.datasets.registry import open_datasets
 from mepipe.execution.context import Context
-from mepipe.pipeline import extract
+from mepipe.pipeline import compute
 from mepipe.run import Run
 from toy_stages import install
 
 install(names=("face", "flow"))
-extract.check_models = lambda: None
+compute.check_models = lambda: None
 
 def run(*settings):
     config = load_config(None, ["flow.engine=opencv", "report.enabled=false", *settings])

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from mepipe.cache import disk
-from mepipe.cache.identity import FOLDERS, MARKER, is_contained, require_cache
 from mepipe.cache.locks import claim, is_held
+from mepipe.cache.marker import FOLDERS, MARKER, is_contained, require_cache
 from mepipe.cache.records import write_record
 from mepipe.cache.store import Store, open_store
 from mepipe.errors import UsageError

@@ -26,7 +26,7 @@ _Runner = Callable[
 ]
 
 
-def extract_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, until: str) -> bool:
+def compute_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, until: str) -> bool:
     """Compute the stale stages of a plan, and update the outcomes of its clips.
 
     Parameters
