@@ -15,16 +15,17 @@ from typing import Any
 from mepipe.cache.locks import claim
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.store import open_store
-from mepipe.clips.inputs import Inputs, open_inputs
+from mepipe.clips.inputs import open_inputs
 from mepipe.config.load import as_config
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset
 from mepipe.datasets.registry import as_datasets
+from mepipe.evaluation.device import require_device
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.compute import compute_clips
 from mepipe.pipeline.finish import Outputs
-from mepipe.pipeline.plan import Plan, StageCount, make_plan, planning
+from mepipe.pipeline.plan import Plan, StageCount, make_plan
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult, sum_up
 from mepipe.report.report_inputs import ReportInputs, is_reported, to_record, write_if_stale
@@ -108,27 +109,12 @@ def run(
 
 
 class Run:
-    """One run over some datasets: `plan` it, or `execute` it.
-
-    Parameters
-    ----------
-    datasets
-        What the readers found.
-    config
-        The resolved configuration.
-    context
-        The cache, and how the work is done.
-    out
-        Folder of the outputs.
-    until
-        The last step, a name of `mepipe.schema.STEPS`.
-    rehash
-        Read every file of the datasets again.
+    """One run over some datasets: `plan` it, or `execute` it. Parameters as for `run`.
 
     Raises
     ------
     UsageError
-        If the device, the labels, the corrections, the selection or the model cannot be.
+        If the device, the labels, the corrections, the selection or the model is not valid.
     """
 
     def __init__(
@@ -142,103 +128,78 @@ class Run:
         rehash: bool = False,
     ) -> None:
         self.config, self.context, self.until = config, context, until
-        # What cannot be is told before hours of work: a device, labels, a model.
-        if context.device not in {"auto", "cpu"}:
-            from mepipe.evaluation.device import resolve
-
-            resolve(context.device)
-        with planning():
-            self.inputs: Inputs = open_inputs(
-                datasets,
-                config,
-                context.cache,
-                jobs=context.jobs,
-                progress=context.progress,
-                rehash=rehash,
-            )
+        # Everything that can be wrong with the request is reported before hours of work.
+        require_device(context.device)
+        self.inputs = open_inputs(
+            datasets,
+            config,
+            context.cache,
+            jobs=context.jobs,
+            progress=context.progress,
+            rehash=rehash,
+        )
         self.outputs = Outputs(config, self.inputs, context, out, until)
         self.network = self.outputs.describe_model()
 
     def plan(self) -> Plan:
         """Return what is stale and why. Computes nothing."""
-        with planning():
-            plan = make_plan(self.inputs.clips, self.config, self.context, self.until)
+        plan = make_plan(self.inputs.clips, self.config, self.context, self.until)
         self.inputs.save_indexes()
         return plan
-
-    def plan_outputs(self, plan: Plan) -> tuple[StageCount, ...]:
-        """Return what is to be done behind the clips: the pack, and the classifier's folds."""
-        return self.outputs.plan(plan)
-
-    def preview(self, plan: Plan) -> RunResult:
-        """Return what is known of a run before anything of it is done."""
-        return self._summed(RunResult(), plan)
 
     def execute(self, result: RunResult | None = None) -> RunResult:
         """Compute what is stale, pack it, evaluate it and report it.
 
-        Everything finished stays in the cache whatever happens; an interrupted run is
-        continued by running it again. ``result`` is filled in and returned: given one, the
-        caller can say what was done even of a run that ends with an error.
+        Finished work stays in the cache whatever happens. To continue an interrupted run,
+        run it again. ``result`` is filled in and returned: a caller that passes one knows
+        what was done even if the run ends with an error.
         """
         result = result if result is not None else RunResult()
+        result.network = self.network
+        out = self.outputs.out
+        # 1. The output folder must be writable and must not hold files of somebody else.
         self.outputs.claim()
+        # 2. What is stale?
         plan = self.plan()
-        record = RunRecord(
-            self.context.cache, self.outputs.out, self.inputs, self.config, plan.outcomes
-        )
+        record = RunRecord(self.context.cache, out, self.inputs, self.config, plan.outcomes)
+        # 3. Take the stale clips through their stages.
         if plan.stale:
-            self._extract(plan, result, record)
-        self._summed(result, plan)
+            self._compute(plan, result, record)
+        sum_up(result, plan, self.inputs, self.until)
         if result.stopped_early:
-            record.close(None, required=bool(plan.stale))
+            record.close(None, required=True)
             return result
-        pack = self.outputs.write(plan, result, partial(self._recompute, plan, result))
-        shown = self._report_inputs(plan, result, record)
-        features = Manifest(self.outputs.out).made(FEATURES) if pack is not None else None
+        # 4. Pack the tensors into features.h5, and evaluate the classifier on them.
+        pack = self.outputs.write(plan, result, recompute=partial(self._repair, plan, result))
+        # 5. Record what the run was made of: the next plan opens no object because of it.
+        shown = ReportInputs.of(self.config, self.inputs, plan, result, record)
+        features = Manifest(out).made(FEATURES) if pack is not None else None
         record.finish(features, to_record(shown))
-        table = None if pack is None else self.outputs.table(pack, plan)
+        table = self.outputs.table(pack, plan) if pack is not None else None
         record.close(table, required=bool(plan.stale))
+        # 6. The page for people.
         if self.config.report.enabled and is_reported(self.until):
-            write_if_stale(self.outputs.out, shown, self.context)
-            result.report = self.outputs.out / REPORT
+            write_if_stale(out, shown, self.context)
+            result.report = out / REPORT
         return result
 
-    def _extract(self, plan: Plan, result: RunResult, record: RunRecord) -> None:
-        # A cache that cannot be written is told before any work, too.
+    def _compute(self, plan: Plan, result: RunResult, record: RunRecord) -> None:
+        # A cache that cannot be written is reported before any work, too.
         self.context.store.create()
+        # While this lock is held, `cache gc` removes nothing that this run has written.
         with claim(self.context.store.live(record.id), wait=True):
             record.write()
             try:
                 whole = compute_clips(plan, self.inputs, self.config, self.context, self.until)
                 result.stopped_early = not whole
             finally:
-                self._summed(result, plan)
+                sum_up(result, plan, self.inputs, self.until)
                 record.write()
 
-    def _recompute(self, plan: Plan, result: RunResult) -> None:
-        """Compute anew what turned out damaged, and bring plan and result up to date."""
+    def _repair(self, plan: Plan, result: RunResult) -> None:
+        """Compute again the objects that were found damaged, and update plan and result."""
         fresh = self.plan()
         compute_clips(fresh, self.inputs, self.config, self.context, self.until)
         for clip, outcome in fresh.outcomes.items():
             plan.outcomes[clip] = outcome.following(plan.outcomes.get(clip))
-        self._summed(result, plan)
-
-    def _report_inputs(self, plan: Plan, result: RunResult, record: RunRecord) -> ReportInputs:
-        return ReportInputs(
-            config=self.config,
-            outcomes=plan.outcomes,
-            sources={one.clip.id: one.task() for one in self.inputs.clips},
-            clips=result.clips,
-            run=record.id,
-            started=record.started,
-            computed=result.computed,
-            reused=result.reused,
-            seconds=result.seconds,
-            no_results=result.no_results,
-        )
-
-    def _summed(self, result: RunResult, plan: Plan) -> RunResult:
         sum_up(result, plan, self.inputs, self.until)
-        result.network = self.network
-        return result

@@ -20,7 +20,7 @@ from mepipe.schema import DEVICES, STEPS
 
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import StageCount
-    from mepipe.pipeline.run_result import RunResult
+    from mepipe.pipeline.run_result import RunResult, sum_up
 
 
 @click.command()
@@ -107,7 +107,7 @@ def command(
         from mepipe.cache.store import open_store
         from mepipe.datasets.registry import open_datasets
         from mepipe.execution.context import Context
-        from mepipe.pipeline.run_result import RunResult
+        from mepipe.pipeline.run_result import RunResult, sum_up
         from mepipe.run import Run
 
         # If the run ends early, the JSON object still has every key.
@@ -135,10 +135,10 @@ def command(
         road = Run(found, config, context, out=out, until=until, rehash=rehash)
         if dry_run:
             plan = road.plan()
-            counts = (*plan.counts, *road.plan_outputs(plan))
+            counts = (*plan.counts, *road.outputs.plan(plan))
             elapsed = time.monotonic() - started
             if as_json:
-                print_json({**_json(road.preview(plan), elapsed), "plan": _plan_json(counts)})
+                print_json({**_json(sum_up(RunResult(), plan, road.inputs, until), elapsed), "plan": _plan_json(counts)})
             else:
                 from mepipe.cli.summary import print_plan
 

@@ -15,6 +15,7 @@ from mepipe.clips.selection import select
 from mepipe.clips.videos import index_videos
 from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.clip import Dataset, Note
+from mepipe.execution.collector import gc_paused
 from mepipe.schema import Progress
 
 
@@ -105,7 +106,8 @@ def open_inputs(
     labels = classify(found, config.labels.classes) if labelled else LabelScheme((), {}, {})
     indexes = {one.name: DigestIndex(cache, one.root, rehash=rehash) for one in found}
     index_videos(found, indexes, jobs, progress)
-    prepared = prepare(found, indexes, config)
+    with gc_paused():
+        prepared = prepare(found, indexes, config)
     return Inputs(
         found,
         curated.corrections,

@@ -44,3 +44,15 @@ def resolve(name: str) -> str:
     if name not in here:
         raise UsageError(f"the device {name} is not there", f"Available here: {', '.join(here)}.")
     return name
+
+
+def require_device(name: str) -> None:
+    """Raise if the device is not there; "auto" and "cpu" always are, and cost no import of torch.
+
+    Raises
+    ------
+    UsageError
+        As `resolve`.
+    """
+    if name not in {"auto", "cpu"}:
+        resolve(name)

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mepipe.cache.store import ObjectName, Store
 from mepipe.clips.clip_task import PreparedClip
 from mepipe.config.settings import Config
 from mepipe.errors import DamageError
+from mepipe.execution.collector import gc_paused
 from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome, Known
 from mepipe.pipeline.reasons import reason_for
 from mepipe.pipeline.run_records import History
 from mepipe.pipeline.walk import Found, Lookup, Rules, keyed, stages_until, walk
 from mepipe.stages import ARRAYS, Stage
-
-
-@contextmanager
-def planning() -> Iterator[None]:
-    """Disable the cyclic garbage collector during the body.
-
-    A plan of ten thousand clips creates about a million objects without reference cycles.
-    They all stay alive, and scanning them repeatedly takes as long as the plan itself.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @dataclass
@@ -82,23 +65,24 @@ def make_plan(clips: Sequence[PreparedClip], config: Config, context: Context, u
     outcomes: dict[str, ClipOutcome] = {}
     stale: list[PreparedClip] = []
     other_versions: Counter[str] = Counter()
-    for prepared in clips:
-        outcome = outcomes[prepared.clip.id] = ClipOutcome(prepared.clip.id)
-        lookup = names.lookup(prepared, config)
-        for step in walk(prepared.input, config, outcome, lookup, until=until, rules=rules):
-            count = counts[step.stage.name]
-            if step.verdict in {"reuse", "failed"}:
-                count.reuse += 1
-                if step.differing:
-                    other_versions[f"{step.stage.name}: {step.differing}"] += 1
-            elif step.verdict in {"compute", "waits"}:
-                # A waiting stage may turn out to be cached: its new key can equal an old one.
-                count.at_most += 1
-                count.reasons[step.why] += 1
-            # A clip has at most one such step: all stages behind it wait.
-            if step.verdict == "compute":
-                count.compute += 1
-                stale.append(prepared)
+    with gc_paused():
+        for prepared in clips:
+            outcome = outcomes[prepared.clip.id] = ClipOutcome(prepared.clip.id)
+            lookup = names.lookup(prepared, config)
+            for step in walk(prepared.input, config, outcome, lookup, until=until, rules=rules):
+                count = counts[step.stage.name]
+                if step.verdict in {"reuse", "failed"}:
+                    count.reuse += 1
+                    if step.differing:
+                        other_versions[f"{step.stage.name}: {step.differing}"] += 1
+                elif step.verdict in {"compute", "waits"}:
+                    # A waiting stage may turn out to be cached: its new key can equal an old one.
+                    count.at_most += 1
+                    count.reasons[step.why] += 1
+                # A clip has at most one such step: all stages behind it wait.
+                if step.verdict == "compute":
+                    count.compute += 1
+                    stale.append(prepared)
     return Plan(outcomes, tuple(stale), tuple(counts.values()), other_versions)
 
 

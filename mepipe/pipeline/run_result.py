@@ -97,8 +97,8 @@ class RunResult:
         return {name: out / file for name, file in names.items() if (out / file).is_file()}
 
 
-def sum_up(result: RunResult, plan: Plan, inputs: Inputs, until: str) -> None:
-    """Update ``result`` with the outcomes of the clips."""
+def sum_up(result: RunResult, plan: Plan, inputs: Inputs, until: str) -> RunResult:
+    """Update ``result`` with the outcomes of the clips, and return it."""
     outcomes = plan.outcomes.values()
     result.clips = len(inputs.clips) + len(inputs.failures)
     for name in CLIP_STAGES:
@@ -119,3 +119,4 @@ def sum_up(result: RunResult, plan: Plan, inputs: Inputs, until: str) -> None:
             for what, count in sorted(plan.other_versions.items())
         ),
     ]
+    return result

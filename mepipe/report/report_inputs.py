@@ -14,9 +14,13 @@ from mepipe.cache import disk
 from mepipe.cache.keys import Json, canonical, object_key, sha256_text
 from mepipe.cache.manifest import FEATURES, REPORT, TABLES, Manifest
 from mepipe.clips.clip_task import ClipTask
+from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome
+from mepipe.pipeline.plan import Plan
+from mepipe.pipeline.run_records import RunRecord
+from mepipe.pipeline.run_result import RunResult
 from mepipe.schema import STEPS
 
 VERSION = 1
@@ -55,6 +59,24 @@ class ReportInputs:
     reused: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     no_results: str = ""
+
+    @classmethod
+    def of(
+        cls, config: Config, inputs: Inputs, plan: Plan, result: RunResult, record: RunRecord
+    ) -> ReportInputs:
+        """Return what a run that has just ended tells its report."""
+        return cls(
+            config=config,
+            outcomes=plan.outcomes,
+            sources={one.clip.id: one.task() for one in inputs.clips},
+            clips=result.clips,
+            run=record.id,
+            started=record.started,
+            computed=result.computed,
+            reused=result.reused,
+            seconds=result.seconds,
+            no_results=result.no_results,
+        )
 
 
 def report_key(manifest: Manifest, shown: ReportInputs) -> str:

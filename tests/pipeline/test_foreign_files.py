@@ -24,7 +24,7 @@ def test_a_run_replaces_no_file_that_it_did_not_write(toy_run, toy_data, tmp_pat
     (tmp_path / "out" / file).write_text(content)
     planned = toy_run(toy_data(2), settings=["report.enabled=true"])
     with pytest.raises(UsageError, match=f"{file} was not written by mepipe"):
-        planned.plan_outputs(planned.plan())
+        planned.outputs.plan(planned.plan())
     with pytest.raises(UsageError, match=f"{file} was not written by mepipe"):
         planned.execute()
     assert [path.name for path in (tmp_path / "out").iterdir()] == [file]

@@ -350,7 +350,7 @@ def test_a_plan_goes_on_behind_the_clips(make_run, run, sample):
         planned = make_run(sample, until="classify", **options)
         return [
             (count.stage, count.compute, count.at_most, count.reuse)
-            for count in planned.plan_outputs(planned.plan())
+            for count in planned.outputs.plan(planned.plan())
         ]
 
     few = {"settings": ["train.epochs=1", "train.seeds=1"]}
@@ -363,7 +363,7 @@ def test_a_plan_goes_on_behind_the_clips(make_run, run, sample):
     edit_labels(sample, lambda rows: rows[0].update(emotion="surprise"))
     assert outputs(**few) == [("pack", 1, 1, 0), ("classify", 0, 2, 0)]
     planned = make_run(sample, until="tensor")
-    assert planned.plan_outputs(planned.plan()) == ()
+    assert planned.outputs.plan(planned.plan()) == ()
 
 
 def test_records_say_whether_the_run_came_to_its_end(run, sample, tmp_path, monkeypatch):
