@@ -175,7 +175,7 @@ def test_one_folder_under_two_names_is_refused(make_run, sample, tmp_path):
     (tmp_path / "link").symlink_to(sample)
     (tmp_path / "loose.mp4").write_bytes(b"makes the folder above a dataset")
     for other in (sample, tmp_path / "link", tmp_path):
-        with pytest.raises(UsageError, match=r"one folder|given twice"):
+        with pytest.raises(UsageError, match=r"same folder|given twice"):
             make_run(f"a={sample}", f"b={other}")
 
 
