@@ -72,7 +72,7 @@ def test_a_damaged_object_is_no_feature(ran):
     data[-1] ^= 1
     victim.chmod(0o600)
     victim.write_bytes(data)
-    with pytest.raises(DamageError, match="run again"):
+    with pytest.raises(DamageError, match="computes it again"):
         _ = features.x
 
 

@@ -205,7 +205,7 @@ def test_an_interrupted_sample_is_finished(casme2, tmp_path):
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"clips": 3}, {"layout": "casme2"}])
 def test_another_sample_is_refused(generic, change):
-    with pytest.raises(UsageError, match="made otherwise"):
+    with pytest.raises(UsageError, match="with other options"):
         write(generic[0], **{"subjects": 2, "clips": 2, **change})
 
 
@@ -223,7 +223,7 @@ def test_photographs_without_a_face_are_refused(tmp_path):
     photos.mkdir()
     cv2.imwrite(str(photos / "wall.png"), np.full((200, 200, 3), 90, np.uint8))
     (photos / "empty.jpg").write_bytes(b"")
-    with pytest.raises(UsageError, match="none of the 2 images"):
+    with pytest.raises(UsageError, match="no face in any of the 2 images"):
         write(tmp_path / "made", photos=photos)
     with pytest.raises(UsageError, match="does not exist"):
         write(tmp_path / "made", photos=tmp_path / "nowhere")
