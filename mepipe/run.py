@@ -25,7 +25,7 @@ from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.compute import compute_clips
 from mepipe.pipeline.finish import Outputs
-from mepipe.pipeline.plan import Plan, StageCount, make_plan
+from mepipe.pipeline.plan import Plan, make_plan
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult, sum_up
 from mepipe.report.report_inputs import ReportInputs, is_reported, to_record, write_if_stale

@@ -20,7 +20,7 @@ from mepipe.schema import DEVICES, STEPS
 
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import StageCount
-    from mepipe.pipeline.run_result import RunResult, sum_up
+    from mepipe.pipeline.run_result import RunResult
 
 
 @click.command()
@@ -138,7 +138,12 @@ def command(
             counts = (*plan.counts, *road.outputs.plan(plan))
             elapsed = time.monotonic() - started
             if as_json:
-                print_json({**_json(sum_up(RunResult(), plan, road.inputs, until), elapsed), "plan": _plan_json(counts)})
+                print_json(
+                    {
+                        **_json(sum_up(RunResult(), plan, road.inputs, until), elapsed),
+                        "plan": _plan_json(counts),
+                    }
+                )
             else:
                 from mepipe.cli.summary import print_plan
 
