@@ -6,6 +6,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
+
+
+@pytest.fixture(scope="session")
+def made_sample(tmp_path_factory):
+    """Make a synthetic sample once, whichever process of the tests asks first; never change it."""
+    pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
+    from mepipe.sample import write
+
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+
+    def make(subjects, clips, seed=0):
+        folder = place / f"sample-{subjects}-{clips}-{seed}" / "sample"
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(folder.parent / "lock"):
+            write(folder, subjects=subjects, clips=clips, seed=seed)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

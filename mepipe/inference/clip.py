@@ -190,8 +190,8 @@ def check_rate(fps: float | None) -> float | None:
     """
     if fps is not None and not is_rate(fps):
         raise UsageError(
-            f"{fps:g} frames per second is no rate: cameras make {RATES}",
-            "Give the camera's, as 200.",
+            f"{fps:g} frames per second is not a valid rate: valid are {RATES}",
+            "Give the rate of the camera, for example 200.",
         )
     return fps
 

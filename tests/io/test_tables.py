@@ -9,7 +9,7 @@ import pytest
 from mepipe.cache.pack import COLUMNS
 from mepipe.errors import BadDataError, NothingUsableError, UsageError
 from mepipe.io import export
-from mepipe.io import selection as model
+from mepipe.io import exported_rows as model
 
 
 def test_npz_is_arrays_that_numpy_reads_without_unpickling(made, tmp_path, monkeypatch):
