@@ -149,7 +149,7 @@ def test_what_extract_cannot_do_is_an_error_with_a_way_out():
     with pytest.raises(mepipe.errors.BadDataError) as caught:
         mepipe.extract(noise, fps=100)
     assert caught.value.remedy
-    with pytest.raises(mepipe.errors.UsageError, match="no rate"):
+    with pytest.raises(mepipe.errors.UsageError, match="not a valid rate"):
         mepipe.extract(noise, fps=-1)
     with pytest.raises(mepipe.errors.UsageError, match="no video or folder"):
         mepipe.extract("nowhere")
