@@ -1,7 +1,8 @@
 """The whole road: dataset folders to features, results and a report.
 
-`Run.execute` is that road in prose, and each step is one call: open the inputs, plan,
-extract the clips, pack the features, evaluate, report. Only what is stale is done.
+`Run` is that road in prose. Creating it opens the inputs; `Run.execute` plans, computes the
+stale clips, packs the features, evaluates and reports, each in one call. Only what is stale
+is done.
 """
 
 from __future__ import annotations
@@ -169,15 +170,18 @@ class Run:
         if result.stopped_early:
             record.close(None, required=True)
             return result
-        # 4. Pack the tensors into features.h5, and evaluate the classifier on them.
-        pack = self.outputs.write(plan, result, recompute=partial(self._repair, plan, result))
-        # 5. Record what the run was made of: the next plan opens no object because of it.
+        # 4. Pack the tensors into features.h5.
+        pack = self.outputs.pack(plan, result, recompute=partial(self._repair, plan, result))
+        # 5. Evaluate the classifier on that file.
+        if pack is not None:
+            self.outputs.evaluate(result)
+        # 6. Record what the run was made of: the next plan opens no object because of it.
         shown = ReportInputs.of(self.config, self.inputs, plan, result, record)
         features = Manifest(out).made(FEATURES) if pack is not None else None
         record.finish(features, to_record(shown))
         table = self.outputs.table(pack, plan) if pack is not None else None
         record.close(table, required=bool(plan.stale))
-        # 6. The page for people.
+        # 7. The page for people.
         if self.config.report.enabled and is_reported(self.until):
             write_if_stale(out, shown, self.context)
             result.report = out / REPORT

@@ -1,1 +1,1 @@
-"""mepipe.evaluation."""
+"""Models on features: training, folds, metrics, results, and comparisons of models."""

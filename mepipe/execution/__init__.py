@@ -1,1 +1,1 @@
-"""."""
+"""How work is done: tasks over processes or a cluster, progress, and `Context`."""

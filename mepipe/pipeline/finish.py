@@ -141,8 +141,8 @@ class Outputs:
         """Return the table of the features for the run record."""
         return pack_table(pack, plan.outcomes, self.config)
 
-    def write(self, plan: Plan, result: RunResult, recompute: Callable[[], None]) -> Pack | None:
-        """Write the outputs. Return the rows of features.h5, or None if it was not written.
+    def pack(self, plan: Plan, result: RunResult, recompute: Callable[[], None]) -> Pack | None:
+        """Write the tables and features.h5. Return its rows, or None if it was not written.
 
         ``recompute`` is called if objects are damaged. It updates the plan and the result.
         """
@@ -159,12 +159,14 @@ class Outputs:
             for file in (FEATURES, *RESULTS):
                 manifest.drop(file)
             return None
-        pack = self._pack(plan, result, manifest, recompute)
+        return self._pack(plan, result, manifest, recompute)
+
+    def evaluate(self, result: RunResult) -> None:
+        """Train and evaluate the classifier on features.h5, if the run goes as far as that."""
         if self.reaches("classify"):
             from mepipe.pipeline.classify import classify_features
 
-            classify_features(self.config, self.context, self.out, manifest, result)
-        return pack
+            classify_features(self.config, self.context, self.out, Manifest(self.out), result)
 
     def _pack(
         self, plan: Plan, result: RunResult, manifest: Manifest, recompute: Callable[[], None]
