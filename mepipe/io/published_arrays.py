@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import math
 import zipfile
 import zlib
@@ -38,6 +39,10 @@ _UNREADABLE = (
     RuntimeError,  # an encrypted member; a header nested too deeply
     MemoryError,
     ValueError,
+    # The archive lies in memory by now, so these are of a damaged bz2 or LZMA stream: one flipped
+    # bit in a header makes another compression of deflate's.
+    OSError,
+    lzma.LZMAError,
 )
 
 
