@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,32 @@ class WorkerDied:
     """The worker process that ran only this task was killed or crashed. ``reason`` says how."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """Where the caller is, so that a relative path or a module means the same in a worker.
+
+    A worker lives as long as this process. It was perhaps started in another folder.
+    """
+
+    folder: str | None
+    modules: tuple[str, ...]
+
+    @classmethod
+    def here(cls) -> _Surroundings:
+        try:
+            folder = os.getcwd()  # noqa: PTH109 - as a string, it is sent to the worker
+        except FileNotFoundError:
+            # The folder was removed. No relative path means anything.
+            folder = None
+        return cls(folder, tuple(sys.path))
+
+    def take(self) -> None:
+        if self.folder is not None:
+            os.chdir(self.folder)
+        # In place: other modules may hold the list.
+        sys.path[:] = self.modules
 
 
 def run_tasks(
@@ -74,11 +102,12 @@ def _parallel(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     dispatched: list[int] = []
+    around = _Surroundings.here()
 
     def dispatch() -> Iterator[object]:
         for number in list(waiting):
             dispatched.append(number)
-            yield delayed(_numbered)(function, number, tasks[number])
+            yield delayed(_numbered)(around, function, number, tasks[number])
 
     done: set[int] = set()
     # By default, joblib ends a worker after 300 s without a task. If new tasks arrive at that
@@ -104,13 +133,16 @@ def _parallel(
     return []
 
 
-def _numbered(function: Callable[[Task], Answer], number: int, task: Task) -> tuple[int, Answer]:
+def _numbered(
+    around: _Surroundings, function: Callable[[Task], Answer], number: int, task: Task
+) -> tuple[int, Answer]:
     from joblib.externals.loky import process_executor
 
     # If psutil is installed, loky ends a worker that has grown by 300 MB since its first task,
     # because it assumes a memory leak. A worker that first reads frames and then imports torch
     # grows by that much without a leak.
     process_executor._USE_PSUTIL = False
+    around.take()
     return number, one_thread(function, task)
 
 

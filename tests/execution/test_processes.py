@@ -1,6 +1,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +94,40 @@ def blas_threads(_):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_run_tasks_limits_linear_algebra_to_one_thread(jobs):
     assert [answer for _, answer in run_tasks(blas_threads, [1, 2], jobs)] == [{1}, {1}]
+
+
+def file_text(name):
+    return Path(name).read_text()
+
+
+def own_word(_):
+    import own_module_of_the_caller
+
+    return own_module_of_the_caller.WORD
+
+
+def test_a_relative_path_means_the_same_in_workers_that_were_started_elsewhere(
+    tmp_path, monkeypatch
+):
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "name.txt").write_text(folder)
+        monkeypatch.chdir(tmp_path / folder)
+        answers = [answer for _, answer in run_tasks(file_text, ["name.txt"] * 2, 2)]
+        assert answers == [folder, folder]
+
+
+def test_workers_find_modules_where_the_caller_finds_them_now(tmp_path, monkeypatch):
+    list(run_tasks(square, [1, 2], 2))  # the workers exist before the path changes
+    (tmp_path / "own_module_of_the_caller.py").write_text("WORD = 'found'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [answer for _, answer in run_tasks(own_word, [1, 2], 2)] == ["found", "found"]
+
+
+def test_workers_that_exist_run_although_the_folder_of_the_caller_is_gone(tmp_path, monkeypatch):
+    list(run_tasks(square, [1, 2], 2))
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert dict(run_tasks(square, [1, 2], 2)) == {1: 1, 2: 4}
