@@ -10,7 +10,7 @@ from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
 from mepipe.datasets.clip import Clip, Note
 from mepipe.errors import MepipeError
-from mepipe.frames import FrameReader, Timing, out_of_memory
+from mepipe.frames import FrameReader, Timing, VideoFacts, out_of_memory
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ClipTask:
 
     clip: str
     files: tuple[Path, ...]
-    is_video: bool
+    video: VideoFacts | None
     count: int
     timing: Timing
     onset: KeyFrame | None
@@ -66,7 +66,7 @@ class ClipTask:
     def open(self) -> ClipInput:
         """Return the clip for the stages. Missing digests are computed when needed."""
         reader = FrameReader(
-            self.files, self.count, self.is_video, lambda path: self.digests.get(str(path))
+            self.files, self.count, self.video, lambda path: self.digests.get(str(path))
         )
         return ClipInput(reader, self.timing, self.onset, self.apex, self.offset, self.face_box)
 
@@ -86,7 +86,7 @@ class PreparedClip:
         return ClipTask(
             self.clip.id,
             frames.files,
-            frames.is_video,
+            frames.video,
             frames.count,
             self.input.timing,
             self.input.onset,

@@ -11,6 +11,7 @@ from mepipe.clips.annotation import DroppedError, resolve
 from mepipe.clips.clip_input import ClipInput
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.video_notes import doubtful_rate, video_notes
 from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.frames_on_disk import missing_runs
@@ -92,7 +93,7 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
         )
         for part in parse_action_units(clip.action_units).unparsed
     ]
-    times_ms = None
+    times_ms, facts = None, None
     if _is_unnumbered(clip, settings):
         # The sheet counts from an unknown number, so its key frames are dropped. A correction by
         # the user counts the frames of the video and stays.
@@ -110,14 +111,13 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
             raise BadDataError(f"{clip.source.path}: {error.message}", error.remedy) from error
         first = 0 if clip.source.numbered else settings.first_number or 0
         numbers = range(first, first + facts.count)
-        fps = _rate(clip.fps or facts.fps or settings.fps)
+        word = clip.fps or (settings.fps if facts.doubt else None)
+        if facts.doubt and word is None:
+            raise doubtful_rate(clip.source.path, facts)
+        fps = _rate(word or facts.fps or settings.fps)
         # A rate that the user or the sheet states replaces the time stamps of the video.
-        times_ms = facts.times_ms if clip.fps is None else None
-        if facts.declared > facts.count:
-            text = (
-                f"the video header states {facts.declared} frames, but {facts.count} can be decoded"
-            )
-            notes.append(Note(clip.id, text, "these are used"))
+        times_ms = facts.times_ms if word is None else None
+        notes += video_notes(clip.id, facts)
     else:
         files = tuple(clip.source.folder / name for name in clip.source.names)
         numbers, fps = clip.source.numbers, _rate(clip.fps or settings.fps)
@@ -141,7 +141,7 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
         missing=settings.missing,
         max_missing=settings.max_missing,
     )
-    reader = FrameReader(files, len(numbers), isinstance(clip.source, Video), index.digest)
+    reader = FrameReader(files, len(numbers), facts, index.digest)
     return PreparedClip(
         clip,
         ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset, clip.face_box),

@@ -143,11 +143,11 @@ def _as_it_was(source: ClipTask, work: ClipWork) -> ClipInput:
     if max(positions) >= source.count:
         raise BadDataError("its frames are not those of the run", "Run again.")
     known = {
-        str(source.files[0 if source.is_video else position]): digest.partition(":")[0]
+        str(source.files[0 if source.video else position]): digest.partition(":")[0]
         for position, digest in zip(positions, work.digests, strict=True)
     }
     reader = FrameReader(
-        source.files, source.count, source.is_video, lambda path: known.get(str(path))
+        source.files, source.count, source.video, lambda path: known.get(str(path))
     )
     for position in positions:
         reader.digest(position)
