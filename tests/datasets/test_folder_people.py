@@ -177,7 +177,9 @@ def test_a_table_in_a_subjects_folder_is_named(tmp_path):
     folder(tmp_path, "anna/c")
     table(tmp_path / "anna", ("clip", "emotion"), ("c", "fear"))
     (text,) = texts(read(tmp_path, "d"))
-    assert text == "anna/labels.csv: not read; the table of labels lies beside the subjects' folders"
+    assert (
+        text == "anna/labels.csv: not read; the table of labels lies beside the subjects' folders"
+    )
 
 
 def test_a_workbook_is_a_table_of_labels(tmp_path):

@@ -128,7 +128,9 @@ def test_times_in_milliseconds():
     assert milliseconds("250", "milliseconds") == 250
     assert milliseconds("250 ms", "seconds") == 250
     assert milliseconds("0:00:01", "seconds") is None
-    assert is_clock("00:01:02.5") and is_clock("1900-01-01 00:00:01") and not is_clock("1.5")
+    assert is_clock("00:01:02.5")
+    assert is_clock("1900-01-01 00:00:01")
+    assert not is_clock("1.5")
 
 
 def merged(path, rows, *ranges):
