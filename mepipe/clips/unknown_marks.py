@@ -7,11 +7,14 @@ from dataclasses import replace
 from mepipe.datasets.clip import Clip, Mark, Note
 from mepipe.schema import KEY_FRAMES
 
+_CODES = frozenset({-1, -9, -99, -999, -9999})
+
 
 def without_unknown(clip: Clip, *, zero_is_a_frame: bool) -> tuple[Clip, list[Note]]:
     """Return the clip without such key frames, and a note for each.
 
-    A negative number is never a frame. 0 is none where the first frame has a greater
+    -1 and the codes of statistics (-9, -99, ...) are never frames; another negative number
+    is an error, about which a setting decides. 0 is none where the first frame has a greater
     number. Where 0 is the first frame, it can be the onset, but no apex or offset behind
     an onset. What the user corrects and what an erratum says stays.
     """
@@ -27,7 +30,7 @@ def without_unknown(clip: Clip, *, zero_is_a_frame: bool) -> tuple[Clip, list[No
     unknown = {
         name: number
         for name, number in stated.items()
-        if number < 0
+        if number in _CODES
         or (
             number == 0
             and (
