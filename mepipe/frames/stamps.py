@@ -68,7 +68,12 @@ def read_times(stamps_ms: Sequence[float | None], stated: float | None) -> Times
     ((0.0, 10.0, 20.0, 50.0, 80.0, 110.0, 140.0, 170.0, 200.0, 230.0), 1)
     """
     count = len(stamps_ms)
-    good = _increasing(stamps_ms)
+    finite = [stamp for stamp in stamps_ms if stamp is not None and np.isfinite(stamp)]
+    middle = float(np.median(finite)) if finite else 0.0
+    # One wild stamp must not be what the others are measured by.
+    near = [stamp if stamp is not None and abs(stamp - middle) <= LONGEST_MS else None
+            for stamp in stamps_ms]  # fmt: skip
+    good = _increasing(near)
     if all(stamp is None for stamp in stamps_ms) or count < 2:
         # Some containers have no time stamps (raw streams). Their header's rate is all there is.
         return Times(stated)

@@ -13,9 +13,7 @@ def test_a_few_broken_stamps_change_no_other_time(steps, data):
     true = np.concatenate([[0.0], np.cumsum(steps)])
     broken = [float(stamp) for stamp in true]
     at = data.draw(st.integers(1, len(true) - 2))
-    broken[at] = data.draw(
-        st.sampled_from([None, broken[at - 1], -1e9, 1e15])
-    )
+    broken[at] = data.draw(st.sampled_from([None, broken[at - 1], -1e9, 1e15]))
     times = read_times(broken, 30.0)
     assert times.mended == 1
     found = np.array(times.times_ms) if times.times_ms else np.arange(len(true)) * 1000 / times.fps
