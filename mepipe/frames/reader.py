@@ -168,7 +168,7 @@ class FrameReader:
         wanted = range(self.count) if positions is None else sorted(set(positions))
         if self.video is not None:
             with self._opened(self._path(0)) as file:
-                yield from video_frames(file, self.video, frozenset(wanted))
+                yield from video_frames(file, frozenset(wanted), facts=self.video)
             return
         for position in wanted:
             yield position, self._decoded(position)

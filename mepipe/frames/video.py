@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError
 from mepipe.frames.decoder import Opened, opened
+from mepipe.frames.probe import probe_video
 from mepipe.frames.video_facts import Damage, VideoFacts
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _REPLACE = "Restore the file from the original, or leave the clip out."
 
 
 def video_frames(
-    stream: BinaryIO, facts: VideoFacts, wanted: Collection[int] | None = None
+    stream: BinaryIO, wanted: Collection[int] | None = None, *, facts: VideoFacts | None = None
 ) -> Iterator[tuple[int, Image]]:
     """Yield (position, (H, W, 3) uint8 BGR) of a video's frames, in order.
 
@@ -36,11 +37,11 @@ def video_frames(
     ----------
     stream
         The file, open for reading bytes.
-    facts
-        What `mepipe.frames.probe_video` found in this file.
     wanted
         The positions to yield. The others are decoded but not converted to BGR.
         None: all.
+    facts
+        What `mepipe.frames.probe_video` found in this file. None: it is decoded twice.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def video_frames(
     >>> from pathlib import Path
     >>> import cv2
     >>> import numpy as np
-    >>> from mepipe.frames import probe_video, video_frames
+    >>> from mepipe.frames import video_frames
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "clip.avi"
     ...     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
@@ -63,14 +64,14 @@ def video_frames(
     ...         _ = writer.write(np.zeros((48, 64, 3), np.uint8))
     ...     writer.release()
     ...     with path.open("rb") as file:
-    ...         facts = probe_video(file)
-    ...         found = video_frames(file, facts, {0, 5})
-    ...         [(position, image.shape) for position, image in found]
+    ...         [(position, image.shape) for position, image in video_frames(file, {0, 5})]
     [(0, (48, 64, 3)), (5, (48, 64, 3))]
     """
     last = max(wanted) if wanted else -1
     if wanted is not None and not wanted:
         return
+    if facts is None:
+        facts = probe_video(stream)
     # Before anything is decoded: the frames before a damaged one would be worked on in vain.
     for damage in facts.damage:
         for position in sorted(wanted) if wanted is not None else [damage.first]:

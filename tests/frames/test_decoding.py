@@ -32,7 +32,7 @@ def facts_of(data):
 
 
 def frames_of(data, wanted=None):
-    found = video_frames(io.BytesIO(data), facts_of(data), wanted)
+    found = video_frames(io.BytesIO(data), wanted)
     return np.array([image for _, image in found])
 
 

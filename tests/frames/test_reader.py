@@ -72,7 +72,7 @@ def test_a_video_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch)
     path.write_bytes(b"first")
     frames = FrameReader((path,), 3, VideoFacts(3, 3, 25.0), lambda _: None)
 
-    def meanwhile(stream, facts, wanted):
+    def meanwhile(stream, wanted, facts):
         yield 0, np.zeros((2, 2, 3), np.uint8)
         path.write_bytes(b"second, longer")
 

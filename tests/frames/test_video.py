@@ -32,22 +32,24 @@ def test_a_video_is_counted_by_decoding(video):
 
 def test_frames_come_in_order_and_are_those_that_were_asked_for(video):
     facts = probe_video(io.BytesIO(video))
-    found = dict(video_frames(io.BytesIO(video), facts, {3, 9, 4}))
+    found = dict(video_frames(io.BytesIO(video), {3, 9, 4}, facts=facts))
     assert list(found) == [3, 4, 9]
     for position, image in found.items():
         assert image.shape == (480, 640, 3)
         assert image.mean() == pytest.approx(level(position), abs=2)
-    assert [position for position, _ in video_frames(io.BytesIO(video), facts)] == list(range(12))
+    assert [position for position, _ in video_frames(io.BytesIO(video), facts=facts)] == list(
+        range(12)
+    )
 
 
 def test_nothing_wanted_is_nothing_read(video):
-    assert list(video_frames(io.BytesIO(video), VideoFacts(12, 12, 25.0), set())) == []
+    assert list(video_frames(io.BytesIO(video), set())) == []
 
 
 def test_a_video_that_stops_early_says_where(video):
     assert probe_video(io.BytesIO(video[: len(video) // 2])).count < 12
     with pytest.raises(BadDataError, match="ends after 12 frames"):
-        list(video_frames(io.BytesIO(video), VideoFacts(21, 21, 25.0), {20}))
+        list(video_frames(io.BytesIO(video), {20}))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_a_file_is_decoded_without_being_held_in_memory(video, tmp_path):
     with (tmp_path / "v.avi").open("rb") as file:
         facts = probe_video(file)
         assert facts.count == 12
-        assert list(dict(video_frames(file, facts, {2, 5}))) == [2, 5]
+        assert list(dict(video_frames(file, {2, 5}))) == [2, 5]
 
 
 def test_facts_survive_json():
