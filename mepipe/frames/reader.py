@@ -22,6 +22,7 @@ Image = NDArray[np.uint8]
 
 # The coarsest time stamps of file systems (FAT) have steps of 2 s.
 _SETTLED_NS = 2_000_000_000
+_BITS = ":bits="  # in a digest, before the number
 _READ_WHOLE = 4_000_000  # bytes: smaller files are hashed in one read
 
 
@@ -77,6 +78,9 @@ class FrameReader:
     known_digest
         Returns the sha256 of a file where it is known without reading it, else
         None (`DigestIndex.digest` while planning; the planned digests in a worker).
+    bits
+        How many bits the frames use where their files have 16, one number for the clip
+        (`mepipe.frames.depth.clip_bits`). It is part of every digest. None: all.
 
     Attributes
     ----------
@@ -105,11 +109,14 @@ class FrameReader:
     count: int
     is_video: bool
     known_digest: Callable[[Path], str | None]
+    bits: int | None = None
     learnt: dict[Path, FileFacts] = field(default_factory=dict, init=False)
     _digests: dict[Path, str] = field(default_factory=dict, init=False)
 
     def digest(self, position: int) -> str:
-        """Return the identity of a frame: the sha256 of its file, in a video with its position.
+        """Return the identity of a frame: the sha256 of its file, and what else decides its pixels.
+
+        That is the position in a video, and ``bits`` where it is set.
 
         Raises
         ------
@@ -123,7 +130,9 @@ class FrameReader:
                 known = self._learn(path).sha256
             self._digests[path] = known
         digest = self._digests[path]
-        return f"{digest}:{position}" if self.is_video else digest
+        if self.is_video:
+            return f"{digest}:{position}"
+        return digest if self.bits is None else f"{digest}{_BITS}{self.bits}"
 
     def known(self) -> dict[str, str]:
         """Return the sha256 of every file whose digest was requested, by path."""
@@ -171,7 +180,7 @@ class FrameReader:
 
     def _decoded(self, position: int) -> Image:
         try:
-            return decode_image(self._bytes(position), position)
+            return decode_image(self._bytes(position), position, self.bits)
         except MemoryError as error:
             raise out_of_memory(f"{self.name(position)} was decoded") from error
 
@@ -200,6 +209,16 @@ class FrameReader:
     def _check(self, path: Path, found: str) -> None:
         if self._digests.setdefault(path, found) != found:
             raise _changed(path)
+
+
+def split_digest(digest: str) -> tuple[str, int | None]:
+    """Return the sha256 of a frame's file and ``bits``, from `FrameReader.digest`.
+
+    >>> split_digest("e3b0:bits=10"), split_digest("e3b0:7"), split_digest("e3b0")
+    (('e3b0', 10), ('e3b0', None), ('e3b0', None))
+    """
+    sha256, _, bits = digest.partition(_BITS)
+    return sha256.partition(":")[0], int(bits) if bits else None
 
 
 @dataclass(frozen=True)
