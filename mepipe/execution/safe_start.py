@@ -1,6 +1,6 @@
 """Start worker processes without the current folder on their path.
 
-Python puts the current folder first for ``-m`` and ``-c``, and loky starts workers like that. A file
+Python puts the current folder first for ``-m`` and ``-c``, as loky starts workers. A file
 signal.py in that folder would take the place of the standard library's module and end every worker
 before its first task. Workers get the caller's path with their first task.
 """
