@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.frames.formats import JPEG, PNG, is_webp, jpeg_segments, png_chunks
-from mepipe.frames.tiff import is_tiff, tiff_numbers
+from mepipe.frames.tiff import is_tiff, short_in_place
 
 _EXIF = b"Exif\0\0"
 _APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
 _TAG = 0x0112
 _UPRIGHT = 1
-_WEBP_HAS_EXIF = 0x08  # in the flags of the chunk VP8X
+_WEBP_FLAGS = 20  # where the flags of the chunk VP8X are
+_WEBP_HAS_EXIF = 0x08
 
 
 def orientation(data: bytes) -> int | None:
@@ -79,8 +80,8 @@ def upright(image: NDArray[Any], turned: int) -> NDArray[Any]:
 
 def _stated(exif: bytes) -> int:
     """Return the orientation in EXIF data, which has the form of a TIFF file."""
-    found = (tiff_numbers(exif) or {}).get(_TAG, _UPRIGHT) if is_tiff(exif) else _UPRIGHT
-    return found if 1 <= found <= 8 else _UPRIGHT
+    found = short_in_place(exif, _TAG) if is_tiff(exif) else None
+    return found if found is not None and 1 <= found <= 8 else _UPRIGHT
 
 
 def _of_jpeg(data: bytes) -> int | None:
@@ -107,7 +108,11 @@ def _of_png(data: bytes) -> int | None:
 
 
 def _of_webp(data: bytes) -> int | None:
-    if data[12:16] != b"VP8X" or not data[20] & _WEBP_HAS_EXIF:
+    if data[12:16] != b"VP8X":
+        return _UPRIGHT
+    if len(data) <= _WEBP_FLAGS:
+        return None
+    if not data[_WEBP_FLAGS] & _WEBP_HAS_EXIF:
         return _UPRIGHT
     at = 12
     while at + 8 <= len(data):
