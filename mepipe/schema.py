@@ -75,6 +75,8 @@ Repair = Literal["spot", "midpoint", "drop", "error"]
 """What becomes of an annotation that cannot be right (`data.repair`)."""
 
 Missing = Literal["nearest", "error"]
+
+TimeUnit = Literal["frames", "seconds", "milliseconds"]
 """What stands for a frame that is named but absent (`data.missing`)."""
 
 SAMPLE_LAYOUTS = ("folder", "casme2", "samm", "smic")

@@ -146,7 +146,7 @@ def read_truth(folder: Path) -> list[Truth]:
                 f"{clip.id} has {len(files)} frames, its truth {len(share)}",
                 "Restore the folder, or make it again.",
             )
-        reader = _Timed(files, len(files), False, lambda _: None)
+        reader = _Timed(files, len(files), None, lambda _: None)
         found.append(Truth(clip.id, ClipInput(reader, Timing(fps)), onset, apex, share))
     if not found:
         raise UsageError(f"truth.csv in {folder} names none of its clips", "Check the folder.")

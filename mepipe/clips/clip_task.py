@@ -10,7 +10,7 @@ from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
 from mepipe.datasets.clip import Clip, Note
 from mepipe.errors import MepipeError
-from mepipe.frames import FrameReader, Timing, out_of_memory
+from mepipe.frames import FrameReader, Timing, VideoFacts, out_of_memory
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ClipTask:
 
     clip: str
     files: tuple[Path, ...]
-    is_video: bool
+    video: VideoFacts | None
     count: int
     timing: Timing
     onset: KeyFrame | None
@@ -70,7 +70,7 @@ class ClipTask:
         reader = FrameReader(
             self.files,
             self.count,
-            self.is_video,
+            self.video,
             lambda path: self.digests.get(str(path)),
             self.bits,
         )
@@ -92,7 +92,7 @@ class PreparedClip:
         return ClipTask(
             self.clip.id,
             frames.files,
-            frames.is_video,
+            frames.video,
             frames.count,
             self.input.timing,
             self.input.onset,

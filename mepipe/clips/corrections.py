@@ -23,7 +23,7 @@ from pathlib import Path
 from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.marks import parse_number
-from mepipe.datasets.sheets import Row, read_table
+from mepipe.datasets.sheets import Row, read_table, without_missing
 from mepipe.errors import UsageError, suggest
 from mepipe.schema import KEY_FRAMES
 
@@ -146,7 +146,9 @@ def _read_corrections(
 ) -> tuple[dict[str, _Correction], list[Note]]:
     """Return the correction of each clip that has one, and what to say of other rows."""
     optional = {name: _HEADINGS[name] for name in COLUMNS if name != "clip"}
-    table = read_table(path, key="clip", required={"clip": _HEADINGS["clip"]}, optional=optional)
+    table = without_missing(
+        read_table(path, key="clip", required={"clip": _HEADINGS["clip"]}, optional=optional)
+    )
     # A misspelt heading would silently drop a whole column of corrections.
     if table.unused:
         raise UsageError(

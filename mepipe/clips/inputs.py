@@ -9,6 +9,7 @@ from pathlib import Path
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.corrections import correct
 from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.label_times import refuse_times
 from mepipe.clips.labels import LabelScheme, classify
 from mepipe.clips.prepare import prepare
 from mepipe.clips.selection import select
@@ -93,7 +94,8 @@ def open_inputs(
     Raises
     ------
     UsageError
-        If the corrections, the selection or the labels are invalid.
+        If the corrections, the selection, the labels or the unit of a table's key
+        frames are invalid.
     """
     curated = curate(datasets, config.data)
     found = curated.datasets
@@ -102,6 +104,7 @@ def open_inputs(
             replace(one, clips=tuple(clip for clip in one.clips if clip.id == only), rejects=())
             for one in found
         )
+    refuse_times(found, config.labels.time)
     # An explanation skips the labels: they are not part of any key.
     labels = classify(found, config.labels.classes) if labelled else LabelScheme((), {}, {})
     indexes = {one.name: DigestIndex(cache, one.root, rehash=rehash) for one in found}
@@ -114,7 +117,13 @@ def open_inputs(
         labels,
         prepared.clips,
         prepared.failures,
-        (*curated.notes, *prepared.notes, *labels.notes),
+        # What concerns all clips first: a screen shows only the beginning.
+        tuple(
+            sorted(
+                (*labels.notes, *curated.notes, *prepared.notes),
+                key=lambda note: note.clip is not None,
+            )
+        ),
         indexes,
     )
 

@@ -23,8 +23,9 @@ from pathlib import Path
 
 from mepipe.clips.label_schemes import SCHEMES, Scheme, objective_class
 from mepipe.datasets.clip import Clip, Dataset, Note
-from mepipe.datasets.emotions import VOCABULARY, normalise, unknown_word
+from mepipe.datasets.emotions import VOCABULARY, is_code, normalise, unknown_word
 from mepipe.errors import UsageError, suggest
+from mepipe.plausible import one_class_each, one_class_text
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class LabelScheme:
     classes_file
         True if the user's own file decided.
     notes
-        The clips that the scheme needs and that are not here.
+        What to think of: the clips that the scheme needs and that are not here, numbers as
+        classes, subjects of one class each.
     """
 
     classes: tuple[str, ...]
@@ -113,8 +115,38 @@ def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
         of,
         words,
         scheme not in SCHEMES,
-        tuple(_missing_clip_notes(scheme, chosen, of)),
+        (
+            *_one_class_notes(datasets, of),
+            *(_code_notes(datasets) if scheme in SCHEMES else ()),
+            *_missing_clip_notes(scheme, chosen, of),
+        ),
     )
+
+
+def _one_class_notes(datasets: Sequence[Dataset], of: Mapping[str, str]) -> list[Note]:
+    """Return a warning for each dataset whose "subjects" have one class each."""
+    notes = []
+    for dataset in datasets:
+        found = one_class_each((clip.group, of.get(clip.id, "")) for clip in dataset.clips)
+        if found:
+            notes.append(Note(None, one_class_text(dataset.name, found), "used as they are"))
+    return notes
+
+
+def _code_notes(datasets: Sequence[Dataset]) -> list[Note]:
+    """Return a note for each dataset whose words are numbers: what they mean is not known."""
+    notes = []
+    for dataset in datasets:
+        codes = sorted({c.emotion for c in dataset.clips if is_code(c.emotion)}, key=int)
+        if codes and dataset.own_words:
+            text = (
+                f"{dataset.name}: the emotions are numbers ({', '.join(codes[:8])}): they are the "
+                "names of the classes. To name them, map them in a file, --set "
+                f'labels.classes=FILE.toml, with lines such as "{codes[0]}" = "negative" below '
+                "[words]"
+            )
+            notes.append(Note(None, text))
+    return notes
 
 
 def _deciding_word(scheme: Scheme, clip: Clip) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from mepipe.clips.action_units import parse_action_units
@@ -11,12 +13,23 @@ from mepipe.clips.annotation import DroppedError, resolve
 from mepipe.clips.clip_input import ClipInput
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.label_times import place_times
+from mepipe.clips.unknown_marks import without_unknown
+from mepipe.clips.video_notes import doubtful_rate, video_notes
 from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.frames_on_disk import missing_runs
 from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.frames import FrameReader, Timing, clip_bits
-from mepipe.plausible import LONGEST_MS, RATES, is_rate
+from mepipe.plausible import (
+    LONGEST_MS,
+    RATES,
+    USUAL_RATES,
+    is_rate,
+    is_usual_rate,
+    likely_rate,
+)
+from mepipe.schema import TimeUnit
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,8 @@ def prepare(
     indexes
         The digest index of each dataset, by its name.
     config
-        ``data`` decides how errors are handled, and gives the rate of clips without one.
+        ``data`` decides how errors are handled, and gives the rate of clips without one;
+        ``labels.time`` is the unit of key frames in the user's own tables.
     """
     clips: list[PreparedClip] = []
     failures: list[Failure] = []
@@ -53,7 +67,8 @@ def prepare(
         ]
         for clip in dataset.clips:
             try:
-                prepared = prepare_clip(clip, indexes[dataset.name], config.data)
+                unit = config.labels.time if dataset.table else "frames"
+                prepared = prepare_clip(clip, indexes[dataset.name], config.data, unit)
             except (BadDataError, DroppedError, UnreadableInputError) as error:
                 failures.append(Failure.of(clip.id, "dataset", error))
                 continue
@@ -71,7 +86,9 @@ def prepare(
     return Prepared(tuple(clips), tuple(failures), tuple(notes))
 
 
-def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> PreparedClip:
+def prepare_clip(
+    clip: Clip, index: DigestIndex, settings: DataSettings, unit: TimeUnit = "frames"
+) -> PreparedClip:
     """Find the frames and times of one clip, and check its annotation against them.
 
     Raises
@@ -92,7 +109,7 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
         )
         for part in parse_action_units(clip.action_units).unparsed
     ]
-    times_ms = None
+    times_ms, facts = None, None
     if _is_unnumbered(clip, settings):
         # The sheet counts from an unknown number, so its key frames are dropped. A correction by
         # the user counts the frames of the video and stays.
@@ -110,17 +127,17 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
             raise BadDataError(f"{clip.source.path}: {error.message}", error.remedy) from error
         first = 0 if clip.source.numbered else settings.first_number or 0
         numbers = range(first, first + facts.count)
-        fps = _rate(clip.fps or facts.fps or settings.fps)
+        word = clip.fps or (settings.fps if facts.doubt else None)
+        if facts.doubt and word is None:
+            raise doubtful_rate(clip.source.path, facts)
         # A rate that the user or the sheet states replaces the time stamps of the video.
-        times_ms = facts.times_ms if clip.fps is None else None
-        if facts.declared > facts.count:
-            text = (
-                f"the video header states {facts.declared} frames, but {facts.count} can be decoded"
-            )
-            notes.append(Note(clip.id, text, "these are used"))
+        times_ms = facts.times_ms if word is None else None
+        fps = _stated_rate(word, facts.fps, times_ms, settings) or settings.fps
+        notes += video_notes(clip.id, facts)
     else:
         files = tuple(clip.source.folder / name for name in clip.source.names)
-        numbers, fps = clip.source.numbers, _rate(clip.fps or settings.fps)
+        numbers = clip.source.numbers
+        fps = _stated_rate(clip.fps, None, None, settings) or settings.fps
         missing = missing_runs(numbers)
         if missing:
             notes.append(_missing_frames(clip.id, missing))
@@ -134,34 +151,84 @@ def prepare_clip(clip: Clip, index: DigestIndex, settings: DataSettings) -> Prep
         )
     timing = Timing(fps, times_ms)
     _check_times(timing, len(numbers), numbers)
+    known, unknown = without_unknown(clip, zero_is_a_frame=unit != "frames" or numbers[0] <= 0)
+    placed, times = place_times(known, timing, numbers, unit)
     resolved = resolve(
-        clip,
+        placed,
         numbers,
         repair=settings.repair,
         missing=settings.missing,
         max_missing=settings.max_missing,
     )
-    bits = None if isinstance(clip.source, Video) else clip_bits(files, settings.bits)
+    bits = clip_bits(files, settings.bits) if facts is None else None
     if bits is not None and settings.bits is None:
         scale = f"scaled by 1/{2 ** (bits - 8)}" if bits > 8 else "not scaled"
         notes.append(Note(clip.id, f"the frames hold {bits} bits in 16-bit files", scale))
-    reader = FrameReader(files, len(numbers), isinstance(clip.source, Video), index.digest, bits)
+    reader = FrameReader(files, len(numbers), facts, index.digest, bits)
     return PreparedClip(
-        clip,
+        placed,
         ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset, clip.face_box),
         numbers,
-        (*notes, *resolved.findings),
+        (*notes, *unknown, *_in_words(resolved.findings, times)),
     )
 
 
-def _rate(fps: float | None) -> float | None:
-    """Return ``fps`` if it is None or a plausible frame rate, else raise `BadDataError`."""
-    if fps is not None and not is_rate(fps):
+def _stated_rate(
+    stated: float | None,
+    of_video: float | None,
+    times_ms: Sequence[float] | None,
+    settings: DataSettings,
+) -> float | None:
+    """Return the rate that the dataset states, else the video's; None if neither does.
+
+    Raises
+    ------
+    BadDataError
+        If it is no rate, or an unusual one that the user has not confirmed.
+    """
+    if stated is not None:
+        return checked_rate(stated, "the dataset states", settings)
+    if times_ms:
+        # The stamps of the frames decide, and the header's rate may be that of its clock.
+        steps = sorted(b - a for a, b in pairwise(times_ms))
+        checked_rate(1000.0 / steps[len(steps) // 2], "the time stamps of the video give", settings)
+        return of_video
+    return None if of_video is None else checked_rate(of_video, "the video states", settings)
+
+
+def checked_rate(fps: float, who: str, settings: DataSettings) -> float:
+    """Return a rate that no user gave, if it can be believed.
+
+    ``data.fps`` with the same value is the user's word for it.
+
+    Raises
+    ------
+    BadDataError
+        If no camera has it, or faces are not recorded so and the user has not confirmed it.
+    """
+    meant = likely_rate(fps)
+    slip = f" (did you mean {meant:g}?)" if meant else ""
+    if not is_rate(fps):
         raise BadDataError(
-            f"{fps:g} frames per second is not a valid rate: valid are {RATES}",
+            f"{who} {fps:g} frames per second, which is not a valid rate: valid are {RATES}{slip}",
             "Correct it in the dataset, or remove it there and use --set data.fps=200.",
         )
+    confirmed = settings.fps is not None and math.isclose(fps, settings.fps, rel_tol=1e-3)
+    if not is_usual_rate(fps) and not confirmed:
+        raise BadDataError(
+            f"{who} {fps:g} frames per second, which is implausible: usual are {USUAL_RATES}{slip}",
+            "Correct it in the dataset (in a generic folder: column fps of labels.csv), or confirm "
+            f"it with --set data.fps={fps:g}.",
+        )
     return fps
+
+
+def _in_words(findings: Sequence[Note], times: Mapping[str, str]) -> list[Note]:
+    """Return the notes with the times that the table states: it has no frame numbers."""
+    if not times:
+        return list(findings)
+    stated = ", ".join(f"{name} {text}" for name, text in times.items())
+    return [replace(note, problem=f"{note.problem} (stated: {stated})") for note in findings]
 
 
 def _check_times(timing: Timing, count: int, numbers: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.networks.pyramid import Fusion, Mode, Pool
 from mepipe.networks.registry import MODELS
 from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE
-from mepipe.schema import MAPS, Missing, MotionModel, Repair, Scale, SpotMethod
+from mepipe.schema import MAPS, Missing, MotionModel, Repair, Scale, SpotMethod, TimeUnit
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -77,7 +77,9 @@ class DataSettings(Settings):
     """How datasets are read and their errors handled."""
 
     fps: Annotated[float, Field(ge=LOWEST_RATE, lt=HIGHEST_RATE)] | None = Field(
-        None, description="frames per second, if the dataset does not state them; unset: unknown"
+        None,
+        description="frames per second, if the dataset does not state them, or to confirm an "
+        "unusual rate that it states; unset: unknown",
     )
     repair: Repair = Field("spot", description="how an impossible annotation is handled")
     missing: Missing = Field(
@@ -117,6 +119,11 @@ class LabelSettings(Settings):
         "megc3",
         description="megc3 (negative, positive, surprise), emotion (the words), casme2-5 (also "
         "casme2-246, -247, -249, -255), samm-5, objective (I to VII), or a FILE.toml",
+    )
+    time: TimeUnit = Field(
+        "frames",
+        description="unit of onset, apex and offset in the labels.csv of a generic folder: "
+        "frames (their numbers), or seconds or milliseconds from the clip's first frame on",
     )
 
 

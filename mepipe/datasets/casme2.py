@@ -24,7 +24,7 @@ from mepipe.datasets.clip_trees import list_subjects, tree_must_be_readable
 from mepipe.datasets.coded_dataset import DatasetFiles, build_dataset
 from mepipe.datasets.coding import Coding
 from mepipe.datasets.coding_sheets import CODED_COLUMNS, SheetForm
-from mepipe.datasets.sheets import read_table
+from mepipe.datasets.sheets import read_table, without_not_available
 
 _CODING = Coding(
     reader="casme2",
@@ -53,7 +53,9 @@ def read(root: Path, name: str | None) -> Dataset:
         sheet = find_sheet(root, tree.folder, notes)
         clips = list_subjects(tree.folder, subject_name, videos=tree.kind == COMPRESSED)
     form = _CODING.sheet
-    table = read_table(sheet, key="clip", required=form.required, optional=form.optional)
+    table = without_not_available(
+        read_table(sheet, key="clip", required=form.required, optional=form.optional)
+    )
     return build_dataset(
         _CODING, root, name, DatasetFiles(tree.folder, clips, [table], kind=tree.kind, notes=notes)
     )

@@ -73,6 +73,21 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class TimeCell:
+    """A cell of a table that holds a time where a frame number is expected.
+
+    Parameters
+    ----------
+    line, column, text
+        Where it is, and what it holds.
+    """
+
+    line: int
+    column: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Clip:
     """One clip: its frames, and what the dataset says of them.
 
@@ -185,6 +200,11 @@ class Dataset:
     own_words
         True if the emotion words are the user's own classes and not the field's
         vocabulary.
+    table
+        The user's own table of key frames, whose unit ``labels.time`` says; None if
+        the dataset has its own sheet, or nothing.
+    times
+        The cells of key frames in ``table`` that hold a time and no frame number.
     """
 
     name: str
@@ -194,6 +214,8 @@ class Dataset:
     rejects: tuple[Reject, ...] = ()
     notes: tuple[Note, ...] = ()
     own_words: bool = False
+    table: Path | None = None
+    times: tuple[TimeCell, ...] = ()
 
 
 NO_FOLDER = "the folder of a dataset, not a file"

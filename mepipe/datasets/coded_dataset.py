@@ -131,7 +131,7 @@ def _build_clip(
     else:
         frames = frames_in(path / coding.frames_folder)
         source, first = frames.images, frames.images.numbers[0]
-        texts += [f"{file} has no frame number: not used" for file in frames.unnumbered]
+        texts += frames.left_out
         texts += _length_texts(row, source)
     # Not the row's own name: an expression's ends in #1, #2, ...
     clip_name = clip_id.split("/", 2)[2]
@@ -150,6 +150,8 @@ def _build_clip(
         corrected = column in amended.corrected
         stated = mark(amended.cells.get(column, ""), "erratum" if corrected else "annotation")
         if stated is None or stated.number is None or not coding.relative_frames:
+            return stated
+        if stated.number < 0:  # no frame: the sheet's sign for unknown stays one
             return stated
         return Mark(stated.number + first, stated.origin)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.datasets.clip import Note
-from mepipe.datasets.coding_sheets import SheetForm, drop_remarks
-from mepipe.datasets.sheets import Row, Table
+from mepipe.datasets.coding_sheets import SheetForm, drop_remarks, lines
+from mepipe.datasets.sheets import Row, Table, carry_down
 from mepipe.errors import BadDataError
 from mepipe.schema import KEY_FRAMES
 
@@ -109,7 +109,13 @@ def rows_by_clip(
     """Return the rows of each (subject, clip). Rows of text alone go to ``notes``."""
     by_clip: dict[tuple[str, str], list[CodingRow]] = defaultdict(list)
     for raw in tables:
-        table = drop_remarks(raw, _FACTS)
+        table, carried = carry_down(drop_remarks(raw, _FACTS), "subject")
+        if carried:
+            text = (
+                f"{table.path.name}: rows {lines(carried)} have no subject: it is taken from the "
+                "row above, as merged cells read"
+            )
+            notes.append(Note(None, text))
         if table.ignored:
             numbers = ", ".join(map(str, table.ignored))
             text = f"{table.path.name}: rows without a Filename are ignored: {numbers}"

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from mepipe.datasets.clip import Note
 from mepipe.datasets.frames_on_disk import list_folder
-from mepipe.datasets.sheets import Columns, Table, find_sheets, heading, read_table
+from mepipe.datasets.sheets import (
+    Columns,
+    Table,
+    find_sheets,
+    heading,
+    read_table,
+    without_not_available,
+)
 from mepipe.errors import UnreadableInputError, UsageError
 
 # Headings that several datasets share; releases of one sheet spell them differently.
@@ -27,6 +34,8 @@ CODED_COLUMNS = {
     "action_units": ("Action Units", "AU", "AUs"),
     "objective_class": ("Objective Classes", "Objective Class"),
 }
+
+_LISTED = 6  # numbers of rows in a message
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,7 @@ def matching_tables(folders: Iterable[Path], form: SheetForm) -> tuple[list[Tabl
             except UsageError as error:
                 reasons.append(error.message)
                 continue
+            table = without_not_available(table)
             if not {heading(text) for text in table.unused} & set(map(heading, form.foreign)):
                 tables.append(table)
     return tables, reasons
@@ -138,6 +148,16 @@ def drop_remarks(table: Table, columns: Iterable[str]) -> Table:
     rows = tuple(row for row in table.rows if any(row[column] for column in columns))
     remarks = {row.number for row in table.rows} - {row.number for row in rows}
     return replace(table, rows=rows, ignored=tuple(sorted({*table.ignored, *remarks})))
+
+
+def lines(numbers: Sequence[int]) -> str:
+    """Return the numbers of rows for a message, at most six of them.
+
+    >>> lines([2, 3, 5])
+    '2, 3, 5'
+    """
+    more = f", ... ({len(numbers)} in all)" if len(numbers) > _LISTED else ""
+    return ", ".join(map(str, numbers[:_LISTED])) + more
 
 
 def _contents(table: Table) -> list[dict[str, str]]:

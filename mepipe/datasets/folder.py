@@ -5,32 +5,24 @@
     subject/clip.mp4        (.avi, .mov, .mkv, .gif)   id  NAME/subject/clip
     subject/clip/*.jpg      (.jpeg, .png, .bmp)        id  NAME/subject/clip
     clip.mp4                subject unknown            id  NAME/clip
-    labels.csv              optional, see `mepipe.datasets.label_table`
+    labels.csv              optional (.tsv, .xlsx), see `mepipe.datasets.label_table`
 
 NAME is the folder's name unless the user gives another. For a single video file it
-is the file's name without its suffix. The person is ``NAME/subject``. A video
-directly in the folder has no person, and so no label. Other files (README.txt,
-truth.csv) are ignored.
+is the file's name without its suffix. The person is ``NAME/subject``, unless the table or
+the folder's name says another (`mepipe.datasets.folder_people`). A video directly in
+the folder has no person, and so no label. Other files (README.txt) are ignored.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import filecmp
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mepipe.datasets import emotions
-from mepipe.datasets.clip import (
-    Clip,
-    Dataset,
-    Images,
-    Note,
-    NotRecognisedError,
-    Reject,
-    Video,
-)
+from mepipe.datasets.clip import Dataset, Images, Note, NotRecognisedError, Video
 from mepipe.datasets.clip_trees import tree_must_be_readable
+from mepipe.datasets.copies import find_copies
+from mepipe.datasets.folder_clips import Contents, build_dataset
 from mepipe.datasets.frames_on_disk import (
     VIDEO_SUFFIXES,
     Listing,
@@ -38,10 +30,9 @@ from mepipe.datasets.frames_on_disk import (
     has_images,
     list_folder,
 )
-from mepipe.datasets.label_table import Labels, find_labels, read_labels
-from mepipe.datasets.marks import mark
+from mepipe.datasets.label_files import find_labels, listed, misplaced_tables, unread_tables
+from mepipe.datasets.label_table import read_labels
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
-from mepipe.plausible import RATES, is_rate
 
 # Videos that people do have, to be named rather than passed over.
 _UNREAD_VIDEOS = frozenset({".wmv", ".webm", ".m4v", ".mpg", ".mpeg", ".flv", ".mts", ".3gp"})
@@ -50,26 +41,10 @@ _LOOKED_FOR = (
     "(videos: mp4, avi, mov, mkv, gif; images: jpg, jpeg, png, bmp)"
 )
 
-_Key = tuple[str, str]  # subject (empty: unknown), clip
-
-
-@dataclass
-class _Contents:
-    """What lies in the folder.
-
-    ``sources`` has, for each clip, its paths with the frames there, or with the
-    reason why they cannot be read.
-    """
-
-    sources: dict[_Key, list[tuple[Path, Images | Video | MepipeError]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    notes: list[Note] = field(default_factory=list)
-
 
 def read(root: Path, name: str | None) -> Dataset:
     """Read a generic folder, or one video; see `mepipe.datasets.clip.Reader`."""
-    disk = _Contents()
+    disk = Contents()
     table = None
     if root.is_file():
         if root.suffix.lower() not in VIDEO_SUFFIXES:
@@ -86,125 +61,13 @@ def read(root: Path, name: str | None) -> Dataset:
         if not _has_clips(disk):
             raise NotRecognisedError(_LOOKED_FOR, _too_low(root, listing))
         table = find_labels(root, listing.files)
-    return _dataset(root, name, disk, read_labels(table, list(disk.sources)) if table else None)
+        disk.notes += unread_tables(listing.files, table)
+        disk.notes += misplaced_tables(disk.tables)
+    labels = read_labels(table, list(disk.sources)) if table else None
+    return build_dataset(root, name, disk, labels)
 
 
-def _dataset(root: Path, name: str, disk: _Contents, table: Labels | None) -> Dataset:
-    clips, rejects = [], []
-    notes = list(disk.notes)
-    # One bad clip costs that clip: all others are read.
-    for key, sources in disk.sources.items():
-        clip_id = "/".join(part for part in (name, *key) if part)
-        try:
-            source = _one_source(sources)
-            clips.append(_clip(clip_id, name, key, source, table=table, notes=notes))
-        except (BadDataError, UnreadableInputError) as error:
-            rejects.append(Reject(clip_id, type(error).__name__, error.message, error.remedy))
-    if table:
-        notes += table.notes
-    words = {clip.emotion for clip in clips if clip.emotion}
-    notes += _misspelling_notes(words)
-    return Dataset(
-        name=name,
-        reader="folder",
-        root=root,
-        clips=tuple(sorted(clips, key=lambda clip: clip.id)),
-        rejects=tuple(sorted(rejects, key=lambda reject: reject.clip)),
-        notes=tuple(notes),
-        # One word outside the vocabulary, and all of them are the user's own classes.
-        own_words=not words <= emotions.VOCABULARY,
-    )
-
-
-def _misspelling_notes(words: set[str]) -> list[Note]:
-    """Return a note for each unknown word beside words of the field's vocabulary.
-
-    It is probably a misspelling, and it turns all words into the user's own classes.
-    """
-    if not words & emotions.VOCABULARY:
-        return []
-    return [
-        Note(
-            None,
-            f"labels.csv: {emotions.unknown_word(word)}: with it, the words themselves are the "
-            "classes. Correct it, or name the classes with --set labels.classes=FILE.toml",
-        )
-        for word in sorted(words - emotions.VOCABULARY)
-    ]
-
-
-def _clip(
-    clip_id: str,
-    name: str,
-    key: _Key,
-    source: Images | Video,
-    *,
-    table: Labels | None,
-    notes: list[Note],
-) -> Clip:
-    subject, _ = key
-    # Raises if the clip's rows differ: which of them is right cannot be known.
-    row = table.row(key) if table else {}
-    if table and not row:
-        notes.append(Note(clip_id, f"has no row in {table.path.name}", "unlabelled"))
-    emotion = emotions.normalise(row.get("emotion", ""))
-    if emotion and not subject:
-        notes.append(
-            Note(
-                clip_id,
-                "has an emotion but no subject, so it stays unlabelled: no evaluation "
-                "can leave its person out. Move it into a subject's folder",
-            )
-        )
-        emotion = ""
-    fps = _rate(row.get("fps", ""))
-    if row.get("fps") and fps is None:
-        notes.append(
-            Note(
-                clip_id,
-                f"the fps {row['fps'][:40]!r} is no rate: cameras make {RATES}",
-                f"not used; correct it in {table.path.name if table else 'the table'}",
-            )
-        )
-    return Clip(
-        id=clip_id,
-        dataset=name,
-        subject=subject,
-        group=f"{name}/{subject}" if subject else "",
-        source=source,
-        fps=fps,
-        onset=mark(row.get("onset", "")),
-        apex=mark(row.get("apex", "")),
-        offset=mark(row.get("offset", "")),
-        emotion=emotion,
-        action_units=row.get("action_units", ""),
-    )
-
-
-def _rate(text: str) -> float | None:
-    """Return the frames per second in a cell (``200``, ``29,97``); None if no camera has them."""
-    try:
-        rate = float(text.replace(",", "."))  # many countries write 29,97
-    except ValueError:
-        return None
-    return rate if is_rate(rate) else None
-
-
-def _one_source(sources: list[tuple[Path, Images | Video | MepipeError]]) -> Images | Video:
-    # a.mp4 beside a/ or b.avi beside b.mp4: often copies, but nothing says so.
-    if len(sources) > 1:
-        raise BadDataError(
-            "several files or folders are this clip: "
-            + " and ".join(path.name for path, _ in sources),
-            "Rename or remove all of them but one.",
-        )
-    source = sources[0][1]
-    if isinstance(source, MepipeError):
-        raise source
-    return source
-
-
-def _has_clips(disk: _Contents) -> bool:
+def _has_clips(disk: Contents) -> bool:
     """Return True if there is a clip at all, even one that will be rejected."""
     return any(
         not isinstance(source, MepipeError) or has_images(_listing_or_nothing(path))
@@ -239,10 +102,14 @@ def _listing_or_nothing(folder: Path) -> Listing:
         return Listing((), (), ())
 
 
-def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Contents) -> None:
+def _list_videos(folder: Path, subject: str, listing: Listing, disk: Contents) -> None:
+    videos = [name for name in listing.files if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+    copies = _without_copies(folder, videos, disk)
     for file in listing.files:
         path = folder / file
         suffix = path.suffix.lower()
+        if file in copies:
+            continue
         if suffix in VIDEO_SUFFIXES:
             disk.sources[subject, path.stem].append((path, Video(path)))
         elif suffix in _UNREAD_VIDEOS:
@@ -252,13 +119,14 @@ def _list_videos(folder: Path, subject: str, listing: Listing, disk: _Contents) 
     disk.notes += _unnameable(folder, listing.unnameable)
 
 
-def _list_subject(folder: Path, disk: _Contents) -> None:
+def _list_subject(folder: Path, disk: Contents) -> None:
     try:
         listing = list_folder(folder)
     except UnreadableInputError as error:
         disk.notes.append(Note(None, error.message, "its clips are not used"))
         return
     _list_videos(folder, folder.name, listing, disk)
+    disk.tables.append((folder.name, listing.files))
     if has_images(listing):
         disk.notes.append(
             Note(
@@ -267,8 +135,11 @@ def _list_subject(folder: Path, disk: _Contents) -> None:
                 "subject/clip/*.jpg, below the folder to give",
             )
         )
+    copies = _without_copies(folder, listing.folders, disk)
     for clip in listing.folders:
         path = folder / clip
+        if clip in copies:
+            continue
         source: Images | MepipeError
         try:
             inside = list_folder(path)
@@ -283,13 +154,44 @@ def _list_subject(folder: Path, disk: _Contents) -> None:
                 continue
             frames = frames_among(path, inside)
             source = frames.images
-            disk.notes += [
-                Note(None, f"{path / file} has no frame number", "not used")
-                for file in frames.unnumbered
-            ]
+            disk.notes += [Note(None, f"{path}: {text}") for text in frames.left_out]
         except (BadDataError, UnreadableInputError) as error:
             source = error
         disk.sources[folder.name, clip].append((path, source))
+
+
+def _without_copies(folder: Path, names: Sequence[str], disk: Contents) -> set[str]:
+    """Return the clips that are copies of others, byte by byte, and note all that look so."""
+    # By the names of the clips: a video's is that of its file without the suffix.
+    clips: dict[str, str] = {}
+    for name in names:
+        is_video = Path(name).suffix.lower() in VIDEO_SUFFIXES and (folder / name).is_file()
+        clips.setdefault(Path(name).stem if is_video else name, name)
+    found = {clips[copy]: clips[original] for copy, original in find_copies(clips).items()}
+    same = {copy for copy, of in found.items() if _are_equal(folder / copy, folder / of)}
+    if same:
+        text = f"{folder}: copies that a file manager made, byte by byte: {listed(sorted(same))}"
+        disk.notes.append(Note(None, text, "not used"))
+    disk.notes += [
+        Note(None, f"{folder / copy} is called like a copy of {original}, and differs", "used")
+        for copy, original in sorted(found.items())
+        if copy not in same
+    ]
+    return same
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    """Say whether two files, or the files of two folders, have the same bytes."""
+    try:
+        if one.is_file() or other.is_file():
+            return filecmp.cmp(one, other, shallow=False)
+        files = list_folder(one).files
+        if files != list_folder(other).files or not files:
+            return False
+        _, differing, failed = filecmp.cmpfiles(one, other, files, shallow=False)
+    except (OSError, UnreadableInputError):
+        return False
+    return not differing and not failed
 
 
 def _has_videos(listing: Listing) -> bool:

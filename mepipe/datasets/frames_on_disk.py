@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from mepipe.datasets.clip import Images
+from mepipe.datasets.copies import find_copies
 from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.plausible import DIGITS
 
@@ -49,10 +50,26 @@ class FrameList:
         The frames.
     unnumbered
         The image files without a number in their names: they are not frames.
+    copies
+        The image files that a file manager made of others (``img60 (1).jpg`` beside
+        ``img60.jpg``): they are not frames either.
     """
 
     images: Images
     unnumbered: tuple[str, ...]
+    copies: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> list[str]:
+        """What there is to say of the image files that are not used, a text each."""
+        texts = [f"{file} has no frame number: not used" for file in self.unnumbered]
+        if self.copies:
+            shown = ", ".join(self.copies[:3]) + (", ..." if len(self.copies) > 3 else "")
+            texts.append(
+                f"{len(self.copies)} image(s) are copies that a file manager made, by their names "
+                f"({shown}): not used"
+            )
+        return texts
 
 
 def list_folder(folder: Path) -> Listing:
@@ -116,8 +133,8 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
     """Return the image files of a listing as frames, sorted by number.
 
     Image files without a digit in their names (``cover.jpg``) have no place in
-    the order. They are left out and named in ``unnumbered``. Other files are
-    ignored.
+    the order. They are left out and named in ``unnumbered``. So are copies of frames,
+    in ``copies``. Other files are ignored.
 
     Raises
     ------
@@ -131,11 +148,13 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
         )
     frames: dict[int, str] = {}
     unnumbered = []
-    for name in listing.files:
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122 (10 times faster)
-        if suffix.lower() not in IMAGE_SUFFIXES:
+    parts = [os.path.splitext(name) for name in listing.files]  # noqa: PTH122 (10 times faster)
+    images = [part for part in parts if part[1].lower() in IMAGE_SUFFIXES]
+    copied = _copied_frames([stem for stem, _ in images])
+    for stem, suffix in images:
+        if stem in copied:
             continue
-        number = frame_number(stem)
+        name, number = stem + suffix, frame_number(stem)
         if number is None:
             unnumbered.append(name)
         elif number >= 10**DIGITS:
@@ -158,7 +177,14 @@ def frames_among(folder: Path, listing: Listing) -> FrameList:
         )
     numbers = tuple(sorted(frames))
     names = tuple(frames[number] for number in numbers)
-    return FrameList(Images(folder, names, numbers), tuple(unnumbered))
+    copies = tuple(stem + suffix for stem, suffix in images if stem in copied)
+    return FrameList(Images(folder, names, numbers), tuple(unnumbered), copies)
+
+
+def _copied_frames(stems: Sequence[str]) -> set[str]:
+    """Return the stems that are copies of other frames."""
+    copies = find_copies(stems)
+    return {stem for stem, of in copies.items() if frame_number(of) is not None}
 
 
 def missing_runs(numbers: Sequence[int]) -> list[tuple[int, int]]:

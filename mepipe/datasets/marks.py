@@ -7,13 +7,13 @@ import re
 from mepipe.datasets.clip import Mark, MarkOrigin
 
 # 18 digits fit a signed 64-bit integer. Spreadsheets write whole numbers as 46.0, too.
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0*)?\Z")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0*|,0{1,2})?\Z")  # 46,000 may be 46 thousand
 
 
 def parse_number(text: str) -> int | None:
     """Return the whole number in a cell (``46``, ``46.0``); None if it holds no such number."""
     text = text.strip()
-    return int(text.partition(".")[0]) if _INTEGER.match(text) else None
+    return int(text.replace(",", ".").partition(".")[0]) if _INTEGER.match(text) else None
 
 
 def mark(text: str, origin: MarkOrigin = "annotation") -> Mark | None:

@@ -1,4 +1,4 @@
-"""Reads tables of annotations, .xlsx and .csv, and finds the header by its content.
+"""Reads tables of annotations, .xlsx and text, and finds the header by its content.
 
 Copies of a dataset's sheet differ: rows above the header, blank columns, remarks
 under the table, text in the place of numbers. So a table is read as text cells
@@ -7,46 +7,20 @@ under the column names that the caller asks for, and nothing else.
 
 from __future__ import annotations
 
-import csv
-import io
-import struct
-import warnings
-import zipfile
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mepipe.datasets.grids import Grid, read_grids, with_formulas
+from mepipe.datasets.missing import is_missing, is_not_available
+from mepipe.datasets.spelling import person_key
 from mepipe.errors import UsageError
 
-SHEET_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls", ".csv"})
-
-_OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
-# No worksheet has more rows; a damaged one may claim so and would be read for hours.
-_EXCEL_ROWS = 1_048_576
-# What zipfile and openpyxl raise on files that are cut off, edited by hand or not a
-# workbook at all. openpyxl has no error of its own for most of them. The bytes are in
-# memory by then, so an OSError is openpyxl's as well.
-_MALFORMED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    SyntaxError,  # XML parsers derive theirs from it
-    EOFError,
-    OSError,
-    OverflowError,
-    KeyError,
-    IndexError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    RuntimeError,
-)
+SHEET_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls", ".csv", ".tsv"})
+# Names and remarks: here NA is a text like any other.
+_VERBATIM = frozenset({"subject", "person", "clip", "why"})
 
 Columns = Mapping[str, Sequence[str]]
-_Grid = list[tuple[int, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -82,12 +56,15 @@ class Table:
         The numbers of the rows that hold text but no key.
     unused
         The headings that nobody asked for.
+    emptied
+        The cells that `without_missing` emptied: line, column and text.
     """
 
     path: Path
     rows: tuple[Row, ...]
     ignored: tuple[int, ...]
     unused: tuple[str, ...]
+    emptied: tuple[tuple[int, str, str], ...] = ()
 
 
 def heading(text: str) -> str:
@@ -109,7 +86,7 @@ def find_sheets(folder: Path, names: Iterable[str]) -> list[Path]:
 
 
 def read_table(path: Path, *, key: str, required: Columns, optional: Columns) -> Table:
-    """Read the table in an .xlsx (any of its sheets) or a .csv (``,`` ``;`` or tab).
+    """Read the table in an .xlsx (any of its sheets) or a text (``,`` ``;`` or tab).
 
     Parameters
     ----------
@@ -128,7 +105,7 @@ def read_table(path: Path, *, key: str, required: Columns, optional: Columns) ->
         column.
     """
     wanted = {**required, **optional}
-    excel, grids = _grids(path)
+    excel, grids = read_grids(path)
     found = [(grid, *_find_header(grid, key, wanted)) for grid in grids]
     # The worksheet, or the delimiter, under which the most columns are found.
     grid, top, columns = max(found, key=lambda item: len(item[2]))
@@ -148,12 +125,12 @@ def read_table(path: Path, *, key: str, required: Columns, optional: Columns) ->
         )
     body = grid[top + 1 :]
     if excel:
-        body = _with_formulas(path, grids.index(grid), body, columns)
+        body = with_formulas(path, grids.index(grid), body, columns)
     return _table(path, headings, body, key, columns)
 
 
 def _table(
-    path: Path, headings: list[str], body: _Grid, key: str, columns: Mapping[str, int]
+    path: Path, headings: list[str], body: Grid, key: str, columns: Mapping[str, int]
 ) -> Table:
     rows, ignored = [], []
     header = {name: headings[column] for name, column in columns.items()}
@@ -171,7 +148,59 @@ def _table(
     return Table(path, tuple(rows), tuple(ignored), unused)
 
 
-def _find_header(grid: _Grid, key: str, wanted: Columns) -> tuple[int, dict[str, int]]:
+def without_missing(table: Table) -> Table:
+    """Return a user's table with empty cells where a word for nothing stands, such as NA.
+
+    Not in the columns of names: a clip may be called NA. ``emptied`` lists the cells.
+    """
+    return _emptied(table, is_missing, _VERBATIM)
+
+
+def without_not_available(table: Table) -> Table:
+    """Return a dataset's sheet with empty cells where a program wrote NA, NaN, NULL or None.
+
+    Signs such as ? are the coders' own, and a setting decides about them. Without its
+    rate a clip cannot be used, and the message shows the cell.
+    """
+    return _emptied(table, is_not_available, _VERBATIM | {"fps"})
+
+
+def _emptied(table: Table, is_nothing: Callable[[str], bool], kept: frozenset[str]) -> Table:
+    rows, emptied = [], []
+    for row in table.rows:
+        missing = [
+            name
+            for name, text in row.cells.items()
+            if text and name not in kept and is_nothing(text)
+        ]
+        emptied += [(row.number, name, row[name]) for name in missing]
+        rows.append(Row(row.number, {**row.cells, **dict.fromkeys(missing, "")}))
+    return replace(table, rows=tuple(rows), emptied=tuple(emptied))
+
+
+def carry_down(table: Table, column: str) -> tuple[Table, tuple[int, ...]]:
+    """Fill the empty cells of a column from above, where it looks like merged cells.
+
+    A text file keeps no merged cells: only the first row of each has the value. That
+    is so if the first row has one and every value stands in one cell only.
+
+    Returns
+    -------
+    tuple
+        The table, and the numbers of the rows that were filled.
+    """
+    values = [person_key(row[column]) for row in table.rows if row[column]]
+    if not values or not table.rows[0][column] or len(set(values)) < len(values):
+        return table, ()
+    rows, above = [], ""
+    for row in table.rows:
+        above = row[column] or above
+        rows.append(Row(row.number, {**row.cells, column: above}))
+    filled = tuple(row.number for row in table.rows if not row[column])
+    return replace(table, rows=tuple(rows)), filled
+
+
+def _find_header(grid: Grid, key: str, wanted: Columns) -> tuple[int, dict[str, int]]:
     """Return the index of the row with the key and the most wanted headings.
 
     Also return the position of each column in it.
@@ -191,104 +220,3 @@ def _find_header(grid: _Grid, key: str, wanted: Columns) -> tuple[int, dict[str,
 
 def _or(texts: Sequence[str]) -> str:
     return " or ".join(repr(text) for text in texts)
-
-
-def _grids(path: Path) -> tuple[bool, list[_Grid]]:
-    """Return whether the file is a workbook, and its grids.
-
-    There is one grid for each worksheet of a workbook, and one for each delimiter
-    that a .csv may have.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}", "Check its permissions."
-        ) from error
-    if not data.strip():
-        raise UsageError(f"{path} is empty", "Restore it, or delete it.")
-    if path.suffix.lower() == ".csv":
-        return False, _csv_grids(path, data)
-    return True, _excel_grids(path, data, values=True)
-
-
-def _csv_grids(path: Path, data: bytes) -> list[_Grid]:
-    # Excel's "Unicode text" is UTF-16; its "CSV UTF-8" begins with a byte order mark.
-    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text (byte {error.start})", "Save it as 'CSV UTF-8'."
-        ) from error
-    grids, problem = [], ""
-    for delimiter in ",;\t":
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        try:
-            grids.append([(reader.line_num, [cell.strip() for cell in row]) for row in reader])
-        except csv.Error as error:
-            problem = str(error)
-    if not grids:
-        raise UsageError(f"{path} is not a table: {problem}", "Save it again as 'CSV UTF-8'.")
-    return grids
-
-
-def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[_Grid]:
-    """Return a grid for each worksheet, of the stored values or of the formulas behind them."""
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    if data.startswith(_OLE_MAGIC):
-        raise UsageError(
-            f"{path} is password-protected or in the old .xls format",
-            "Open it and save it without a password as .xlsx.",
-        )
-    if not data.startswith(b"PK"):
-        raise UsageError(f"{path} is not an Excel workbook", "Copy the file again.")
-    try:
-        with warnings.catch_warnings():
-            # openpyxl warns about styles and extensions, which do not change the cells.
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
-            grids = []
-            for sheet in book.worksheets:
-                # The stored size may be wrong, and would cut rows off.
-                sheet.reset_dimensions()
-                rows = enumerate(islice(sheet.iter_rows(values_only=True), _EXCEL_ROWS), start=1)
-                grids.append([(i, [_text(cell) for cell in row]) for i, row in rows if any(row)])
-            return grids or [[]]
-    except (*_MALFORMED, InvalidFileException) as error:
-        raise UsageError(
-            f"{path} is damaged or cut off ({type(error).__name__})", "Copy the file again."
-        ) from error
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    # Excel stores every number as a float. Beyond 1e15 not every whole number is exact.
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value).strip()
-
-
-def _with_formulas(path: Path, sheet: int, body: _Grid, columns: Mapping[str, int]) -> _Grid:
-    """Return the rows with the formula in each cell whose formula has no stored value.
-
-    Programs other than Excel may store none. Such a cell would look empty, and an
-    empty cell means "not annotated".
-    """
-    used = columns.values()
-    if all(column < len(cells) and cells[column] for _, cells in body for column in used):
-        return body
-    formulas = dict(_excel_grids(path, path.read_bytes(), values=False)[sheet])
-    width = max(used) + 1
-    result = []
-    for number, cells in body:
-        row = cells + [""] * (width - len(cells))
-        source = formulas.get(number, [])
-        for column in used:
-            if not row[column] and column < len(source) and source[column].startswith("="):
-                row[column] = source[column]
-        result.append((number, row))
-    return result

@@ -208,7 +208,7 @@ def _clip(dataset: str, clip_id: str, folders: list[tuple[Path, str]], notes: li
             "Move it to the folder of the right subject.",
         )
     frames = list_frames(folder)
-    texts = [f"{file} has no frame number: not used" for file in frames.unnumbered]
+    texts = frames.left_out
     word = class_in_name(clip)
     if word and above and word != above:
         texts.append(f"its name says {word}, its folder {above}: the name is followed")

@@ -29,6 +29,7 @@ from mepipe.features import Features
 from mepipe.features.protocols import protocol_notes
 from mepipe.features.splits import LabelledClips, LeftOut, select_clips
 from mepipe.networks.registry import code_digest
+from mepipe.plausible import one_class_each, one_class_text
 from mepipe.schema import PROTOCOLS
 
 
@@ -141,6 +142,15 @@ def _check_duplicate_recordings(features: Features, clips: set[str]) -> None:
             )
 
 
+def one_class_notes(clips: LabelledClips) -> list[str]:
+    """Return a warning for each dataset whose persons have clips of one class only."""
+    by_dataset: dict[str, list[tuple[str, str]]] = {}
+    for dataset, person, y in zip(clips.dataset, clips.group, clips.y, strict=True):
+        by_dataset.setdefault(dataset, []).append((person, clips.classes[y]))
+    found = {dataset: one_class_each(some) for dataset, some in sorted(by_dataset.items())}
+    return [one_class_text(dataset, people) for dataset, people in found.items() if people]
+
+
 def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
     """Return the work with its device in place; an estimator has none.
 
@@ -205,7 +215,7 @@ def evaluate(
     )
     content |= {
         "folds": len(work.jobs),
-        "notes": list(protocol_notes(work.clips, evaluation.protocol)),
+        "notes": [*protocol_notes(work.clips, evaluation.protocol), *one_class_notes(work.clips)],
         "features": source.digest,
         "shape": list(features.shape[1:]),
         "select": list(evaluation.select),

@@ -16,10 +16,13 @@ from mepipe.frames.images import (
     refuse_long_file,
 )
 from mepipe.frames.memory import FramesInMemory
+from mepipe.frames.probe import probe_video
 from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable, split_digest
-from mepipe.frames.video import VideoFacts, probe_video, video_frames
+from mepipe.frames.video import video_frames
+from mepipe.frames.video_facts import Damage, VideoFacts
 
 __all__ = [
+    "Damage",
     "FileFacts",
     "FrameReader",
     "FramesInMemory",

@@ -56,7 +56,7 @@ class FramesInMemory(FrameReader):
                     f"{first[1]} x {first[0]}",
                     _SHAPES,
                 )
-        super().__init__((), len(self._images), False, lambda _: None)
+        super().__init__((), len(self._images), None, lambda _: None)
 
     def digest(self, position: int) -> str:
         """Return the sha256 of the frame's shape and pixels."""

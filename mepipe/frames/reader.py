@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mepipe.errors import UnreadableInputError
 from mepipe.frames.images import decode_image, out_of_memory, refuse_long_file
 from mepipe.frames.video import video_frames
+from mepipe.frames.video_facts import VideoFacts
 
 Image = NDArray[np.uint8]
 
@@ -73,8 +74,8 @@ class FrameReader:
         One image file for each position, or the video file alone.
     count
         Number of frames of the clip.
-    is_video
-        True if ``files`` is one video.
+    video
+        The facts of the video, or None if ``files`` are images.
     known_digest
         Returns the sha256 of a file where it is known without reading it, else
         None (`DigestIndex.digest` while planning; the planned digests in a worker).
@@ -100,23 +101,31 @@ class FrameReader:
     ...     files = tuple(Path(folder) / f"{number}.png" for number in range(3))
     ...     for file in files:
     ...         _ = file.write_bytes(cv2.imencode(".png", np.zeros((48, 64), np.uint8))[1])
-    ...     reader = FrameReader(files, len(files), False, lambda path: None)
+    ...     reader = FrameReader(files, len(files), None, lambda path: None)
     ...     [image.shape for _, image in reader.images()]
     [(48, 64, 3), (48, 64, 3), (48, 64, 3)]
     """
 
     files: tuple[Path, ...]
     count: int
-    is_video: bool
+    video: VideoFacts | None
     known_digest: Callable[[Path], str | None]
     bits: int | None = None
     learnt: dict[Path, FileFacts] = field(default_factory=dict, init=False)
     _digests: dict[Path, str] = field(default_factory=dict, init=False)
 
+    @property
+    def is_video(self) -> bool:
+        """True if the clip is one video file."""
+        return self.video is not None
+
     def digest(self, position: int) -> str:
         """Return the identity of a frame: the sha256 of its file, and what else decides its pixels.
 
         That is the position in a video, and ``bits`` where it is set.
+
+        Where frames of a video are more than decoded (made square, deinterlaced), that is
+        part of it.
 
         Raises
         ------
@@ -130,9 +139,22 @@ class FrameReader:
                 known = self._learn(path).sha256
             self._digests[path] = known
         digest = self._digests[path]
-        if self.is_video:
-            return f"{digest}:{position}"
-        return digest if self.bits is None else f"{digest}{_BITS}{self.bits}"
+        if self.video is None:
+            return digest if self.bits is None else f"{digest}{_BITS}{self.bits}"
+        recipe = self.video.recipe
+        return f"{digest}:{position}:{recipe}" if recipe else f"{digest}:{position}"
+
+    def new_pictures(self) -> list[int]:
+        """Return the positions of frames that do not repeat the picture of the frame before.
+
+        Of images, the files are compared, so all of them must be hashed.
+        """
+        if self.video is not None:
+            again = frozenset(self.video.repeats)
+        else:
+            names = [self.digest(position) for position in range(self.count)]
+            again = frozenset(i for i in range(1, self.count) if names[i] == names[i - 1])
+        return [position for position in range(self.count) if position not in again]
 
     def known(self) -> dict[str, str]:
         """Return the sha256 of every file whose digest was requested, by path."""
@@ -151,9 +173,9 @@ class FrameReader:
             If a frame cannot be decoded.
         """
         wanted = range(self.count) if positions is None else sorted(set(positions))
-        if self.is_video:
+        if self.video is not None:
             with self._opened(self._path(0)) as file:
-                yield from video_frames(file, frozenset(wanted))
+                yield from video_frames(file, self.video, frozenset(wanted))
             return
         for position in wanted:
             yield position, self._decoded(position)

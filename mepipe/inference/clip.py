@@ -175,6 +175,8 @@ def open_clip(path: Path, data: DataSettings, fps: float | None = None) -> ClipI
         If it cannot be read.
     """
     clip = Clip(path.name, "", "", "", source=_source(path), fps=fps)
+    if fps is not None:  # the user's word: an unusual rate needs no other
+        data = data.model_copy(update={"fps": fps})
     # An empty index that is never saved: there is no cache.
     index = DigestIndex(path, path, rehash=True)
     return prepare_clip(clip, index, data).input

@@ -73,7 +73,7 @@ def _needed(prepared: PreparedClip, config: Config) -> tuple[set[int], set[int]]
     searched = face.STAGE.frames(clip, config, {})
     # The search for a face ends at the first frame that has one, so only that is certain.
     faces = searched if config.face.align == "per-frame" else searched[:1]
-    compared = set(spot.STAGE.frames(clip, config, {}))
+    compared = set(range(clip.frames.count)) if spot.searches(clip, config) else set()
     # Spotting reads no frame of a fully annotated clip. Then flow compares onset and apex.
     if not compared:
         compared = {mark.position for mark in (clip.onset, clip.apex) if mark}

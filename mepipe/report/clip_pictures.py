@@ -144,11 +144,11 @@ def _as_it_was(source: ClipTask, work: ClipWork) -> ClipInput:
         raise BadDataError("its frames are not those of the run", "Run again.")
     read = [split_digest(digest) for digest in work.digests]
     known = {
-        str(source.files[0 if source.is_video else position]): sha256
+        str(source.files[0 if source.video else position]): sha256
         for position, (sha256, _) in zip(positions, read, strict=True)
     }
     reader = FrameReader(
-        source.files, source.count, source.is_video, lambda path: known.get(str(path)), read[0][1]
+        source.files, source.count, source.video, lambda path: known.get(str(path)), read[0][1]
     )
     for position in positions:
         reader.digest(position)

@@ -50,7 +50,13 @@ def _method(clip: ClipInput, config: Config) -> Literal["annotation", SpotMethod
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
     del values
-    return list(range(clip.frames.count)) if _method(clip, config) in _SEARCHES else []
+    # A picture that is shown twice moves only every other frame: each is seen once.
+    return clip.frames.new_pictures() if searches(clip, config) else []
+
+
+def searches(clip: ClipInput, config: Config) -> bool:
+    """Return True if the stage looks at the frames of a clip."""
+    return _method(clip, config) in _SEARCHES
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
@@ -100,17 +106,27 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             "or use --set spot.fallback=middle.",
         )
     size = config.spot.size
-    crops = _crops(clip, upstream, size)
+    shown = np.array(_frames(clip, config, upstream.values))
+    if len(shown) < 2:
+        raise BadDataError(
+            f"all {clip.frames.count} frames show one picture, so the clip shows no motion",
+            "Restore the recording, or leave the clip out.",
+        )
+    crops = _crops(clip, upstream, size, shown)
+    # The picture that each frame shows: below, positions count pictures.
+    picture = np.searchsorted(shown, np.arange(clip.frames.count), "right") - 1
+    positions = {name: int(picture[position]) for name, position in positions.items()}
     # Only frames that show the reference's face are searched: motion from another face, or
     # from none, means nothing. An annotated frame outside the span overrules it.
-    first, stop = visible_span(crops, face_position(clip, config, upstream.values))
+    reference = face_position(clip, config, upstream.values)
+    first, stop = visible_span(crops, int(picture[reference]))
     if any(not first <= position < stop for position in positions.values()):
-        first, stop = 0, clip.frames.count
+        first, stop = 0, len(shown)
     polygons = [
         RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
         for region in regions()
     ]
-    seen, when = crops[first:stop], times[first:stop]
+    seen, when = crops[first:stop], times[shown][first:stop]
     within = {name: position - first for name, position in positions.items()}
     if method == "lbp-divide":
         spotted = lbp_divide(seen, when, polygons, smooth_ms=config.spot.smooth_ms, **within)
@@ -133,7 +149,33 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             "no movement was found above the noise",
             "Use --set spot.no_movement=keep to take the best candidate, or annotate the clip.",
         )
-    return _result(spotted, marks, method, (first, stop))
+    result = _result(spotted, marks, method, (first, stop))
+    if len(shown) < len(picture):
+        return _in_frames(result, (first, stop), marks, shown, picture)
+    return result
+
+
+def _in_frames(
+    result: Result,
+    visible: tuple[int, int],
+    marks: Mapping[str, KeyFrame],
+    shown: NDArray[np.int_],
+    picture: NDArray[np.int_],
+) -> Result:
+    """Return a result that counts pictures as one that counts frames.
+
+    ``shown`` holds the first frame of each picture, ``picture`` the picture of each frame.
+    """
+    values = dict(result.values)
+    for name in KEY_FRAMES:
+        found = getattr(marks.get(name), "position", None)
+        values[name] = int(shown[values[name]]) if found is None else found  # type: ignore[index]
+    first, stop = visible
+    seen = (int(shown[first]), int(shown[stop]) if stop < len(shown) else len(picture))
+    values["visible"] = list(seen)
+    values["repeated"] = len(picture) - len(shown)
+    curve = result.arrays["curve"][picture[slice(*seen)] - first]
+    return Result(values=values, arrays={"curve": curve})
 
 
 def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
@@ -147,11 +189,13 @@ def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
     return Result(values=values, arrays={"curve": np.empty(0, dtype=np.float32)})
 
 
-def _crops(clip: ClipInput, upstream: Upstream, size: int) -> NDArray[np.uint8]:
+def _crops(
+    clip: ClipInput, upstream: Upstream, size: int, positions: NDArray[np.int_]
+) -> NDArray[np.uint8]:
     """Return the aligned faces (N, size, size). One full-size frame is in memory at a time."""
-    crops = np.empty((clip.frames.count, size, size), dtype=np.uint8)
-    for position, image in one_size(clip.frames.images()):
-        crops[position] = warp_face(image, transform_at(upstream.values, position), size)
+    crops = np.empty((len(positions), size, size), dtype=np.uint8)
+    for number, (position, image) in enumerate(one_size(clip.frames.images(positions.tolist()))):
+        crops[number] = warp_face(image, transform_at(upstream.values, position), size)
     return crops
 
 

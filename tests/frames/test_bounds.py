@@ -85,7 +85,7 @@ def clip(tmp_path):
     for number in range(3):
         files.append(tmp_path / f"{number}.png")
         cv2.imwrite(str(files[-1]), np.full((20, 20, 3), number, np.uint8))
-    return FrameReader(tuple(files), 3, False, lambda _: None)
+    return FrameReader(tuple(files), 3, None, lambda _: None)
 
 
 def test_memory_that_runs_out_says_nothing_of_the_data(clip, monkeypatch):

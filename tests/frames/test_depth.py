@@ -34,7 +34,7 @@ def test_white_is_white_whatever_the_camera(grey, tmp_path, bits):
     files = written(tmp_path, *[deep_png(grey, bits)] * 3)
     found = clip_bits(files)
     assert found == (bits if bits < 16 else None)
-    image = FrameReader(files, 3, False, lambda _: None, found).image(1)
+    image = FrameReader(files, 3, None, lambda _: None, found).image(1)
     np.testing.assert_allclose(image[..., 0], 255 * grey, atol=1)
     assert image.dtype == np.uint8
 
@@ -63,7 +63,7 @@ def test_a_dark_frame_stays_dark(grey, tmp_path):
     files = written(tmp_path, dark, dark, bright, dark)
     bits = clip_bits(files)
     assert bits == 12
-    reader = FrameReader(files, 4, False, lambda _: None, bits)
+    reader = FrameReader(files, 4, None, lambda _: None, bits)
     assert reader.image(0).max() in range(30, 33)
     assert reader.image(2).max() == 255
 
@@ -92,8 +92,8 @@ def test_frames_of_8_bits_are_not_decoded(grey, tmp_path, monkeypatch):
 
 def test_digests_name_the_bits_and_those_of_8_bits_stay(grey, tmp_path):
     files = written(tmp_path, deep_png(grey, 10))
-    plain = FrameReader(files, 1, False, lambda _: None)
-    ten = FrameReader(files, 1, False, lambda _: None, 10)
+    plain = FrameReader(files, 1, None, lambda _: None)
+    ten = FrameReader(files, 1, None, lambda _: None, 10)
     assert len(plain.digest(0)) == 64
     assert ten.digest(0) == f"{plain.digest(0)}:bits=10"
     assert ten.known() == plain.known()
@@ -105,7 +105,7 @@ def test_a_frame_above_the_bits_of_its_clip_is_refused_with_the_way_out(grey, tm
     bits = clip_bits(files)
     assert bits == 10
     with pytest.raises(BadDataError, match=r"4095.*10 bits") as caught:
-        FrameReader(files, 5, False, lambda _: None, bits).image(1)
+        FrameReader(files, 5, None, lambda _: None, bits).image(1)
     assert "data.bits=12" in caught.value.remedy
     assert caught.value.position == 1
 
@@ -133,7 +133,7 @@ def test_a_tiff_that_states_its_largest_sample(grey, tmp_path, tag):
     assert clip_bits(written(tmp_path, tiff(dark, 16))) == 10
     files = written(tmp_path, tiff(dark, 16, **{tag: 4095}))
     assert clip_bits(files) == 12
-    reader = FrameReader(files, 1, False, lambda _: None, 12)
+    reader = FrameReader(files, 1, None, lambda _: None, 12)
     np.testing.assert_array_equal(reader.image(0)[..., 0], dark >> 4)
 
 
@@ -142,7 +142,7 @@ def test_a_tiff_without_gaps(grey, tmp_path, bits):
     samples = np.round(grey * (2**bits - 1)).astype(np.uint16)
     files = written(tmp_path, tiff(samples, bits))
     assert clip_bits(files) is None
-    image = FrameReader(files, 1, False, lambda _: None).image(0)
+    image = FrameReader(files, 1, None, lambda _: None).image(0)
     np.testing.assert_array_equal(image[..., 0], samples >> (bits - 8))
     assert image_size(files[0]) == image.shape[1::-1]
 

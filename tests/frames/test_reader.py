@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mepipe.errors import BadDataError, UnreadableInputError
-from mepipe.frames import FrameReader
+from mepipe.frames import FrameReader, VideoFacts
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def files(tmp_path):
 
 
 def reader(files, known=lambda path: None):
-    return FrameReader(files, len(files), False, known)
+    return FrameReader(files, len(files), None, known)
 
 
 def test_digests_are_those_of_the_files(files):
@@ -60,7 +60,7 @@ def test_a_damaged_frame_names_its_position(files):
 def test_a_frame_of_a_video_is_its_file_and_its_position(tmp_path):
     path = tmp_path / "v.mp4"
     path.write_bytes(b"anything")
-    frames = FrameReader((path,), 5, True, lambda _: None)
+    frames = FrameReader((path,), 5, VideoFacts(5, 5, 25.0), lambda _: None)
     digest = hashlib.sha256(b"anything").hexdigest()
     assert [frames.digest(i) for i in (0, 4)] == [f"{digest}:0", f"{digest}:4"]
 
@@ -70,9 +70,9 @@ def test_a_video_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch)
 
     path = tmp_path / "v.avi"
     path.write_bytes(b"first")
-    frames = FrameReader((path,), 3, True, lambda _: None)
+    frames = FrameReader((path,), 3, VideoFacts(3, 3, 25.0), lambda _: None)
 
-    def meanwhile(stream, wanted):
+    def meanwhile(stream, facts, wanted):
         yield 0, np.zeros((2, 2, 3), np.uint8)
         path.write_bytes(b"second, longer")
 

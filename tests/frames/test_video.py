@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mepipe.errors import BadDataError
-from mepipe.frames import Timing, VideoFacts, probe_video, video_frames
+from mepipe.frames import Damage, Timing, VideoFacts, probe_video, video_frames
 
 
 def level(position):
@@ -31,22 +31,23 @@ def test_a_video_is_counted_by_decoding(video):
 
 
 def test_frames_come_in_order_and_are_those_that_were_asked_for(video):
-    found = dict(video_frames(io.BytesIO(video), {3, 9, 4}))
+    facts = probe_video(io.BytesIO(video))
+    found = dict(video_frames(io.BytesIO(video), facts, {3, 9, 4}))
     assert list(found) == [3, 4, 9]
     for position, image in found.items():
         assert image.shape == (480, 640, 3)
         assert image.mean() == pytest.approx(level(position), abs=2)
-    assert [position for position, _ in video_frames(io.BytesIO(video))] == list(range(12))
+    assert [position for position, _ in video_frames(io.BytesIO(video), facts)] == list(range(12))
 
 
 def test_nothing_wanted_is_nothing_read(video):
-    assert list(video_frames(io.BytesIO(video), set())) == []
+    assert list(video_frames(io.BytesIO(video), VideoFacts(12, 12, 25.0), set())) == []
 
 
 def test_a_video_that_stops_early_says_where(video):
     assert probe_video(io.BytesIO(video[: len(video) // 2])).count < 12
     with pytest.raises(BadDataError, match="ends after 12 frames"):
-        list(video_frames(io.BytesIO(video), {20}))
+        list(video_frames(io.BytesIO(video), VideoFacts(21, 21, 25.0), {20}))
 
 
 @pytest.mark.parametrize(
@@ -67,19 +68,27 @@ def test_what_is_no_video_is_said_so(data, words, convert):
 
 
 def test_many_videos_in_a_row(video):
-    # OpenCV's capture does not own its stream: without care this crashes the process.
     assert {probe_video(io.BytesIO(bytes(video))).count for _ in range(20)} == {12}
 
 
 def test_a_file_is_decoded_without_being_held_in_memory(video, tmp_path):
     (tmp_path / "v.avi").write_bytes(video)
     with (tmp_path / "v.avi").open("rb") as file:
-        assert probe_video(file).count == 12
-        assert list(dict(video_frames(file, {2, 5}))) == [2, 5]
+        facts = probe_video(file)
+        assert facts.count == 12
+        assert list(dict(video_frames(file, facts, {2, 5}))) == [2, 5]
 
 
 def test_facts_survive_json():
-    facts = VideoFacts(3, 4, None, (0.0, 33.3, 80.0))
+    facts = VideoFacts(
+        3,
+        4,
+        None,
+        (0.0, 33.3, 80.0),
+        damage=(Damage(1, 2, "why"),),
+        repeats=(2,),
+        pixel_shape=(4, 3),
+    )
     assert VideoFacts.from_json(facts.to_json()) == facts
 
 

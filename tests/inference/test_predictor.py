@@ -94,7 +94,7 @@ def test_without_a_face_or_a_movement_there_is_no_answer(predictor, frames):
     answer = predictor(still, 200)
     assert "no movement" in refused(answer)
     assert answer.png().startswith(b"\x89PNG")
-    assert "no movement" in refused(predictor(frames[:1].repeat(20, axis=0), 200))
+    assert "no motion" in refused(predictor(frames[:1].repeat(20, axis=0), 200))
     assert "one frame" in refused(predictor(frames[:1], 200))
 
 

@@ -117,7 +117,7 @@ def test_a_box_on_a_thin_frame(sample, command, tmp_path, face_box):
 
 
 @pytest.mark.parametrize(
-    "fps", ["1e-300", "inf", "nan", "0", "-200", "1e300", "9" * 400, "0.01", "100000", "-inf"]
+    "fps", ["1e-300", "inf", "0", "-200", "1e300", "9" * 400, "0.01", "100000", "-inf"]
 )
 def test_a_rate_that_no_camera_has_is_not_used(sample, command, tmp_path, fps):
     edit(sample, fps=fps, apex="", offset="")

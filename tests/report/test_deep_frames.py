@@ -20,10 +20,10 @@ def test_faces_are_read_with_the_bits_that_flow_read(tmp_path):
     files = tuple(tmp_path / f"{number}.png" for number in range(2))
     for number, file in enumerate(files):
         cv2.imwrite(str(file), np.full((20, 20), 1000 + number, np.uint16))
-    reader = FrameReader(files, 2, False, lambda _: None, 10)
+    reader = FrameReader(files, 2, None, lambda _: None, 10)
     digests = [reader.digest(position) for position in range(2)]
     assert split_digest(digests[0])[1] == 10
-    task = ClipTask("a", files, False, 2, Timing(200), None, None, None, None, {})
+    task = ClipTask("a", files, None, 2, Timing(200), None, None, None, None, {})
     again = _as_it_was(task, Work(digests)).frames
     assert again.digest(1) == digests[1]
     assert again.image(1).max() == 250

@@ -58,7 +58,7 @@ def choices(field):
 
 
 def clip_input(files, *, marks=True, fps=50.0):
-    reader = FrameReader(files, len(files), False, lambda _: None)
+    reader = FrameReader(files, len(files), None, lambda _: None)
     if not marks:
         return ClipInput(reader, Timing(fps))
     frame = [KeyFrame(position, position + 7, "annotation") for position in (0, 5, 10)]
@@ -212,7 +212,7 @@ def test_a_setting_is_in_the_keys_that_it_decides(frames, setting, changed):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_same_key_is_the_same_bytes_wherever_the_marks_are(frames, name):
     config = load_config(None, [*QUICK, *CONFIGS[name]])
-    reader = FrameReader(frames, len(frames), False, lambda _: None)
+    reader = FrameReader(frames, len(frames), None, lambda _: None)
     marks = [
         [KeyFrame(position, position, "annotation") for position in some]
         for some in ((0, 5, 10), (2, 5, 10), (0, 6, 9))
@@ -228,7 +228,7 @@ def test_the_same_key_is_the_same_bytes_wherever_the_marks_are(frames, name):
 
 
 def test_the_offset_may_stay_unknown(frames):
-    reader = FrameReader(frames, len(frames), False, lambda _: None)
+    reader = FrameReader(frames, len(frames), None, lambda _: None)
     marks = [KeyFrame(0, 0, "annotation"), KeyFrame(5, 5, "annotation")]
     for settings in ([], ["spot.no_movement=fail"]):
         result = walk(ClipInput(reader, Timing(None), *marks), load_config(None, QUICK + settings))
@@ -278,7 +278,7 @@ def test_identical_onset_and_apex_have_no_motion(frames):
 
 
 def test_missing_marks_are_found_and_annotated_ones_kept(frames):
-    reader = FrameReader(frames, len(frames), False, lambda _: None)
+    reader = FrameReader(frames, len(frames), None, lambda _: None)
     clip = ClipInput(
         reader, Timing(50.0), KeyFrame(1, 1, "annotation"), None, KeyFrame(9, 9, "erratum")
     )

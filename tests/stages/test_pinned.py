@@ -104,7 +104,7 @@ def clip(tmp_path_factory):
     out = tmp_path_factory.mktemp("pinned") / "sample"
     write(out, subjects=1, clips=1, seed=0)
     files = tuple(sorted((out / "s01" / "c01").iterdir()))
-    return FrameReader(files, len(files), False, lambda _: None)
+    return FrameReader(files, len(files), None, lambda _: None)
 
 
 def rounded(array, digits):

@@ -11,7 +11,7 @@ from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config import load_config
 from mepipe.errors import BadDataError
-from mepipe.frames import FrameReader, Timing
+from mepipe.frames import FrameReader, Timing, probe_video
 from mepipe.stages import STAGES, Upstream
 from mepipe.stages.flow import target_positions
 
@@ -40,8 +40,8 @@ def files(tmp_path_factory, moving):
     return names
 
 
-def clip_of(files, onset=0, apex=6, offset=12, *, video=False, fps=50.0):
-    count = FRAMES if video else len(files)
+def clip_of(files, onset=0, apex=6, offset=12, *, video=None, fps=50.0):
+    count = video.count if video else len(files)
     reader = FrameReader(files, count, video, lambda _: None)
     marks = [None if m is None else KeyFrame(m, m, "annotation") for m in (onset, apex, offset)]
     return ClipInput(reader, Timing(fps), *marks)
@@ -149,7 +149,9 @@ def test_a_video_gives_what_its_frames_do(tmp_path, moving):
         names.append(tmp_path / f"img{len(names):02d}.png")
         cv2.imwrite(str(names[-1]), read[1])
     settings = ("flow.targets=3", "flow.keep_faces=true")
-    one = results(clip_of((path,), video=True), *settings)
+    with path.open("rb") as file:
+        facts = probe_video(file)
+    one = results(clip_of((path,), video=facts), *settings)
     other = results(clip_of(tuple(names)), *settings)
     for stage in STAGES:
         for name, array in one[stage.name][2].arrays.items():

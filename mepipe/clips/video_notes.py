@@ -1,0 +1,103 @@
+"""What the facts of a video mean for its clip, in words for the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mepipe.datasets.clip import Note
+from mepipe.errors import BadDataError
+from mepipe.frames import VideoFacts
+
+_SHOWN = 3
+
+
+def video_notes(clip: str, facts: VideoFacts) -> list[Note]:
+    """Return what there is to say about a video that is used."""
+    return [Note(clip, problem, handling) for problem, handling in _notes(facts)]
+
+
+def _notes(facts: VideoFacts) -> list[tuple[str, str]]:
+    notes = []
+    missing = facts.declared - facts.count
+    if 0 < missing <= facts.hidden:
+        notes.append(
+            (
+                f"the video holds {facts.declared} frames, and its edit list hides {missing} of "
+                "them, as after a cut without encoding again",
+                f"the {facts.count} frames that a player shows are used",
+            )
+        )
+    elif missing > 0:
+        notes.append(
+            (
+                f"the video's header promises {facts.declared} frames, and {facts.count} are in "
+                f"the file: the last {missing} are probably lost, as in a copy that broke off",
+                f"the {facts.count} frames are used",
+            )
+        )
+    if facts.interlaced:
+        notes.append(
+            (
+                f"{facts.interlaced} of {facts.count} frames are interlaced: each holds two half "
+                "pictures of different moments",
+                "the lines of the second half are made from the first (FFmpeg's bwdif)",
+            )
+        )
+    if facts.pixel_shape != (1, 1):
+        wide, high = facts.pixel_shape
+        notes.append(
+            (
+                f"the video's pixels are not square ({wide}:{high})",
+                f"frames are resampled to {facts.width} x {facts.height} px with square pixels",
+            )
+        )
+    if facts.mirrored:
+        notes.append(("the video is to be shown mirrored", "frames are mirrored as players do"))
+    if facts.mended:
+        notes.append(
+            (
+                f"{facts.mended} of {facts.count} time stamps are missing, or not later than the "
+                "one before",
+                "these times are put between those of the neighbours",
+            )
+        )
+    notes += [
+        (
+            f"frames {damage.first} to {damage.last} of the video{_from(facts, damage.first)} are "
+            f"damaged ({damage.reason})",
+            "they are not used: the clip fails if a stage needs one of them",
+        )
+        for damage in facts.damage[:_SHOWN]
+    ]
+    if len(facts.damage) > _SHOWN:
+        notes.append((f"{len(facts.damage) - _SHOWN} more runs of damaged frames", "likewise"))
+    if facts.repeats:
+        notes.append((repeats_text(len(facts.repeats), facts), REPEATS_HANDLING))
+    return notes
+
+
+REPEATS_HANDLING = "spotting sees each picture once, at the time of its first frame"
+
+
+def repeats_text(repeats: int, facts: VideoFacts) -> str:
+    """Return how many frames repeat a picture, and how often the picture really changes."""
+    text = f"{repeats} of {facts.count} frames show the same picture as the frame before"
+    if facts.fps:
+        text += f": {facts.fps * (1 - repeats / facts.count):.4g} new pictures a second, not "
+        text += f"{facts.fps:.4g}"
+    return text
+
+
+def _from(facts: VideoFacts, position: int) -> str:
+    if facts.times_ms is not None:
+        return f" (from {facts.times_ms[position] / 1000:.2f} s)"
+    return f" (from {position / facts.fps:.2f} s)" if facts.fps else ""
+
+
+def doubtful_rate(path: Path, facts: VideoFacts) -> BadDataError:
+    """Return the error for a video whose own rate must not be believed."""
+    return BadDataError(
+        f"{path}: {facts.doubt}",
+        "Give the rate at which the camera recorded: a column fps in labels.csv, or "
+        "--set data.fps=N for all such videos.",
+    )

@@ -1,0 +1,258 @@
+"""One pass over a video: count, times, layout, damage and repeated pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.errors import BadDataError
+from mepipe.frames.decoder import CONVERT, Opened, opened, refuse_large
+from mepipe.frames.repeats import repeated
+from mepipe.frames.stamps import Times, read_times
+from mepipe.frames.video_facts import Damage, VideoFacts
+from mepipe.plausible import is_rate
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+_STEP = 4  # rows: every fourth is looked at for repeats and brightness
+_BRIGHT = 95  # percentile
+# A pixel that is stored four times as wide as high is a wrong number, not a camera.
+_WIDEST_PIXEL = 4
+# The rate of the camera that a phone notes when it stores slow motion (com.android.capture.fps).
+_CAPTURE = re.compile(r"capture.*(fps|rate)|recording.*rate", re.IGNORECASE)
+_SLOWED = 1.2  # smallest ratio of the noted rate to that of the time stamps
+
+
+def probe_video(stream: BinaryIO) -> VideoFacts:
+    """Decode a video once, without keeping a frame, and return its facts.
+
+    Parameters
+    ----------
+    stream
+        The file, open for reading bytes.
+
+    Raises
+    ------
+    BadDataError
+        If it is no video, no frame of it can be decoded, or its size or direction changes.
+
+    Examples
+    --------
+    >>> import io
+    >>> from mepipe.frames import probe_video
+    >>> probe_video(io.BytesIO(b"not a video"))
+    Traceback (most recent call last):
+    mepipe.errors.BadDataError: the file is no video: it holds text. Restore it from the original.
+    """
+    with opened(stream) as video:
+        seen = _Seen()
+        packets: list[int] = []
+        for decoded in video.frames():
+            packets.append(decoded.packet)
+            seen.look(decoded.frame)
+        if not packets:
+            raise BadDataError("no frame of the video can be decoded", CONVERT)
+        stated = float(video.stream.average_rate or video.stream.guessed_rate or 0)
+        times = _times(video, seen.stamps, stated if is_rate(stated) else None)
+        damage = _damage(video.spoiled(), packets)
+        pixels = _pixel_shape(video)
+        tags = {**video.container.metadata, **video.stream.metadata}
+        width, height = seen.shown(pixels)
+        turn, mirrored = seen.orientation
+        return VideoFacts(
+            count=len(packets),
+            declared=max(int(video.stream.frames or 0), 0),
+            fps=times.fps,
+            times_ms=times.times_ms,
+            mended=0 if times.unusable else times.mended,
+            doubt=_doubt(times, tags),
+            width=width,
+            height=height,
+            pixel_shape=pixels,
+            interlaced=seen.interlaced,
+            turn=turn,
+            mirrored=mirrored,
+            deep=seen.deep,
+            hidden=video.hidden,
+            damage=damage,
+            repeats=repeated(seen.steps),
+            dark=(float(np.min(seen.bright)), float(np.median(seen.bright))),
+        )
+
+
+def _times(video: Opened, shown: list[float | None], stated: float | None) -> Times:
+    """Return the times of the frames, from the stamps in ms of when each is shown.
+
+    Some containers (AVI) only say when packets are decoded. In the order of time these are the
+    times of the frames, a little late.
+    """
+    times = read_times(shown, stated)
+    if times.unusable or not all(packet.shown for packet in video.packets):
+        decoded = [packet.time_ms for packet in video.packets if packet.time_ms is not None]
+        if len(decoded) != len(shown):
+            return times
+        in_order = read_times(sorted(decoded), stated)
+        return times if in_order.unusable else in_order
+    return times
+
+
+class _Seen:
+    """What the frames of a video show, gathered one by one."""
+
+    def __init__(self) -> None:
+        self.stamps: list[float | None] = []
+        self.steps: list[float] = []
+        self.bright: list[float] = []
+        self.interlaced = 0
+        self.deep = 8
+        self.orientation = (0, False)
+        self._size = (0, 0)
+        self._before: NDArray[Any] | None = None
+
+    def look(self, frame: VideoFrame) -> None:
+        """Take in the next frame.
+
+        Raises
+        ------
+        BadDataError
+            If it has another size or direction than the first.
+        """
+        number = len(self.stamps)
+        stamp = frame.time
+        self.stamps.append(None if stamp is None else stamp * 1000)
+        self.interlaced += bool(frame.interlaced_frame)
+        size, orientation = (frame.width, frame.height), _orientation(frame)
+        if number == 0:
+            refuse_large(*size)
+            self._size, self.orientation = size, orientation
+        elif size != self._size:
+            raise BadDataError(
+                f"the video changes its size: frames 0 to {number - 1} are {self._size[0]} x "
+                f"{self._size[1]} px, frame {number} is {size[0]} x {size[1]}",
+                "Cut it there into two clips, or convert it to one size: "
+                "ffmpeg -i INPUT -vf scale=640:480 -c:v ffv1 OUTPUT.mkv",
+            )
+        elif orientation != self.orientation:
+            raise BadDataError(
+                f"the video changes its direction at frame {number}: before, it is turned by "
+                f"{self.orientation[0]} degrees, from there on by {orientation[0]}",
+                "Cut it there into two clips.",
+            )
+        self._compare(frame)
+
+    def _compare(self, frame: VideoFrame) -> None:
+        self.deep = max(self.deep, *(part.bits for part in frame.format.components))
+        rows = _rows(frame)
+        scale = 1.0 if rows.itemsize == 1 else 2.0 ** (8 - frame.format.components[0].bits)
+        self.bright.append(float(np.percentile(rows[:, ::_STEP], _BRIGHT)) * scale)
+        if self._before is not None and self._before.shape == rows.shape:
+            self.steps.append(_difference(rows, self._before) * scale)
+        elif self._before is not None:
+            self.steps.append(float("inf"))
+        self._before = rows
+
+    def shown(self, pixels: tuple[int, int]) -> tuple[int, int]:
+        """Return the width and height of the frames as mepipe gives them, px."""
+        width, height = self._size
+        # The short side of a pixel grows: nothing that was recorded is thrown away.
+        wide, high = pixels
+        if wide > high:
+            width = round(width * wide / high)
+        elif high > wide:
+            height = round(height * high / wide)
+        refuse_large(width, height)
+        return (height, width) if self.orientation[0] % 180 else (width, height)
+
+
+def _rows(frame: VideoFrame) -> NDArray[Any]:
+    """Return every fourth row of the frame's first plane: brightness, or packed colours."""
+    plane = frame.planes[0]
+    first = frame.format.components[0]
+    deep = first.bits > 8
+    packed = len(frame.planes) == 1 and len(frame.format.components) > 1
+    samples = plane.width * (frame.format.padded_bits_per_pixel // 8 if packed else 1)
+    dtype = np.uint16 if deep and not packed else np.uint8
+    whole = np.asarray(memoryview(plane)).reshape(plane.height, -1)
+    used = samples * np.dtype(dtype).itemsize
+    rows = np.ascontiguousarray(whole[::_STEP, : min(used, whole.shape[1])])
+    return rows.view(dtype)
+
+
+def _difference(now: NDArray[Any], before: NDArray[Any]) -> float:
+    import cv2
+
+    return float(cv2.norm(now, before, cv2.NORM_L1)) / now.size
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """Return how a frame is turned, degrees counter-clockwise, and if it is mirrored first.
+
+    The file holds a matrix (ISO 14496-12): for each shown place where it comes from.
+    """
+    from av.sidedata.sidedata import Type
+
+    every: Any = frame.side_data
+    matrix = every.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5] / 65536.0
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b  # where a step to the right goes, after the mirror
+    angle = float(np.degrees(np.arctan2(-b, a)))
+    turn = round(angle / 90) * 90
+    if abs(angle - turn) > 1 or a * d - b * c == 0:
+        raise BadDataError(
+            f"the video is to be shown turned by {angle:.0f} degrees",
+            "Turn it first: ffmpeg -i INPUT -c:v ffv1 OUTPUT.mkv",
+        )
+    return turn % 360, bool(mirrored)
+
+
+def _pixel_shape(video: Opened) -> tuple[int, int]:
+    shape = video.pixel_shape
+    if not 1 / _WIDEST_PIXEL <= shape <= _WIDEST_PIXEL:
+        raise BadDataError(
+            f"the video says that its pixels are {shape.numerator}:{shape.denominator}, width to "
+            "height",
+            "Set the true shape: ffmpeg -i INPUT -vf setsar=1 -c:v ffv1 OUTPUT.mkv",
+        )
+    return shape.numerator, shape.denominator
+
+
+def _damage(spoiled: Sequence[str], packets: Sequence[int]) -> tuple[Damage, ...]:
+    """Return the runs of frames whose packets cannot be trusted."""
+    found: list[Damage] = []
+    for position, packet in enumerate(packets):
+        reason = spoiled[min(packet, len(spoiled) - 1)]
+        if not reason:
+            continue
+        if found and found[-1].last == position - 1:
+            found[-1] = Damage(found[-1].first, position, found[-1].reason)
+        else:
+            found.append(Damage(position, position, reason))
+    return tuple(found)
+
+
+def _doubt(times: Times, tags: Mapping[str, str]) -> str:
+    """Return why the rate in the file must not be believed without the user's word."""
+    if times.unusable:
+        return f"the time stamps of {times.mended} frames are missing or do not increase"
+    for name, value in sorted(tags.items()):
+        try:
+            noted = float(str(value).split()[0].rstrip("fps"))
+        except (ValueError, IndexError):
+            continue
+        if not _CAPTURE.search(name) or not is_rate(noted) or not times.fps:
+            continue
+        if noted > _SLOWED * times.fps or noted < times.fps / _SLOWED:
+            return (
+                f"its time stamps say {times.fps:g} frames per second, but the camera noted "
+                f"{noted:g} ({name}): it was probably recorded in slow motion"
+            )
+    return ""

@@ -1,0 +1,136 @@
+"""What is known of a video after it was decoded once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LAYOUT = 2
+"""Increased when a pass over a video finds out more, or decides otherwise."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Frames that cannot be trusted.
+
+    Parameters
+    ----------
+    first, last
+        Their positions, from 0, both included.
+    reason
+        What the decoder said.
+    """
+
+    first: int
+    last: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """The result of one pass over a video.
+
+    Parameters
+    ----------
+    count
+        Number of frames that decode.
+    declared
+        Number of frames in the header, 0 if it has none.
+    fps
+        Frames per second, or None if the file has no plausible rate.
+    times_ms
+        The time of each frame, ms, where the rate varies, else None.
+    mended
+        Number of frames whose time stamp was missing or not later than the one before.
+    doubt
+        Why the file's own rate must not be believed without the user's word. Empty if it may.
+    width, height
+        Of the frames as mepipe gives them, px: upright and with square pixels.
+    pixel_shape
+        Width and height of a pixel as stored, (1, 1) if it is square.
+    interlaced
+        Number of frames that hold two half pictures of different moments.
+    turn, mirrored
+        How stored frames are turned (degrees, counter-clockwise) and mirrored to be upright.
+    deep
+        Bits of a sample, if they are more than 8, else 8.
+    hidden
+        Number of frames that the file says not to show (an edit list): they are not counted.
+    damage
+        The frames that cannot be trusted.
+    repeats
+        Positions of frames that show the same picture as the frame before.
+    dark
+        Brightness of the darkest frame and of the typical one: 95th percentile, 0 to 255.
+
+    Examples
+    --------
+    >>> from mepipe.frames import VideoFacts
+    >>> facts = VideoFacts(count=90, declared=100, fps=30.0)
+    >>> VideoFacts.from_json(facts.to_json()) == facts
+    True
+    """
+
+    count: int
+    declared: int
+    fps: float | None
+    times_ms: tuple[float, ...] | None = None
+    mended: int = 0
+    doubt: str = ""
+    width: int = 0
+    height: int = 0
+    pixel_shape: tuple[int, int] = (1, 1)
+    interlaced: int = 0
+    turn: int = 0
+    mirrored: bool = False
+    deep: int = 8
+    hidden: int = 0
+    damage: tuple[Damage, ...] = ()
+    repeats: tuple[int, ...] = ()
+    dark: tuple[float, float] = (255.0, 255.0)
+
+    @property
+    def recipe(self) -> str:
+        """How frames are made from the file, where it is more than decoding. Part of keys."""
+        parts = [
+            "deinterlaced" if self.interlaced else "",
+            f"{self.width}x{self.height}" if self.pixel_shape != (1, 1) else "",
+            "mirrored" if self.mirrored else "",
+            "damaged" if self.damage else "",
+        ]
+        return ",".join(part for part in parts if part)
+
+    def damage_at(self, position: int) -> Damage | None:
+        """Return the damage of a frame, or None."""
+        for damage in self.damage:
+            if damage.first <= position <= damage.last:
+                return damage
+        return None
+
+    def to_json(self) -> list[Any]:
+        """Return the facts as JSON."""
+        return [LAYOUT, asdict(self)]
+
+    @classmethod
+    def from_json(cls, value: list[Any]) -> VideoFacts:
+        """Return the facts that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If it wrote them in another layout.
+        """
+        layout, fields = value
+        if layout != LAYOUT:
+            raise ValueError(f"facts of layout {layout}")
+        times = fields["times_ms"]
+        return cls(
+            **{
+                **fields,
+                "times_ms": None if times is None else tuple(times),
+                "pixel_shape": tuple(fields["pixel_shape"]),
+                "damage": tuple(Damage(**one) for one in fields["damage"]),
+                "repeats": tuple(fields["repeats"]),
+                "dark": tuple(fields["dark"]),
+            }
+        )
