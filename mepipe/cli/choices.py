@@ -90,10 +90,20 @@ def classifier_settings(
 
 
 def _finding_models(config: Config) -> Config:
-    # Python adds the folder of the script to the path, here that of `mepipe`, not the current one.
     if ":" in config.model.name:  # package.module:factory
-        sys.path.insert(0, str(Path.cwd()))
+        find_modules_here()
     return config
+
+
+def find_modules_here() -> None:
+    """Let Python find modules in the current folder, after all others.
+
+    Python has added the folder of the script, which is that of `mepipe`. At the end of the path,
+    a file random.py or numpy.py of the user hides nothing.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def setting_options(command: _Command) -> _Command:

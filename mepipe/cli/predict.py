@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mepipe.cli.choices import find_modules_here
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
@@ -71,7 +72,7 @@ def command(
         ended_early.update(_json(Prediction(), None))
         target = _target(clip, picture, no_picture=no_picture)
         if trust is not None:
-            sys.path.insert(0, str(Path.cwd()))  # the user's model may be a module here
+            find_modules_here()  # the user's model may be one
         try:
             predictor = Predictor(model, trust=trust, progress=make_progress(quiet=as_json))
             found = predictor.clip(clip, fps)

@@ -41,7 +41,8 @@ class Failure:
 class ClipTask:
     """The data of a clip that a worker needs: small, picklable, without arrays.
 
-    ``digests`` holds the sha256 of the files that planning has read, by path.
+    ``digests`` holds the sha256 of the files that planning has read, by path; ``bits`` is that of
+    `mepipe.frames.FrameReader`.
     """
 
     clip: str
@@ -54,6 +55,7 @@ class ClipTask:
     offset: KeyFrame | None
     face_box: tuple[int, int, int, int] | None
     digests: Mapping[str, str]
+    bits: int | None = None
 
     def anywhere(self) -> ClipTask:
         """Return the task with absolute paths, for machines with another working folder."""
@@ -66,7 +68,11 @@ class ClipTask:
     def open(self) -> ClipInput:
         """Return the clip for the stages. Missing digests are computed when needed."""
         reader = FrameReader(
-            self.files, self.count, self.video, lambda path: self.digests.get(str(path))
+            self.files,
+            self.count,
+            self.video,
+            lambda path: self.digests.get(str(path)),
+            self.bits,
         )
         return ClipInput(reader, self.timing, self.onset, self.apex, self.offset, self.face_box)
 
@@ -94,4 +100,5 @@ class PreparedClip:
             self.input.offset,
             self.input.face_box,
             frames.known(),
+            frames.bits,
         )

@@ -20,7 +20,7 @@ from mepipe.config.settings import Config, DataSettings
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.datasets.frames_on_disk import missing_runs
 from mepipe.errors import BadDataError, UnreadableInputError
-from mepipe.frames import FrameReader, Timing
+from mepipe.frames import FrameReader, Timing, clip_bits
 from mepipe.plausible import (
     LONGEST_MS,
     RATES,
@@ -160,7 +160,11 @@ def prepare_clip(
         missing=settings.missing,
         max_missing=settings.max_missing,
     )
-    reader = FrameReader(files, len(numbers), facts, index.digest)
+    bits = clip_bits(files, settings.bits) if facts is None else None
+    if bits is not None and settings.bits is None:
+        scale = f"scaled by 1/{2 ** (bits - 8)}" if bits > 8 else "not scaled"
+        notes.append(Note(clip.id, f"the frames hold {bits} bits in 16-bit files", scale))
+    reader = FrameReader(files, len(numbers), facts, index.digest, bits)
     return PreparedClip(
         placed,
         ClipInput(reader, timing, resolved.onset, resolved.apex, resolved.offset, clip.face_box),

@@ -97,6 +97,13 @@ class DataSettings(Settings):
         description="number of a video's first frame in the coding sheet, if the dataset does not "
         "state it (CASME2_compressed); unset: key frames are spotted",
     )
+    bits: int | None = Field(
+        None,
+        ge=8,
+        le=16,
+        description="bits a sample of the camera, for images in 16-bit files; unset: as the files "
+        "state, else the smallest of 8, 10, 12, 14, 16 that holds them",
+    )
     select: str | None = Field(
         None, description="use only the clips of a named selection: megc2019; unset: all"
     )

@@ -258,4 +258,4 @@ def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> Non
     )
     manifest.write("predictions.csv", key, predictions_csv(result.pooled).encode())
     manifest.write("confusion.png", key, picture)
-    manifest.write("results.json", key, json.dumps(content, indent=1).encode())
+    manifest.write("results.json", key, json.dumps(content, indent=1, ensure_ascii=False).encode())

@@ -123,7 +123,8 @@ def train_folds(
             if isinstance(answer, WorkerDied):
                 raise SystemProblemError(
                     f"the process that trained a fold was killed: {answer.reason}",
-                    "Free some memory, or use fewer --jobs; finished folds are kept.",
+                    answer.remedy
+                    or "Free some memory, or use fewer --jobs; finished folds are kept.",
                 )
             found.append(answer)
             context.progress.advance()

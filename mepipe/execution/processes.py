@@ -10,6 +10,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mepipe.execution.safe_start import SAFE, hiding_files, safe_backend, start_trackers
+
 _NEVER = 7 * 86_400  # seconds
 
 Task = TypeVar("Task")
@@ -18,9 +20,26 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """The worker process that ran only this task was killed or crashed. ``reason`` says how."""
+    """The worker process that ran only this task was killed or crashed.
+
+    ``reason`` says how, and ``remedy`` what helps if that is known.
+    """
 
     reason: str
+    remedy: str = ""
+
+    @classmethod
+    def of(cls, message: str) -> WorkerDied:
+        """Return what became of a worker, from the message of loky."""
+        files = hiding_files()
+        if not files:
+            return cls(_how(message))
+        first = files[0]
+        whose = "standard library's module" if first.stem in sys.stdlib_module_names else "package"
+        return cls(
+            f"{_how(message)}; {first.name} in {first.parent} hides the {whose} of that name",
+            f"Rename {', '.join(map(str, files))}, and run again.",
+        )
 
 
 @dataclass(frozen=True)
@@ -112,7 +131,9 @@ def _parallel(
     done: set[int] = set()
     # By default, joblib ends a worker after 300 s without a task. If new tasks arrive at that
     # moment, both sides wait forever. So workers live as long as this process.
-    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=_NEVER):
+    with parallel_config(
+        backend=safe_backend(), inner_max_num_threads=1, idle_worker_timeout=_NEVER
+    ):
         # pre_dispatch=jobs: as few tasks as possible are suspects when a worker dies.
         run = Parallel(
             n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=jobs
@@ -151,11 +172,12 @@ def _alone(function: Callable[[Task], Answer], task: Task) -> Answer | WorkerDie
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     # Its own executor: nothing else runs in this process, so its death has one possible cause.
-    with ProcessPoolExecutor(max_workers=1) as executor:
+    start_trackers()
+    with ProcessPoolExecutor(max_workers=1, env=SAFE) as executor:
         try:
             answer: Answer = executor.submit(one_thread, function, task).result()
         except TerminatedWorkerError as error:
-            return WorkerDied(_how(str(error)))
+            return WorkerDied.of(str(error))
     return answer
 
 

@@ -7,6 +7,7 @@ is blue, green, red (BGR), as in OpenCV.
 
 from __future__ import annotations
 
+from mepipe.frames.depth import clip_bits
 from mepipe.frames.headers import image_size
 from mepipe.frames.images import (
     decode_image,
@@ -16,7 +17,7 @@ from mepipe.frames.images import (
 )
 from mepipe.frames.memory import FramesInMemory
 from mepipe.frames.probe import probe_video
-from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable
+from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable, split_digest
 from mepipe.frames.video import video_frames
 from mepipe.frames.video_facts import Damage, VideoFacts
 
@@ -27,6 +28,7 @@ __all__ = [
     "FramesInMemory",
     "Timing",
     "VideoFacts",
+    "clip_bits",
     "decode_image",
     "image_size",
     "is_out_of_memory",
@@ -34,5 +36,6 @@ __all__ = [
     "probe_video",
     "readable",
     "refuse_long_file",
+    "split_digest",
     "video_frames",
 ]

@@ -6,9 +6,10 @@ allocate gigabytes. Only formats whose size is read here are decoded.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
 
 from mepipe.errors import BadDataError
+from mepipe.frames.tiff import is_tiff, tiff_numbers
 from mepipe.plausible import LONGEST_SIDE, MOST_PIXELS, is_size
 
 JPEG, PNG, BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
@@ -20,6 +21,7 @@ _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 _BARE_MARKERS = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _UNCOMPRESSED = (0, 3)  # BMP: plain, and plain with masks of the colours
 _TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
+HEAD_OF_PNG = 33  # bytes: the signature and the chunk IHDR
 
 # Offset, magic bytes and name of formats that OpenCV decodes but nobody keeps frames in.
 _FOREIGN = (
@@ -93,11 +95,6 @@ def is_webp(data: bytes) -> bool:
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
-def is_tiff(data: bytes) -> bool:
-    """Return True if a file is a TIFF image, but not BigTIFF."""
-    return data.startswith((b"II*\0", b"MM\0*"))
-
-
 def bmp_length(data: bytes) -> int:
     """Return the smallest length of a whole BMP file, bytes, from its first bytes."""
     length = _little(data, 2, 4)
@@ -110,24 +107,54 @@ def bmp_length(data: bytes) -> int:
     return max(length, _little(data, 10, 4) + row * size[1])
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Return the size in the first frame header, found as libjpeg finds it."""
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield (marker, start, stop) of a JPEG's segments, found as libjpeg finds them.
+
+    ``start`` and ``stop`` bound the content, which may exceed ``data``. The last one is the
+    start of the first scan or the end of the image, unless ``data`` ends before it.
+    """
     at = data.find(b"\xff", 2)
-    while at >= 0 and at + 9 <= len(data):
+    while at >= 0 and at + 4 <= len(data):
         marker = data[at + 1]
-        if marker in _FRAME_MARKERS:
-            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
-        if marker in {_END_OF_IMAGE, _START_OF_SCAN}:
-            return None
+        stop = at + 2 + int.from_bytes(data[at + 2 : at + 4])
         if marker == 0xFF:  # a fill byte
             at += 1
         elif marker in _BARE_MARKERS:
             at += 2
         else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4])
+            yield marker, at + 4, stop
+            if marker in {_END_OF_IMAGE, _START_OF_SCAN}:
+                return
+            at = stop
         # Skip bytes between segments, as libjpeg does.
         at = data.find(b"\xff", at)
+
+
+def jpeg_frame(data: bytes) -> int | None:
+    """Return where the content of a JPEG's first frame header starts: precision, then size."""
+    for marker, start, _ in jpeg_segments(data):
+        if marker in _FRAME_MARKERS:
+            return start if start + 5 <= len(data) else None
     return None
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (kind, start, stop) of a PNG's chunks after the first.
+
+    ``start`` and ``stop`` bound the content, which may exceed ``data``.
+    """
+    at = HEAD_OF_PNG
+    while at + 8 <= len(data):
+        stop = at + 8 + int.from_bytes(data[at : at + 4])
+        yield data[at + 4 : at + 8], at + 8, stop
+        at = stop + 4
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    at = jpeg_frame(data)
+    if at is None:
+        return None
+    return int.from_bytes(data[at + 3 : at + 5]), int.from_bytes(data[at + 1 : at + 3])
 
 
 def _bmp_size(data: bytes) -> tuple[int, int] | None:
@@ -161,18 +188,7 @@ def _tiff_size(data: bytes) -> tuple[int, int] | None:
 
     A decoder allocates a whole tile, even for an image of a few px.
     """
-    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
-
-    def number(at: int, length: int) -> int:
-        return int.from_bytes(data[at : at + length], order)
-
-    directory = number(4, 4)
-    found: dict[int, int] = {}
-    for at in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
-        if at + 12 > len(data):
-            return None
-        short = number(at + 2, 2) == 3
-        found.setdefault(number(at, 2), number(at + 8, 2 if short else 4))
+    found = tiff_numbers(data) or {}
     width, height = found.get(_TIFF_WIDTH, 0), found.get(_TIFF_HEIGHT, 0)
     if min(width, height) == 0:
         return None

@@ -92,7 +92,24 @@ def _checked(image: Any, position: int) -> Image:
     if not isinstance(image, np.ndarray):
         raise UsageError(f"frame {position} is a {type(image).__name__}, no array", _SHAPES)
     if image.dtype != np.uint8:
-        raise UsageError(f"frame {position} has the type {image.dtype}", _SHAPES)
+        raise UsageError(
+            f"frame {position} has the type {image.dtype}", f"{_SHAPES}{_scaling(image)}"
+        )
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or not image.size:
         raise UsageError(f"frame {position} has the shape {image.shape}", _SHAPES)
     return image
+
+
+def _scaling(image: NDArray[Any]) -> str:
+    """Return how such samples become uint8; the scale must be the same for all frames."""
+    if image.dtype == np.uint16:
+        return (
+            " Scale all frames alike, by the bits of the camera: "
+            'images >> (bits - 8), then .astype("uint8").'
+        )
+    if image.dtype.kind == "f":
+        return (
+            " Scale all frames alike: for samples from 0 to 1, "
+            '(255 * images).round().astype("uint8").'
+        )
+    return ""

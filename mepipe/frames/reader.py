@@ -23,6 +23,7 @@ Image = NDArray[np.uint8]
 
 # The coarsest time stamps of file systems (FAT) have steps of 2 s.
 _SETTLED_NS = 2_000_000_000
+_BITS = ":bits="  # in a digest, before the number
 _READ_WHOLE = 4_000_000  # bytes: smaller files are hashed in one read
 
 
@@ -78,6 +79,9 @@ class FrameReader:
     known_digest
         Returns the sha256 of a file where it is known without reading it, else
         None (`DigestIndex.digest` while planning; the planned digests in a worker).
+    bits
+        How many bits the frames use where their files have 16, one number for the clip
+        (`mepipe.frames.depth.clip_bits`). It is part of every digest. None: all.
 
     Attributes
     ----------
@@ -106,6 +110,7 @@ class FrameReader:
     count: int
     video: VideoFacts | None
     known_digest: Callable[[Path], str | None]
+    bits: int | None = None
     learnt: dict[Path, FileFacts] = field(default_factory=dict, init=False)
     _digests: dict[Path, str] = field(default_factory=dict, init=False)
 
@@ -115,7 +120,9 @@ class FrameReader:
         return self.video is not None
 
     def digest(self, position: int) -> str:
-        """Return the identity of a frame: the sha256 of its file, in a video with its position.
+        """Return the identity of a frame: the sha256 of its file, and what else decides its pixels.
+
+        That is the position in a video, and ``bits`` where it is set.
 
         Where frames of a video are more than decoded (made square, deinterlaced), that is
         part of it.
@@ -133,7 +140,7 @@ class FrameReader:
             self._digests[path] = known
         digest = self._digests[path]
         if self.video is None:
-            return digest
+            return digest if self.bits is None else f"{digest}{_BITS}{self.bits}"
         recipe = self.video.recipe
         return f"{digest}:{position}:{recipe}" if recipe else f"{digest}:{position}"
 
@@ -195,7 +202,7 @@ class FrameReader:
 
     def _decoded(self, position: int) -> Image:
         try:
-            return decode_image(self._bytes(position), position)
+            return decode_image(self._bytes(position), position, self.bits)
         except MemoryError as error:
             raise out_of_memory(f"{self.name(position)} was decoded") from error
 
@@ -224,6 +231,16 @@ class FrameReader:
     def _check(self, path: Path, found: str) -> None:
         if self._digests.setdefault(path, found) != found:
             raise _changed(path)
+
+
+def split_digest(digest: str) -> tuple[str, int | None]:
+    """Return the sha256 of a frame's file and ``bits``, from `FrameReader.digest`.
+
+    >>> split_digest("e3b0:bits=10"), split_digest("e3b0:7"), split_digest("e3b0")
+    (('e3b0', 10), ('e3b0', None), ('e3b0', None))
+    """
+    sha256, _, bits = digest.partition(_BITS)
+    return sha256.partition(":")[0], int(bits) if bits else None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mepipe.errors import UsageError, suggest
+from mepipe.networks.own_modules import import_from_here, spec_here
 
 PYRAMID = ("kernels", "position", "mode", "pool", "fuse", "width", "dropout")
 
@@ -225,8 +226,10 @@ def code_digest(name: str) -> str:
     """
     if not is_own(name):
         return ""
+    module = name.partition(":")[0]
     try:
-        found = importlib.util.find_spec(name.partition(":")[0])
+        top = spec_here(module.partition(".")[0])
+        found = top if top and "." not in module else importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return ""  # building the model raises the error
     if found is None or not found.origin or not Path(found.origin).is_file():
@@ -272,7 +275,7 @@ def find_factory(name: str) -> Callable[..., Any]:
     Raises
     ------
     UsageError
-        If there is no such module or attribute, or it is no callable.
+        If there is no such module or attribute, it is hidden, or it is no callable.
     """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute or module_name.startswith("."):
@@ -280,6 +283,7 @@ def find_factory(name: str) -> Callable[..., Any]:
             f"{name!r} names no model", "Write package.module:factory, or a built-in model's name."
         )
     try:
+        import_from_here(module_name.partition(".")[0])
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         # If the user's module itself lacks an import, its own traceback says more.

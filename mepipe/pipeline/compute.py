@@ -145,6 +145,7 @@ def _died(task: ClipTask, answer: object) -> ClipOutcome:
             "worker",
             "WorkerDied",
             f"the worker process that computed only this clip ended: {answer.reason}",
-            "The clip may need more memory than is available. Run again, or exclude the clip.",
+            answer.remedy
+            or "The clip may need more memory than is available. Run again, or exclude the clip.",
         ),
     )

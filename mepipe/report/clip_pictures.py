@@ -18,7 +18,7 @@ from mepipe.errors import BadDataError, DamageError, UnreadableInputError
 from mepipe.execution.context import Context
 from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.flow.strain import optical_strain
-from mepipe.frames import FrameReader, Timing
+from mepipe.frames import FrameReader, Timing, split_digest
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.report.content import Pictures
 from mepipe.stages import ARRAYS
@@ -142,12 +142,13 @@ def _as_it_was(source: ClipTask, work: ClipWork) -> ClipInput:
     # A folder with fewer frames now would raise an index error below.
     if max(positions) >= source.count:
         raise BadDataError("its frames are not those of the run", "Run again.")
+    read = [split_digest(digest) for digest in work.digests]
     known = {
-        str(source.files[0 if source.video else position]): digest.partition(":")[0]
-        for position, digest in zip(positions, work.digests, strict=True)
+        str(source.files[0 if source.video else position]): sha256
+        for position, (sha256, _) in zip(positions, read, strict=True)
     }
     reader = FrameReader(
-        source.files, source.count, source.video, lambda path: known.get(str(path))
+        source.files, source.count, source.video, lambda path: known.get(str(path)), read[0][1]
     )
     for position in positions:
         reader.digest(position)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mepipe.viz.lettering import Lettering
 
 _MARKS = {"onset": "tab:green", "apex": "tab:red", "offset": "tab:purple"}
 
@@ -95,7 +96,7 @@ def flow_colours(flow: NDArray[np.float32], largest: float) -> NDArray[np.uint8]
 
 
 def clip_png(clip: ClipPicture) -> bytes:
-    """Return the picture as PNG.
+    """Return the picture as PNG. Characters that no installed font has are drawn as codes.
 
     >>> import numpy as np
     >>> grey = np.full((200, 200), 128, np.uint8)
@@ -109,12 +110,18 @@ def clip_png(clip: ClipPicture) -> bytes:
     >>> clip_png(clip)[1:4]
     b'PNG'
     """
+    lettering = Lettering.of([clip.name, *clip.lines])
+    with lettering.used():
+        return _drawn(clip, lettering)
+
+
+def _drawn(clip: ClipPicture, lettering: Lettering) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 8.2), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(clip.name)
+    figure.suptitle(lettering.plain(clip.name))
     rows = figure.add_gridspec(2, 1, height_ratios=[1, 0.9])
     top = rows[0].subgridspec(1, 5, width_ratios=[1.35, 1, 1, 1, 1])
     bottom = rows[1].subgridspec(1, 2, width_ratios=[3, 1])
@@ -130,12 +137,10 @@ def clip_png(clip: ClipPicture) -> bytes:
     _curve(figure.add_subplot(bottom[0]), clip)
     words = _bare(figure.add_subplot(bottom[1]), "what was found")
     words.axis("off")
-    words.text(0, 0.98, "\n".join(clip.lines), va="top", fontsize=9, transform=words.transAxes)
+    lines = "\n".join(map(lettering.plain, clip.lines))
+    words.text(0, 0.98, lines, va="top", fontsize=9, transform=words.transAxes)
     file = io.BytesIO()
-    with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure.savefig(file, format="png", metadata={"Software": None})
+    figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mepipe.viz.lettering import Lettering
+
+_UNNAMED = (
+    "Numbers: the order of the classes in results.json.\nNo installed font has their letters."
+)
 
 
 def confusion_png(
@@ -21,7 +26,8 @@ def confusion_png(
 ) -> bytes:
     """Return a PNG of a confusion matrix: counts, and the share of each true class in per cent.
 
-    The same input gives the same bytes (same versions of matplotlib and its fonts).
+    The same input gives the same bytes (same versions of matplotlib, same fonts). A class whose
+    name has letters that no installed font has is drawn as "class 2", and a line says so.
 
     Parameters
     ----------
@@ -43,10 +49,26 @@ def confusion_png(
     >>> png[1:4]
     b'PNG'
     """
+    lettering = Lettering.of([*classes, name])
+    with lettering.used():
+        return _drawn(
+            np.asarray(matrix), classes, lettering, uf1=uf1, uar=uar, name=name, runs=runs
+        )
+
+
+def _drawn(
+    matrix: NDArray[np.int64],
+    classes: Sequence[str],
+    lettering: Lettering,
+    *,
+    uf1: float | None,
+    uar: float | None,
+    name: str,
+    runs: int,
+) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    matrix = np.asarray(matrix)
     truth = matrix.sum(axis=1, keepdims=True)
     share = np.where(truth > 0, matrix / np.maximum(truth, 1), 0.0)
     side = max(4.2, 1.6 + 0.95 * len(classes))
@@ -68,30 +90,30 @@ def confusion_png(
                 fontsize=11,
             )
     ticks = np.arange(len(classes))
-    # Names are the user's own: "$" in them is a dollar, not the start of a formula.
-    plain = [label.replace("$", r"\$") for label in classes]
-    slanted = len(classes) > 4 or max(map(len, classes)) > 9
+    plain = [
+        lettering.plain(label) if lettering.draws(label) else f"class {number}"
+        for number, label in enumerate(classes, start=1)
+    ]
+    slanted = len(classes) > 4 or max(map(len, plain)) > 9
     axes.set_xticks(
         ticks, plain, rotation=35 if slanted else 0, ha="right" if slanted else "center"
     )
     axes.set_yticks(
         ticks, [f"{label}\n({total})" for label, total in zip(plain, truth[:, 0], strict=True)]
     )
-    axes.set_xlabel("predicted")
+    unnamed = not all(map(lettering.draws, classes))
+    axes.set_xlabel(f"predicted\n\n{_UNNAMED}" if unnamed else "predicted")
     axes.set_ylabel(f"true (clips{f' × {runs} seeds' if runs > 1 else ''})")
     figures = [
         f"{label} {value:.3f}" for label, value in (("UF1", uf1), ("UAR", uar)) if value is not None
     ]
-    title = [part for part in (name.replace("$", r"\$"), ", ".join(figures)) if part]
+    title = [part for part in (lettering.plain(name), ", ".join(figures)) if part]
     axes.set_title("\n".join(title), fontsize=12)
     axes.tick_params(length=0)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 25, 50, 75, 100])
     bar.set_label("% of the true class")
     bar.outline.set_visible(False)
     out = io.BytesIO()
-    with warnings.catch_warnings():
-        # A script that the font lacks is drawn as boxes; the counts still read.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # Without this the file names matplotlib's version.
-        figure.savefig(out, format="png", metadata={"Software": None})
+    # Without this the file names matplotlib's version.
+    figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()

@@ -1,11 +1,13 @@
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from mepipe.execution.processes import WorkerDied, run_tasks
+from mepipe.execution.safe_start import hiding_files
 
 
 def square(number):
@@ -131,3 +133,38 @@ def test_workers_that_exist_run_although_the_folder_of_the_caller_is_gone(tmp_pa
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert dict(run_tasks(square, [1, 2], 2)) == {1: 1, 2: 4}
+
+
+def environment(_):
+    return os.environ.get("PYTHONSAFEPATH"), sys.flags.safe_path
+
+
+def test_workers_start_without_the_current_folder_and_the_caller_keeps_its_environment():
+    before = dict(os.environ)
+    assert dict(run_tasks(environment, [1, 2], 2)) == {1: ("1", True), 2: ("1", True)}
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "whose"), [("chunk.py", "standard library's"), ("cv2/__init__.py", "package")]
+)
+def test_a_dead_worker_and_a_hidden_module_are_named_together(tmp_path, monkeypatch, name, whose):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    ((_, answer),) = run_tasks(crash_at_seven, [7], 2)
+    top = name.partition("/")[0]
+    assert f"{top} in {tmp_path} hides the {whose}" in answer.reason
+    assert str(tmp_path / top) in answer.remedy
+    assert "Rename" in answer.remedy
+
+
+def test_what_hides_nothing_is_not_named(tmp_path, monkeypatch):
+    (tmp_path / "numpy").mkdir()  # no package
+    (tmp_path / "my_nets.py").write_text("")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert hiding_files() == []
+    (tmp_path / "signal.py").write_text("")
+    assert hiding_files() == [tmp_path / "signal.py"]
+    monkeypatch.setattr(sys, "path", [*sys.path[1:], str(tmp_path)])
+    assert hiding_files() == [], "the last on the path hides nothing"

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mepipe.errors import BadDataError, UnreadableInputError
-from mepipe.frames import decode_image, image_size
+from mepipe.frames import clip_bits, decode_image, image_size
+from mepipe.frames.orientation import orientation
 
 
 def encoded(extension, shape=(30, 50, 3), dtype=np.uint8):
@@ -60,10 +61,25 @@ def test_image_size_of_an_unreadable_file(tmp_path):
         image_size(tmp_path / "none1.jpg")
 
 
-@given(st.sampled_from([b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"]), st.binary(max_size=200))
+STARTS = [
+    b"",
+    b"\xff\xd8",
+    b"\xff\xd8\xff\xe1\0\x40Exif\0\0II*\0\x08\0\0\0",
+    b"\x89PNG\r\n\x1a\n",
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x09\0\0\0\x09\x10\0\0\0\0",
+    b"BM",
+    b"II*\0\x08\0\0\0",
+    b"MM\0*\0\0\0\x08",
+    b"RIFF\0\0\0\0WEBPVP8X",
+]
+
+
+@given(st.sampled_from(STARTS), st.binary(max_size=200))
 def test_any_bytes_have_a_size_or_are_bad(tmp_path_factory, start, rest):
     path = tmp_path_factory.mktemp("h") / "frame1.jpg"
     path.write_bytes(start + rest)
+    orientation(start + rest)
+    assert clip_bits([path]) in {None, 8, 10, 12, 14}
     try:
         width, height = image_size(path)
     except BadDataError:
