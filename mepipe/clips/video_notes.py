@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mepipe.datasets.clip import Note
 from mepipe.errors import BadDataError
-from mepipe.frames import VideoFacts
+from mepipe.frames import Sudden, VideoFacts
 
 _SHOWN = 3
 
@@ -71,9 +72,38 @@ def _notes(facts: VideoFacts) -> list[tuple[str, str]]:
     ]
     if len(facts.damage) > _SHOWN:
         notes.append((f"{len(facts.damage) - _SHOWN} more runs of damaged frames", "likewise"))
+    notes += sudden_notes(facts.sudden)
     if facts.repeats:
         notes.append((repeats_text(len(facts.repeats), facts), REPEATS_HANDLING))
     return notes
+
+
+def sudden_notes(found: Sequence[Sudden]) -> list[tuple[str, str]]:
+    """Return what there is to say of sudden changes, (problem, handling) each."""
+    cuts = [one.position for one in found if one.is_cut]
+    parts = [one.position for one in found if not one.is_cut]
+    notes = []
+    if parts:
+        notes.append(
+            (
+                f"parts of the picture change at once in frame {_listed(parts)}: a blink or a cut "
+                "does so, and damage that no decoder notices, too",
+                "the clip is used; look at these frames",
+            )
+        )
+    if cuts:
+        notes.append(
+            (
+                f"the whole picture changes at once in frame {_listed(cuts)}: a cut, or damage",
+                "the clip is used; cut it there if it shows two scenes",
+            )
+        )
+    return notes
+
+
+def _listed(positions: Sequence[int]) -> str:
+    shown = ", ".join(map(str, positions[:_SHOWN]))
+    return shown + (f" and {len(positions) - _SHOWN} more" if len(positions) > _SHOWN else "")
 
 
 REPEATS_HANDLING = "spotting sees each picture once, at the time of its first frame"

@@ -18,14 +18,17 @@ from mepipe.frames.images import (
 from mepipe.frames.memory import FramesInMemory
 from mepipe.frames.probe import probe_video
 from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable, split_digest
+from mepipe.frames.sudden import Changes, Sudden
 from mepipe.frames.video import video_frames
 from mepipe.frames.video_facts import Damage, VideoFacts
 
 __all__ = [
+    "Changes",
     "Damage",
     "FileFacts",
     "FrameReader",
     "FramesInMemory",
+    "Sudden",
     "Timing",
     "VideoFacts",
     "clip_bits",

@@ -195,6 +195,8 @@ def opened(stream: BinaryIO) -> Iterator[Opened]:
             container.format.name.split(",")
         ):
             raise BadDataError("the file is no video that can be decoded", CONVERT)
+        if video.codec_context is None:  # FFmpeg knows no decoder for it
+            raise BadDataError("the file is no video that can be decoded", CONVERT)
         refuse_large(video.codec_context.width, video.codec_context.height)
         # Workers share the cores. With one thread, messages belong to the packet in hand.
         video.codec_context.thread_count = 1

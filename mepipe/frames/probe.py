@@ -13,6 +13,7 @@ from mepipe.errors import BadDataError
 from mepipe.frames.decoder import CONVERT, Opened, opened, refuse_large
 from mepipe.frames.repeats import repeated
 from mepipe.frames.stamps import Times, read_times
+from mepipe.frames.sudden import Changes
 from mepipe.frames.video_facts import Damage, VideoFacts
 from mepipe.plausible import is_rate
 
@@ -64,6 +65,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
         tags = {**video.container.metadata, **video.stream.metadata}
         width, height = seen.shown(pixels)
         turn, mirrored = seen.orientation
+        repeats = repeated(seen.steps)
         return VideoFacts(
             count=len(packets),
             declared=max(int(video.stream.frames or 0), 0),
@@ -80,7 +82,9 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             deep=seen.deep,
             hidden=video.hidden,
             damage=damage,
-            repeats=repeated(seen.steps),
+            repeats=repeats,
+            # Beside a repeat every movement is sudden.
+            sudden=tuple(seen.changes.found) if seen.changes and not repeats else (),
             dark=(float(np.min(seen.bright)), float(np.median(seen.bright))),
         )
 
@@ -112,6 +116,7 @@ class _Seen:
         self.deep = 8
         self.orientation = (0, False)
         self._size = (0, 0)
+        self.changes: Changes | None = None
         self._before: NDArray[Any] | None = None
 
     def look(self, frame: VideoFrame) -> None:
@@ -155,6 +160,10 @@ class _Seen:
         elif self._before is not None:
             self.steps.append(float("inf"))
         self._before = rows
+        if self.changes is None:
+            columns = 16 * round(rows.shape[1] / frame.width)
+            self.changes = Changes((16 // _STEP, max(columns, 1)))
+        self.changes.look(rows if rows.itemsize == 1 else (rows * scale).astype(np.uint8))
 
     def shown(self, pixels: tuple[int, int]) -> tuple[int, int]:
         """Return the width and height of the frames as mepipe gives them, px."""

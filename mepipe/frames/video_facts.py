@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mepipe.frames.sudden import Sudden
+
 LAYOUT = 2
 """Increased when a pass over a video finds out more, or decides otherwise."""
 
@@ -60,6 +62,8 @@ class VideoFacts:
         The frames that cannot be trusted.
     repeats
         Positions of frames that show the same picture as the frame before.
+    sudden
+        Frames in which parts of the picture change at once: perhaps damage that no decoder saw.
     dark
         Brightness of the darkest frame and of the typical one: 95th percentile, 0 to 255.
 
@@ -87,6 +91,7 @@ class VideoFacts:
     hidden: int = 0
     damage: tuple[Damage, ...] = ()
     repeats: tuple[int, ...] = ()
+    sudden: tuple[Sudden, ...] = ()
     dark: tuple[float, float] = (255.0, 255.0)
 
     @property
@@ -131,6 +136,7 @@ class VideoFacts:
                 "pixel_shape": tuple(fields["pixel_shape"]),
                 "damage": tuple(Damage(**one) for one in fields["damage"]),
                 "repeats": tuple(fields["repeats"]),
+                "sudden": tuple(Sudden(**one) for one in fields["sudden"]),
                 "dark": tuple(fields["dark"]),
             }
         )
