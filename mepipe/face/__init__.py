@@ -18,16 +18,35 @@ from mepipe.face.detect import (
     landmarks,
     load_models,
 )
+from mepipe.face.find import FoundFace, find_face, find_face_slowly, find_in_box
+from mepipe.face.levelled import Levelled, box_transform, face_transform, roll
+from mepipe.face.plausible_face import Examined, Light, examine, frontality, settle
+from mepipe.face.turned import detect_turned, settle_turned
 
 __all__ = [
+    "Examined",
     "Face",
+    "FoundFace",
+    "Levelled",
+    "Light",
+    "box_transform",
     "choose_face",
     "detect",
     "detect_fallback",
     "detect_fast",
+    "detect_turned",
+    "examine",
+    "face_transform",
+    "find_face",
+    "find_face_slowly",
+    "find_in_box",
     "fit_similarity",
+    "frontality",
     "landmarks",
     "load_models",
+    "roll",
+    "settle",
+    "settle_turned",
     "smooth_transforms",
     "warp_face",
 ]

@@ -1,0 +1,267 @@
+"""Is what was found a face, and are its landmarks those of a face?
+
+The detector makes mistakes, and landmarks are found in any box, a face or not. What was
+found is therefore cut out upright at one size (`mepipe.face.levelled`), and searched
+again: the detector must see a face in that place, and landmarks found in the mirror image
+must be those that were found before. Landmarks of a face are a fixed point of this step;
+those of a cloud, or of a face on its side, move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.face.align import Float
+from mepipe.face.levelled import Levelled, face_transform, roll
+
+Image = NDArray[np.uint8]
+
+# The bounds were set on faces of photographs turned by every 15 degrees, and on boxes in
+# pictures without a face: tests/face/test_gallery.py, docs/spotting.md.
+MOVED = 0.05  # inter-ocular distances, mean over the landmarks
+LIKENESS = 0.3  # the detector's score in the levelled picture
+ROLLED = 20.0  # degrees: beyond, landmarks are found in the levelled picture only
+PROFILE = 0.15  # narrower half of the face to the wider one, as seen from the nose
+ROUNDS = 4  # of levelling: the landmarks of a face are steady after one or two
+
+# Grey levels of the aligned face.
+DARK = 20.0  # 95th percentile: below, 8 bit leave too few levels for movements
+DIM = 50.0
+FLAT = 12.0  # 95th less 5th percentile
+CLIPPED = 0.5  # share of black and white px
+SOME_CLIPPED = 0.2
+
+
+@dataclass(frozen=True)
+class Light:
+    """The light on a face.
+
+    Parameters
+    ----------
+    brightest
+        95th percentile of the aligned face's grey levels, 0 to 255.
+    contrast
+        95th less 5th percentile, grey levels.
+    clipped
+        Share of px that are black (0) or white (255), 0 to 1.
+
+    Examples
+    --------
+    >>> from mepipe.face import Light
+    >>> Light(brightest=9.0, contrast=7.0, clipped=0.1).problem
+    'the face is too dark: its brightest parts have grey level 9, 20 is the least'
+    >>> Light(brightest=180.0, contrast=120.0, clipped=0.0).problem
+    ''
+    """
+
+    brightest: float
+    contrast: float
+    clipped: float
+
+    @classmethod
+    def of(cls, face: Image) -> Light:
+        """Measure the light on an aligned face, (S, S) uint8, grey."""
+        low, high = np.percentile(face, (5, 95))
+        ends = float(np.mean((face == 0) | (face == 255)))
+        return cls(float(high), float(high - low), ends)
+
+    @property
+    def problem(self) -> str:
+        """Why no movement can be measured in this light. Empty if it can."""
+        if self.brightest < DARK:
+            return (
+                f"the face is too dark: its brightest parts have grey level "
+                f"{self.brightest:.0f}, {DARK:.0f} is the least"
+            )
+        if self.clipped > CLIPPED:
+            return (
+                f"the face is over- or underexposed: {self.clipped:.0%} of it is black or "
+                f"white, {CLIPPED:.0%} is the most"
+            )
+        if self.contrast < FLAT:
+            return (
+                f"the face has too little contrast: {self.contrast:.0f} grey levels, "
+                f"{FLAT:.0f} are the least"
+            )
+        return ""
+
+    @property
+    def note(self) -> str:
+        """What a user should know about the light of a face that is used. Empty if nothing."""
+        if self.brightest < DIM:
+            return f"the face is dark: its brightest parts have grey level {self.brightest:.0f}"
+        if self.clipped > SOME_CLIPPED:
+            return f"{self.clipped:.0%} of the face is black or white"
+        return ""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found out about the landmarks of a face.
+
+    Parameters
+    ----------
+    points
+        (68, 2) landmarks, px of the frame.
+    again
+        (68, 2), the same landmarks, found in the mirror image of the levelled face.
+    likeness
+        The detector's score in the levelled picture: -1 where it sees no face.
+    light
+        The light on the face.
+    rounds
+        How often the landmarks were found anew in a levelled picture. 0: they are those
+        that were given.
+    """
+
+    points: Float
+    again: Float
+    likeness: float
+    light: Light
+    rounds: int = 0
+
+    @property
+    def moved(self) -> float:
+        """Mean distance of both finds, in distances between the eyes."""
+        eyes = max(float(np.hypot(*eye_line(self.points))), 1e-9)
+        return float(np.hypot(*(self.again - self.points).T).mean()) / eyes
+
+    @property
+    def roll(self) -> float:
+        """Degrees clockwise in the frame, -180 to 180."""
+        return roll(face_transform(self.points))
+
+    @property
+    def frontal(self) -> float:
+        """As `frontality`."""
+        return frontality(self.points)
+
+    @property
+    def settled(self) -> bool:
+        """True if the landmarks are those of a face. It may be in profile or in the dark."""
+        return self.moved <= MOVED and self.likeness >= LIKENESS
+
+    @property
+    def problem(self) -> str:
+        """Why the face cannot be used. Empty if it can."""
+        if self.likeness >= 0 and self.light.problem:
+            return self.light.problem
+        if self.frontal < PROFILE and self.likeness >= 0:
+            return (
+                f"the face is turned away too far (one half has {self.frontal:.0%} of the "
+                "other's width)"
+            )
+        if self.likeness < LIKENESS:
+            return (
+                "what was found does not look like a face from the front when it is brought "
+                f"upright (score {self.likeness:.2f}, {LIKENESS:g} is the least)"
+            )
+        if self.moved > MOVED:
+            return (
+                "its landmarks are not reliable: found a second time, they are "
+                f"{self.moved:.0%} of the distance between the eyes away, {MOVED:.0%} is the most"
+            )
+        return ""
+
+
+def examine(image: Image, points: Float) -> Examined:
+    """Look at a face a second time, upright and in the mirror.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) BGR or (H, W) grey, uint8.
+    points
+        (68, 2) landmarks, px of ``image``, from `landmarks`.
+
+    Raises
+    ------
+    BadDataError
+        If the landmarks coincide.
+
+    Examples
+    --------
+    A grey wall has no face, whatever is found on it:
+
+    >>> import numpy as np
+    >>> from mepipe.assets import template
+    >>> from mepipe.face import examine
+    >>> wall = np.full((200, 200), 90, np.uint8)
+    >>> examine(wall, template().points * 200).likeness
+    -1.0
+    """
+    level = Levelled.cut(image, face_transform(points))
+    return Examined(points, level.landmarks(mirrored=True), level.score(), Light.of(level.face))
+
+
+def settle(image: Image, points: Float) -> Examined:
+    """Find the landmarks again in the levelled picture, until they stay where they are.
+
+    Landmarks of a face that is nearly upright and that stay as they are at once are
+    returned unchanged.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) BGR or (H, W) grey, uint8.
+    points
+        (68, 2) landmarks, px of ``image``.
+
+    Returns
+    -------
+    The last of at most four rounds. ``problem`` says why it cannot be used, if so.
+
+    Raises
+    ------
+    BadDataError
+        If the landmarks coincide.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mepipe.assets import template
+    >>> from mepipe.face import settle
+    >>> settle(np.full((200, 200), 90, np.uint8), template().points * 200).settled
+    False
+    """
+    found = examine(image, points)
+    if found.settled and abs(found.roll) <= ROLLED:
+        return found
+    for round_ in range(1, ROUNDS + 1):
+        again = examine(image, found.again)
+        found = Examined(again.points, again.again, again.likeness, again.light, round_)
+        if found.settled:
+            break
+    return found
+
+
+def frontality(points: Float) -> float:
+    """Return how frontal a face is: 1 from the front, 0 in profile.
+
+    The distances from the tip of the nose to both sides of the jaw, along the
+    line of the eyes: the ratio of the smaller to the larger.
+
+    Parameters
+    ----------
+    points
+        (68, 2) landmarks, px.
+
+    Examples
+    --------
+    >>> from mepipe.assets import template
+    >>> from mepipe.face import frontality
+    >>> round(frontality(template().points), 2)
+    1.0
+    """
+    line = eye_line(points)
+    line = line / max(float(np.hypot(*line)), 1e-9)
+    right, left = (points[30] - points[2]) @ line, (points[14] - points[30]) @ line
+    return float(max(0.0, min(right, left)) / max(right, left, 1e-9))
+
+
+def eye_line(points: Float) -> Float:
+    """Return the vector (2,) from the right eye's centre to the left one's, px."""
+    return np.asarray(points[42:48].mean(axis=0) - points[36:42].mean(axis=0), np.float64)
