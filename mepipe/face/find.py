@@ -50,6 +50,11 @@ class FoundFace:
         return self.examined.problem
 
     @property
+    def settled(self) -> bool:
+        """True if it is a face, which may be too dark, or in profile."""
+        return self.examined.settled
+
+    @property
     def points(self) -> Float:
         """The landmarks (68, 2), px of the frame."""
         if self.examined.rounds == 0:
@@ -128,7 +133,7 @@ def find_face_slowly(image: Image) -> FoundFace | None:
     """
     refused = None
     for found in _in_turn(image):
-        if found is not None and not found.problem:
+        if found is not None and (not found.problem or found.settled):
             return found
         refused = refused or found
     return refused
@@ -171,8 +176,9 @@ def find_in_box(image: Image, box: tuple[float, float, float, float]) -> FoundFa
     return FoundFace(face, as_it_is, 1)
 
 
-def _upright(image: Image) -> Callable[[Face], Examined]:
-    return lambda face: settle(image, landmarks(image, face))
+def _upright(image: Image, *, scored: bool = True) -> Callable[[Face], Examined]:
+    # The convolutional detector's scores mean something else, and it sees faces on their side.
+    return lambda face: settle(image, landmarks(image, face), face.score if scored else -1.0)
 
 
 def _in_turn(image: Image) -> Iterable[FoundFace | None]:
@@ -184,7 +190,7 @@ def _in_turn(image: Image) -> Iterable[FoundFace | None]:
             return settle_turned(image, face, turn)
 
         yield _chosen(image, faces, turned)
-    yield _chosen(image, detect_network(image), _upright(image))
+    yield _chosen(image, detect_network(image), _upright(image, scored=False))
 
 
 def _chosen(
@@ -197,7 +203,9 @@ def _chosen(
         except BadDataError:
             # All landmarks in one place: no face.
             continue
-        if not found.problem:
+        # A face that is too dark, or in profile, is still the face of the clip: another person
+        # does not take its place.
+        if not found.problem or found.settled:
             return found
         refused = refused or found
     return refused

@@ -111,6 +111,9 @@ def _search(clip: ClipInput, config: Config, wanted: list[int]) -> tuple[int, Fo
         passes = passes[:1]
     refused: dict[int, FoundFace] = {}
     for positions, slowly in passes:
+        if slowly and any(face.settled for face in refused.values()):
+            # It is a face, in the dark or in profile: there is nothing more to find.
+            break
         found: dict[int, FoundFace] = {}
         for position, image in clip.frames.images(positions) if positions else ():
             face = _face(clip, config, image, position, slowly=slowly)
