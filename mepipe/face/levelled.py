@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.assets import template
-from mepipe.face.align import Float, fit_similarity, invert, warp_face
+from mepipe.face.align import Float, compose, fit_similarity, invert, warp_face
 from mepipe.face.detect import Face, face_scores, landmarks
 
 Image = NDArray[np.uint8]
@@ -118,6 +118,29 @@ def roll(transform: Float) -> float:
     -90.0
     """
     return float(-np.degrees(np.arctan2(transform[1, 0], transform[0, 0])))
+
+
+def turn_about(transform: Float, degrees: float) -> Float:
+    """Return the transform after which the aligned face is turned clockwise about its centre.
+
+    Parameters
+    ----------
+    transform
+        (2, 3), from px of the frame to the aligned face.
+    degrees
+        Of the turn.
+
+    Examples
+    --------
+    >>> from mepipe.face import box_transform, roll
+    >>> from mepipe.face.levelled import turn_about
+    >>> round(roll(turn_about(box_transform((0.0, 0.0, 80.0, 80.0)), 20.0)), 6)
+    -20.0
+    """
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    linear = np.array([[cos, -sin], [sin, cos]])
+    centre = np.array([_BOX[0] + _BOX[2], _BOX[1] + _BOX[3]]) / 2
+    return compose(np.column_stack([linear, centre - linear @ centre]), transform)
 
 
 def grey_range(picture: Image) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import (
     FoundFace,
+    Light,
     face_transform,
     find_face,
     find_face_slowly,
@@ -28,6 +29,7 @@ from mepipe.stages.stage import Result, Stage, Upstream, Values, timing_json
 
 _NEIGHBOURS = (1, -1, 2, -2)
 _SAME_FACE = 0.1  # inter-ocular distances: landmarks of neighbouring frames do not differ by more
+_ROLLED = 45.0  # degrees: beyond, the picture lies on its side rather than the head
 _FRONT = "Check that the clip shows a face from the front, at least 40 px wide, better 80."
 
 Points = NDArray[np.float64]
@@ -43,6 +45,24 @@ def candidates(count: int, reference: int, spread: int) -> list[int]:
     wanted = [reference, *(reference + step for step in _NEIGHBOURS)]
     wanted += [round(value) for value in np.linspace(0, count - 1, spread)]
     return list(dict.fromkeys(position for position in wanted if 0 <= position < count))
+
+
+def face_notes(values: Values) -> list[str]:
+    """Return what a user should know about a face that is used, from the stage's values.
+
+    An object of an earlier version has fewer values, and gives fewer notes.
+    """
+    notes = []
+    if values.get("faces", 1) > 1:
+        notes.append(f"{values['faces']} faces found: the larger and more central one is used")
+    if abs(values.get("roll", 0.0)) > _ROLLED:
+        notes.append(
+            f"the face is rolled by {values['roll']:.0f} degrees (clockwise): it is used upright"
+        )
+    if "contrast" in values:
+        light = Light(values["brightest"], values["contrast"], values["clipped"])
+        notes += [light.note] if light.note else []
+    return notes
 
 
 def face_position(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
