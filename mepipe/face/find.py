@@ -193,9 +193,7 @@ def _in_turn(image: Image) -> Iterable[FoundFace | None]:
     yield _chosen(image, detect_network(image), _upright(image, scored=False))
 
 
-def _chosen(
-    image: Image, faces: list[Face], look: Callable[[Face], Examined]
-) -> FoundFace | None:
+def _chosen(image: Image, faces: list[Face], look: Callable[[Face], Examined]) -> FoundFace | None:
     refused = None
     for face in ranked(faces, *image.shape[:2]):
         try:

@@ -182,7 +182,7 @@ def evened(picture: Image) -> Image:
     if high - low >= LOW_CONTRAST:
         return picture
     stretched = (picture - (low + high) / 2) * (CONTRAST / max(high - low, 1.0)) + 128
-    return np.clip(np.rint(stretched), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(stretched), 0, 255), np.uint8)
 
 
 @dataclass(frozen=True)

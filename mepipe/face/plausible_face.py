@@ -1,4 +1,4 @@
-"""Is what was found a face, and are its landmarks those of a face?
+"""Plausible faces: is what was found a face, and are its landmarks those of a face.
 
 The detector makes mistakes, and landmarks are found in any box, a face or not. What was
 found is therefore cut out upright at one size (`mepipe.face.levelled`), and searched
@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.face.align import Float
-from mepipe.face.levelled import LOW_CONTRAST, Levelled, grey_range, face_transform, roll, turn_about
+from mepipe.face.levelled import (
+    LOW_CONTRAST,
+    Levelled,
+    face_transform,
+    grey_range,
+    roll,
+    turn_about,
+)
 
 Image = NDArray[np.uint8]
 
@@ -155,9 +162,7 @@ class Examined:
     @property
     def settled(self) -> bool:
         """True if the landmarks are those of a face. It may be in profile or in the dark."""
-        return (
-            self.moved <= self._most and self.likeness >= self._least and self.swayed <= SWAYED
-        )
+        return self.moved <= self._most and self.likeness >= self._least and self.swayed <= SWAYED
 
     @property
     def _most(self) -> float:
@@ -191,7 +196,8 @@ class Examined:
         if self.moved > self._most:
             return (
                 "its landmarks are not reliable: found a second time, they are "
-                f"{self.moved:.0%} of the distance between the eyes away, {self._most:.0%} is the most"
+                f"{self.moved:.0%} of the distance between the eyes away, {self._most:.0%} is "
+                "the most"
             )
         return ""
 

@@ -151,9 +151,7 @@ def _search(clip: ClipInput, config: Config, wanted: list[int]) -> tuple[int, Fo
     raise _no_face(clip, refused, wanted)
 
 
-def _no_face(
-    clip: ClipInput, refused: Mapping[int, FoundFace], wanted: list[int]
-) -> BadDataError:
+def _no_face(clip: ClipInput, refused: Mapping[int, FoundFace], wanted: list[int]) -> BadDataError:
     if clip.face_box:
         face = refused[wanted[0]]
         box = " ".join(map(str, clip.face_box))
@@ -175,9 +173,7 @@ def _no_face(
     )
 
 
-def _among_neighbours(
-    clip: ClipInput, face: FoundFace, position: int, wanted: list[int]
-) -> Points:
+def _among_neighbours(clip: ClipInput, face: FoundFace, position: int, wanted: list[int]) -> Points:
     """Return the mean of the landmarks of a frame and of its neighbours.
 
     dlib's landmarks are whole px and follow the noise; the mean does so less. A
@@ -271,9 +267,7 @@ def _followed(
     return found
 
 
-def _result(
-    face: FoundFace, points: Points, transforms: list[Points], searched: int
-) -> Result:
+def _result(face: FoundFace, points: Points, transforms: list[Points], searched: int) -> Result:
     known = face.examined
     return Result(
         values={

@@ -141,9 +141,7 @@ def test_a_dim_face_is_used_with_a_note(picture, upright):
     found = found_in(image)
     assert not found.problem
     assert "little contrast" in found.examined.light.note
-    assert not difference(
-        face_transform(found.points), face_transform(upright.points)
-    ).wrong
+    assert not difference(face_transform(found.points), face_transform(upright.points)).wrong
 
 
 @pytest.mark.parametrize(
