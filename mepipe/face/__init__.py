@@ -1,7 +1,8 @@
 """Faces: detection, landmarks, alignment to the template.
 
-`detect` or `detect_fast` finds the faces of an image, `choose_face` takes one,
-`landmarks` gives its 68 points, `fit_similarity` the transform to the template
+`find_face` finds the face of an image and examines it. Its steps: `detect` or
+`detect_fast` finds the faces, `choose_face` takes one, `landmarks` gives its 68 points,
+`settle` says whether they are those of a face, `fit_similarity` the transform to the template
 (`mepipe.assets.template`), and `warp_face` the aligned face. dlib and OpenCV are
 imported where they are used.
 """

@@ -90,7 +90,7 @@ def box_transform(box: tuple[float, float, float, float], turn: float = 0.0) -> 
 
     >>> from mepipe.face import box_transform
     >>> transform = box_transform((0.0, 0.0, 100.0, 100.0), turn=90.0)
-    >>> (transform @ [100.0, 49.5, 1.0]).round(2)
+    >>> (transform @ [99.5, 49.5, 1.0]).round(2)
     array([0.5 , 0.05])
     """
     x0, y0, x1, y1 = box

@@ -30,13 +30,16 @@ Image = NDArray[np.uint8]
 
 # The bounds were set on faces of photographs turned by every 15 degrees, and on boxes in
 # pictures without a face: tests/face/test_gallery.py, docs/spotting.md.
-# In pairs: landmarks as they were given, and landmarks of a levelled picture.
-MOVED = (0.05, 0.03)  # inter-ocular distances, mean over the landmarks
-LIKENESS = (0.3, 0.45)  # the detector's score in the levelled picture
+MOVED = 0.03  # inter-ocular distances, mean over the landmarks
+# The detector's score in the levelled picture: of landmarks as they were given, and of
+# landmarks found in it.
+LIKENESS = (0.3, 0.45)
+OUTSIDE = 2  # of the 51 landmarks without the jaw; crops may cut the end of a brow
 SWAYED = 0.08  # inter-ocular distances; of landmarks of a levelled picture only
 SWAY = 20.0  # degrees by which the levelled picture is turned for it
 ROLLED = 20.0  # degrees: beyond, landmarks are found in the levelled picture only
 PROFILE = 0.15  # narrower half of the face to the wider one, as seen from the nose
+_INNER = 17  # the first landmark behind those of the jaw
 ROUNDS = 4  # of levelling: the landmarks of a face are steady after one or two
 
 # Grey levels of the aligned face. With a contrast of 140 TV-L1 recovers .46 of a narrow motion of
@@ -135,6 +138,8 @@ class Examined:
         20 degrees to either side: mean distance, the larger of both, in distances between
         the eyes. Measured where ``rounds`` is not 0: a face that is level by half is a
         fixed point, too, and this tells it.
+    outside
+        How many of the 51 landmarks of brows, eyes, nose and mouth lie outside the frame.
     """
 
     points: Float
@@ -143,6 +148,7 @@ class Examined:
     light: Light
     rounds: int = 0
     swayed: float = 0.0
+    outside: int = 0
 
     @property
     def moved(self) -> float:
@@ -162,11 +168,7 @@ class Examined:
     @property
     def settled(self) -> bool:
         """True if the landmarks are those of a face. It may be in profile or in the dark."""
-        return self.moved <= self._most and self.likeness >= self._least and self.swayed <= SWAYED
-
-    @property
-    def _most(self) -> float:
-        return MOVED[self.rounds > 0]
+        return self.moved <= MOVED and self.likeness >= self._least and self.swayed <= SWAYED
 
     @property
     def _least(self) -> float:
@@ -182,6 +184,11 @@ class Examined:
                 f"the face is turned away too far (one half has {self.frontal:.0%} of the "
                 "other's width)"
             )
+        if self.outside > OUTSIDE and self.likeness >= 0:
+            return (
+                f"part of the face lies outside the frame ({self.outside} of its 51 inner "
+                f"landmarks, {OUTSIDE} are the most)"
+            )
         if self.likeness < self._least:
             return (
                 "what was found does not look like a face from the front when it is brought "
@@ -193,10 +200,10 @@ class Examined:
                 f"they are {self.swayed:.0%} of the distance between the eyes away, {SWAYED:.0%} "
                 "is the most"
             )
-        if self.moved > self._most:
+        if self.moved > MOVED:
             return (
                 "its landmarks are not reliable: found a second time, they are "
-                f"{self.moved:.0%} of the distance between the eyes away, {self._most:.0%} is "
+                f"{self.moved:.0%} of the distance between the eyes away, {MOVED:.0%} is "
                 "the most"
             )
         return ""
@@ -233,7 +240,16 @@ def examine(image: Image, points: Float, seen: float = -1.0) -> Examined:
     """
     level = Levelled.cut(image, face_transform(points))
     likeness = seen if seen >= max(LIKENESS) else level.score()
-    return Examined(points, level.landmarks(mirrored=True), likeness, Light.of(level.face))
+    height, width = image.shape[:2]
+    inner = points[_INNER:]
+    outside = ((inner < -0.5) | (inner > [width - 0.5, height - 0.5])).any(axis=1)
+    return Examined(
+        points,
+        level.landmarks(mirrored=True),
+        likeness,
+        Light.of(level.face),
+        outside=int(outside.sum()),
+    )
 
 
 def settle(image: Image, points: Float, seen: float = -1.0) -> Examined:

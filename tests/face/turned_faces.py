@@ -11,8 +11,9 @@ from mepipe.face.align import compose, invert
 
 # Eyes, nose and mouth of the aligned face.
 PLACES = np.array([[0.3, 0.38], [0.7, 0.38], [0.5, 0.6], [0.5, 0.8]])
-OFF = 0.05  # inter-ocular distances
-TURNED_OFF = 3.0  # degrees
+OFF = 0.06  # inter-ocular distances: twice what another box in the same frame changes
+ELSEWHERE = 1.0
+TURNED_OFF = 4.0  # degrees
 
 
 def turned(image, degrees):
@@ -69,17 +70,22 @@ def difference(transform, truth):
 
 
 def judged(image, way, truth):
-    """'used', 'refused: REASON' or 'WRONG', of a face whose transform before ``way`` is known."""
+    """What became of a face whose transform before ``way`` is known.
+
+    'used', 'refused: REASON', 'another' (person in the same photograph) or 'WRONG'.
+    """
     found = found_in(image)
     if found is None:
         return "refused: no face"
     if found.problem:
         words = {
             "dark": "light", "exposed": "light", "contrast": "light", "away": "profile",
-            "reliable": "landmarks", "look like": "no face",
+            "reliable": "landmarks", "outside": "outside", "look like": "no face",
         }  # fmt: skip
         return "refused: " + next(name for word, name in words.items() if word in found.problem)
     off = difference(face_transform(found.points), compose(truth, invert(way)))
+    if off.places > ELSEWHERE:
+        return "another"
     return "WRONG" if off.wrong else "used"
 
 
