@@ -116,7 +116,7 @@ def detect(image: Image, min_face: float = MIN_FACE) -> list[Face]:
     >>> detect(np.zeros((120, 120), np.uint8))
     []
     """
-    return _scaled(_grey(image), MIN_FACE / min_face)
+    return _scaled(grey_of(image), MIN_FACE / min_face)
 
 
 def detect_fast(image: Image, search_size: int = 480) -> list[Face]:
@@ -143,7 +143,7 @@ def detect_fast(image: Image, search_size: int = 480) -> list[Face]:
     >>> detect_fast(np.zeros((240, 320, 3), np.uint8), search_size=160)
     []
     """
-    grey = _grey(image)
+    grey = grey_of(image)
     # The time grows with the area. A face that fills a clip stays far above the 80 px of the
     # detector's window when it is reduced.
     scale = search_size / max(grey.shape)
@@ -214,7 +214,8 @@ def detect_network(image: Image) -> list[Face]:
     return _faces([(box, score) for box, score in found if score >= MIN_CNN_SCORE], scale)
 
 
-def _grey(image: Image) -> Image:
+def grey_of(image: Image) -> Image:
+    """Return an image, (H, W, 3) BGR or (H, W) grey, uint8, in grey."""
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
@@ -254,7 +255,7 @@ def reduced_grey(image: Image, size: int, enlarge: float) -> tuple[Image, float]
 
     The scale is at most ``enlarge``.
     """
-    grey = _grey(image)
+    grey = grey_of(image)
     scale = min(enlarge, size / max(grey.shape))
     return _resized(grey, scale), scale
 
@@ -360,5 +361,7 @@ def landmarks(image: Image, face: Face) -> NDArray[np.float64]:
     import dlib
 
     x0, y0, x1, y1 = (round(value) for value in face.box)
-    shape = _predictor()(np.ascontiguousarray(_grey(image)), dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
+    shape = _predictor()(
+        np.ascontiguousarray(grey_of(image)), dlib.rectangle(x0, y0, x1 - 1, y1 - 1)
+    )
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)

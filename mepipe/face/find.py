@@ -16,6 +16,7 @@ from mepipe.face.detect import (
     detect_enlarged,
     detect_fast,
     detect_network,
+    grey_of,
     landmarks,
     ranked,
 )
@@ -99,7 +100,8 @@ def find_face(image: Image, search_size: int = 480) -> FoundFace | None:
     >>> find_face(np.full((120, 120, 3), 90, np.uint8)) is None
     True
     """
-    return _chosen(image, detect_fast(image, search_size), _upright(image))
+    grey = grey_of(image)
+    return _chosen(grey, detect_fast(grey, search_size), _upright(grey))
 
 
 def find_face_slowly(image: Image) -> FoundFace | None:
