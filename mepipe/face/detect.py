@@ -116,7 +116,7 @@ def detect(image: Image, min_face: float = MIN_FACE) -> list[Face]:
     >>> detect(np.zeros((120, 120), np.uint8))
     []
     """
-    return _scaled(_grey(image), MIN_FACE / min_face)
+    return _scaled(grey_of(image), MIN_FACE / min_face)
 
 
 def detect_fast(image: Image, search_size: int = 480) -> list[Face]:
@@ -143,7 +143,7 @@ def detect_fast(image: Image, search_size: int = 480) -> list[Face]:
     >>> detect_fast(np.zeros((240, 320, 3), np.uint8), search_size=160)
     []
     """
-    grey = _grey(image)
+    grey = grey_of(image)
     # The time grows with the area. A face that fills a clip stays far above the 80 px of the
     # detector's window when it is reduced.
     scale = search_size / max(grey.shape)
@@ -181,16 +181,41 @@ def detect_fallback(image: Image) -> list[Face]:
     >>> detect_fallback(np.full((12, 12), 90, np.uint8))
     []
     """
-    grey = _grey(image)
-    scale = min(1.0, FALLBACK_SIZE / max(grey.shape))
-    return (
-        _padded(grey, scale)
-        or _scaled(grey, min(2.0, 2 * FALLBACK_SIZE / max(grey.shape)))
-        or _convolutional(image, scale)
-    )
+    return detect_bordered(image) or detect_enlarged(image) or detect_network(image)
 
 
-def _grey(image: Image) -> Image:
+def detect_bordered(image: Image) -> list[Face]:
+    """Find faces in an image with a border around it: the first way of `detect_fallback`."""
+    import cv2
+
+    grey, scale = reduced_grey(image, FALLBACK_SIZE, 1.0)
+    border = round(max(grey.shape) * PAD_SHARE)
+    edges = (border, border, border, border)
+    # The window of the detector holds some background around the face; a tight crop has none.
+    wide = cv2.copyMakeBorder(grey, *edges, cv2.BORDER_REPLICATE)
+    return [_shifted(face, -border / scale) for face in _search(np.asarray(wide, np.uint8), scale)]
+
+
+def detect_enlarged(image: Image) -> list[Face]:
+    """Find faces in an image enlarged, at most twice: the second way of `detect_fallback`."""
+    return _search(*reduced_grey(image, 2 * FALLBACK_SIZE, 2.0))
+
+
+def detect_network(image: Image) -> list[Face]:
+    """Find faces with the convolutional detector: the third way of `detect_fallback`."""
+    import cv2
+
+    scale = min(1.0, FALLBACK_SIZE / max(image.shape[:2]))
+    colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    rgb = np.ascontiguousarray(_resized(np.asarray(colour, np.uint8), scale)[..., ::-1])
+    if min(rgb.shape[:2]) < MIN_CNN_SIDE:
+        return []
+    found = [(one.rect, float(one.confidence)) for one in _convolutional_detector()(rgb)]
+    return _faces([(box, score) for box, score in found if score >= MIN_CNN_SCORE], scale)
+
+
+def grey_of(image: Image) -> Image:
+    """Return an image, (H, W, 3) BGR or (H, W) grey, uint8, in grey."""
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
@@ -215,35 +240,28 @@ def _scaled(grey: Image, scale: float) -> list[Face]:
     return _search(_resized(grey, scale), scale)
 
 
-def _padded(grey: Image, scale: float) -> list[Face]:
-    import cv2
-
-    reduced = _resized(grey, scale)
-    border = round(max(reduced.shape) * PAD_SHARE)
-    edges = (border, border, border, border)
-    # The window of the detector holds some background around the face; a tight crop has none.
-    wide = cv2.copyMakeBorder(reduced, *edges, cv2.BORDER_REPLICATE)
-    return [_shifted(face, -border / scale) for face in _search(np.asarray(wide, np.uint8), scale)]
-
-
-def _convolutional(image: Image, scale: float) -> list[Face]:
-    import cv2
-
-    colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    rgb = np.ascontiguousarray(_resized(np.asarray(colour, np.uint8), scale)[..., ::-1])
-    if min(rgb.shape[:2]) < MIN_CNN_SIDE:
-        return []
-    found = [(one.rect, float(one.confidence)) for one in _convolutional_detector()(rgb)]
-    return _faces([(box, score) for box, score in found if score >= MIN_CNN_SCORE], scale)
-
-
 def _shifted(face: Face, by: float) -> Face:
     x0, y0, x1, y1 = (value + by for value in face.box)
     return Face((x0, y0, x1, y1), face.score)
 
 
-def _search(grey: Image, scale: float) -> list[Face]:
-    boxes, scores, _ = _detector().run(grey, 0, 0.0)
+def face_scores(grey: Image, least: float) -> list[Face]:
+    """Return what the detector sees in a grey picture with a score of at least ``least``."""
+    return _search(grey, 1.0, least)
+
+
+def reduced_grey(image: Image, size: int, enlarge: float) -> tuple[Image, float]:
+    """Return the grey picture with a long side of ``size`` px, and its scale.
+
+    The scale is at most ``enlarge``.
+    """
+    grey = grey_of(image)
+    scale = min(enlarge, size / max(grey.shape))
+    return _resized(grey, scale), scale
+
+
+def _search(grey: Image, scale: float, least: float = 0.0) -> list[Face]:
+    boxes, scores, _ = _detector().run(grey, 0, least)
     return _faces(list(zip(boxes, scores, strict=True)), scale)
 
 
@@ -291,7 +309,14 @@ def choose_face(faces: Sequence[Face], height: int, width: int) -> Face:
     >>> choose_face([small, large], height=480, width=640) == large
     True
     """
-    best = max(face.score for face in faces)
+    if not faces:
+        raise ValueError("there is no face to choose")
+    return ranked(faces, height, width)[0]
+
+
+def ranked(faces: Sequence[Face], height: int, width: int) -> list[Face]:
+    """Return the faces that `choose_face` considers, the one that it takes first."""
+    best = max((face.score for face in faces), default=0.0)
 
     def weight(face: Face) -> float:
         x = (face.box[0] + face.box[2]) / 2 - width / 2
@@ -300,7 +325,7 @@ def choose_face(faces: Sequence[Face], height: int, width: int) -> Face:
         return face.side * (1 - distance / 2)
 
     likely = [face for face in faces if face.score >= best / 3]
-    return max(likely, key=lambda face: (weight(face), face.score))
+    return sorted(likely, key=lambda face: (weight(face), face.score), reverse=True)
 
 
 def landmarks(image: Image, face: Face) -> NDArray[np.float64]:
@@ -336,5 +361,7 @@ def landmarks(image: Image, face: Face) -> NDArray[np.float64]:
     import dlib
 
     x0, y0, x1, y1 = (round(value) for value in face.box)
-    shape = _predictor()(np.ascontiguousarray(_grey(image)), dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
+    shape = _predictor()(
+        np.ascontiguousarray(grey_of(image)), dlib.rectangle(x0, y0, x1 - 1, y1 - 1)
+    )
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)

@@ -30,7 +30,7 @@ from mepipe.pipeline.walk import Found, walk
 from mepipe.plausible import RATES, is_rate
 from mepipe.schema import KEY_FRAMES
 from mepipe.stages import Result, Stage, Upstream
-from mepipe.stages.face import face_position
+from mepipe.stages.face import face_notes, face_position
 from mepipe.viz.clip_picture import ClipPicture
 
 if TYPE_CHECKING:
@@ -305,7 +305,10 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
         + (f", {clip.timing.fps:g} per second" if clip.timing.fps else ""),
         f"face in frame {position} of quality {face['quality']:.2f}",
         f"{face['faces']} face(s), {face['inter_ocular_px']:.0f} px between the eyes",
-        f"frontal {face['frontal']:.2f} (1: from the front)",
+        f"frontal {face['frontal']:.2f} (1: from the front), rolled {face['roll']:.0f} degrees",
+        f"landmarks steady within {face['moved']:.1%} of the eyes' distance",
+        f"light: contrast {face['contrast']:.0f} grey levels, {face['clipped']:.0%} black or white",
+        *(f"note: {text}" for text in face_notes(face)),
         f"method: {method}",
     ]
     if spot is not None and "visible" in spot:

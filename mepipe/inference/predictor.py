@@ -33,6 +33,7 @@ from mepipe.inference.clip import (
     run_stages,
 )
 from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, Progress
+from mepipe.stages.face import face_notes
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
 _OTHERS = "Train a model on features that `mepipe run` made with this version of mepipe."
@@ -67,6 +68,8 @@ class Prediction:
         and says nothing about the class. None without an answer.
     reason
         Why there is no answer. None if there is one.
+    notes
+        What there is to know about the face: others beside it, its roll, poor light.
     x
         (C, S, S) float32, the input of the model.
     shown
@@ -83,13 +86,14 @@ class Prediction:
     offset_s: float | None = None
     confidence: float | None = None
     reason: str | None = None
+    notes: tuple[str, ...] = ()
     x: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     shown: ClipPicture | None = field(default=None, repr=False, compare=False)
 
     @property
     def cautions(self) -> tuple[str, ...]:
         """Reasons to doubt the answer, as text. Empty if there are none."""
-        found = []
+        found = list(self.notes)
         if self.confidence is not None and self.confidence < _WEAK:
             found.append(
                 f"the movement is weak (confidence {self.confidence:.2f}): it may be noise or a "
@@ -247,6 +251,7 @@ class Predictor:
             apex_s=seconds(apex),
             offset_s=seconds(offset),
             confidence=float(spot["apex_confidence"]),
+            notes=tuple(face_notes(done.values["face"])),
             x=x,
             shown=shown,
         )

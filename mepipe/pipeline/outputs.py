@@ -22,6 +22,7 @@ from mepipe.errors import DamageError
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.schema import CLIP_STAGES, KEY_FRAMES, MAP_STAGES, MAPS, PER_TARGET
 from mepipe.stages import ARRAYS, STAGES
+from mepipe.stages.face import face_notes
 from mepipe.stages.flow import target_positions
 from mepipe.versions import libraries
 
@@ -180,7 +181,7 @@ def _object_name(clip: ClipOutcome, stage: str) -> ObjectName:
 
 
 def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:
-    """Return the notes on usable clips: low frame rate, several faces, hidden face, no movement."""
+    """Return the notes on usable clips: frame rate, faces, roll, light, movement."""
     frames = {prepared.clip.id: prepared.input.frames.count for prepared in clips}
     notes = []
     slow = [fps for prepared in clips if (fps := prepared.input.timing.fps) and fps < _FEW_FPS]
@@ -195,10 +196,7 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
         )
     for clip, outcome in sorted(outcomes.items()):
         face, spot = outcome.values.get("face"), outcome.values.get("spot")
-        if face and face["faces"] > 1:
-            notes.append(
-                Note(clip, f"{face['faces']} faces found: the larger and more central one is used")
-            )
+        notes += [Note(clip, text) for text in face_notes(face or {})]
         if spot and "visible" in spot and spot["visible"] != [0, frames[clip]]:
             first, stop = spot["visible"]
             notes.append(

@@ -8,29 +8,29 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.assets import asset_digest, model_files, template
+from mepipe.assets import asset_digest, model_files
 from mepipe.cache.keys import Json
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import (
-    Face,
-    choose_face,
-    detect_fallback,
-    detect_fast,
-    fit_similarity,
-    landmarks,
+    FoundFace,
+    Light,
+    face_transform,
+    find_face,
+    find_face_slowly,
+    find_in_box,
+    frontality,
+    roll,
     smooth_transforms,
 )
+from mepipe.face.plausible_face import eye_line
 from mepipe.stages.stage import Result, Stage, Upstream, Values, timing_json
 
 _NEIGHBOURS = (1, -1, 2, -2)
 _SAME_FACE = 0.1  # inter-ocular distances: landmarks of neighbouring frames do not differ by more
-# Smallest ratio of the narrower half of the face to the wider one, as seen from the nose. Below
-# it the face is in profile.
-_PROFILE = 0.15
-_GIVEN = 1.0  # the score of a face box from the corrections: that of a clear face
-
+_ROLLED = 45.0  # degrees: beyond, the picture lies on its side rather than the head
+_FRONT = "Check that the clip shows a face from the front, at least 40 px wide, better 80."
 
 Points = NDArray[np.float64]
 
@@ -45,6 +45,24 @@ def candidates(count: int, reference: int, spread: int) -> list[int]:
     wanted = [reference, *(reference + step for step in _NEIGHBOURS)]
     wanted += [round(value) for value in np.linspace(0, count - 1, spread)]
     return list(dict.fromkeys(position for position in wanted if 0 <= position < count))
+
+
+def face_notes(values: Values) -> list[str]:
+    """Return what a user should know about a face that is used, from the stage's values.
+
+    An object of an earlier version has fewer values, and gives fewer notes.
+    """
+    notes = []
+    if values.get("faces", 1) > 1:
+        notes.append(f"{values['faces']} faces found: the larger and more central one is used")
+    if abs(values.get("roll", 0.0)) > _ROLLED:
+        notes.append(
+            f"the face is rolled by {values['roll']:.0f} degrees (clockwise): it is used upright"
+        )
+    if "contrast" in values:
+        light = Light(values["brightest"], values["contrast"], values["clipped"])
+        notes += [light.note] if light.note else []
+    return notes
 
 
 def face_position(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
@@ -92,34 +110,70 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
 
 
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+    wanted = _frames(clip, config, upstream.values)
     if config.face.align == "per-frame":
         return _per_frame(clip, config)
-    wanted = _frames(clip, config, upstream.values)
-    # The reference nearly always has a face. Only without one are the others read, in one
-    # pass because a video can only be decoded in order. The fallback detectors are slow, so
-    # they come last and see a few frames only.
+    position, face = _search(clip, config, wanted)
+    points = _among_neighbours(clip, face, position, wanted)
+    return _result(face, points, [face_transform(points)], wanted.index(position))
+
+
+def _search(clip: ClipInput, config: Config, wanted: list[int]) -> tuple[int, FoundFace]:
+    """Return the first of the ``wanted`` positions that has a plausible face, and the face.
+
+    The reference nearly always has one. Only without one are the others read, in one pass
+    because a video can only be decoded in order. The slow ways come last and see a few
+    frames only.
+    """
     few = [wanted[0], *wanted[len(_NEIGHBOURS) + 1 :][1::3]]
-    for positions, fallback in ((wanted[:1], False), (wanted[1:], False), (few, True)):
-        found: dict[int, tuple[Face, Points, int]] = {}
+    passes = [(wanted[:1], False), (wanted[1:], False), (few, True)]
+    if clip.face_box:
+        passes = passes[:1]
+    refused: dict[int, FoundFace] = {}
+    for positions, slowly in passes:
+        if slowly and any(face.settled for face in refused.values()):
+            # It is a face, in the dark or in profile: there is nothing more to find.
+            break
+        found: dict[int, FoundFace] = {}
         for position, image in clip.frames.images(positions) if positions else ():
-            faces = _faces(clip, config, image, position, fallback=fallback)
-            if faces:
-                face = choose_face(faces, *image.shape[:2])
-                found[position] = (face, landmarks(image, face), len(faces))
+            face = _face(clip, config, image, position, slowly=slowly)
+            if face is None:
+                continue
+            if face.problem:
+                refused.setdefault(position, face)
+                continue
+            found[position] = face
+            if position == positions[0]:
+                break
         if found:
             position = min(found, key=wanted.index)
-            face, points, count = found[position]
-            points = _among_neighbours(clip, face, points, position, wanted)
-            return _result(face, points, count, [_transform(points)], wanted.index(position))
-    raise BadDataError(
-        f"no face was found in any of the {len(wanted)} frames that were searched",
-        "Check that the clip shows a face from the front, at least 40 px wide, better 80.",
+            return position, found[position]
+    raise _no_face(clip, refused, wanted)
+
+
+def _no_face(clip: ClipInput, refused: Mapping[int, FoundFace], wanted: list[int]) -> BadDataError:
+    if clip.face_box:
+        face = refused[wanted[0]]
+        box = " ".join(map(str, clip.face_box))
+        return BadDataError(
+            f"in the corrected face box {box}: {face.problem}",
+            "Correct face_box in the corrections: around the face from the brows to the chin. "
+            "Or leave the clip out.",
+            wanted[0],
+        )
+    what = f"no face was found in any of the {len(wanted)} frames that were searched"
+    if not refused:
+        return BadDataError(what, _FRONT)
+    # What comes nearest to a face says most.
+    face = max(refused.values(), key=lambda face: face.examined.likeness)
+    return BadDataError(
+        f"no usable face was found in any of the {len(wanted)} frames that were searched: "
+        f"{face.problem}",
+        f"{_FRONT} If it does, give the face's box in the corrections (face_box).",
     )
 
 
-def _among_neighbours(
-    clip: ClipInput, face: Face, points: Points, position: int, wanted: list[int]
-) -> Points:
+def _among_neighbours(clip: ClipInput, face: FoundFace, position: int, wanted: list[int]) -> Points:
     """Return the mean of the landmarks of a frame and of its neighbours.
 
     dlib's landmarks are whole px and follow the noise; the mean does so less. A
@@ -127,28 +181,27 @@ def _among_neighbours(
     left out.
     """
     near = [position + step for step in _NEIGHBOURS if position + step in wanted]
-    eyes = float(np.hypot(*_eye_line(points)))
+    points = face.points
+    eyes = float(np.hypot(*eye_line(points)))
     all_ = [points]
     for _, image in clip.frames.images(near) if near else ():
-        others = landmarks(image, face)
+        others = face.elsewhere(image)
         if np.median(np.hypot(*(others - points).T)) <= _SAME_FACE * eyes:
             all_.append(others)
     return np.asarray(np.mean(all_, axis=0), np.float64)
 
 
-def _faces(
+def _face(
     clip: ClipInput,
     config: Config,
     image: NDArray[np.uint8],
     position: int,
     *,
-    fallback: bool = False,
-) -> list[Face]:
-    """Return the faces in a frame: the box of the corrections, or the detected ones."""
+    slowly: bool = False,
+) -> FoundFace | None:
+    """Return the face of a frame: in the box of the corrections, or detected."""
     if clip.face_box is None:
-        if fallback:
-            return detect_fallback(image)
-        return detect_fast(image, config.face.search_size)
+        return find_face_slowly(image) if slowly else find_face(image, config.face.search_size)
     x0, y0, x1, y1 = clip.face_box
     height, width = image.shape[:2]
     if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
@@ -158,7 +211,7 @@ def _faces(
             "Correct face_box in the corrections.",
             position,
         )
-    return [Face((float(x0), float(y0), float(x1), float(y1)), _GIVEN)]
+    return find_in_box(image, (float(x0), float(y0), float(x1), float(y1)))
 
 
 def _per_frame(clip: ClipInput, config: Config) -> Result:
@@ -168,81 +221,76 @@ def _per_frame(clip: ClipInput, config: Config) -> Result:
             "face.align = per-frame needs the clip's frames per second, which are unknown",
             "Give them: --set data.fps=200, or a column fps in labels.csv.",
         )
-    found: dict[int, tuple[Face, NDArray[np.float64], int]] = {}
+    found: dict[int, FoundFace] = {}
+    refused: dict[int, FoundFace] = {}
     for position, image in clip.frames.images():
-        faces = _faces(clip, config, image, position)
-        if faces:
-            face = choose_face(faces, *image.shape[:2])
-            found[position] = (face, landmarks(image, face), len(faces))
+        face = _face(clip, config, image, position)
+        if face is not None:
+            (refused if face.problem else found)[position] = face
     if not found:
-        raise BadDataError(
-            f"no face was found in any of the {clip.frames.count} frames",
-            "Check that the clip shows a face from the front, at least 40 px wide, better 80.",
-        )
+        found = _followed(clip, config, refused)
     # A frame without a face takes the transform of the nearest one that has one.
     seen = sorted(found)
-    transforms = np.stack([_transform(found[position][1]) for position in seen])
+    transforms = np.stack([face_transform(found[position].points) for position in seen])
     edges = [(a + b) / 2 for a, b in pairwise(seen)]
     nearest = np.searchsorted(edges, np.arange(clip.frames.count))
     smoothed = smooth_transforms(transforms[nearest], times, config.face.steady_ms)
     chosen = min(seen, key=lambda position: abs(position - _reference(clip)))
-    face, points, count = found[chosen]
-    return _result(face, points, count, list(smoothed), chosen)
+    face = found[chosen]
+    return _result(face, face.points, list(smoothed), chosen)
 
 
-def frontality(points: Points) -> float:
-    """Return how frontal a face is: 1 from the front, 0 in profile.
+def _followed(
+    clip: ClipInput, config: Config, refused: Mapping[int, FoundFace]
+) -> dict[int, FoundFace]:
+    """Return the face of each frame of a clip that lies on its side, or that is hard to see.
 
-    The distances from the tip of the nose to both sides of the jaw, along the
-    line of the eyes: the ratio of the smaller to the larger.
+    It is searched slowly in a few frames, and then followed from there.
     """
-    line = _eye_line(points)
-    line = line / max(float(np.hypot(*line)), 1e-9)
-    right, left = (points[30] - points[2]) @ line, (points[14] - points[30]) @ line
-    return float(max(0.0, min(right, left)) / max(right, left, 1e-9))
+    if clip.face_box:
+        raise _no_face(clip, refused, [_reference(clip)])
+    wanted = candidates(clip.frames.count, _reference(clip), config.face.spread)
+    few = {wanted[0], *wanted[len(_NEIGHBOURS) + 1 :][1::3]}
+    first = None
+    for _, image in clip.frames.images(sorted(few)):
+        face = find_face_slowly(image)
+        if face is not None and not face.problem:
+            first = face
+            break
+    if first is None:
+        raise _no_face(clip, refused, list(range(clip.frames.count)))
+    found = {}
+    for position, image in clip.frames.images():
+        face = first.followed(image)
+        if not face.problem:
+            found[position] = face
+    return found
 
 
-def _eye_line(points: Points) -> Points:
-    """Return the vector (2,) from the right eye's centre to the left one's, px."""
-    return np.asarray(points[42:48].mean(axis=0) - points[36:42].mean(axis=0), np.float64)
-
-
-def _transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Only landmarks on bone are fitted: brows and mouth would carry the expression into the
-    # alignment.
-    rigid = list(template().rigid)
-    return fit_similarity(points[rigid], template().points[rigid])
-
-
-def _result(
-    face: Face,
-    points: NDArray[np.float64],
-    count: int,
-    transforms: list[NDArray[np.float64]],
-    searched: int,
-) -> Result:
-    frontal = frontality(points)
-    if frontal < _PROFILE:
-        raise BadDataError(
-            f"the face is turned away too far (one half has {frontal:.0%} of the other's width)",
-            "Use a clip in which the face is seen from the front.",
-        )
+def _result(face: FoundFace, points: Points, transforms: list[Points], searched: int) -> Result:
+    known = face.examined
     return Result(
         values={
             "transforms": [transform.tolist() for transform in transforms],
-            "faces": count,
+            "faces": face.count,
             "searched": searched,
-            "quality": face.score,
-            "frontal": frontal,
-            "inter_ocular_px": float(np.hypot(*_eye_line(points))),
+            "quality": face.face.score,
+            "frontal": frontality(points),
+            "inter_ocular_px": float(np.hypot(*eye_line(points))),
+            "roll": roll(face_transform(points)),
+            "likeness": known.likeness,
+            "moved": known.moved,
+            "brightest": known.light.brightest,
+            "contrast": known.light.contrast,
+            "clipped": known.light.clipped,
         },
-        arrays={"box": np.array(face.box), "landmarks": points},
+        arrays={"box": np.array(face.face.box), "landmarks": points},
     )
 
 
 STAGE: Stage = Stage(
     name="face",
-    version=2,
+    version=3,
     libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,

@@ -17,7 +17,7 @@ from mepipe.stages import STAGES
 
 # fmt: off
 PINNED = {
-    ("face", 2, "annotation"): {
+    ("face", 3, "annotation"): {
         "transforms": [[[0.86, -0.01, -167.76], [0.01, 0.86, -94.46]]],
         "inter_ocular_px": 107.9,
         "box": [205.3, 125.3, 445.3, 365.3],
@@ -43,7 +43,7 @@ PINNED = {
         ),
         "largest": 1.0,
     },
-    ("face", 2, "flow-peak"): {
+    ("face", 3, "flow-peak"): {
         "transforms": [[[0.86, -0.01, -166.94], [0.01, 0.86, -95.0]]],
         "inter_ocular_px": 108.1,
         "box": [205.3, 125.3, 445.3, 365.3],
