@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write a corrections.csv to fill in, with a row for each clip that has a problem.",
 )
+@click.option(
+    "--frames",
+    is_flag=True,
+    help="Decode every image and look for every face, too: damage, repeats, darkness, heads that "
+    "turn.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     dataset: str,
@@ -44,6 +50,7 @@ def command(
     cache: Path | None,
     template: Path | None,
     *,
+    frames: bool,
     as_json: bool,
 ) -> None:
     """Show what a dataset contains, its problems, and how a run handles them.
@@ -51,6 +58,7 @@ def command(
     \b
     Examples:
       mepipe check CASME2/
+      mepipe check videos/ --frames
       mepipe check videos/ --as folder --json
       mepipe check CASME2/ --write-corrections corrections.csv
     """
@@ -76,7 +84,7 @@ def command(
         found = open_dataset(dataset, reader)
         # If the check ends early, the JSON object still has every key.
         ended_early.update(_NOTHING, dataset=found.name)
-        findings = check_dataset(found, config, cache_root(cache), progress)
+        findings = check_dataset(found, config, cache_root(cache), progress, frames=frames)
         ended_early.update(_json(findings))
         if template is not None:
             template.write_text(findings.corrections(), encoding="utf-8")

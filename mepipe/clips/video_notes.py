@@ -74,7 +74,8 @@ def _notes(facts: VideoFacts) -> list[tuple[str, str]]:
         notes.append((f"{len(facts.damage) - _SHOWN} more runs of damaged frames", "likewise"))
     notes += sudden_notes(facts.sudden)
     if facts.repeats:
-        notes.append((repeats_text(len(facts.repeats), facts), REPEATS_HANDLING))
+        text = repeats_text(len(facts.repeats), facts.count, facts.fps)
+        notes.append((text, REPEATS_HANDLING))
     return notes
 
 
@@ -109,12 +110,11 @@ def _listed(positions: Sequence[int]) -> str:
 REPEATS_HANDLING = "spotting sees each picture once, at the time of its first frame"
 
 
-def repeats_text(repeats: int, facts: VideoFacts) -> str:
+def repeats_text(repeats: int, count: int, fps: float | None) -> str:
     """Return how many frames repeat a picture, and how often the picture really changes."""
-    text = f"{repeats} of {facts.count} frames show the same picture as the frame before"
-    if facts.fps:
-        text += f": {facts.fps * (1 - repeats / facts.count):.4g} new pictures a second, not "
-        text += f"{facts.fps:.4g}"
+    text = f"{repeats} of {count} frames show the same picture as the frame before"
+    if fps:
+        text += f": {fps * (1 - repeats / count):.4g} new pictures a second, not {fps:.4g}"
     return text
 
 

@@ -19,7 +19,7 @@ from mepipe.frames.memory import FramesInMemory
 from mepipe.frames.probe import probe_video
 from mepipe.frames.reader import FileFacts, FrameReader, Timing, readable, split_digest
 from mepipe.frames.sudden import Changes, Sudden
-from mepipe.frames.video import video_frames
+from mepipe.frames.video import damaged_frame, video_frames
 from mepipe.frames.video_facts import Damage, VideoFacts
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Timing",
     "VideoFacts",
     "clip_bits",
+    "damaged_frame",
     "decode_image",
     "image_size",
     "is_out_of_memory",

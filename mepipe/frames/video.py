@@ -76,7 +76,7 @@ def video_frames(
     for damage in facts.damage:
         for position in sorted(wanted) if wanted is not None else [damage.first]:
             if damage.first <= position <= damage.last:
-                raise _damaged(damage, position, facts)
+                raise damaged_frame(damage, position, facts)
     with opened(stream) as video:
         convert = _converter(facts)
         position = -1
@@ -160,7 +160,8 @@ def _converter(facts: VideoFacts) -> Callable[[VideoFrame], Image]:
     return convert
 
 
-def _damaged(damage: Damage, position: int, facts: VideoFacts) -> BadDataError:
+def damaged_frame(damage: Damage, position: int, facts: VideoFacts) -> BadDataError:
+    """Return the error for a frame that is needed and cannot be trusted."""
     return BadDataError(
         f"the frame is damaged{when(facts, position)}, with frames {damage.first} to "
         f"{damage.last} of the video ({damage.reason})",

@@ -1,7 +1,8 @@
 """Find the problems of a dataset, and how a run would handle them.
 
-Nothing is computed. Annotations are compared with the existing frames. The start and the
-end of every image file are checked. Key frames are compared between subjects.
+Nothing is stored. Annotations are compared with the existing frames. The start and the
+end of every image file are checked, and every video is decoded, once. Key frames are compared
+between subjects. With ``frames``, every image is decoded and every clip's face is looked for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from mepipe.datasets.clip import Dataset, Note
 from mepipe.datasets.frames_on_disk import missing_runs
 from mepipe.datasets.registry import open_dataset
 from mepipe.execution.progress import progress_for
-from mepipe.pipeline.check_frames import frame_problems, shared_recordings
+from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_recordings
+from mepipe.pipeline.check_pictures import picture_problems
 from mepipe.pipeline.problem import Problem
 from mepipe.schema import Progress
 
@@ -71,6 +73,7 @@ def check(
     config: Config | str | Path | None = None,
     *,
     settings: Sequence[str] = (),
+    frames: bool = False,
     cache: str | Path | None = None,
     progress: Callable[[str, int, int], object] | None = None,
 ) -> Findings:
@@ -85,6 +88,8 @@ def check(
     ----------
     dataset
         Its path, or what `mepipe.read_dataset` returned.
+    frames
+        If True, decode every image and look for every face: it takes as long as a run's start.
     config, settings, cache, progress
         As for `mepipe.run`.
 
@@ -99,10 +104,14 @@ def check(
     if not isinstance(dataset, Dataset):
         dataset = open_dataset(str(dataset))
     root = cache_root(Path(cache) if cache is not None else None)
-    return check_dataset(dataset, as_config(config, settings), root, progress_for(progress))
+    return check_dataset(
+        dataset, as_config(config, settings), root, progress_for(progress), frames=frames
+    )
 
 
-def check_dataset(dataset: Dataset, config: Config, cache: Path, progress: Progress) -> Findings:
+def check_dataset(
+    dataset: Dataset, config: Config, cache: Path, progress: Progress, *, frames: bool = False
+) -> Findings:
     """Check a dataset with these settings, without computing anything.
 
     Parameters
@@ -115,6 +124,8 @@ def check_dataset(dataset: Dataset, config: Config, cache: Path, progress: Progr
         The cache folder. It holds the index of file digests.
     progress
         Reports how many videos were read.
+    frames
+        If True, decode every image and look for every face.
 
     Raises
     ------
@@ -132,6 +143,14 @@ def check_dataset(dataset: Dataset, config: Config, cache: Path, progress: Progr
         problems += found
         if any(problem.fatal for problem in found):
             failed.add(clip.clip.id)
+    if frames:
+        sound = [clip for clip in inputs.clips if clip.clip.id not in failed]
+        needed = [needed_frames(clip, config)[0] for clip in sound]
+        seen = picture_problems(sound, needed, config, os.cpu_count() or 1, progress)
+        for clip, found in zip(sound, seen, strict=True):
+            problems += found
+            if any(problem.fatal for problem in found):
+                failed.add(clip.clip.id)
     problems += shared_recordings(inputs.clips, index)
     # The digests of key frames and videos spare the next run reading these files.
     inputs.save_indexes()

@@ -12,7 +12,7 @@ from mepipe.clips.clip_task import PreparedClip
 from mepipe.clips.file_index import DigestIndex
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
-from mepipe.frames import image_size
+from mepipe.frames import VideoFacts, damaged_frame, image_size
 from mepipe.pipeline.problem import Problem
 from mepipe.stages import face, spot
 
@@ -21,7 +21,10 @@ _USED = "the clip is used"
 
 
 def frame_problems(clips: Sequence[PreparedClip], config: Config) -> list[list[Problem]]:
-    """Return the problems of the image files of each clip. Videos have none here."""
+    """Return the problems of the files of each clip, as far as their headers show them.
+
+    A video was decoded when its clip was prepared: a run stops where it needs a damaged frame.
+    """
     # Threads, because the work is waiting for a slow disk.
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(lambda clip: _problems_of_frames(clip, config), clips))
@@ -29,8 +32,8 @@ def frame_problems(clips: Sequence[PreparedClip], config: Config) -> list[list[P
 
 def _problems_of_frames(prepared: PreparedClip, config: Config) -> list[Problem]:
     frames = prepared.input.frames
-    if frames.is_video:
-        return []
+    if frames.video is not None:
+        return _damage_of_video(prepared, frames.video, config)
     sizes: dict[int, tuple[int, int]] = {}
     bad: dict[int, MepipeError] = {}
     for position, path in enumerate(map(str, frames.files)):
@@ -38,7 +41,7 @@ def _problems_of_frames(prepared: PreparedClip, config: Config) -> list[Problem]
             sizes[position] = image_size(path)
         except (BadDataError, UnreadableInputError) as error:
             bad[position] = error
-    decoded, compared = _needed(prepared, config)
+    decoded, compared = needed_frames(prepared, config)
     clip, problems = prepared.clip.id, []
     if bad:
         shown = [f"{frames.files[p].name}: {bad[p].message}" for p in list(bad)[:_SHOWN]]
@@ -67,12 +70,25 @@ def _problems_of_frames(prepared: PreparedClip, config: Config) -> list[Problem]
     return problems
 
 
-def _needed(prepared: PreparedClip, config: Config) -> tuple[set[int], set[int]]:
+def _damage_of_video(prepared: PreparedClip, facts: VideoFacts, config: Config) -> list[Problem]:
+    needed, _ = needed_frames(prepared, config)
+    for position in sorted(needed):
+        damage = facts.damage_at(position)
+        if damage is not None:
+            error = damaged_frame(damage, position, facts)
+            text = f"{prepared.input.frames.name(position)}: {error.message}"
+            return [Problem.left_out(prepared.clip.id, text, error.remedy)]
+    return []
+
+
+def needed_frames(prepared: PreparedClip, config: Config) -> tuple[set[int], set[int]]:
     """Return the positions that a run certainly decodes, and those that it compares."""
     clip = prepared.input
     searched = face.STAGE.frames(clip, config, {})
-    # The search for a face ends at the first frame that has one, so only that is certain.
-    faces = searched if config.face.align == "per-frame" else searched[:1]
+    # The search for a face ends at the first frame that has one, so only that and those beside
+    # it are certain.
+    certain = {searched[0] + step for step in range(-2, 3)} & set(searched)
+    faces = searched if config.face.align == "per-frame" else certain
     compared = set(range(clip.frames.count)) if spot.searches(clip, config) else set()
     # Spotting reads no frame of a fully annotated clip. Then flow compares onset and apex.
     if not compared:

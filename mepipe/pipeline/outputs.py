@@ -16,6 +16,7 @@ from mepipe.cache.store import ObjectName, Store
 from mepipe.clips.action_units import parse_action_units
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.labels import LabelScheme
+from mepipe.clips.video_notes import REPEATS_HANDLING, repeats_text
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Note
 from mepipe.errors import DamageError
@@ -182,7 +183,8 @@ def _object_name(clip: ClipOutcome, stage: str) -> ObjectName:
 
 def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:
     """Return the notes on usable clips: frame rate, faces, roll, light, movement."""
-    frames = {prepared.clip.id: prepared.input.frames.count for prepared in clips}
+    sources = {prepared.clip.id: prepared.input.frames for prepared in clips}
+    rates = {prepared.clip.id: prepared.input.timing.fps for prepared in clips}
     notes = []
     slow = [fps for prepared in clips if (fps := prepared.input.timing.fps) and fps < _FEW_FPS]
     if slow:
@@ -197,7 +199,12 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
     for clip, outcome in sorted(outcomes.items()):
         face, spot = outcome.values.get("face"), outcome.values.get("spot")
         notes += [Note(clip, text) for text in face_notes(face or {})]
-        if spot and "visible" in spot and spot["visible"] != [0, frames[clip]]:
+        clip_frames = sources[clip]
+        if spot and "repeated" in spot and not clip_frames.is_video:
+            # Of a video it is told when the clip is prepared.
+            text = repeats_text(spot["repeated"], clip_frames.count, rates[clip])
+            notes.append(Note(clip, text, REPEATS_HANDLING))
+        if spot and "visible" in spot and spot["visible"] != [0, clip_frames.count]:
             first, stop = spot["visible"]
             notes.append(
                 Note(
