@@ -291,3 +291,42 @@ def predict(rounds: int) -> None:
         ):
             cpu, clock = (median(column) for column in zip(*times, strict=True))
             click.echo(f"{name:<11} {cpu:.2f} s of CPU, {clock:.2f} s of the clock")
+
+
+@command.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Length of the 1920x1080 recording that is made.",
+)
+def decode(files: tuple[Path, ...], rounds: int, seconds: int) -> None:
+    """Compare the decoding of videos with OpenCV's. Without FILES, videos are made.
+
+    \b
+    Example:
+      mepipe bench decode smile.mp4 --rounds 5
+    """
+    with exit_codes():
+        import tempfile
+
+        from mepipe.bench.decode import make, measure
+
+        with tempfile.TemporaryDirectory() as folder:
+            videos = list(files) or make(Path(folder), seconds)
+            with _counting("videos") as advance:
+                rows = measure(videos, rounds, advance)
+        click.echo(
+            "| video | frames | decode, s | OpenCV | ratio | look, s | OpenCV | ratio | MB |"
+        )
+        click.echo("|---|---|---|---|---|---|---|---|---|")
+        for row in rows:
+            (ours, theirs), (look, count) = row.decode, row.look
+            memory = " / ".join(f"{peak:.0f}" for peak in row.peak_mb)
+            click.echo(
+                f"| {row.name} | {row.frames} | {ours:.2f} | {theirs:.2f} | {ours / theirs:.2f} | "
+                f"{look:.2f} | {count:.2f} | {look / count:.2f} | {memory} |"
+            )

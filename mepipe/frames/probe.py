@@ -13,15 +13,14 @@ from mepipe.errors import BadDataError
 from mepipe.frames.decoder import CONVERT, Opened, opened, refuse_large
 from mepipe.frames.repeats import repeated
 from mepipe.frames.stamps import Times, read_times
-from mepipe.frames.sudden import Changes
+from mepipe.frames.sudden import Changes, Sudden
 from mepipe.frames.video_facts import Damage, VideoFacts
 from mepipe.plausible import is_rate
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-_STEP = 4  # rows: every fourth is looked at for repeats and brightness
-_BRIGHT = 95  # percentile
+_BRIGHT = 0.95  # share of the samples that are darker
 # A pixel that is stored four times as wide as high is a wrong number, not a camera.
 _WIDEST_PIXEL = 4
 # The rate of the camera that a phone notes when it stores slow motion (com.android.capture.fps).
@@ -84,7 +83,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             damage=damage,
             repeats=repeats,
             # Beside a repeat every movement is sudden.
-            sudden=tuple(seen.changes.found) if seen.changes and not repeats else (),
+            sudden=() if repeats else seen.sudden,
             dark=(float(np.min(seen.bright)), float(np.median(seen.bright))),
         )
 
@@ -115,9 +114,10 @@ class _Seen:
         self.interlaced = 0
         self.deep = 8
         self.orientation = (0, False)
+        self._turn = 0
         self._size = (0, 0)
-        self.changes: Changes | None = None
-        self._before: NDArray[Any] | None = None
+        self._changes: Changes | None = None
+        self._step = 4
 
     def look(self, frame: VideoFrame) -> None:
         """Take in the next frame.
@@ -131,10 +131,11 @@ class _Seen:
         stamp = frame.time
         self.stamps.append(None if stamp is None else stamp * 1000)
         self.interlaced += bool(frame.interlaced_frame)
-        size, orientation = (frame.width, frame.height), _orientation(frame)
+        size = (frame.width, frame.height)
         if number == 0:
             refuse_large(*size)
-            self._size, self.orientation = size, orientation
+            self._size, self._turn = size, frame.rotation
+            self.orientation = _orientation(frame)
         elif size != self._size:
             raise BadDataError(
                 f"the video changes its size: frames 0 to {number - 1} are {self._size[0]} x "
@@ -142,28 +143,32 @@ class _Seen:
                 "Cut it there into two clips, or convert it to one size: "
                 "ffmpeg -i INPUT -vf scale=640:480 -c:v ffv1 OUTPUT.mkv",
             )
-        elif orientation != self.orientation:
+        elif frame.rotation != self._turn:
             raise BadDataError(
                 f"the video changes its direction at frame {number}: before, it is turned by "
-                f"{self.orientation[0]} degrees, from there on by {orientation[0]}",
+                f"{self._turn} degrees, from there on by {frame.rotation}",
                 "Cut it there into two clips.",
             )
         self._compare(frame)
 
     def _compare(self, frame: VideoFrame) -> None:
         self.deep = max(self.deep, *(part.bits for part in frame.format.components))
-        rows = _rows(frame)
-        scale = 1.0 if rows.itemsize == 1 else 2.0 ** (8 - frame.format.components[0].bits)
-        self.bright.append(float(np.percentile(rows[:, ::_STEP], _BRIGHT)) * scale)
-        if self._before is not None and self._before.shape == rows.shape:
-            self.steps.append(_difference(rows, self._before) * scale)
-        elif self._before is not None:
-            self.steps.append(float("inf"))
-        self._before = rows
-        if self.changes is None:
+        if self._changes is None:
+            # In large frames fewer rows say enough.
+            self._step = 4 if frame.height < 720 else 8 if frame.height < 1440 else 16
+        rows = _rows(frame, self._step)
+        if self._changes is None:
             columns = 16 * round(rows.shape[1] / frame.width)
-            self.changes = Changes((16 // _STEP, max(columns, 1)))
-        self.changes.look(rows if rows.itemsize == 1 else (rows * scale).astype(np.uint8))
+            self._changes = Changes((16 // self._step, max(columns, 1)))
+        step = self._changes.look(rows)
+        if step is not None:
+            self.steps.append(step)
+        self.bright.append(_bright(rows))
+
+    @property
+    def sudden(self) -> tuple[Sudden, ...]:
+        """The frames in which parts of the picture change at once."""
+        return tuple(self._changes.found) if self._changes else ()
 
     def shown(self, pixels: tuple[int, int]) -> tuple[int, int]:
         """Return the width and height of the frames as mepipe gives them, px."""
@@ -178,24 +183,25 @@ class _Seen:
         return (height, width) if self.orientation[0] % 180 else (width, height)
 
 
-def _rows(frame: VideoFrame) -> NDArray[Any]:
-    """Return every fourth row of the frame's first plane: brightness, or packed colours."""
+def _rows(frame: VideoFrame, step: int) -> NDArray[np.uint8]:
+    """Return some rows of the frame's first plane, 8 bits: brightness, or packed colours."""
     plane = frame.planes[0]
     first = frame.format.components[0]
-    deep = first.bits > 8
     packed = len(frame.planes) == 1 and len(frame.format.components) > 1
+    deep = first.bits > 8 and not packed
     samples = plane.width * (frame.format.padded_bits_per_pixel // 8 if packed else 1)
-    dtype = np.uint16 if deep and not packed else np.uint8
     whole = np.asarray(memoryview(plane)).reshape(plane.height, -1)
-    used = samples * np.dtype(dtype).itemsize
-    rows = np.ascontiguousarray(whole[::_STEP, : min(used, whole.shape[1])])
-    return rows.view(dtype)
+    used = min(samples * (2 if deep else 1), whole.shape[1])
+    rows = np.ascontiguousarray(whole[::step, :used])
+    return (rows.view(np.uint16) >> (first.bits - 8)).astype(np.uint8) if deep else rows
 
 
-def _difference(now: NDArray[Any], before: NDArray[Any]) -> float:
+def _bright(rows: NDArray[np.uint8]) -> float:
+    """Return the 95th percentile of the samples."""
     import cv2
 
-    return float(cv2.norm(now, before, cv2.NORM_L1)) / now.size
+    counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).ravel()
+    return float(np.searchsorted(np.cumsum(counts), _BRIGHT * rows.size))
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
@@ -205,6 +211,7 @@ def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     """
     from av.sidedata.sidedata import Type
 
+    # Only of the first frame: PyAV's list of side data and its frame hold each other in memory.
     every: Any = frame.side_data
     matrix = every.get(Type.DISPLAYMATRIX)
     if matrix is None:

@@ -61,7 +61,7 @@ class Changes:
     >>> frames[7:, 32:64, 16:80] = 90  # blocks that appear in frame 7
     >>> changes = Changes()
     >>> for frame in frames:
-    ...     changes.look(frame)
+    ...     step = changes.look(frame)
     >>> [(one.position, one.is_cut) for one in changes.found]
     [(7, False)]
     """
@@ -74,10 +74,14 @@ class Changes:
         # Block differences of the last four steps: before the change, it, and two after it.
         self._steps: deque[NDArray[np.float32]] = deque(maxlen=4)
 
-    def look(self, grey: NDArray[np.uint8]) -> None:
-        """Take in the next frame, (H, W) uint8. All must have one size of at least a block."""
+    def look(self, grey: NDArray[np.uint8]) -> float | None:
+        """Take in the next frame, (H, W) uint8; all must have one size.
+
+        Return the mean difference from the frame before, grey levels; None for the first.
+        """
         import cv2
 
+        step = None
         if self._before is not None and self._before.shape == grey.shape:
             change = cv2.absdiff(grey, self._before).astype(np.float32)
             height, width = (
@@ -85,10 +89,12 @@ class Changes:
             )
             blocks = cv2.resize(change, (width, height), interpolation=cv2.INTER_AREA)
             self._steps.append(np.asarray(blocks, np.float32))
+            step = float(cv2.mean(blocks)[0])
             if len(self._steps) == 4:
                 self._judge()
         self._before = grey
         self._frames += 1
+        return step
 
     def _judge(self) -> None:
         before, now, after, later = self._steps

@@ -138,3 +138,13 @@ def test_predictions_are_timed_on_a_clip_of_two_seconds(trained_sample, monkeypa
     assert answer.exit_code == 0, answer.output
     lines = answer.stdout.splitlines()
     assert [line[:11].rstrip() for line in lines] == ["a video", "in memory", "its picture"]
+
+
+def test_decoding_is_compared_on_each_container():
+    answer = CliRunner().invoke(main, ["bench", "decode", "--rounds", "1", "--seconds", "1"])
+    assert answer.exit_code == 0, answer.output
+    rows = [line.split("|") for line in answer.stdout.splitlines() if line.startswith("| ")][1:]
+    assert [row[1].strip() for row in rows] == [
+        "clip.mp4", "clip.mov", "clip.mkv", "clip.avi", "clip.gif", "recording.mp4",
+    ]  # fmt: skip
+    assert [int(row[2]) for row in rows] == [90, 90, 90, 90, 90, 30]
