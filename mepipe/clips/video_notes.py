@@ -44,6 +44,14 @@ def _notes(facts: VideoFacts) -> list[tuple[str, str]]:
                 "the lines of the second half are made from the first (FFmpeg's bwdif)",
             )
         )
+    if facts.combed:
+        notes.append(
+            (
+                "where the picture moves, its lines form combs: the video is interlaced and does "
+                "not say so",
+                "the lines of the second half are made from the first (FFmpeg's bwdif)",
+            )
+        )
     if facts.pixel_shape != (1, 1):
         wide, high = facts.pixel_shape
         notes.append(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError
+from mepipe.frames.combs import combed_share, is_combed
 from mepipe.frames.decoder import CONVERT, Opened, opened, refuse_large
 from mepipe.frames.repeats import repeated
 from mepipe.frames.stamps import Times, read_times
@@ -20,6 +21,7 @@ from mepipe.plausible import is_rate
 if TYPE_CHECKING:
     from av import VideoFrame
 
+_LOOK = 4  # frames: every fourth is searched for combs
 _BRIGHT = 0.95  # share of the samples that are darker
 # A pixel that is stored four times as wide as high is a wrong number, not a camera.
 _WIDEST_PIXEL = 4
@@ -76,6 +78,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             height=height,
             pixel_shape=pixels,
             interlaced=seen.interlaced,
+            combed=seen.interlaced == 0 and is_combed(seen.combs),
             turn=turn,
             mirrored=mirrored,
             deep=seen.deep,
@@ -83,7 +86,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             damage=damage,
             repeats=repeats,
             # Beside a repeat every movement is sudden.
-            sudden=() if repeats else seen.sudden,
+            sudden=() if repeats else _outside(damage, seen.sudden),
             dark=(float(np.min(seen.bright)), float(np.median(seen.bright))),
         )
 
@@ -116,6 +119,7 @@ class _Seen:
         self.orientation = (0, False)
         self._turn = 0
         self._size = (0, 0)
+        self.combs: list[float] = []
         self._changes: Changes | None = None
         self._step = 4
 
@@ -157,6 +161,8 @@ class _Seen:
             # In large frames fewer rows say enough.
             self._step = 4 if frame.height < 720 else 8 if frame.height < 1440 else 16
         rows = _rows(frame, self._step)
+        if len(self.stamps) % _LOOK == 1:
+            self.combs.append(combed_share(_rows(frame, 1)))
         if self._changes is None:
             columns = 16 * round(rows.shape[1] / frame.width)
             self._changes = Changes((16 // self._step, max(columns, 1)))
@@ -253,6 +259,15 @@ def _damage(spoiled: Sequence[str], packets: Sequence[int]) -> tuple[Damage, ...
         else:
             found.append(Damage(position, position, reason))
     return tuple(found)
+
+
+def _outside(damage: Sequence[Damage], found: Sequence[Sudden]) -> tuple[Sudden, ...]:
+    """Return the sudden changes that known damage does not explain."""
+    return tuple(
+        one
+        for one in found
+        if not any(part.first <= one.position <= part.last + 1 for part in damage)
+    )
 
 
 def _doubt(times: Times, tags: Mapping[str, str]) -> str:

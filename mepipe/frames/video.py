@@ -8,7 +8,7 @@ the frame count and the key-frame table of a header are often wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,14 +95,18 @@ def video_frames(
 
 def _pictures(video: Opened, facts: VideoFacts) -> Iterator[VideoFrame]:
     frames = (decoded.frame for decoded in video.frames())
-    return deinterlaced(video, frames) if facts.interlaced else frames
+    if facts.interlaced or facts.combed:
+        return deinterlaced(video, frames, which="all" if facts.combed else "interlaced")
+    return frames
 
 
-def deinterlaced(video: Opened, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+def deinterlaced(
+    video: Opened, frames: Iterable[VideoFrame], *, which: Literal["all", "interlaced"]
+) -> Iterator[VideoFrame]:
     """Yield each frame with the lines of its second half picture made from the first.
 
     FFmpeg's filter bwdif (after Weston's three-field and Niedermayer's yadif) keeps the rate.
-    Frames that are not interlaced pass unchanged.
+    With ``which`` interlaced, frames that do not say that they are pass unchanged.
     """
     import av
     import av.filter
@@ -110,7 +114,7 @@ def deinterlaced(video: Opened, frames: Iterable[VideoFrame]) -> Iterator[VideoF
     graph = av.filter.Graph()
     graph.threads = 1
     source = graph.add_buffer(template=video.stream)
-    weave = graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
+    weave = graph.add("bwdif", f"mode=send_frame:parity=auto:deint={which}")
     sink = graph.add("buffersink")
     source.link_to(weave)
     weave.link_to(sink)

@@ -52,6 +52,8 @@ class VideoFacts:
         Width and height of a pixel as stored, (1, 1) if it is square.
     interlaced
         Number of frames that hold two half pictures of different moments.
+    combed
+        True if lines form combs although no frame says that it is interlaced.
     turn, mirrored
         How stored frames are turned (degrees, counter-clockwise) and mirrored to be upright.
     deep
@@ -85,6 +87,7 @@ class VideoFacts:
     height: int = 0
     pixel_shape: tuple[int, int] = (1, 1)
     interlaced: int = 0
+    combed: bool = False
     turn: int = 0
     mirrored: bool = False
     deep: int = 8
@@ -98,7 +101,7 @@ class VideoFacts:
     def recipe(self) -> str:
         """How frames are made from the file, where it is more than decoding. Part of keys."""
         parts = [
-            "deinterlaced" if self.interlaced else "",
+            "deinterlaced" if self.interlaced or self.combed else "",
             f"{self.width}x{self.height}" if self.pixel_shape != (1, 1) else "",
             "mirrored" if self.mirrored else "",
             "damaged" if self.damage else "",

@@ -235,3 +235,24 @@ def test_a_cut_without_encoding_again_is_not_called_damage():
     facts = facts_of(cut.getvalue())
     assert facts.damage == ()
     assert 30 <= facts.count <= 60 - keys[2]
+
+
+def test_an_interlaced_video_that_does_not_say_so_is_recognised():
+    base = moving(1, (144, 192), noise=0.5)[0]
+    # Still at first: combs are only where something moves.
+    images = np.array([np.roll(base, 3 * max(n - 32, 0), axis=1) for n in range(96)])
+    woven = images[::2].copy()
+    woven[:, 1::2] = images[1::2][:, 1::2]
+    data = encoded(woven, options={"qp": "8"})
+    facts = facts_of(data)
+    assert facts.interlaced == 0
+    assert facts.combed
+    found = frames_of(data)
+    combs = [np.abs(np.diff(image.astype(int), axis=0)).mean() for image in (found[40], woven[40])]
+    assert combs[0] < 0.8 * combs[1]
+
+
+def test_fine_stripes_are_no_combs():
+    images = moving(32, (144, 192), noise=0.5)
+    images[:, 20:60:2, 30:90] = 0
+    assert not facts_of(encoded(images, options={"qp": "8"})).combed
