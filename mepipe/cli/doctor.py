@@ -19,6 +19,7 @@ _LIBRARIES = (
     "dlib-bin",
     "face-recognition-models",
     "opencv-contrib-python-headless",
+    "av",
     "numpy",
     "h5py",
     "joblib",
@@ -95,7 +96,8 @@ def _versions() -> list[str]:
     found = [f"{name} is missing. Run: pip install {name}" for name in missing]
     found += conflicts(installed)
     reinstall = "Run: pip install --force-reinstall"
-    for module, distribution in (("cv2", "opencv-contrib-python-headless"), ("dlib", "dlib-bin")):
+    modules = (("cv2", "opencv-contrib-python-headless"), ("dlib", "dlib-bin"), ("av", "av"))
+    for module, distribution in modules:
         try:
             importlib.import_module(module)
         except ImportError as error:

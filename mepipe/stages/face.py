@@ -291,7 +291,7 @@ def _result(face: FoundFace, points: Points, transforms: list[Points], searched:
 STAGE: Stage = Stage(
     name="face",
     version=3,
-    libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),
+    libraries=("av", "dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,
     compute=_compute,
