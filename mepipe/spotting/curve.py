@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.smoothing import gaussian_mean
+from mepipe.spotting.codec import step_courses
 from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE, Movement, find_movement
 from mepipe.spotting.motion import FaceMotion
 
@@ -28,7 +31,12 @@ def rest_frames(times_ms: Float, first: int, last: int) -> slice:
 
 
 def expression_curve(
-    motion: FaceMotion, times_ms: Float, stretch: slice, first: int, centres: slice
+    motion: FaceMotion,
+    times_ms: Float,
+    stretch: slice,
+    first: int,
+    centres: slice,
+    keys: Sequence[int] = (),
 ) -> tuple[Float, Movement]:
     """Return the motion along the pattern of the most likely movement, and that movement.
 
@@ -44,6 +52,8 @@ def expression_curve(
         The frame that shows little of the movement yet.
     centres
         The frames among which the centre of the movement may lie.
+    keys
+        Positions of a codec's key frames (`mepipe.spotting.codec`).
 
     Returns
     -------
@@ -59,10 +69,11 @@ def expression_curve(
     usual = np.median(motion.head[stretch], axis=0)
     nuisance = np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
     begin = stretch.start
+    steps = step_courses(vectors[stretch], [key - begin for key in keys])
     movement = find_movement(
         vectors[stretch],
         times_ms[stretch],
-        nuisance[stretch],
+        np.hstack([nuisance[stretch], steps]),
         first=first - begin,
         centres=slice(centres.start - begin, centres.stop - begin),
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mepipe.spotting.centre import midpoint
 from mepipe.spotting.curve import ONSET_SHARE, expression_curve, rest_frames, smoothed, span_above
+from mepipe.spotting.evidence import Movement
 from mepipe.spotting.key_frames import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
@@ -33,6 +34,7 @@ def flow_peak(
     onset: int | None = None,
     apex: int | None = None,
     offset: int | None = None,
+    keys: Sequence[int] = (),
 ) -> Spotted:
     """Find onset, apex and offset from the motion of the facial regions.
 
@@ -65,6 +67,8 @@ def flow_peak(
         Smallest strength of a movement, in multiples of what chance gives.
     onset, apex, offset
         Annotated positions, 0-based, or None. They are kept and bound the search.
+    keys
+        Positions of a video codec's key frames, at which the picture steps.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def flow_peak(
     # An apex on the onset or the offset itself would be a movement without motion.
     inside = slice(first + 1, last) if last - first > 1 else slice(first, last + 1)
     centres = inside if apex is None else _frames_near(times_ms, apex)
-    raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres)
+    raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres, keys)
     raw = raw * inter_ocular
     curve = smoothed(raw, times_ms, smooth_ms)
     high = begin + np.flatnonzero(movement.course >= PEAK_SHARE * movement.course.max())
@@ -132,7 +136,7 @@ def flow_peak(
     remainder = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
     noise = float(np.hypot(remainder.std(), MIN_NOISE))
     return _key_frames_around(
-        curve, times_ms, noise, peak, movement.strength, threshold, (onset, apex, offset)
+        curve, times_ms, noise, peak, movement, threshold, (onset, apex, offset)
     )
 
 
@@ -177,13 +181,13 @@ def _key_frames_around(
     times_ms: Float,
     noise: float,
     peak: int,
-    strength: float,
+    found: Movement,
     threshold: float,
     marks: tuple[int | None, int | None, int | None],
 ) -> Spotted:
     """Return onset and offset around the peak, and a confidence for each position."""
     onset, apex, offset = marks
-    height = float(curve[peak])
+    height, strength = float(curve[peak]), found.strength
     low = 0 if onset is None else onset
     high = len(curve) - 1 if offset is None else offset
     begin, end = span_above(curve, peak, ONSET_SHARE * height, low, high)
@@ -222,7 +226,7 @@ def _key_frames_around(
         onset_confidence=1.0 if onset is not None else edge_confidence(begin, -1, 0),
         apex_confidence=1.0 if apex is not None else float(apex_confidence),
         offset_confidence=1.0 if offset is not None else edge_confidence(end, 1, len(curve) - 1),
-        movement=bool(strength >= threshold),
+        movement=bool(strength >= threshold and found.evidence > 0),
         curve=curve.astype(np.float32),
         strength=strength,
     )
