@@ -156,7 +156,7 @@ class FrameReader:
             again = frozenset(i for i in range(1, self.count) if names[i] == names[i - 1])
         return [position for position in range(self.count) if position not in again]
 
-    def keys(self) -> tuple[int, ...]:
+    def codec_keys(self) -> tuple[int, ...]:
         """Return the positions of a video's key frames. Images have none."""
         return self.video.keys if self.video is not None else ()
 

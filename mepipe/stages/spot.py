@@ -86,8 +86,8 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
             **{model.name: model.sha256 for model in model_files()},
         }
         parts["timing"] = timing_json(clip.timing)
-        if method == "flow-peak" and clip.frames.keys():
-            parts["keys"] = list(clip.frames.keys())
+        if method == "flow-peak" and clip.frames.codec_keys():
+            parts["keys"] = list(clip.frames.codec_keys())
         parts["transforms"] = values["face"]["transforms"]
         parts["reference"] = face_position(clip, config, values)
         parts["frames"] = [clip.frames.digest(i) for i in _frames(clip, config, values)]
@@ -151,7 +151,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             inter_ocular=template().inter_ocular * size,
             smooth_ms=config.spot.smooth_ms,
             threshold=config.spot.threshold,
-            keys=[int(np.searchsorted(shown, key)) - first for key in clip.frames.keys()],
+            keys=[int(np.searchsorted(shown, key)) - first for key in clip.frames.codec_keys()],
             **within,
         )
     if (
