@@ -37,8 +37,10 @@ RISES = (80.0, 130.0, 200.0, 300.0)
 FALLS = (70.0, 130.0, 220.0, 350.0)
 PLATEAUS = (0.0, 60.0, 150.0)
 RESIDUAL_SHARES = (0.0, 0.25)  # of the peak: what is left after the fall
-# Clips longer than this are searched for macro-expressions as well.
+# Clips longer than this are searched for macro-expressions as well. Long plateaus are searched for
+# wherever they fit.
 LONG_MS = 1500.0
+BESIDE_MS = 300.0
 LONG_RISE, LONG_FALL, LONG_PLATEAUS = 600.0, 700.0, (400.0, 900.0, 1700.0)
 MAX_START_SHARE = 0.2  # of the peak: a clip begins with at most this share of its movement
 CENTRES_MS = 10.0  # between the centres of two courses
@@ -196,13 +198,15 @@ def _course_families(t: Float, start: int, within: tuple[float, float]) -> Itera
     centres = centres[(centres >= within[0]) & (centres <= within[1])]
     if not len(centres):
         centres = np.array([sum(within) / 2])
-    long = t[-1] - t[0] > LONG_MS
+    # A plateau is searched for where a rise and a fall fit beside it.
+    length = t[-1] - t[0]
+    plateaus = [p for p in (*PLATEAUS, *LONG_PLATEAUS) if p in PLATEAUS or p + BESIDE_MS <= length]
     # At few frames a second a movement may rise from one to the next.
-    rises = (*((step,) if step > 30 else ()), *RISES, *((LONG_RISE,) if long else ()))
-    falls = (*FALLS, *((LONG_FALL,) if long else ()))
+    rises = (*((step,) if step > 30 else ()), *RISES, *([LONG_RISE] if length > LONG_MS else ()))
+    falls = (*FALLS, *([LONG_FALL] if length > LONG_MS else ()))
     found = False
     for rise in rises:
-        for plateau in (*PLATEAUS, *(LONG_PLATEAUS if long else ())):
+        for plateau in plateaus:
             # Half a period of a squared sine: it starts and ends without a jump in speed.
             up = (t[:, None] - (centres - plateau / 2 - rise)) / rise
             up = np.sin(np.pi / 2 * np.clip(up, 0, 1)) ** 2

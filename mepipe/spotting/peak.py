@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.spotting.centre import midpoint
+from mepipe.spotting.confidence import APEX, OFFSET, ONSET, chance
 from mepipe.spotting.curve import (
     ONSET_SHARE,
     expression_curve,
@@ -213,7 +214,7 @@ def _key_frames_around(
     # and a second peak elsewhere that is as high.
     top_begin, top_end = span_above(curve, peak, height - noise, low, high)
     width = (times_ms[top_end] - times_ms[top_begin]) / 2
-    beside = [curve[low:begin] - rests[0], curve[end + 1 : high + 1] - rests[1], [0.0]]
+    beside = curve[low:begin] - rests[0], curve[end + 1 : high + 1] - rests[1], np.zeros(1)
     alone = 1 - min(1.0, float(np.concatenate(beside).max()) / height) ** 2
     apex_confidence = clear * alone / (1 + (width / APEX_WIDTH_MS) ** 2)
 
@@ -231,16 +232,24 @@ def _key_frames_around(
         cut = 0.5 if position == limit else 1.0
         return float(cut * clear * alone / (1 + (blur / EDGE_WIDTH_MS) ** 2))
 
+    moves = bool(strength >= threshold and found.evidence > 0)
+
+    def told(score: float, fitted: tuple[float, float]) -> float:
+        # Without a movement the positions are candidates: their score only ranks them.
+        return chance(score, fitted) if moves else score
+
+    edges = (
+        edge_confidence(begin, -1, 0, levels[0]),
+        edge_confidence(end, 1, len(curve) - 1, levels[1]),
+    )
     return Spotted(
         onset=begin if onset is None else onset,
         apex=peak,
         offset=end if offset is None else offset,
-        onset_confidence=1.0 if onset is not None else edge_confidence(begin, -1, 0, levels[0]),
-        apex_confidence=1.0 if apex is not None else float(apex_confidence),
-        offset_confidence=1.0
-        if offset is not None
-        else edge_confidence(end, 1, len(curve) - 1, levels[1]),
-        movement=bool(strength >= threshold and found.evidence > 0),
+        onset_confidence=1.0 if onset is not None else told(edges[0], ONSET),
+        apex_confidence=1.0 if apex is not None else told(float(apex_confidence), APEX),
+        offset_confidence=1.0 if offset is not None else told(edges[1], OFFSET),
+        movement=moves,
         curve=curve.astype(np.float32),
         strength=strength,
     )

@@ -17,7 +17,7 @@ from mepipe.stages import STAGES
 
 # fmt: off
 PINNED = {
-    ("face", 3, "annotation"): {
+    ("face", 4, "annotation"): {
         "transforms": [[[0.86, -0.01, -167.76], [0.01, 0.86, -94.46]]],
         "inter_ocular_px": 107.9,
         "box": [205.3, 125.3, 445.3, 365.3],
@@ -43,7 +43,7 @@ PINNED = {
         ),
         "largest": 1.0,
     },
-    ("face", 3, "flow-peak"): {
+    ("face", 4, "flow-peak"): {
         "transforms": [[[0.86, -0.01, -166.94], [0.01, 0.86, -95.0]]],
         "inter_ocular_px": 108.1,
         "box": [205.3, 125.3, 445.3, 365.3],
@@ -51,7 +51,7 @@ PINNED = {
     },
     ("spot", 3, "flow-peak"): {
         "onset, apex, offset": [8, 27, 39],
-        "confidence": 0.95,
+        "confidence": 0.9,
         "curve": [0.04, 0.16, 0.61, 0.26, 0.0],
     },
     ("flow", 2, "flow-peak"): {
