@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mepipe.bench.flow import Row
     from mepipe.bench.spot import Row as SpotRow
+    from mepipe.bench.still import Cell as StillCell
 
 
 @contextmanager
@@ -108,6 +109,9 @@ def flow_table(rows: list[Row]) -> str:
 )
 @click.option("--hard", is_flag=True, help="Synthetic clips with blinks, head turns and flicker.")
 @click.option(
+    "--still", is_flag=True, help="How often still faces in videos are called moving, instead."
+)
+@click.option(
     "--photos",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Photographs of faces, instead of scikit-image's astronaut.",
@@ -118,6 +122,7 @@ def flow_table(rows: list[Row]) -> str:
 def spot(
     dataset: Path | None,
     hard: bool,
+    still: bool,
     photos: Path | None,
     subjects: int,
     clips: int,
@@ -132,6 +137,13 @@ def spot(
       mepipe bench spot --hard --photos faces/
     """
     with exit_codes():
+        if still:
+            from mepipe.bench.still import measure as measure_still
+
+            with _counting("kinds of video") as advance:
+                cells = measure_still(photos, clips=clips, seed=seed, progress=advance)
+            click.echo(still_table(cells))
+            return
         from mepipe.bench.spot import measure
 
         with _counting("clips") as advance:
@@ -145,6 +157,21 @@ def spot(
                 progress=advance,
             )
         click.echo(spot_table(rows))
+
+
+def still_table(cells: list[StillCell]) -> str:
+    """Return the shares of clips that were called movement as Markdown: still / moving."""
+    codings = list(dict.fromkeys(cell.coding for cell in cells))
+    lines = ["| fps | s | " + " | ".join(codings) + " |", "|" + "---|" * (2 + len(codings))]
+    for fps, seconds in dict.fromkeys((cell.fps, cell.seconds) for cell in cells):
+        here = {c.coding: c for c in cells if (c.fps, c.seconds) == (fps, seconds)}
+        shares = [
+            f"{here[coding].still / here[coding].clips:.0%} / "
+            f"{here[coding].moving / here[coding].clips:.0%}"
+            for coding in codings
+        ]
+        lines.append(f"| {fps} | {seconds} | {' | '.join(shares)} |")
+    return "\n".join(lines)
 
 
 def spot_table(rows: list[SpotRow]) -> str:

@@ -22,6 +22,7 @@ from mepipe.face.detect import (
 from mepipe.face.find import FoundFace, find_face, find_face_slowly, find_in_box
 from mepipe.face.levelled import Levelled, box_transform, face_transform, roll
 from mepipe.face.plausible_face import Examined, Light, examine, frontality, settle
+from mepipe.face.same_face import same_face
 from mepipe.face.turned import detect_turned, settle_turned
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "landmarks",
     "load_models",
     "roll",
+    "same_face",
     "settle",
     "settle_turned",
     "smooth_transforms",

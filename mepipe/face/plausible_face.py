@@ -38,6 +38,10 @@ OUTSIDE = 2  # of the 51 landmarks without the jaw; crops may cut the end of a b
 SWAYED = 0.08  # inter-ocular distances; of landmarks of a levelled picture only
 SWAY = 20.0  # degrees by which the levelled picture is turned for it
 ROLLED = 20.0  # degrees: beyond, landmarks are found in the levelled picture only
+# px between the eyes. Of still faces with a noise of 1.5 all are called moving at 14 px, three of
+# four at 18, none from 22 on (docs/spotting.md).
+LEAST_EYES = 16.0
+FEW_EYES = 24.0
 PROFILE = 0.15  # narrower half of the face to the wider one, as seen from the nose
 _INNER = 17  # the first landmark behind those of the jaw
 ROUNDS = 4  # of levelling: the landmarks of a face are steady after one or two
@@ -156,6 +160,11 @@ class Examined:
         return distance(self.again, self.points)
 
     @property
+    def eyes(self) -> float:
+        """The distance between the centres of the eyes, px."""
+        return float(np.hypot(*eye_line(self.points)))
+
+    @property
     def roll(self) -> float:
         """Degrees clockwise in the frame, -180 to 180."""
         return roll(face_transform(self.points))
@@ -179,6 +188,11 @@ class Examined:
         """Why the face cannot be used. Empty if it can."""
         if self.likeness >= 0 and self.light.problem:
             return self.light.problem
+        if self.eyes < LEAST_EYES and self.likeness >= 0:
+            return (
+                f"the face is too small: its eyes are {self.eyes:.0f} px apart, "
+                f"{LEAST_EYES:.0f} are the least"
+            )
         if self.frontal < PROFILE and self.likeness >= 0:
             return (
                 f"the face is turned away too far (one half has {self.frontal:.0%} of the "

@@ -87,6 +87,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             repeats=repeats,
             # Beside a repeat every movement is sudden.
             sudden=() if repeats else _outside(damage, seen.sudden),
+            keys=tuple(seen.keys),
             dark=(float(np.min(seen.bright)), float(np.median(seen.bright))),
         )
 
@@ -115,6 +116,7 @@ class _Seen:
         self.steps: list[float] = []
         self.bright: list[float] = []
         self.interlaced = 0
+        self.keys: list[int] = []
         self.deep = 8
         self.orientation = (0, False)
         self._turn = 0
@@ -135,6 +137,8 @@ class _Seen:
         stamp = frame.time
         self.stamps.append(None if stamp is None else stamp * 1000)
         self.interlaced += bool(frame.interlaced_frame)
+        if frame.key_frame:
+            self.keys.append(number)
         size = (frame.width, frame.height)
         if number == 0:
             refuse_large(*size)

@@ -156,6 +156,10 @@ class FrameReader:
             again = frozenset(i for i in range(1, self.count) if names[i] == names[i - 1])
         return [position for position in range(self.count) if position not in again]
 
+    def codec_keys(self) -> tuple[int, ...]:
+        """Return the positions of a video's key frames. Images have none."""
+        return self.video.keys if self.video is not None else ()
+
     def known(self) -> dict[str, str]:
         """Return the sha256 of every file whose digest was requested, by path."""
         return {str(path): digest for path, digest in self._digests.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 from mepipe.frames.sudden import Sudden
 
-LAYOUT = 2
+LAYOUT = 3
 """Increased when a pass over a video finds out more, or decides otherwise."""
 
 
@@ -66,6 +66,8 @@ class VideoFacts:
         Positions of frames that show the same picture as the frame before.
     sudden
         Frames in which parts of the picture change at once: perhaps damage that no decoder saw.
+    keys
+        Positions of the key frames, which the codec drew without others.
     dark
         Brightness of the darkest frame and of the typical one: 95th percentile, 0 to 255.
 
@@ -95,6 +97,7 @@ class VideoFacts:
     damage: tuple[Damage, ...] = ()
     repeats: tuple[int, ...] = ()
     sudden: tuple[Sudden, ...] = ()
+    keys: tuple[int, ...] = ()
     dark: tuple[float, float] = (255.0, 255.0)
 
     @property
@@ -139,6 +142,7 @@ class VideoFacts:
                 "pixel_shape": tuple(fields["pixel_shape"]),
                 "damage": tuple(Damage(**one) for one in fields["damage"]),
                 "repeats": tuple(fields["repeats"]),
+                "keys": tuple(fields["keys"]),
                 "sudden": tuple(Sudden(**one) for one in fields["sudden"]),
                 "dark": tuple(fields["dark"]),
             }

@@ -53,11 +53,12 @@ class Spotted:
         0-based positions, ascending. Two are equal only where the clip is too
         short for three.
     onset_confidence, apex_confidence, offset_confidence
-        0 (a guess) to 1 (annotated). They rank clips by how far a position can
-        be trusted. They are not probabilities.
+        0 (a guess) to 1 (annotated). With a movement by ``flow_peak``, the chance that a
+        position is right, on made videos (`mepipe.spotting.confidence`). Otherwise they
+        rank clips by how far a position can be trusted.
     movement
-        True if the strength reaches the method's threshold. Otherwise the
-        positions are the best candidates.
+        True if the strength reaches the method's threshold, and the movement is likelier
+        than none. Otherwise the positions are the best candidates.
     curve
         (N,) float32, px of the crop: how far the region that moves most is from
         rest, along its direction at the apex. Negative: the opposite direction.

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.spotting.centre import midpoint
-from mepipe.spotting.curve import ONSET_SHARE, expression_curve, rest_frames, smoothed, span_above
+from mepipe.spotting.confidence import APEX, OFFSET, ONSET, chance
+from mepipe.spotting.curve import (
+    ONSET_SHARE,
+    expression_curve,
+    rest_frames,
+    resting_level,
+    smoothed,
+    span_above,
+)
+from mepipe.spotting.evidence import Movement
 from mepipe.spotting.key_frames import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
@@ -33,6 +42,7 @@ def flow_peak(
     onset: int | None = None,
     apex: int | None = None,
     offset: int | None = None,
+    keys: Sequence[int] = (),
 ) -> Spotted:
     """Find onset, apex and offset from the motion of the facial regions.
 
@@ -44,8 +54,9 @@ def flow_peak(
     3. the motion along the pattern of that movement, smoothed over time
        (`mepipe.spotting.curve`).
 
-    The apex is the peak of this curve where the course is high. Onset and offset
-    are the first and the last frame around it with a tenth of its motion.
+    The apex is the peak of this curve where the course is high. The onset is the first
+    frame with a tenth of the rise, from the level at which the face rested; the offset the
+    last one with a tenth of the fall, to the level at which it settles.
 
     Parameters
     ----------
@@ -65,6 +76,8 @@ def flow_peak(
         Smallest strength of a movement, in multiples of what chance gives.
     onset, apex, offset
         Annotated positions, 0-based, or None. They are kept and bound the search.
+    keys
+        Positions of a video codec's key frames, at which the picture steps.
 
     Returns
     -------
@@ -118,7 +131,7 @@ def flow_peak(
     # An apex on the onset or the offset itself would be a movement without motion.
     inside = slice(first + 1, last) if last - first > 1 else slice(first, last + 1)
     centres = inside if apex is None else _frames_near(times_ms, apex)
-    raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres)
+    raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres, keys)
     raw = raw * inter_ocular
     curve = smoothed(raw, times_ms, smooth_ms)
     high = begin + np.flatnonzero(movement.course >= PEAK_SHARE * movement.course.max())
@@ -131,8 +144,9 @@ def flow_peak(
     # Noise is what the curve does beside the course of the movement.
     remainder = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
     noise = float(np.hypot(remainder.std(), MIN_NOISE))
+    course = movement.course[np.clip(np.arange(count) - begin, 0, end - begin)]
     return _key_frames_around(
-        curve, times_ms, noise, peak, movement.strength, threshold, (onset, apex, offset)
+        curve, course, times_ms, noise, peak, movement, threshold, (onset, apex, offset)
     )
 
 
@@ -174,19 +188,23 @@ def _without_movement(
 
 def _key_frames_around(
     curve: Float,
+    course: Float,
     times_ms: Float,
     noise: float,
     peak: int,
-    strength: float,
+    found: Movement,
     threshold: float,
     marks: tuple[int | None, int | None, int | None],
 ) -> Spotted:
     """Return onset and offset around the peak, and a confidence for each position."""
     onset, apex, offset = marks
-    height = float(curve[peak])
+    height, strength = float(curve[peak]), found.strength
     low = 0 if onset is None else onset
     high = len(curve) - 1 if offset is None else offset
-    begin, end = span_above(curve, peak, ONSET_SHARE * height, low, high)
+    rests = [resting_level(curve, course, times_ms, peak, limit) for limit in (low, high)]
+    levels = [rest + ONSET_SHARE * (height - rest) for rest in rests]
+    begin, _ = span_above(curve, peak, levels[0], low, high)
+    _, end = span_above(curve, peak, levels[1], low, high)
     # A movement that rises or falls within one frame still begins before its peak.
     begin, end = max(low, min(begin, peak - 1)), min(high, max(end, peak + 1))
     # 1/2 at the threshold, towards 1 for a clear movement.
@@ -196,16 +214,15 @@ def _key_frames_around(
     # and a second peak elsewhere that is as high.
     top_begin, top_end = span_above(curve, peak, height - noise, low, high)
     width = (times_ms[top_end] - times_ms[top_begin]) / 2
-    elsewhere = np.concatenate([curve[low:begin], curve[end + 1 : high + 1], [0.0]])
-    alone = 1 - min(1.0, float(elsewhere.max()) / height) ** 2
+    beside = curve[low:begin] - rests[0], curve[end + 1 : high + 1] - rests[1], np.zeros(1)
+    alone = 1 - min(1.0, float(np.concatenate(beside).max()) / height) ** 2
     apex_confidence = clear * alone / (1 + (width / APEX_WIDTH_MS) ** 2)
 
-    def edge_confidence(position: int, step: int, limit: int) -> float:
+    def edge_confidence(position: int, step: int, limit: int, level: float) -> float:
         """Return the confidence of an edge: how fast the curve leaves its noise there."""
         position = position if position != peak else position + step
         if not 0 <= position < len(curve):
             return 0.0
-        level = ONSET_SHARE * height
         # Walk from the edge towards the peak, until the curve is above the noise.
         up = position
         while up != peak and curve[up] < level + noise:
@@ -215,14 +232,24 @@ def _key_frames_around(
         cut = 0.5 if position == limit else 1.0
         return float(cut * clear * alone / (1 + (blur / EDGE_WIDTH_MS) ** 2))
 
+    moves = bool(strength >= threshold and found.evidence > 0)
+
+    def told(score: float, fitted: tuple[float, float]) -> float:
+        # Without a movement the positions are candidates: their score only ranks them.
+        return chance(score, fitted) if moves else score
+
+    edges = (
+        edge_confidence(begin, -1, 0, levels[0]),
+        edge_confidence(end, 1, len(curve) - 1, levels[1]),
+    )
     return Spotted(
         onset=begin if onset is None else onset,
         apex=peak,
         offset=end if offset is None else offset,
-        onset_confidence=1.0 if onset is not None else edge_confidence(begin, -1, 0),
-        apex_confidence=1.0 if apex is not None else float(apex_confidence),
-        offset_confidence=1.0 if offset is not None else edge_confidence(end, 1, len(curve) - 1),
-        movement=bool(strength >= threshold),
+        onset_confidence=1.0 if onset is not None else told(edges[0], ONSET),
+        apex_confidence=1.0 if apex is not None else told(float(apex_confidence), APEX),
+        offset_confidence=1.0 if offset is not None else told(edges[1], OFFSET),
+        movement=moves,
         curve=curve.astype(np.float32),
         strength=strength,
     )

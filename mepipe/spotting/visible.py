@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-# Blur of the comparison, as a share of the crop's side: it sees a face, not its expression.
-_BLUR = 1 / 40
+from mepipe.face.same_face import blurred
+
 # A smile or a nod keeps the correlation with the reference above .7; the same crop without the
-# face stays below .2 (measured on videos in which a face enters or leaves).
-_SAME_FACE = 0.5
+# face stays below .2 (measured on videos in which a face enters or leaves). Between them are
+# ordinary turns and grimaces: below this the face itself is asked for.
+_DOUBT = 0.5
+_ASKED = 8  # frames of a doubtful stretch that are looked at in one pass
+
+Seen = Callable[[Sequence[int]], Sequence[bool]]
 
 
-def visible_span(crops: NDArray[np.uint8], reference: int) -> tuple[int, int]:
+def visible_span(
+    crops: NDArray[np.uint8], reference: int, still_seen: Seen | None = None
+) -> tuple[int, int]:
     """Return the longest run of frames around ``reference`` that show the same face.
 
-    A frame shows the same face if its crop correlates with the reference's by
-    0.5 or more, both blurred by 1/40 of their side.
+    A frame whose crop correlates with the reference's by 0.5 or more, both blurred by
+    1/40 of their side, shows it. Where others follow, some of them are asked about, up to
+    eight at a time, until it is known where the face goes. One frame without it between two
+    with it (a blur, a hand) ends nothing.
 
     Parameters
     ----------
@@ -24,6 +34,9 @@ def visible_span(crops: NDArray[np.uint8], reference: int) -> tuple[int, int]:
         (N, S, S) uint8, cut out of the frames through one transform.
     reference
         Position of a frame in which the face was found, 0-based.
+    still_seen
+        Positions, ascending -> whether each shows the face (`mepipe.face.same_face`). None:
+        frames of low correlation show it not.
 
     Returns
     -------
@@ -40,27 +53,44 @@ def visible_span(crops: NDArray[np.uint8], reference: int) -> tuple[int, int]:
     >>> crops = np.stack([face] * 4 + [255 - face] * 2)
     >>> visible_span(crops, reference=0)
     (0, 4)
+
+    It has only turned:
+
+    >>> visible_span(crops, reference=0, still_seen=lambda positions: [True] * len(positions))
+    (0, 6)
     """
-    import cv2
+    face = blurred(crops[reference])
+    like = [float(np.vdot(face, blurred(crop))) >= _DOUBT for crop in crops]
+    before = [position for position in range(reference - 1, -1, -1) if not like[position]]
+    after = [position for position in range(reference + 1, len(crops)) if not like[position]]
+    gone = [_first_without(doubtful, still_seen) for doubtful in (before, after)]
+    first = 0 if gone[0] is None else gone[0] + 1
+    return first, len(crops) if gone[1] is None else gone[1]
 
-    sigma = crops.shape[1] * _BLUR
 
-    def normalised(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-        smooth = np.asarray(cv2.GaussianBlur(crop, (0, 0), sigma), dtype=np.float32)
-        # Without the mean and at length 1, the product of two crops is their correlation,
-        # which brightness and contrast do not change.
-        smooth -= smooth.mean()
-        length = np.linalg.norm(smooth)
-        return smooth / length if length > 0 else smooth
-
-    face = normalised(crops[reference])
-
-    def seen(position: int) -> bool:
-        return float(np.vdot(face, normalised(crops[position]))) >= _SAME_FACE
-
-    first = stop = reference
-    while first > 0 and seen(first - 1):
-        first -= 1
-    while stop + 1 < len(crops) and seen(stop + 1):
-        stop += 1
-    return first, stop + 1
+def _first_without(doubtful: list[int], still_seen: Seen | None) -> int | None:
+    """Return the first of the doubtful positions, from the reference on, that shows no face."""
+    if not doubtful or still_seen is None:
+        return doubtful[0] if doubtful else None
+    known: dict[int, bool] = {}
+    low, high = 0, len(doubtful) - 1  # the indices among which the face may go
+    while True:
+        asked = sorted({round(i) for i in np.linspace(low, high, min(_ASKED, high - low + 1))})
+        new = sorted(doubtful[i] for i in asked if i not in known)
+        answers = dict(zip(new, still_seen(new), strict=True)) if new else {}
+        known |= {i: answers[doubtful[i]] for i in asked if i not in known}
+        looked = sorted(known)
+        # Two in a row, or the last of all: one alone may be a blur.
+        bad = next(
+            (
+                number
+                for number, i in enumerate(looked)
+                if not known[i] and not any(known[j] for j in looked[number + 1 : number + 2])
+            ),
+            None,
+        )
+        if bad is None:
+            return None
+        low, high = (looked[bad - 1] + 1 if bad else 0), looked[bad] - 1
+        if low > high:
+            return doubtful[looked[bad]]

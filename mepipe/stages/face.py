@@ -24,7 +24,7 @@ from mepipe.face import (
     roll,
     smooth_transforms,
 )
-from mepipe.face.plausible_face import eye_line
+from mepipe.face.plausible_face import FEW_EYES, eye_line
 from mepipe.stages.stage import Result, Stage, Upstream, Values, timing_json
 
 _NEIGHBOURS = (1, -1, 2, -2)
@@ -58,6 +58,11 @@ def face_notes(values: Values) -> list[str]:
     if abs(values.get("roll", 0.0)) > _ROLLED:
         notes.append(
             f"the face is rolled by {values['roll']:.0f} degrees (clockwise): it is used upright"
+        )
+    if values.get("inter_ocular_px", FEW_EYES) < FEW_EYES:
+        notes.append(
+            f"the face is small (its eyes are {values['inter_ocular_px']:.0f} px apart): noise "
+            "may be taken for a movement"
         )
     if "contrast" in values:
         light = Light(values["brightest"], values["contrast"], values["clipped"])
@@ -290,7 +295,7 @@ def _result(face: FoundFace, points: Points, transforms: list[Points], searched:
 
 STAGE: Stage = Stage(
     name="face",
-    version=3,
+    version=4,
     libraries=("av", "dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.assets import asset_digest, regions, template
+from mepipe.assets import asset_digest, model_files, regions, template
 from mepipe.cache.keys import Json
 from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
-from mepipe.face import warp_face
+from mepipe.face import same_face, warp_face
 from mepipe.schema import KEY_FRAMES, SPOT_METHODS, SpotMethod
 from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, midpoint, visible_span
 from mepipe.stages.face import face_position
@@ -82,8 +82,12 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         parts["assets"] = {
             "template": asset_digest("template.json"),
             "regions": asset_digest("regions.json"),
+            # Where a face turns away they tell if it is one.
+            **{model.name: model.sha256 for model in model_files()},
         }
         parts["timing"] = timing_json(clip.timing)
+        if method == "flow-peak" and clip.frames.codec_keys():
+            parts["keys"] = list(clip.frames.codec_keys())
         parts["transforms"] = values["face"]["transforms"]
         parts["reference"] = face_position(clip, config, values)
         parts["frames"] = [clip.frames.digest(i) for i in _frames(clip, config, values)]
@@ -119,7 +123,16 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     # Only frames that show the reference's face are searched: motion from another face, or
     # from none, means nothing. An annotated frame outside the span overrules it.
     reference = face_position(clip, config, upstream.values)
-    first, stop = visible_span(crops, int(picture[reference]))
+    face = crops[picture[reference]]
+
+    def still_seen(pictures: Sequence[int]) -> list[bool]:
+        wanted = [int(shown[one]) for one in pictures]
+        return [
+            same_face(image, face, transform_at(upstream.values, position))
+            for position, image in clip.frames.images(wanted)
+        ]
+
+    first, stop = visible_span(crops, int(picture[reference]), still_seen)
     if any(not first <= position < stop for position in positions.values()):
         first, stop = 0, len(shown)
     polygons = [
@@ -138,6 +151,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             inter_ocular=template().inter_ocular * size,
             smooth_ms=config.spot.smooth_ms,
             threshold=config.spot.threshold,
+            keys=[int(np.searchsorted(shown, key)) - first for key in clip.frames.codec_keys()],
             **within,
         )
     if (
@@ -222,8 +236,8 @@ def _result(
 
 STAGE: Stage = Stage(
     name="spot",
-    version=2,
-    libraries=("numpy", "opencv-contrib-python-headless"),
+    version=3,
+    libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,
     compute=_compute,

@@ -148,3 +148,17 @@ def test_decoding_is_compared_on_each_container():
         "clip.mp4", "clip.mov", "clip.mkv", "clip.avi", "clip.gif", "recording.mp4",
     ]  # fmt: skip
     assert [int(row[2]) for row in rows] == [90, 90, 90, 90, 90, 30]
+
+
+def test_still_faces_in_videos_are_counted_apart_from_moving_ones(monkeypatch):
+    from mepipe.bench import still
+    from mepipe.cli.bench import still_table
+
+    monkeypatch.setattr(still, "RATES", (30,))
+    monkeypatch.setattr(still, "SECONDS", (1,))
+    heard = []
+    cells = still.measure(clips=1, progress=lambda done, total: heard.append((done, total)))
+    assert [cell.coding for cell in cells] == list(still.CODINGS)
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+    assert (cells[0].still, cells[0].moving) == (0, 1)
+    assert still_table(cells).splitlines()[2].startswith("| 30 | 1 | 0% / 100% |")

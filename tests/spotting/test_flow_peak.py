@@ -100,3 +100,21 @@ def test_a_movement_that_rises_within_a_frame_still_begins_before_its_peak(textu
     found = spot(crops(shares, texture), np.arange(20) * 1000.0 / fps)
     assert found.onset < found.apex < found.offset
     assert abs(found.apex - 8) <= 1
+
+
+@pytest.mark.parametrize("left", [0.0, 0.2, 0.35])
+def test_the_offset_is_where_the_fall_ends_however_much_is_left(texture, left):
+    rising = np.sin(np.pi / 2 * np.clip((np.arange(120) - 20) / 20, 0, 1)) ** 2
+    falling = np.sin(np.pi / 2 * np.clip((70 - np.arange(120)) / 24, 0, 1)) ** 2
+    shares = rising * (left + (1 - left) * falling)
+    truth = np.flatnonzero(shares >= left + 0.1 * (1 - left))[-1]
+    found = spot(crops(shares, texture), np.arange(120) * 5.0)
+    assert found.movement
+    assert abs(found.apex - 43) <= 4
+    assert abs(found.offset - truth) <= 5
+    assert 20 <= found.onset <= 28
+
+
+def test_a_clip_that_ends_before_the_fall_does_has_its_offset_at_the_end(texture):
+    found = spot(crops(course(60, 12, 28, 60)[:40], texture))
+    assert found.offset == 39

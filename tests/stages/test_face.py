@@ -134,3 +134,16 @@ def test_a_corrected_box_in_a_clip_on_its_side(images, upright):
 
 def test_notes_of_an_earlier_version_are_fewer():
     assert face_notes({"faces": 2}) == ["2 faces found: the larger and more central one is used"]
+
+
+@pytest.mark.parametrize(("eyes", "said"), [(14.5, "too small"), (20.0, "small"), (40.0, "")])
+def test_a_small_face_is_cautioned_and_a_smaller_one_refused(images, upright, eyes, said):
+    scale = eyes / upright["face"][2].values["inter_ocular_px"]
+    small = [cv2.resize(i, None, fx=scale, fy=scale, interpolation=3) for i in images]
+    padded = [cv2.copyMakeBorder(i, 40, 40, 40, 40, cv2.BORDER_REPLICATE) for i in small]
+    if said == "too small":
+        with pytest.raises(BadDataError, match=r"too small: its eyes are \d+ px apart, 16"):
+            face(padded)
+        return
+    notes = face_notes(face(padded).values)
+    assert any("the face is small" in note for note in notes) == bool(said)

@@ -17,13 +17,13 @@ from mepipe.stages import STAGES
 
 # fmt: off
 PINNED = {
-    ("face", 3, "annotation"): {
+    ("face", 4, "annotation"): {
         "transforms": [[[0.86, -0.01, -167.76], [0.01, 0.86, -94.46]]],
         "inter_ocular_px": 107.9,
         "box": [205.3, 125.3, 445.3, 365.3],
         "landmarks": [[211.0, 199.8], [324.2, 373.4], [327.8, 251.0], [266.6, 283.0]],
     },
-    ("spot", 2, "annotation"): {
+    ("spot", 3, "annotation"): {
         "onset, apex, offset": [10, 28, 39],
         "confidence": 1.0,
         "curve": [],
@@ -43,15 +43,15 @@ PINNED = {
         ),
         "largest": 1.0,
     },
-    ("face", 3, "flow-peak"): {
+    ("face", 4, "flow-peak"): {
         "transforms": [[[0.86, -0.01, -166.94], [0.01, 0.86, -95.0]]],
         "inter_ocular_px": 108.1,
         "box": [205.3, 125.3, 445.3, 365.3],
         "landmarks": [[210.67, 201.33], [324.67, 373.33], [328.0, 250.67], [267.0, 283.0]],
     },
-    ("spot", 2, "flow-peak"): {
+    ("spot", 3, "flow-peak"): {
         "onset, apex, offset": [8, 27, 39],
-        "confidence": 0.95,
+        "confidence": 0.9,
         "curve": [0.04, 0.16, 0.61, 0.26, 0.0],
     },
     ("flow", 2, "flow-peak"): {
