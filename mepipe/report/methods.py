@@ -165,7 +165,8 @@ def _tensor(tensor: Mapping[str, Any], cite: _Cited) -> str:
     smoothed = f", smoothed with a Gaussian of {sigma:g} px" if sigma else ""
     return (
         f"Optical strain{cite('strain', 'ststnet')} was derived from the flow{smoothed}, and u, v "
-        f"and strain were reduced to {tensor['size']} by {tensor['size']} cells and {scales[tensor['scale']]}."
+        f"and strain were reduced to {tensor['size']} by {tensor['size']} cells and "
+        f"{scales[tensor['scale']]}."
     )
 
 
