@@ -96,7 +96,8 @@ class HeadModel:
         weight = 1 + RIGID_WEIGHT * _pooled(rigid)
         weight *= 1 - (1 - EXPRESSIVE_WEIGHT) * _pooled(expressive & ~rigid)
         self._weight: Float = weight[self._use]
-        self._columns = self._columns_at(np.arange(size, dtype=np.float64), origin)
+        columns = self._columns_at(np.arange(size, dtype=np.float64), origin)
+        self._columns: Float = np.ascontiguousarray(columns.transpose(3, 2, 0, 1))
         centres = (np.arange(CELLS) + 0.5) * size / CELLS - 0.5
         self._cells = self._columns_at(centres, origin)[self._use]
         ys, xs = np.meshgrid(centres, centres, indexing="ij")
@@ -116,10 +117,12 @@ class HeadModel:
 
     def field(self, head: Float) -> NDArray[np.float32]:
         """Return the flow (2, S, S), px, of a head (6,)."""
-        moved = self._columns.reshape(-1, 6) @ (head * self.inter_ocular)
-        return np.ascontiguousarray(
-            np.moveaxis(moved.reshape(self._columns.shape[:3]), 2, 0), dtype=np.float32
+        # A plain sum: the threads of a matrix product would cost more than they save.
+        moved = sum(
+            column * value
+            for column, value in zip(self._columns, head * self.inter_ocular, strict=True)
         )
+        return np.asarray(moved, np.float32)
 
     def certainty(self, found: HeadMotion, rest: Float) -> float:
         """Return how much of a motion is to be believed, 0 to 1, where a fit leaves ``rest``.
