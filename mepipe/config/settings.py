@@ -174,8 +174,15 @@ class FlowSettings(Settings):
     """The flow stage: TV-L1 from the onset to the apex frame on the aligned face."""
 
     size: int = Field(224, ge=64, le=1024, description="side of the aligned face, in px")
-    stabilise: Literal[MotionModel, "none"] = Field(
-        "similarity", description="head motion fitted on rigid regions and removed before flow"
+    stabilise: Literal["head", MotionModel, "none"] = Field(
+        "head",
+        description="head motion removed before flow: similarity or translation, fitted on rigid "
+        "regions; head, in addition turning, fitted to the face by its relief",
+    )
+    even_light: bool = Field(
+        True,
+        description="bring both frames to one brightness before flow, which takes a lamp that "
+        "flickers for motion",
     )
     targets: Targets = Field(
         "apex",
@@ -190,13 +197,13 @@ class FlowSettings(Settings):
         description="implementation of TV-L1: mepipe's own, torch (CUDA if available), or OpenCV",
     )
     preset: PresetName = Field(
-        "opencv",
-        description="defaults of the TV-L1 settings below: those of OpenCV, or values that recover "
-        "more of a motion below 1.5 px without more noise",
+        "subtle",
+        description="defaults of the TV-L1 settings below: those of OpenCV (opencv), or values "
+        "that recover more of a motion below 1.5 px without more noise (subtle)",
     )
     tau: Positive = Field(0.25, description="TV-L1: time step of the dual scheme")
-    lambda_: Positive = Field(0.15, alias="lambda", description="TV-L1: weight of the data term")
-    theta: Positive = Field(0.3, description="TV-L1: tightness of the coupling")
+    lambda_: Positive = Field(0.2, alias="lambda", description="TV-L1: weight of the data term")
+    theta: Positive = Field(0.05, description="TV-L1: tightness of the coupling")
     gamma: float = Field(0.0, ge=0, description="TV-L1: weight of the illumination term")
     scales: int = Field(5, ge=1, description="TV-L1: levels of the pyramid")
     scale_step: float = Field(
@@ -211,7 +218,7 @@ class FlowSettings(Settings):
         0.0, ge=0, le=10, description="TV-L1: sigma of the smoothing of both images, in px"
     )
     border: int = Field(
-        0, ge=0, le=64, description="TV-L1: width of the mirrored border around both images, in px"
+        12, ge=0, le=64, description="TV-L1: width of the mirrored border around both images, in px"
     )
 
     def implied(self) -> Mapping[str, Any]:
@@ -253,6 +260,13 @@ class TensorSettings(Settings):
         description="fixed: motion that is scaled to 1, as a fraction of the inter-ocular distance",
     )
     strain_range: Positive = Field(0.1, description="fixed: strain that is scaled to 1")
+    strain_sigma: float = Field(
+        6.0,
+        ge=0,
+        le=32,
+        description="strain is made of the flow smoothed with this sigma, in px of the aligned "
+        "face; 0: of the flow as it is",
+    )
 
 
 class PackSettings(Settings):

@@ -17,6 +17,7 @@ def flow_tensor(
     inter_ocular: float,
     displacement_range: float = 0.03,
     strain_range: float = 0.1,
+    strain_sigma: float = 0.0,
 ) -> NDArray[np.float32]:
     """Return u, v and optical strain at the network's size.
 
@@ -44,6 +45,9 @@ def flow_tensor(
         Full scale of u and v, as a fraction of ``inter_ocular``.
     strain_range
         Full scale of strain, px per px.
+    strain_sigma
+        Width of the Gaussian whose derivatives strain is made of, px of the aligned face
+        (`optical_strain`).
 
     Returns
     -------
@@ -76,6 +80,7 @@ def flow_tensor(
         inter_ocular=inter_ocular,
         displacement_range=displacement_range,
         strain_range=strain_range,
+        strain_sigma=strain_sigma,
     )
     return np.ascontiguousarray(x[0])
 
@@ -88,6 +93,7 @@ def sequence_tensor(
     inter_ocular: float,
     displacement_range: float = 0.03,
     strain_range: float = 0.1,
+    strain_sigma: float = 0.0,
 ) -> NDArray[np.float32]:
     """Return u, v and strain of several flow fields of one clip, all with one scale.
 
@@ -98,7 +104,7 @@ def sequence_tensor(
     ----------
     flows
         (K, 2, H, W) float32: u and v of each field, px of the aligned face. K of 1 or more.
-    size, scale, inter_ocular, displacement_range, strain_range
+    size, scale, inter_ocular, displacement_range, strain_range, strain_sigma
         As for `flow_tensor`.
 
     Returns
@@ -121,7 +127,7 @@ def sequence_tensor(
     >>> sequence_tensor(flows, scale="clip", inter_ocular=100.0)[:, 1, 0, 0]
     array([0.5, 1. ], dtype=float32)
     """
-    x = np.stack([_reduced(flow, size) for flow in flows])
+    x = np.stack([_reduced(flow, size, strain_sigma) for flow in flows])
     # u and v always share one scale: apart, the direction of the motion would turn. Only
     # "minmax", which repeats published code, scales them apart.
     if scale == "fixed":
@@ -137,7 +143,7 @@ def sequence_tensor(
     return x
 
 
-def _reduced(flow: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def _reduced(flow: NDArray[np.float32], size: int, sigma: float) -> NDArray[np.float32]:
     """Return u, v and strain, (3, size, size), reduced by area averaging.
 
     The strain comes from the full field: that of a reduced field would miss what
@@ -145,7 +151,7 @@ def _reduced(flow: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """
     import cv2
 
-    fields = (flow[0], flow[1], optical_strain(flow))
+    fields = (flow[0], flow[1], optical_strain(flow, sigma))
     return np.stack(
         [cv2.resize(field, (size, size), interpolation=cv2.INTER_AREA) for field in fields]
     ).astype(np.float32)

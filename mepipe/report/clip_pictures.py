@@ -126,8 +126,7 @@ def _faces(
         return None, "the dataset is not in the folder of the run"
     try:
         clip = _as_it_was(work.source, work)
-        size = flow["uv"].shape[-1]
-        return aligned_faces(clip, work.values, size, np.asarray(flow["motion"])), ""
+        return aligned_faces(clip, work.values, flow), ""
     except UnreadableInputError:
         # The message of the error has a path, and paths are private in a shared report.
         there = all(path.exists() for path in work.source.files)

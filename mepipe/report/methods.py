@@ -131,11 +131,19 @@ def _spot(run: RunSummary, cite: _Cited) -> list[str]:
 
 def _flow(flow: Mapping[str, Any], cite: _Cited) -> list[str]:
     sentences = []
-    if flow["stabilise"] != "none":
+    if flow["stabilise"] == "head":
+        sentences.append(
+            "Head motion between onset and apex was estimated as a similarity on rigid regions of "
+            "the face, refined by a fit of shift, growth, roll, yaw and pitch to the flow over the "
+            "whole face with a generic relief, and removed where it exceeded what it left."
+        )
+    elif flow["stabilise"] != "none":
         sentences.append(
             f"Head motion between onset and apex was estimated as a {flow['stabilise']} on rigid "
             "regions of the face and removed."
         )
+    if flow.get("even_light"):
+        sentences.append("Both frames were brought to one local brightness.")
     numbers = f"lambda {flow['lambda']:g}, theta {flow['theta']:g}, {flow['scales']} scales"
     sentences.append(
         f"TV-L1 optical flow{cite('tvl1', 'tvl1-ipol')} from onset to apex was computed on the "
@@ -153,9 +161,12 @@ def _tensor(tensor: Mapping[str, Any], cite: _Cited) -> str:
         "minmax": "scaled to 0 to 1, each channel of each clip for itself",
         "none": "left in px",
     }
+    sigma = tensor.get("strain_sigma", 0)  # a run of before has none
+    smoothed = f", smoothed with a Gaussian of {sigma:g} px" if sigma else ""
     return (
-        f"Optical strain{cite('strain', 'ststnet')} was derived from the flow, and u, v and strain "
-        f"were reduced to {tensor['size']} by {tensor['size']} cells and {scales[tensor['scale']]}."
+        f"Optical strain{cite('strain', 'ststnet')} was derived from the flow{smoothed}, and u, v "
+        f"and strain were reduced to {tensor['size']} by {tensor['size']} cells and "
+        f"{scales[tensor['scale']]}."
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.face.head_motion import face_relief, fit_head, head_columns
 from mepipe.spotting.key_frames import RegionPolygon
 
 Float = NDArray[np.float64]
@@ -32,9 +33,6 @@ DAMPING = 0.01  # of the median cell's texture: keeps the 2 x 2 systems solvable
 SMOOTH = 0.6  # cells: a cell without texture follows its neighbours
 
 RIGID_WEIGHT = 3.0  # added to the weight 1 of a cell that lies on a rigid region
-CAUCHY_SCALE = 2.0  # a residual of so many standard deviations has half the weight
-ROUNDS = 6  # of re-weighting
-MIN_SIGMA = 3e-4  # inter-ocular distances: the exactness of the alignment
 
 
 @dataclass(frozen=True)
@@ -66,27 +64,6 @@ def region_mask(vertices: Float, size: int) -> Mask:
     fixed = np.rint(vertices * 16).astype(np.int32)  # four fractional bits
     cv2.fillPoly(mask, [fixed], 1, shift=4)
     return mask.astype(np.bool_)
-
-
-def face_relief(x: Float, y: Float) -> Float:
-    """Return the relief of a frontal face: its height towards the camera.
-
-    An ellipsoid with a ridge for the nose. The zero is arbitrary: when a head
-    turns, only differences of height move points against each other.
-
-    Parameters
-    ----------
-    x, y
-        In inter-ocular distances from the point between the eyes, x right, y down.
-
-    Returns
-    -------
-    As ``x``, in inter-ocular distances.
-    """
-    head = np.sqrt(np.clip(1 - (x / 1.35) ** 2 - ((y - 0.5) / 1.9) ** 2, 0, None))
-    along = np.where(y < 0.65, (y - 0.65) / 0.45, (y - 0.65) / 0.15)
-    ridge: Float = head + 0.25 * np.exp(-((x / 0.2) ** 2) - along**2)
-    return ridge
 
 
 def face_motion(
@@ -269,52 +246,7 @@ def _head_columns(regions: Sequence[RegionPolygon], grid: _Grid, inter_ocular: f
     x, y = (grid.x - origin[0]) / inter_ocular, (grid.y - origin[1]) / inter_ocular
     # Without eye regions it is unknown where the relief lies: then turning is not modelled.
     relief = face_relief(x, y) if eyes else np.zeros_like(x)
-    one, none = np.ones_like(x), np.zeros_like(x)
-    # Shift x, shift y, growth (x, y), roll (-y, x), yaw (relief, 0), pitch (0, relief). Not the
-    # eight of an affine field with relief: raised brows look much like a stretched face, and
-    # with eight, 82 % of hard clips are found instead of 86 % (docs/spotting.md).
-    across = np.stack([one, none, x, -y, relief, none], axis=1)
-    down = np.stack([none, one, y, x, none, relief], axis=1)
-    return np.stack([across, down], axis=1)
-
-
-def fit_head(cells: Float, columns: Float, weight: Float) -> tuple[Float, Float]:
-    """Fit the motion of the head in each frame, robustly.
-
-    Iteratively re-weighted least squares with Cauchy's weights (Holland and
-    Welsch, 1977).
-
-    Parameters
-    ----------
-    cells
-        (N, P, 2), the motion of the cells, in inter-ocular distances.
-    columns
-        (P, 2, C), the motion by each of C parameters.
-    weight
-        (P,), the cells' prior weights.
-
-    Returns
-    -------
-    head
-        (N, C), the parameters.
-    rest
-        (N, P, 2), the motion that the head does not explain.
-    """
-    weights = np.broadcast_to(weight, cells.shape[:2])
-    # A trace of ridge keeps the system solvable with few cells. It is too small to change others.
-    ridge = 1e-6 * np.eye(columns.shape[2])
-    for iteration in range(ROUNDS + 1):
-        normal = np.einsum("np,pdi,pdj->nij", weights, columns, columns, optimize=True) + ridge
-        right = np.einsum("np,pdi,npd->ni", weights, columns, cells, optimize=True)
-        head = np.linalg.solve(normal, right[..., None])[..., 0]
-        rest = cells - np.einsum("pdi,ni->npd", columns, head)
-        if iteration == ROUNDS:
-            break
-        error = np.linalg.norm(rest, axis=-1)
-        # The median length of a two-dimensional Gaussian vector is 1.177 sigma.
-        sigma = np.maximum(np.median(error, axis=1) / 1.177, MIN_SIGMA)
-        weights = weight / (1 + (error / (CAUCHY_SCALE * sigma[:, None])) ** 2)
-    return np.asarray(head, np.float64), np.asarray(rest, np.float64)
+    return head_columns(x, y, relief)
 
 
 def _principal_components(appearance: Float32, count: int = 2) -> Float:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.assets import asset_digest, regions, template
+from mepipe.assets import Role, asset_digest, regions, template
 from mepipe.cache.keys import Json
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config, FlowSettings
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
 from mepipe.flow import Tvl1Settings, estimate_motion, target_frames, tvl1
-from mepipe.schema import KEY_FRAMES
+from mepipe.flow.head import HeadModel, estimate_head, undo_head
+from mepipe.flow.light import even_light
+from mepipe.schema import KEY_FRAMES, MotionModel
 from mepipe.stages.stage import Image, Result, Stage, Upstream, Values, one_size, transform_at
 
 # Of the face's side. A larger displacement is no face motion: the solver diverged.
@@ -74,6 +78,9 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
         parts["target_transforms"] = [
             transform_at(values, position).tolist() for position in others
         ]
+    if not config.flow.even_light:
+        # Nor has it what is left as it is: objects of before are those of such settings.
+        del settings["even_light"]
     if config.flow.engine == "torch":
         # Its results differ between devices and releases, within a tolerance.
         parts["torch"] = [version("torch"), _device()]
@@ -87,14 +94,38 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
 
 def rigid_mask(size: int) -> NDArray[np.bool_]:
     """Return the (size, size) mask of the template's rigid regions."""
+    return _mask("rigid", size)
+
+
+def _mask(role: Role, size: int) -> NDArray[np.bool_]:
+    """Return the (size, size) mask of the template's regions with a role."""
     import cv2
 
     mask = np.zeros((size, size), dtype=np.uint8)
     for region in regions():
-        if region.role == "rigid":
+        if region.role == role:
             polygon = region.polygon(template().points) * size - 0.5
             cv2.fillPoly(mask, [np.round(polygon).astype(np.int32)], (1.0,))
     return mask.astype(np.bool_)
+
+
+@lru_cache(maxsize=2)
+def _head_model(size: int) -> HeadModel:
+    """Return the model of the head on the template's face of a size."""
+    import cv2
+
+    every = np.concatenate([region.polygon(template().points) for region in regions()])
+    hull = cv2.convexHull(np.round(every * size - 0.5).astype(np.int32))
+    face = cv2.fillPoly(np.zeros((size, size), np.uint8), [hull], (1.0,)).astype(np.bool_)
+    eyes = [r.polygon(template().points).mean(axis=0) for r in regions() if r.role == "eye"]
+    return HeadModel(
+        face,
+        _mask("eye", size),
+        _mask("rigid", size),
+        _mask("expressive", size),
+        np.mean(eyes, axis=0) * size - 0.5,
+        template().inter_ocular * size,
+    )
 
 
 def _device() -> str:
@@ -108,22 +139,26 @@ def _engine(
 ) -> NDArray[np.float32]:
     names = {field.name for field in fields(Tvl1Settings)}
     chosen = Tvl1Settings(**settings.model_dump(include=names))
+    still: NDArray[Any] = reference
+    other: NDArray[Any] = moving
+    if settings.even_light:
+        still, other = even_light(reference, moving)
     if settings.engine == "opencv":
         from mepipe.flow.opencv import tvl1_opencv
 
-        return tvl1_opencv(reference, moving, chosen, settings.gamma)
+        return tvl1_opencv(still, other, chosen, settings.gamma)
     if settings.engine == "torch":
         from mepipe.flow.torch_engine import tvl1_torch
 
-        batch = tvl1_torch(reference[None], moving[None], chosen, _device())
+        batch = tvl1_torch(still[None], other[None], chosen, _device())
         return np.ascontiguousarray(batch[0])
-    return tvl1(reference, moving, chosen)
+    return tvl1(still, other, chosen)
 
 
 def aligned_faces(
-    clip: ClipInput, values: Mapping[str, Values], size: int, motion: NDArray[np.float64]
+    clip: ClipInput, values: Mapping[str, Values], arrays: Mapping[str, NDArray[Any]]
 ) -> NDArray[np.uint8]:
-    """Return the aligned onset and apex face (2, size, size) that flow compared.
+    """Return the aligned onset and apex face (2, S, S) that flow compared, in their own light.
 
     Parameters
     ----------
@@ -131,10 +166,8 @@ def aligned_faces(
         Only its frames are used.
     values
         Of the face and the spot stage.
-    size
-        Side of the aligned face for which ``motion`` was estimated, px.
-    motion
-        (2, 3), the flow stage's array ``motion``.
+    arrays
+        Of the flow stage.
 
     Raises
     ------
@@ -143,35 +176,49 @@ def aligned_faces(
     """
     onset, apex = values["spot"]["onset"], values["spot"]["apex"]
     images = dict(one_size(clip.frames.images([onset, apex])))
+    size = arrays["uv"].shape[-1]
     reference = warp_face(images[onset], transform_at(values, onset), size)
-    moving = warp_face(images[apex], transform_at(values, apex), size, motion)
+    moving = warp_face(images[apex], transform_at(values, apex), size, arrays["motion"])
+    if "head" in arrays:
+        moving = undo_head(moving, arrays["head"], _head_model(size))
     return np.stack([reference, moving])
 
 
 @dataclass(frozen=True)
-class _Movement:
-    """From the onset to one target: flow (2, S, S), head motion (2, 3), stabilised face."""
+class Movement:
+    """From the onset to one target: flow (2, S, S), head motion (2, 3) and (6,), and the face."""
 
     uv: NDArray[np.float32]
     motion: NDArray[np.float64]
     face: Image
+    head: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
 
 
-def _movement(
-    reference: Image, image: Image, transform: NDArray[np.float64], config: Config, name: str
-) -> _Movement:
+def movement(
+    reference: Image,
+    image: Image,
+    transform: NDArray[np.float64],
+    config: Config,
+    name: str = "apex",
+) -> Movement:
     """Return the movement from the onset's face to the face in ``image``.
 
     Errors call the frame ``name``.
     """
     settings = config.flow
     moving = warp_face(image, transform, settings.size)
-    motion = np.eye(2, 3)
+    motion, head = np.eye(2, 3), np.zeros(6)
     if settings.stabilise != "none":
         mask = rigid_mask(settings.size)
         # The frame is warped again with the motion undone, so that it is interpolated once.
-        motion = estimate_motion(reference, moving, mask, settings.stabilise, name)
+        model: MotionModel = "translation" if settings.stabilise == "translation" else "similarity"
+        motion = estimate_motion(reference, moving, mask, model, name)
         moving = warp_face(image, transform, settings.size, motion)
+    if settings.stabilise == "head":
+        whole = _head_model(settings.size)
+        found = estimate_head(reference, moving, motion, whole)
+        motion, head = found.motion, found.head
+        moving = undo_head(warp_face(image, transform, settings.size, motion), head, whole)
     uv = _engine(reference, moving, settings)
     largest = float(np.abs(uv).max())
     if not np.isfinite(largest) or largest > _LARGEST_SHARE * settings.size:
@@ -179,12 +226,12 @@ def _movement(
             "the optical flow diverged",
             f"Check the onset and {name} frames, or use the default flow.scale_step.",
         )
-    return _Movement(uv, motion, moving)
+    return Movement(uv, motion, moving, head)
 
 
 def _movements(
     clip: ClipInput, config: Config, upstream: Upstream
-) -> tuple[Image, dict[int, _Movement]]:
+) -> tuple[Image, dict[int, Movement]]:
     """Return the onset's face, and the movement to each target by its position.
 
     Frames are read in the clip's order, the onset first. At most two are in memory
@@ -195,7 +242,7 @@ def _movements(
     # The full-size image gets no name, so that it is freed at once.
     reference = warp_face(next(frames)[1], transform_at(upstream.values, onset), config.flow.size)
     still = np.zeros((2, config.flow.size, config.flow.size), np.float32)
-    found = {onset: _Movement(still, np.eye(2, 3), reference)}
+    found = {onset: Movement(still, np.eye(2, 3), reference)}
     for position, image in frames:
         digest = clip.frames.digest(position)
         if digest == clip.frames.digest(onset):
@@ -204,7 +251,7 @@ def _movements(
         transform = transform_at(upstream.values, position)
         name = "apex" if digest == clip.frames.digest(apex) else "target"
         try:
-            found[position] = _movement(reference, image, transform, config, name)
+            found[position] = movement(reference, image, transform, config, name)
         except BadDataError as error:
             if name == "apex":
                 raise
@@ -240,6 +287,10 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
         "inter_ocular": template().inter_ocular * settings.size,
     }
     chosen = [found[position] for position in wanted]
+    if settings.stabilise == "head":
+        arrays["head"] = found[apex].head
+        if settings.targets != "apex":
+            arrays["sequence_head"] = np.stack([one.head for one in chosen])
     if settings.keep_faces:
         arrays["faces"] = np.stack([reference, *(one.face for one in chosen)])
     if settings.targets != "apex":
@@ -260,8 +311,10 @@ STAGE: Stage = Stage(
     arrays={
         "uv": ("f4", 3),
         "motion": ("f8", 2),
+        "head": ("f8", 1),
         "faces": ("u1", 3),
         "sequence": ("f4", 4),
         "sequence_motion": ("f8", 3),
+        "sequence_head": ("f8", 2),
     },
 )

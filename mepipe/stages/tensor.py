@@ -15,6 +15,8 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     del clip
     settings: dict[str, Json] = {"size": config.tensor.size, "scale": config.tensor.scale}
     parts: dict[str, Json] = {"settings": settings, "uv": values["flow"]["uv"]}
+    if config.tensor.strain_sigma > 0:
+        settings["strain_sigma"] = config.tensor.strain_sigma
     if "sequence" in values["flow"]:
         parts["sequence"] = values["flow"]["sequence"]
     if config.tensor.scale == "fixed":
@@ -42,6 +44,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             inter_ocular=upstream.values["flow"]["inter_ocular"],
             displacement_range=config.tensor.displacement_range,
             strain_range=config.tensor.strain_range,
+            strain_sigma=config.tensor.strain_sigma,
         )
 
     arrays = {"x": scaled(flow_tensor, "uv")}

@@ -133,6 +133,8 @@ def test_a_preset_can_be_changed_over_a_file_that_config_wrote(tmp_path, preset)
         assert load_config(path).flow.preset == before
         changed = load_config(path, [f"flow.preset={preset}"])
         assert changed == load_config(None, [f"flow.preset={preset}", "flow.warps=3"])
+    assert load_config().flow == load_config(None, ["flow.preset=subtle"]).flow
+    assert load_config(None, ["flow.preset=opencv"]).flow.theta == 0.3
     assert load_config(None, ["flow.preset=subtle"]).flow.theta == 0.05
     assert load_config(None, ["flow.preset=subtle", "flow.lambda=0.3"]).flow.lambda_ == 0.3
     assert load_config(None, ["flow.preset=subtle", "flow.lambda=0.3"]).flow.border == 12

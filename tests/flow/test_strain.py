@@ -13,10 +13,14 @@ def affine(a, b, c, d, e=0.0, f=0.0, height=20, width=31):
     return np.stack([a * x + b * y + e, c * x + d * y + f]).astype(np.float32)
 
 
-@given(unit, unit, unit, unit, st.floats(-5, 5), st.floats(-5, 5))
-def test_strain_of_an_affine_field_is_exact_up_to_the_border(a, b, c, d, e, f):
+sigmas = st.sampled_from([0.0, 0.7, 3.0, 6.0])
+
+
+@given(unit, unit, unit, unit, st.floats(-5, 5), st.floats(-5, 5), sigmas)
+def test_strain_of_an_affine_field_is_exact_up_to_the_border(a, b, c, d, e, f, sigma):
     expected = np.sqrt(a**2 + d**2 + (b + c) ** 2 / 2)
-    np.testing.assert_allclose(optical_strain(affine(a, b, c, d, e, f)), expected, atol=2e-5)
+    found = optical_strain(affine(a, b, c, d, e, f), sigma)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +33,26 @@ def test_strain_of_an_affine_field_is_exact_up_to_the_border(a, b, c, d, e, f):
         (affine(0, 0, 0, 0, 3, -2), 0.0),  # translation
     ],
 )
-def test_strain_of_stretch_shear_and_rotation(field, expected):
-    np.testing.assert_allclose(optical_strain(field), expected, atol=1e-6)
+@pytest.mark.parametrize("sigma", [0.0, 3.0, 6.0])
+def test_strain_of_stretch_shear_and_rotation(field, expected, sigma):
+    np.testing.assert_allclose(optical_strain(field, sigma), expected, atol=1e-6)
+
+
+def test_smoothing_takes_the_strain_of_noise_and_leaves_that_of_a_motion():
+    y, x = np.mgrid[:224, :224].astype(np.float32)
+    bump = 0.5 * np.exp(-((x - 90) ** 2 + (y - 120) ** 2) / (2 * 20**2))
+    true = np.stack([np.zeros_like(bump), bump])
+    noise = np.random.default_rng(0).normal(0, 0.02, true.shape).astype(np.float32)
+    plain, smooth = (optical_strain(true + noise, sigma) for sigma in (0, 6))
+    exact = optical_strain(true)
+    assert np.corrcoef(plain.ravel(), exact.ravel())[0, 1] < 0.5
+    assert np.corrcoef(smooth.ravel(), exact.ravel())[0, 1] > 0.95
+    assert smooth.max() > 0.85 * exact.max()
+
+
+def test_a_negative_width_is_refused():
+    with pytest.raises(ValueError, match="sigma is -1"):
+        optical_strain(affine(0, 0, 0, 0), -1)
 
 
 @pytest.mark.parametrize("angle", [0.01, 0.3, 1.0])

@@ -62,12 +62,13 @@ def test_methods_name_spotting_only_if_it_was_used():
 @pytest.mark.parametrize(
     ("setting", "word"),
     [
-        ("flow.preset=subtle", "theta 0.05"),
+        ("flow.preset=opencv", "theta 0.3,"),
         ("flow.engine=opencv", "with OpenCV"),
         ("tensor.size=56", "56 by 56"),
         ("tensor.scale=minmax", "0 to 1"),
         ("face.align=per-frame", "per frame"),
-        ("flow.stabilise=translation", "translation"),
+        ("flow.stabilise=translation", "estimated as a translation"),
+        ("tensor.strain_sigma=3", "Gaussian of 3 px"),
     ],
 )
 def test_methods_state_the_settings(setting, word):

@@ -9,14 +9,49 @@ import numpy as np
 import pytest
 from test_contract import walk
 
+from mepipe.bench.features import BEFORE
 from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config import load_config
 from mepipe.frames import FrameReader, Timing
 from mepipe.stages import STAGES
 
+# The defaults of flow and tensor since these versions. Their keys hold what was changed, so the
+# versions stay: what they give with the settings of before is pinned under ``before``.
 # fmt: off
 PINNED = {
+    ("flow", 2, "annotation"): {
+        "uv": (
+            [[[0.057, 0.133, -0.152, -0.036], [0.032, 0.091, -0.082, 0.002], [0.058, 0.044,
+            0.044, 0.028], [0.073, 0.071, 0.074, 0.049]], [[0.244, 0.601, 0.636, 0.187],
+            [0.16, 0.335, 0.339, 0.111], [0.107, 0.063, 0.026, 0.053], [0.046, 0.064, 0.037,
+            0.026]]]
+        ),
+        "motion": [[0.999, 0.001, 0.081], [-0.001, 0.999, 0.292]],
+    },
+    ("tensor", 1, "annotation"): {
+        "x": (
+            [[[0.029, -0.025], [0.023, 0.018]], [[0.125, 0.118], [0.026, 0.013]], [[0.133,
+            0.146], [0.021, 0.023]]]
+        ),
+        "largest": 0.48,
+    },
+    ("flow", 2, "flow-peak"): {
+        "uv": (
+            [[[0.07, 0.142, -0.177, -0.051], [0.065, 0.125, -0.077, 0.009], [0.09, 0.076,
+            0.064, 0.04], [0.112, 0.121, 0.106, 0.055]], [[0.312, 0.666, 0.693, 0.232],
+            [0.235, 0.367, 0.364, 0.111], [0.142, 0.074, 0.023, 0.037], [0.074, 0.078, 0.034,
+            0.028]]]
+        ),
+        "motion": [[0.999, 0.001, 0.107], [-0.001, 0.999, 0.233]],
+    },
+    ("tensor", 1, "flow-peak"): {
+        "x": (
+            [[[0.037, -0.028], [0.037, 0.025]], [[0.147, 0.13], [0.034, 0.011]], [[0.148,
+            0.159], [0.029, 0.022]]]
+        ),
+        "largest": 0.53,
+    },
     ("face", 4, "annotation"): {
         "transforms": [[[0.86, -0.01, -167.76], [0.01, 0.86, -94.46]]],
         "inter_ocular_px": 107.9,
@@ -28,7 +63,7 @@ PINNED = {
         "confidence": 1.0,
         "curve": [],
     },
-    ("flow", 2, "annotation"): {
+    ("flow", 2, "annotation", "before"): {
         "uv": (
             [[[0.005, 0.094, -0.105, 0.017], [-0.035, 0.056, -0.073, 0.042], [-0.027, 0.003,
             0.028, 0.072], [-0.016, 0.007, 0.057, 0.05]], [[0.207, 0.471, 0.545, 0.195], [0.089,
@@ -36,7 +71,7 @@ PINNED = {
         ),
         "motion": [[0.998, 0.001, 0.133], [-0.001, 0.998, 0.475]],
     },
-    ("tensor", 1, "annotation"): {
+    ("tensor", 1, "annotation", "before"): {
         "x": (
             [[[0.011, -0.011], [-0.003, 0.019]], [[0.094, 0.1], [0.025, 0.016]], [[0.172,
             0.172], [0.09, 0.099]]]
@@ -54,7 +89,7 @@ PINNED = {
         "confidence": 0.9,
         "curve": [0.04, 0.16, 0.61, 0.26, 0.0],
     },
-    ("flow", 2, "flow-peak"): {
+    ("flow", 2, "flow-peak", "before"): {
         "uv": (
             [[[-0.046, 0.053, -0.112, 0.003], [-0.093, 0.058, -0.085, 0.084], [-0.065, 0.022,
             0.031, 0.129], [-0.04, 0.023, 0.117, 0.062]], [[0.228, 0.46, 0.572, 0.202], [0.112,
@@ -62,7 +97,7 @@ PINNED = {
         ),
         "motion": [[0.998, 0.001, 0.21], [-0.001, 0.998, 0.461]],
     },
-    ("tensor", 1, "flow-peak"): {
+    ("tensor", 1, "flow-peak", "before"): {
         "x": (
             [[[-0.003, -0.01], [-0.006, 0.032]], [[0.099, 0.103], [0.037, 0.013]], [[0.222,
             0.206], [0.17, 0.15]]]
@@ -74,6 +109,23 @@ PINNED = {
 # With flow.targets = 3, by the versions of flow and of tensor.
 SEQUENCES = {
     (2, 1): {
+        "flow": (
+            [[[[0.077, -0.03], [0.085, 0.075]], [[0.236, 0.202], [0.04, -0.002]]], [[[0.066,
+            -0.075], [0.048, 0.032]], [[0.318, 0.306], [0.063, 0.025]]], [[[0.008, 0.009],
+            [-0.001, 0.004]], [[-0.001, -0.002], [-0.003, -0.005]]]]
+        ),
+        "motion": (
+            [[[0.999, 0.0, 0.092], [0.0, 0.999, 0.124]], [[0.999, 0.0, 0.11], [0.0, 0.999,
+            0.303]], [[0.999, 0.0, 0.009], [0.0, 0.999, 0.442]]]
+        ),
+        "tensor": (
+            [[[[0.029, -0.011], [0.032, 0.028]], [[0.088, 0.075], [0.015, -0.001]], [[0.101,
+            0.106], [0.021, 0.021]]], [[[0.025, -0.028], [0.018, 0.012]], [[0.118, 0.114],
+            [0.023, 0.009]], [[0.133, 0.146], [0.024, 0.022]]], [[[0.003, 0.003], [0.0,
+            0.001]], [[-0.001, -0.001], [-0.001, -0.002]], [[0.022, 0.023], [0.017, 0.016]]]]
+        ),
+    },
+    (2, 1, "before"): {
         "flow": (
             [[[[-0.009, -0.017], [-0.003, 0.063]], [[0.154, 0.148], [0.044,
             0.008]]], [[[-0.005, -0.027], [0.001, 0.09]], [[0.253, 0.245], [0.101,
@@ -140,14 +192,16 @@ def summary(stage, result):
     return {"x": rounded(cells, 3), "largest": round(float(np.abs(x).max()), 2)}
 
 
+@pytest.mark.parametrize("settings", [(), BEFORE], ids=["default", "before"])
 @pytest.mark.parametrize("method", ["annotation", "flow-peak"])
-def test_results_are_those_of_the_version(clip, method):
+def test_results_are_those_of_the_version(clip, method, settings):
     marks = [KeyFrame(i, i, "annotation") for i in (10, 28, 39)]
     chosen = ClipInput(clip, Timing(200.0), *(marks if method == "annotation" else ()))
-    results = walk(chosen, load_config())
+    results = walk(chosen, load_config(None, settings))
     for stage in STAGES:
         _, _, result = results[stage.name]
-        pinned = PINNED[stage.name, stage.version, method]
+        as_before = ("before",) if settings and stage.name in ("flow", "tensor") else ()
+        pinned = PINNED[(stage.name, stage.version, method, *as_before)]
         found = summary(stage.name, result)
         assert found.keys() == pinned.keys()
         for name, value in found.items():
@@ -158,11 +212,14 @@ def test_results_are_those_of_the_version(clip, method):
             )  # fmt: skip
 
 
-def test_sequences_are_those_of_the_versions(clip):
+@pytest.mark.parametrize("settings", [(), BEFORE], ids=["default", "before"])
+def test_sequences_are_those_of_the_versions(clip, settings):
     marks = [KeyFrame(i, i, "annotation") for i in (10, 28, 39)]
-    found = walk(ClipInput(clip, Timing(200.0), *marks), load_config(None, ["flow.targets=3"]))
+    found = walk(
+        ClipInput(clip, Timing(200.0), *marks), load_config(None, ["flow.targets=3", *settings])
+    )
     flow, tensor = (found[name][2].arrays for name in ("flow", "tensor"))
-    pinned = SEQUENCES[STAGES[2].version, STAGES[3].version]
+    pinned = SEQUENCES[(STAGES[2].version, STAGES[3].version, *(["before"] if settings else []))]
     summaries = {
         "flow": flow["sequence"].reshape(3, 2, 2, 112, 2, 112).mean(axis=(3, 5)),
         "motion": flow["sequence_motion"],

@@ -85,7 +85,7 @@ def test_by_default_no_key_knows_of_targets(files):
     _, parts, result = results(clip_of(files))["flow"]
     assert "targets" not in parts["settings"]
     assert len(parts["frames"]) == 2
-    assert set(result.arrays) == {"uv", "motion"}
+    assert set(result.arrays) == {"uv", "motion", "head"}
     assert set(result.values) == {"uv", "inter_ocular"}
 
 
