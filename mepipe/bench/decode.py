@@ -115,6 +115,22 @@ def _peak(path: Path, way: str) -> float:
     return float(done.stdout)
 
 
+def decode_table(rows: Sequence[Row]) -> str:
+    """Return the table of the rows, in Markdown."""
+    lines = [
+        "| video | frames | decode, s | OpenCV | ratio | look, s | OpenCV | ratio | MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        (mine, other), (look, count) = row.decode, row.look
+        memory = " / ".join(f"{peak:.0f}" for peak in row.peak_mb)
+        lines.append(
+            f"| {row.name} | {row.frames} | {mine:.2f} | {other:.2f} | {mine / other:.2f} | "
+            f"{look:.2f} | {count:.2f} | {look / count:.2f} | {memory} |"
+        )
+    return "\n".join(lines)
+
+
 def make(folder: Path, seconds: int) -> list[Path]:
     """Write a clip of each container, 640x480, and a recording of ``seconds``, 1920x1080."""
     made = []

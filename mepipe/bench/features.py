@@ -221,3 +221,28 @@ def _gain(
     scores = [uf1(np.tensordot(times, some, axes=1)) for some in (one, other)]
     low, high = np.percentile(scores[0] - scores[1], [2.5, 97.5])
     return float(uf1(one.sum(axis=0)) - uf1(other.sum(axis=0))), float(low), float(high)
+
+
+def feature_table(rows: list[Row], peaks: Sequence[float]) -> str:
+    """Return the measurements as Markdown. Figures of the peaks stand side by side."""
+    at = " / ".join(f"{peak:g}" for peak in peaks)
+    lines = [
+        f"Peaks of {at} px.",
+        "",
+        "| head | settings | u, v: correlation | recovered | rest, px | strain: correlation "
+        "| in the rim | UF1 | more than before |",
+        "|" + "---|" * 9,
+    ]
+    for row in rows:
+        shares = (
+            " / ".join(f"{value:.2f}" for value in kind) for kind in (row.motion, row.recovered)
+        )
+        rest = " / ".join(f"{value:.3f}" for value in row.rest)
+        strain = " / ".join(f"{value:.2f}" for value in row.strain)
+        rim = " / ".join(f"{value:.0%}" for value in row.rim)
+        told = "" if row.uf1 != row.uf1 else f"{row.uf1:.3f}"
+        gain, low, high = row.gain
+        more = f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]" if told and row.name != "before" else ""
+        cells = (row.head, row.name, *shares, rest, strain, rim, told, more)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -175,3 +175,18 @@ def _encode(path: Path, frames: Frames, fps: int, coding: str) -> None:
         for frame in frames:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
         out.mux(stream.encode())
+
+
+def still_table(cells: list[Cell]) -> str:
+    """Return the shares of clips that were called movement as Markdown: still / moving."""
+    codings = list(dict.fromkeys(cell.coding for cell in cells))
+    lines = ["| fps | s | " + " | ".join(codings) + " |", "|" + "---|" * (2 + len(codings))]
+    for fps, seconds in dict.fromkeys((cell.fps, cell.seconds) for cell in cells):
+        here = {c.coding: c for c in cells if (c.fps, c.seconds) == (fps, seconds)}
+        shares = [
+            f"{here[coding].still / here[coding].clips:.0%} / "
+            f"{here[coding].moving / here[coding].clips:.0%}"
+            for coding in codings
+        ]
+        lines.append(f"| {fps} | {seconds} | {' | '.join(shares)} |")
+    return "\n".join(lines)

@@ -15,10 +15,8 @@ from mepipe.cli.progress import make_progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mepipe.bench.features import Row as FeatureRow
     from mepipe.bench.flow import Row
     from mepipe.bench.spot import Row as SpotRow
-    from mepipe.bench.still import Cell as StillCell
 
 
 @contextmanager
@@ -140,6 +138,7 @@ def spot(
     with exit_codes():
         if still:
             from mepipe.bench.still import measure as measure_still
+            from mepipe.bench.still import still_table
 
             with _counting("kinds of video") as advance:
                 cells = measure_still(photos, clips=clips, seed=seed, progress=advance)
@@ -158,21 +157,6 @@ def spot(
                 progress=advance,
             )
         click.echo(spot_table(rows))
-
-
-def still_table(cells: list[StillCell]) -> str:
-    """Return the shares of clips that were called movement as Markdown: still / moving."""
-    codings = list(dict.fromkeys(cell.coding for cell in cells))
-    lines = ["| fps | s | " + " | ".join(codings) + " |", "|" + "---|" * (2 + len(codings))]
-    for fps, seconds in dict.fromkeys((cell.fps, cell.seconds) for cell in cells):
-        here = {c.coding: c for c in cells if (c.fps, c.seconds) == (fps, seconds)}
-        shares = [
-            f"{here[coding].still / here[coding].clips:.0%} / "
-            f"{here[coding].moving / here[coding].clips:.0%}"
-            for coding in codings
-        ]
-        lines.append(f"| {fps} | {seconds} | {' | '.join(shares)} |")
-    return "\n".join(lines)
 
 
 def spot_table(rows: list[SpotRow]) -> str:
@@ -223,36 +207,11 @@ def features(photos: Path | None, peaks: tuple[float, ...]) -> None:
       mepipe bench features --photos faces/ --peak 0.6
     """
     with exit_codes():
-        from mepipe.bench.features import PEAKS, measure
+        from mepipe.bench.features import PEAKS, feature_table, measure
 
         with _counting("pairs") as advance:
             rows = measure(photos, peaks or PEAKS, progress=advance)
         click.echo(feature_table(rows, peaks or PEAKS))
-
-
-def feature_table(rows: list[FeatureRow], peaks: Sequence[float]) -> str:
-    """Return the measurements as Markdown. Figures of the peaks stand side by side."""
-    at = " / ".join(f"{peak:g}" for peak in peaks)
-    lines = [
-        f"Peaks of {at} px.",
-        "",
-        "| head | settings | u, v: correlation | recovered | rest, px | strain: correlation "
-        "| in the rim | UF1 | more than before |",
-        "|" + "---|" * 9,
-    ]
-    for row in rows:
-        shares = (
-            " / ".join(f"{value:.2f}" for value in kind) for kind in (row.motion, row.recovered)
-        )
-        rest = " / ".join(f"{value:.3f}" for value in row.rest)
-        strain = " / ".join(f"{value:.2f}" for value in row.strain)
-        rim = " / ".join(f"{value:.0%}" for value in row.rim)
-        told = "" if row.uf1 != row.uf1 else f"{row.uf1:.3f}"
-        gain, low, high = row.gain
-        more = f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]" if told and row.name != "before" else ""
-        cells = (row.head, row.name, *shares, rest, strain, rim, told, more)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 @command.command()
@@ -397,20 +356,10 @@ def decode(files: tuple[Path, ...], rounds: int, seconds: int) -> None:
     with exit_codes():
         import tempfile
 
-        from mepipe.bench.decode import make, measure
+        from mepipe.bench.decode import decode_table, make, measure
 
         with tempfile.TemporaryDirectory() as folder:
             videos = list(files) or make(Path(folder), seconds)
             with _counting("videos") as advance:
                 rows = measure(videos, rounds, advance)
-        click.echo(
-            "| video | frames | decode, s | OpenCV | ratio | look, s | OpenCV | ratio | MB |"
-        )
-        click.echo("|---|---|---|---|---|---|---|---|---|")
-        for row in rows:
-            (ours, theirs), (look, count) = row.decode, row.look
-            memory = " / ".join(f"{peak:.0f}" for peak in row.peak_mb)
-            click.echo(
-                f"| {row.name} | {row.frames} | {ours:.2f} | {theirs:.2f} | {ours / theirs:.2f} | "
-                f"{look:.2f} | {count:.2f} | {look / count:.2f} | {memory} |"
-            )
+        click.echo(decode_table(rows))

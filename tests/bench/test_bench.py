@@ -152,7 +152,7 @@ def test_decoding_is_compared_on_each_container():
 
 def test_still_faces_in_videos_are_counted_apart_from_moving_ones(monkeypatch):
     from mepipe.bench import still
-    from mepipe.cli.bench import still_table
+    from mepipe.bench.still import still_table
 
     monkeypatch.setattr(still, "RATES", (30,))
     monkeypatch.setattr(still, "SECONDS", (1,))

@@ -6,8 +6,8 @@ import pytest
 pytest.importorskip("skimage", reason="the face is of a photograph of scikit-image")
 
 from mepipe.bench import features
+from mepipe.bench.features import feature_table
 from mepipe.bench.moving_faces import EMOTIONS, HEADS, moving_faces
-from mepipe.cli.bench import feature_table
 
 
 @pytest.fixture(scope="module")
