@@ -36,6 +36,13 @@ def _notes(facts: VideoFacts) -> list[tuple[str, str]]:
                 f"the {facts.count} frames are used",
             )
         )
+    if facts.torn:
+        notes.append(
+            (
+                f"the file breaks off within frame {facts.count}",
+                f"the {facts.count} frames before it are used",
+            )
+        )
     if facts.interlaced:
         notes.append(
             (

@@ -68,7 +68,8 @@ def _turned(grey: Image, turn: int) -> tuple[Image, Float]:
     shift = np.array([width - 1, height - 1]) / 2 - linear @ (np.array([wide - 1, high - 1]) / 2)
     back = np.column_stack([linear, shift])
     if turn % 90 == 0:
-        return np.ascontiguousarray(np.rot90(grey, turn // 90)), back
+        # A copy: dlib refuses the strides of a view, even where a side of 1 px makes it contiguous.
+        return np.rot90(grey, turn // 90).copy(order="C"), back
     turned = cv2.warpAffine(
         grey,
         back,

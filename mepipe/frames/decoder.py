@@ -53,12 +53,15 @@ class Packet:
         True if the container says when it is shown, too.
     problem
         What the decoder said of it. Empty if nothing.
+    size
+        Bytes. 0 for what the file should have held and does not.
     """
 
     key: bool
     time_ms: float | None = None
     shown: bool = False
     problem: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ def _known(packet: Any) -> Packet:
     time_ms = None
     if packet.dts is not None and packet.time_base:
         time_ms = float(packet.dts * packet.time_base * 1000)
-    return Packet(packet.is_keyframe, time_ms, packet.pts is not None)
+    return Packet(packet.is_keyframe, time_ms, packet.pts is not None, size=packet.size)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -67,7 +68,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
         width, height = seen.shown(pixels)
         turn, mirrored = seen.orientation
         repeats = repeated(seen.steps)
-        return VideoFacts(
+        facts = VideoFacts(
             count=len(packets),
             declared=max(int(video.stream.frames or 0), 0),
             fps=times.fps,
@@ -90,6 +91,29 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             keys=tuple(seen.keys),
             dark=(float(np.min(seen.bright)), float(np.median(seen.bright))),
         )
+        last = max(n for n, packet in enumerate(video.packets) if packet.size)
+        return _without_torn_end(facts, [packet >= last for packet in packets])
+
+
+def _without_torn_end(facts: VideoFacts, of_last: Sequence[bool]) -> VideoFacts:
+    """Return the facts without the frames of a last packet that is not whole.
+
+    A copy that broke off ends within a packet. The frames before it are sound.
+    """
+    torn = facts.damage[-1] if facts.damage else None
+    if torn is None or torn.last != facts.count - 1 or torn.first == 0 or not of_last[torn.first]:
+        return facts
+    count = torn.first
+    return replace(
+        facts,
+        count=count,
+        times_ms=None if facts.times_ms is None else facts.times_ms[:count],
+        torn=facts.count - count,
+        damage=facts.damage[:-1],
+        repeats=tuple(n for n in facts.repeats if n < count),
+        sudden=tuple(one for one in facts.sudden if one.position < count),
+        keys=tuple(n for n in facts.keys if n < count),
+    )
 
 
 def _times(video: Opened, shown: list[float | None], stated: float | None) -> Times:

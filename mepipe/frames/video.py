@@ -83,7 +83,7 @@ def video_frames(
         for position, frame in enumerate(_pictures(video, facts)):
             if wanted is None or position in wanted:
                 yield position, convert(frame)
-            if wanted is not None and position >= last:
+            if position >= (facts.count - 1 if wanted is None else last):
                 return
     if position < last:
         raise BadDataError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from mepipe.frames.sudden import Sudden
 
-LAYOUT = 3
+LAYOUT = 4
 """Increased when a pass over a video finds out more, or decides otherwise."""
 
 
@@ -60,6 +60,8 @@ class VideoFacts:
         Bits of a sample, if they are more than 8, else 8.
     hidden
         Number of frames that the file says not to show (an edit list): they are not counted.
+    torn
+        Number of frames at the end that were left out because the file breaks off in them.
     damage
         The frames that cannot be trusted.
     repeats
@@ -94,6 +96,7 @@ class VideoFacts:
     mirrored: bool = False
     deep: int = 8
     hidden: int = 0
+    torn: int = 0
     damage: tuple[Damage, ...] = ()
     repeats: tuple[int, ...] = ()
     sudden: tuple[Sudden, ...] = ()

@@ -129,3 +129,13 @@ def test_another_scene_is_a_cut():
     for image in np.concatenate([moving(10, (192, 256)), moving(10, (192, 256), seed=4)]):
         changes.look(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
     assert [(one.position, one.is_cut) for one in changes.found] == [(10, True)]
+
+
+def test_a_file_that_breaks_off_gives_the_frames_before():
+    data = encoded(IMAGES, "avi", "mjpeg", pixels="yuvj420p")
+    facts = probe_video(io.BytesIO(data[: len(data) * 2 // 3]))
+    assert facts.torn == 1
+    assert facts.damage == ()
+    assert 15 < facts.count < 25
+    found = list(video_frames(io.BytesIO(data[: len(data) * 2 // 3]), facts=facts))
+    assert len(found) == facts.count

@@ -135,7 +135,9 @@ def test_a_video_that_stops_early(run, sample):
     video.write_bytes(data[: len(data) * 2 // 3])
     report = run(sample)
     assert report.usable == CLIPS + 1
-    assert any(n.clip == "sample/s03/v" and "header states" in n.text for n in report.notes)
+    assert any(
+        n.clip == "sample/s03/v" and "breaks off within frame" in n.text for n in report.notes
+    )
     video.write_bytes(data[:100])
     (failure,) = run(sample).failures
     assert failure.clip == "sample/s03/v"
