@@ -81,6 +81,7 @@ def judged(image, way, truth):
         words = {
             "dark": "light", "exposed": "light", "contrast": "light", "away": "profile",
             "reliable": "landmarks", "outside": "outside", "look like": "no face",
+            "too small": "size",
         }  # fmt: skip
         return "refused: " + next(name for word, name in words.items() if word in found.problem)
     off = difference(face_transform(found.points), compose(truth, invert(way)))
