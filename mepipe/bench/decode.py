@@ -5,23 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mepipe.bench.videos import write_video
 from mepipe.frames import VideoFacts, probe_video, video_frames
 
-# Container, codec, pixel format and options of the clips that are made.
+# File, codec and pixel format of the clips that are made.
 _MADE = (
-    ("mp4", "mp4", "libx264", "yuv420p"),
-    ("mov", "mov", "libx264", "yuv444p"),
-    ("mkv", "matroska", "ffv1", "bgr0"),
-    ("avi", "avi", "mjpeg", "yuvj420p"),
-    ("gif", "gif", "gif", "rgb8"),
+    ("clip.mp4", "libx264", "yuv420p"),
+    ("clip.mov", "libx264", "yuv444p"),
+    ("clip.mkv", "ffv1", "bgr0"),
+    ("clip.avi", "mjpeg", "yuvj420p"),
+    ("clip.gif", "gif", "rgb8"),
 )
 _CLIP, _LARGE = (640, 480), (1920, 1080)
 _FRAMES, _FPS = 90, 30
@@ -133,19 +135,22 @@ def decode_table(rows: Sequence[Row]) -> str:
 
 def make(folder: Path, seconds: int) -> list[Path]:
     """Write a clip of each container, 640x480, and a recording of ``seconds``, 1920x1080."""
+    quick = {"preset": "ultrafast", "crf": "20"}
     made = []
-    for suffix, container, codec, pixels in _MADE:
-        made.append(folder / f"clip.{suffix}")
-        _write(made[-1], container, codec, pixels, _CLIP, _FRAMES)
+    for name, codec, pixels in _MADE:
+        made.append(folder / name)
+        options = quick if codec == "libx264" else {}
+        write_video(
+            made[-1], _moving(_CLIP, _FRAMES), _FPS, codec=codec, pixels=pixels, options=options
+        )
     made.append(folder / "recording.mp4")
-    _write(made[-1], "mp4", "libx264", "yuv420p", _LARGE, seconds * _FPS)
+    frames = _moving(_LARGE, seconds * _FPS)
+    write_video(made[-1], frames, _FPS, codec="libx264", pixels="yuv420p", options=quick)
     return made
 
 
-def _write(
-    path: Path, container: str, codec: str, pixels: str, size: tuple[int, int], frames: int
-) -> None:
-    import av
+def _moving(size: tuple[int, int], frames: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield a texture that sways, with a sensor's noise."""
     import cv2
 
     width, height = size
@@ -153,16 +158,9 @@ def _write(
     base = cv2.GaussianBlur(random.uniform(0, 255, (height + 40, width + 40, 3)), (0, 0), 5)
     base = (base - base.min()) * (255 / np.ptp(base))
     noise = random.normal(0, 1.5, (height + 8, width + 8, 3)).astype(np.float32)
-    options = {"preset": "ultrafast", "crf": "20"} if codec == "libx264" else {}
-    with av.open(str(path), "w", format=container) as out:
-        stream = out.add_stream(codec, rate=_FPS, options=options)
-        assert isinstance(stream, av.VideoStream)
-        stream.pix_fmt, stream.width, stream.height = pixels, width, height
-        for number in range(frames):
-            shift = 10 + 5 * np.sin(number / 20)
-            image = cv2.warpAffine(base, np.array([[1, 0, -shift], [0, 1, -10.0]]), size)
-            y, x = number % 8, number * 3 % 8
-            image = np.clip(image + noise[y : y + height, x : x + width], 0, 255)
-            frame = av.VideoFrame.from_ndarray(image.astype(np.uint8), format="bgr24")
-            out.mux(stream.encode(frame.reformat(format=pixels)))
-        out.mux(stream.encode())
+    for number in range(frames):
+        shift = 10 + 5 * np.sin(number / 20)
+        image = cv2.warpAffine(base, np.array([[1, 0, -shift], [0, 1, -10.0]]), size)
+        y, x = number % 8, number * 3 % 8
+        image = image + noise[y : y + height, x : x + width]
+        yield np.clip(image, 0, 255).astype(np.uint8)

@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.bench.videos import write_video
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.frames import FrameReader, Timing, probe_video
@@ -163,18 +163,10 @@ def _called(frames: Frames, fps: int, coding: str) -> bool:
 
 
 def _encode(path: Path, frames: Frames, fps: int, coding: str) -> None:
-    import av
-
     codec, options = CODINGS[coding]
-    with av.open(str(path), "w") as out:
-        stream: Any = out.add_stream(codec, rate=fps, options=dict(options))
-        stream.height, stream.width = _SIZE
-        stream.pix_fmt = "bgr0" if codec == "ffv1" else "yuv420p"
-        stream.codec_context.gop_size = max(fps // 2, 1)
-        stream.codec_context.thread_count = 1
-        for frame in frames:
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-        out.mux(stream.encode())
+    pixels = "bgr0" if codec == "ffv1" else "yuv420p"
+    group = max(fps // 2, 1)
+    write_video(path, frames, fps, codec=codec, pixels=pixels, options=options, group=group)
 
 
 def still_table(cells: list[Cell]) -> str:

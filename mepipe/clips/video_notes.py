@@ -134,9 +134,8 @@ def repeats_text(repeats: int, count: int, fps: float | None) -> str:
 
 
 def _from(facts: VideoFacts, position: int) -> str:
-    if facts.times_ms is not None:
-        return f" (from {facts.times_ms[position] / 1000:.2f} s)"
-    return f" (from {position / facts.fps:.2f} s)" if facts.fps else ""
+    time = facts.time_s(position)
+    return "" if time is None else f" (from {time:.2f} s)"
 
 
 def doubtful_rate(path: Path, facts: VideoFacts) -> BadDataError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import struct
 import warnings
 import zipfile
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from mepipe.errors import UsageError
 
@@ -22,9 +22,6 @@ TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 # No worksheet has more rows; a damaged one may claim so and would be read for hours.
 _EXCEL_ROWS = 1_048_576
-_MERGED = re.compile(
-    rb'<(?:\w+:)?mergeCell\s[^<>]*?ref="([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})"'
-)
 # What zipfile and openpyxl raise on files that are cut off, edited by hand or not a
 # workbook at all. openpyxl has no error of its own for most of them. The bytes are in
 # memory by then, so an OSError is openpyxl's as well.
@@ -134,24 +131,22 @@ def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[Grid]:
 def _merged_ranges(data: bytes, sheet: Any) -> Iterator[tuple[int, int, int]]:
     """Yield the column (from 0), the first and the last row of each merged range of a sheet.
 
-    Reading without the whole workbook in memory does not give them, so they are looked for
-    in the sheet's own file.
+    openpyxl gives them only with the whole workbook in memory, so they are read from the
+    sheet's own file.
     """
+    from openpyxl.utils.cell import range_boundaries
+
     name = str(getattr(sheet, "_worksheet_path", "")).lstrip("/")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if name not in archive.namelist():
             return
         with archive.open(name) as file:
-            rest = b""
-            while piece := file.read(1 << 20):
-                text = rest + piece
-                for found in _MERGED.finditer(text):
-                    column = 0
-                    for letter in found[1]:
-                        column = column * 26 + letter - ord("A") + 1
-                    yield column - 1, int(found[2]), int(found[3])
-                # The end may be the first half of an element.
-                rest = text[max(text.rfind(b"<"), len(text) - 200) :] if text else b""
+            for _, element in ElementTree.iterparse(file):
+                if element.tag.endswith("}mergeCell"):
+                    column, first, _, last = range_boundaries(element.get("ref", ""))
+                    if column and first and last:  # not of whole columns or rows
+                        yield column - 1, first, last
+                element.clear()
 
 
 def _fill_merged(grid: Grid, ranges: Iterator[tuple[int, int, int]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -57,13 +58,13 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
         packets: list[int] = []
         for decoded in video.frames():
             packets.append(decoded.packet)
-            seen.look(decoded.frame)
+            seen.look(decoded.frame, video.pixel_shape)
         if not packets:
             raise BadDataError("no frame of the video can be decoded", CONVERT)
         stated = float(video.stream.average_rate or video.stream.guessed_rate or 0)
         times = _times(video, seen.stamps, stated if is_rate(stated) else None)
         damage = _damage(video.spoiled(), packets)
-        pixels = _pixel_shape(video)
+        pixels = _checked_shape(video.pixel_shape)
         tags = {**video.container.metadata, **video.stream.metadata}
         width, height = seen.shown(pixels)
         turn, mirrored = seen.orientation
@@ -82,14 +83,13 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             combed=seen.interlaced == 0 and is_combed(seen.combs),
             turn=turn,
             mirrored=mirrored,
-            deep=seen.deep,
             hidden=video.hidden,
             damage=damage,
             repeats=repeats,
             # Beside a repeat every movement is sudden.
             sudden=() if repeats else _outside(damage, seen.sudden),
             keys=tuple(seen.keys),
-            dark=(float(np.min(seen.bright)), float(np.median(seen.bright))),
+            bright=float(np.median(seen.bright)),
         )
         last = max(n for n, packet in enumerate(video.packets) if packet.size)
         return _without_torn_end(facts, [packet >= last for packet in packets])
@@ -141,21 +141,20 @@ class _Seen:
         self.bright: list[float] = []
         self.interlaced = 0
         self.keys: list[int] = []
-        self.deep = 8
         self.orientation = (0, False)
-        self._turn = 0
+        self._turn, self._shape = 0, Fraction(1)
         self._size = (0, 0)
         self.combs: list[float] = []
         self._changes: Changes | None = None
         self._step = 4
 
-    def look(self, frame: VideoFrame) -> None:
-        """Take in the next frame.
+    def look(self, frame: VideoFrame, shape: Fraction) -> None:
+        """Take in the next frame, whose pixels have this shape.
 
         Raises
         ------
         BadDataError
-            If it has another size or direction than the first.
+            If it has another size, shape of pixels or direction than the first.
         """
         number = len(self.stamps)
         stamp = frame.time
@@ -166,7 +165,7 @@ class _Seen:
         size = (frame.width, frame.height)
         if number == 0:
             refuse_large(*size)
-            self._size, self._turn = size, frame.rotation
+            self._size, self._shape, self._turn = size, shape, frame.rotation
             self.orientation = _orientation(frame)
         elif size != self._size:
             raise BadDataError(
@@ -174,6 +173,13 @@ class _Seen:
                 f"{self._size[1]} px, frame {number} is {size[0]} x {size[1]}",
                 "Cut it there into two clips, or convert it to one size: "
                 "ffmpeg -i INPUT -vf scale=640:480 -c:v ffv1 OUTPUT.mkv",
+            )
+        elif shape != self._shape:
+            raise BadDataError(
+                # The decoder knows the shape some frames before it gives the first of them.
+                f"the video changes the shape of its pixels near frame {number}: before, their "
+                f"width to height is {self._shape}, from there on {shape}",
+                "Cut it there into two clips.",
             )
         elif frame.rotation != self._turn:
             raise BadDataError(
@@ -184,7 +190,6 @@ class _Seen:
         self._compare(frame)
 
     def _compare(self, frame: VideoFrame) -> None:
-        self.deep = max(self.deep, *(part.bits for part in frame.format.components))
         if self._changes is None:
             # In large frames fewer rows say enough.
             self._step = 4 if frame.height < 720 else 8 if frame.height < 1440 else 16
@@ -264,8 +269,7 @@ def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     return turn % 360, bool(mirrored)
 
 
-def _pixel_shape(video: Opened) -> tuple[int, int]:
-    shape = video.pixel_shape
+def _checked_shape(shape: Fraction) -> tuple[int, int]:
     if not 1 / _WIDEST_PIXEL <= shape <= _WIDEST_PIXEL:
         raise BadDataError(
             f"the video says that its pixels are {shape.numerator}:{shape.denominator}, width to "

@@ -96,11 +96,11 @@ def video_frames(
 def _pictures(video: Opened, facts: VideoFacts) -> Iterator[VideoFrame]:
     frames = (decoded.frame for decoded in video.frames())
     if facts.interlaced or facts.combed:
-        return deinterlaced(video, frames, which="all" if facts.combed else "interlaced")
+        return _deinterlaced(video, frames, which="all" if facts.combed else "interlaced")
     return frames
 
 
-def deinterlaced(
+def _deinterlaced(
     video: Opened, frames: Iterable[VideoFrame], *, which: Literal["all", "interlaced"]
 ) -> Iterator[VideoFrame]:
     """Yield each frame with the lines of its second half picture made from the first.
@@ -166,16 +166,11 @@ def _converter(facts: VideoFacts) -> Callable[[VideoFrame], Image]:
 
 def damaged_frame(damage: Damage, position: int, facts: VideoFacts) -> BadDataError:
     """Return the error for a frame that is needed and cannot be trusted."""
+    time = facts.time_s(position)
+    when = "" if time is None else f" at {time:.2f} s"
     return BadDataError(
-        f"the frame is damaged{when(facts, position)}, with frames {damage.first} to "
+        f"the frame is damaged{when}, with frames {damage.first} to "
         f"{damage.last} of the video ({damage.reason})",
         _REPLACE,
         position,
     )
-
-
-def when(facts: VideoFacts, position: int) -> str:
-    """Return " at 1.25 s" for a position, or nothing if the times are unknown."""
-    if facts.times_ms is not None:
-        return f" at {facts.times_ms[position] / 1000:.2f} s"
-    return f" at {position / facts.fps:.2f} s" if facts.fps else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from mepipe.frames.sudden import Sudden
 
-LAYOUT = 4
+LAYOUT = 5
 """Increased when a pass over a video finds out more, or decides otherwise."""
 
 
@@ -56,8 +56,6 @@ class VideoFacts:
         True if lines form combs although no frame says that it is interlaced.
     turn, mirrored
         How stored frames are turned (degrees, counter-clockwise) and mirrored to be upright.
-    deep
-        Bits of a sample, if they are more than 8, else 8.
     hidden
         Number of frames that the file says not to show (an edit list): they are not counted.
     torn
@@ -70,8 +68,8 @@ class VideoFacts:
         Frames in which parts of the picture change at once: perhaps damage that no decoder saw.
     keys
         Positions of the key frames, which the codec drew without others.
-    dark
-        Brightness of the darkest frame and of the typical one: 95th percentile, 0 to 255.
+    bright
+        Brightness of the typical frame: its 95th percentile, 0 to 255.
 
     Examples
     --------
@@ -94,14 +92,13 @@ class VideoFacts:
     combed: bool = False
     turn: int = 0
     mirrored: bool = False
-    deep: int = 8
     hidden: int = 0
     torn: int = 0
     damage: tuple[Damage, ...] = ()
     repeats: tuple[int, ...] = ()
     sudden: tuple[Sudden, ...] = ()
     keys: tuple[int, ...] = ()
-    dark: tuple[float, float] = (255.0, 255.0)
+    bright: float = 255.0
 
     @property
     def recipe(self) -> str:
@@ -120,6 +117,12 @@ class VideoFacts:
             if damage.first <= position <= damage.last:
                 return damage
         return None
+
+    def time_s(self, position: int) -> float | None:
+        """Return the time of a frame, s. None if the file does not say."""
+        if self.times_ms is not None:
+            return self.times_ms[position] / 1000
+        return position / self.fps if self.fps else None
 
     def to_json(self) -> list[Any]:
         """Return the facts as JSON."""
@@ -147,6 +150,5 @@ class VideoFacts:
                 "repeats": tuple(fields["repeats"]),
                 "keys": tuple(fields["keys"]),
                 "sudden": tuple(Sudden(**one) for one in fields["sudden"]),
-                "dark": tuple(fields["dark"]),
             }
         )

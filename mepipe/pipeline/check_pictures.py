@@ -107,7 +107,7 @@ def _of_frames(clip: ClipInput, name: str, look: Look) -> list[Problem]:
     video = clip.frames.video
     if video is not None:
         # Decoded already: damage, repeats and sudden changes are notes of the clip.
-        return _darkness(name, video.dark[1])
+        return _darkness(name, video.bright)
     seen = _decoded(clip)
     problems = []
     if seen.bad:

@@ -237,7 +237,7 @@ def _result(
 STAGE: Stage = Stage(
     name="spot",
     version=3,
-    libraries=("dlib-bin", "numpy", "opencv-contrib-python-headless"),
+    libraries=("av", "dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,
     compute=_compute,
