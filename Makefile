@@ -50,7 +50,8 @@ test: $(VENV)/.dev
 stress: $(VENV)/.dev
 	@MEPIPE_STRESS=1 $(BIN)/python -m pytest -s tests/cache tests/features \
 	  tests/pipeline/test_faults.py tests/pipeline/test_concurrency.py \
-	  tests/execution/test_cluster.py tests/pipeline/test_scale.py tests/cli/test_interruption.py
+	  tests/execution/test_cluster.py tests/pipeline/test_scale.py tests/cli/test_interruption.py \
+	  tests/face/test_gallery.py
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check
