@@ -78,6 +78,14 @@ def api_page() -> str:
         lines += [f"## mepipe.{name} {{ #mepipe.{name} }}", "", *_about(door[name])]
         for public, path in _public(door[name]).items():
             lines += _object(f"mepipe.{name}.{public}", path)
+        for inner, module in _INNER.get(name, {}).items():
+            lines += [
+                f"### mepipe.{name}.{inner} {{ #mepipe.{name}.{inner} }}",
+                "",
+                *_about(module),
+            ]
+            for public, path in _public(module).items():
+                lines += _object(f"{title}.{public}", path)
     return "\n".join(lines)
 
 
@@ -96,6 +104,8 @@ _RETURNED = {
     "compare": "mepipe.evaluation.comparison_result.Comparison",
 }
 _ROOMS = ("errors", "face", "flow", "spotting", "metrics", "datasets", "viz")
+# Modules that a room offers under a name of its own.
+_INNER = {"metrics": {"spotting": "mepipe.evaluation.spotting_metrics"}}
 _HELPERS = {"suggest"}  # what mepipe writes its own messages with
 
 

@@ -60,6 +60,9 @@ PROTOCOLS: Mapping[str, ProtocolWords] = {
 EXPORT_FORMS = ("npz", "png", "csv", "ststnet", "htnet")
 """What features can be exported to (`mepipe.io.export_features` has the writers)."""
 
+SPOTTING_RULES = ("megc", "strs-script")
+"""How events found in recordings are scored (`mepipe.metrics.spotting.score`)."""
+
 Scale = Literal["fixed", "clip", "minmax", "none"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 """How the values of a tensor can be scaled (`tensor.scale`)."""

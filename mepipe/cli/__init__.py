@@ -20,6 +20,10 @@ _COMMANDS = {
     "train": ("mepipe.cli.train", "Train a network on features and save it."),
     "predict": ("mepipe.cli.predict", "Predict the class of one new clip with a saved model."),
     "compare": ("mepipe.cli.compare", "Test whether models differ by more than chance."),
+    "evaluate-events": (
+        "mepipe.cli.evaluate_events",
+        "Score events found in recordings against the true ones.",
+    ),
     "ablate": ("mepipe.cli.ablate", "Vary the pyramid of the SPP network, on the same folds."),
     "export": ("mepipe.cli.export", "Write features in a format that other code reads."),
     "import-features": (

@@ -10,18 +10,33 @@ The confusion matrix that the paper of STSTNet prints (Liong et al., FG 2019):
 >>> matrix = [[219, 22, 9], [40, 62, 7], [21, 3, 59]]
 >>> round(float(uf1(matrix)), 4), round(float(uar(matrix)), 4)
 (0.7353, 0.7186)
+
+Scores of events that were found in recordings are `mepipe.metrics.spotting`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    from mepipe.evaluation import spotting_metrics as spotting  # noqa: F401 (a name for others)
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+def __getattr__(name: str) -> object:
+    # `mepipe.metrics.spotting`; imported when it is used, for it is built on this module.
+    if name == "spotting":
+        from mepipe.evaluation import spotting_metrics
+
+        return spotting_metrics
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def confusion(y: ArrayLike, predicted: ArrayLike, classes: int) -> Ints:

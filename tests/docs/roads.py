@@ -16,6 +16,7 @@ PAGES = (
     "docs/export.md",
     "docs/evaluation.md",
     "docs/report.md",
+    "docs/recordings.md",
     "docs/cache.md",
     "docs/scaling.md",
     "docs/extending.md",
