@@ -61,7 +61,13 @@ def dataset_events(spec: str, *, numbers: bool = False) -> EventList:
             "Give a dataset with annotations, or a table with the columns recording, onset, "
             "offset (and fps).",
         )
-    notes = []
+    # What the reader left out is not in the truth, so what was found there counts as false.
+    notes = [note.text for note in dataset.notes if note.clip is None]
+    if dataset.rejects:
+        notes.append(
+            f"{dataset.name}: {len(dataset.rejects)} clips cannot be read and are no events of "
+            f"the truth ({listed([one.clip for one in dataset.rejects])})"
+        )
     if unknown:
         notes.append(
             f"{dataset.name}: {len(unknown)} clips have no usable onset and offset and are no "
