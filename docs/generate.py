@@ -79,13 +79,10 @@ def api_page() -> str:
         for public, path in _public(door[name]).items():
             lines += _object(f"mepipe.{name}.{public}", path)
         for inner, module in _INNER.get(name, {}).items():
-            lines += [
-                f"### mepipe.{name}.{inner} {{ #mepipe.{name}.{inner} }}",
-                "",
-                *_about(module),
-            ]
+            whole = f"mepipe.{name}.{inner}"
+            lines += [f"### {whole} {{ #{whole} }}", "", *_about(module)]
             for public, path in _public(module).items():
-                lines += _object(f"{title}.{public}", path)
+                lines += _object(f"{whole}.{public}", path)
     return "\n".join(lines)
 
 

@@ -139,7 +139,8 @@ def _frame(path: Path, row: Row, column: str, *, numbers: bool) -> int | None:
             return None  # how mepipe itself writes an unknown frame
         raise _cell_error(
             path, row, name, f"{cell} is no frame",
-            "Frames count from 0. If the frame is unknown, find it, or delete the row.",
+            "Frames count from 0: write 0 if the event is under way when the recording begins. If "
+            "the frame is unknown, find it, or delete the row.",
         )  # fmt: skip
     return number
 

@@ -19,8 +19,8 @@ from mepipe.evaluation.spotting_events import Event, Kind, Spans, kind_of
 class Side:
     """The events of one recording on one side, in the order of their file.
 
-    ``spans`` (N, 2) are begin and end on the axis that both sides share; ``kinds`` (N,)
-    and ``seconds`` of a frame (None without a rate) belong to them.
+    ``spans`` (N, 2) are begin and end on the axis that both sides share, ``kinds`` (N,) micro or
+    macro; ``frame_s`` is how long a frame lasts, None without a rate.
     """
 
     events: tuple[Event, ...]

@@ -93,8 +93,8 @@ def kind_of(onset: int, offset: int, fps: float) -> Kind:
 def iou(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
     """Return the intersection over union of intervals of frames, both ends included.
 
-    The intersection has min(offsets) - max(onsets) + 1 frames, or none. MEGC's rules
-    write intervals and not how frames are counted; its public scripts include both ends.
+    The intersection has min(offsets) - max(onsets) + 1 frames, or none, as in the baseline of
+    MEGC 2020 (github.com/HeyingGithub/Baseline-project-for-MEGC2020_spotting).
 
     Parameters
     ----------

@@ -24,6 +24,8 @@ from mepipe.evaluation.spotting_counts import (
 from mepipe.evaluation.spotting_events import Event
 
 GROUPS = ("all", "macro", "micro")
+BOTH = "macro_and_micro"
+"""The group that adds the counts of both kinds, as the baseline of MEGC 2020 does in total."""
 FIGURES = ("precision", "recall", "f1")
 
 
@@ -46,7 +48,17 @@ def spotting_content(
     counted = [event for one in together.pairings for event in one.truth.events]
     found = [event for one in together.pairings for event in one.predicted.events]
     named = _classes(counted, found, classes, notes)
-    both = np.array(tallies["macro"].counts) + np.array(tallies["micro"].counts)
+    both = {
+        unit: sum(
+            (
+                tallies[name].by_unit[unit]
+                for name in ("macro", "micro")
+                if unit in tallies[name].by_unit
+            ),
+            start=np.zeros(3, dtype=np.int64),
+        )
+        for unit in units
+    }
     return {
         "rule": rule,
         "iou": threshold,
@@ -57,8 +69,11 @@ def spotting_content(
         },
         "events": {"truth": len(counted), "predicted": len(found)},
         **{name: _counts(np.array(tallies[name].counts)) for name in GROUPS},
-        "macro_and_micro": _counts(both),
-        "ci": {name: _intervals(tallies[name], units, times) for name in GROUPS},
+        BOTH: _counts(sum(both.values(), start=np.zeros(3, dtype=np.int64))),
+        "ci": {
+            **{name: _intervals(tallies[name].by_unit, units, times) for name in GROUPS},
+            BOTH: _intervals(both, units, times),
+        },
         "errors_ms": {name: _apart(tallies[name]) for name in GROUPS},
         "recognition": None
         if not named
@@ -122,11 +137,13 @@ def _plain(value: Floats | float) -> float | None:
     return None if np.isnan(number) else number
 
 
-def _intervals(tally: Tally, units: Sequence[str], times: Ints | None) -> dict[str, Any]:
+def _intervals(
+    by_unit: Mapping[str, Ints], units: Sequence[str], times: Ints | None
+) -> dict[str, Any]:
     if times is None:
         return dict.fromkeys(FIGURES)
     nothing = np.zeros(3, dtype=np.int64)
-    drawn = times @ np.array([tally.by_unit.get(unit, nothing) for unit in units])
+    drawn = times @ np.array([by_unit.get(unit, nothing) for unit in units])
     return {name: _listed(interval(one)) for name, one in zip(FIGURES, figures(drawn), strict=True)}
 
 

@@ -1,10 +1,12 @@
 """Scores of spotting: events that were found in recordings, against those that are true.
 
-These are the rules of MEGC (the Facial Micro-Expression Grand Challenge, 2020 and
-after; He, Wang, Yap et al.): a predicted interval whose intersection over union with a true
-one is at least 0.5 is a true positive; counts are pooled over all recordings before
-precision, recall and F1 are computed; an expression of at most 0.5 s is micro. A prediction
-is right for one truth at most, and recordings without truth or without predictions count.
+These are the rules of MEGC, the Facial Micro-Expression Grand Challenge (Li et al., "MEGC2020
+- the Third Facial Micro-Expression Grand Challenge", and He et al., "Spotting macro- and
+micro-expression intervals in long video sequences", both FG 2020). A predicted interval
+whose intersection over union with a true one is at least 0.5 is a true positive. Counts are
+pooled over all recordings before precision, recall and F1 are computed. An expression of at
+most 0.5 s is micro. A prediction is right for one truth at most, and recordings without
+truth or without predictions count.
 
 >>> from mepipe.evaluation.spotting_metrics import Event, score
 >>> truth = [Event("a", 10, 19, fps=30), Event("a", 60, 119, fps=30), Event("b", 5, 14, fps=30)]

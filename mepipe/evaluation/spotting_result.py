@@ -15,7 +15,7 @@ from mepipe.cache.keys import sha256_text
 from mepipe.cache.manifest import Manifest
 from mepipe.evaluation.spotting_counts import Tally
 from mepipe.evaluation.spotting_events import Event
-from mepipe.evaluation.spotting_figures import FIGURES, GROUPS
+from mepipe.evaluation.spotting_figures import BOTH, FIGURES, GROUPS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,10 +159,10 @@ def figure_rows(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     """Return the header and the rows of the table of figures."""
     header = ["", "TP", "FP", "FN", "precision", "recall", "F1", "F1 95 %"]
     rows = []
-    for name in GROUPS:
+    for name in (*GROUPS, BOTH):
         group, low_high = content[name], content["ci"][name]["f1"]
         rows.append([
-            name, str(group["tp"]), str(group["fp"]), str(group["fn"]),
+            name.replace("_and_", " + "), str(group["tp"]), str(group["fp"]), str(group["fn"]),
             *(text(group[key]) for key in FIGURES),
             "–" if low_high is None else f"{low_high[0]:.3f} to {low_high[1]:.3f}",
         ])  # fmt: skip

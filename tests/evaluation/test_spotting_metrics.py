@@ -117,6 +117,15 @@ def test_figures_of_pooled_counts():
     assert result.all["f1"] == pytest.approx(12 / 18)
 
 
+def test_both_kinds_added_up():
+    content = score(*CASES["a micro prediction on a macro truth"][:2]).content
+    assert [content["macro_and_micro"][key] for key in ("tp", "fp", "fn")] == [0, 1, 1]
+    truth = [*events("a", (0, 9), (20, 59)), *events("b", (0, 9))]
+    content = score(truth, [*events("a", (0, 9), (20, 59)), *events("b", (30, 39))]).content
+    assert [content["macro_and_micro"][key] for key in ("tp", "fp", "fn")] == [2, 1, 1]
+    assert content["ci"]["macro_and_micro"] == content["ci"]["all"]
+
+
 def test_kinds_at_half_a_second():
     assert kind_of(0, 15, 30) == "micro"
     assert kind_of(0, 16, 30) == "macro"
