@@ -226,6 +226,67 @@ def write_casme3(root):
     return root
 
 
+def write_casme3_macro(
+    root, header=None, name="cas(me)3_part_A_MaE_label_JpgIndex_v2_emotion.xlsx"
+):
+    """Add the macro-expressions to the set of `write_casme3`: another sheet, other headings."""
+    header = header or ("sub", "seq", "onset", "apex", "offset", "AU", "emotion")
+    rows = [
+        ("spNO.1", "a", 152, 160, 172, "4", "disgust"),  # overlaps both micro-expressions
+        ("spNO.2", "b", "155", "160", "178", "12", "Happy"),  # its last frame was dropped
+        ("spNO.3", "c", 400, 410, 430, "4", "anger"),
+    ]
+    write_frames(root / "part_A/spNO.3/c/color", range(300, 601), "{}.jpg")
+    write_frames(root / "part_A/spNO.3/d/color", range(1, 9), "{}.jpg")
+    write_xlsx(root / name, [header, *rows])
+    return root
+
+
+# Subject, video, onset, apex, offset, action units, emotion, kind, self-report.
+CASME_SQ_ROWS = (
+    (1, "disgust1_1", 60, 66, 72, "4+7", "negative", "micro-expression", "disgust"),
+    (1, "disgust1_2", 64, 80, 110, "12", "positive", "macro-expression", "happiness"),
+    (1, "disgust1_3", 150, 156, 0, "R14", "others", "macro-expression", "disgust"),
+    (1, "happy4_1", 90, 96, 103, 1, "surprise", "micro-expression", "surprise"),
+    (2, "disgust1_1", 40, 46, 60, "4", "negative", "macro-expression", "disgust"),
+)
+CASME_SQ_SUBJECTS = ((1, 15, 1), (2, 16, 2), (3, 19, 3))
+CASME_SQ_VIDEOS = (("0101", "disgust1"), ("0507", "happy4"), ("0502", "happy1"))
+CASME_SQ_FOLDERS = (
+    "s15/15_0101disgustingteeth", "s15/15_0507climbingthewall", "s16/16_0101disgustingteeth",
+    "s16/16_0507climbingthewall",
+)  # fmt: skip
+
+
+def write_casme_sq(
+    root,
+    rows=CASME_SQ_ROWS,
+    *,
+    folders=CASME_SQ_FOLDERS,
+    sheets=(CASME_SQ_SUBJECTS, CASME_SQ_VIDEOS),
+    tree="rawpic",
+    content=b"not read here",
+):
+    for name in folders:
+        write_frames(root / tree / name, range(1, 301), "img{:03d}.jpg", content)
+    write_xlsx(root / "CAS(ME)^2code_final.xlsx", rows, *sheets)
+    return root
+
+
+def write_fourdme(root, content=b"not read here"):
+    header = ("sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "AUs", "Remark")
+    rows = [
+        ("S1", "S1_001", "Positive", 4, 8, 12, "12", None),
+        (1, "S1_002", "negative+surprise", 4, 8, 12, "1+2+4", None),
+        (2, "S2_001", "Repression", 4, 8, 12, "14", None),
+    ]
+    for subject, clip in (("S1", "S1_001"), ("S1", "S1_002"), ("S2", "S2_001"), ("S2", "S2_009")):
+        folder = root / "4DME" / "gray_micro" / subject / clip
+        write_frames(folder, range(1, 21), "{:04d}.jpg", content)
+    write_xlsx(root / "4DME" / "4DME_Labelling_Micro_release v1.xlsx", [header, *rows])
+    return root
+
+
 def write_mmew(root):
     header = (
         "Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units",

@@ -45,10 +45,10 @@ def write_csv(path, rows, delimiter=",", encoding="utf-8"):
     return path
 
 
-def write_frames(folder, numbers, pattern="img{}.jpg"):
+def write_frames(folder, numbers, pattern="img{}.jpg", content=b"not read here"):
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        (folder / pattern.format(number)).write_bytes(b"not read here")
+        (folder / pattern.format(number)).write_bytes(content)
     return folder
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mepipe.clips.label_schemes import SCHEMES
-from mepipe.clips.selection import SELECTIONS
+from mepipe.clips.selection import KINDS, SELECTIONS
 from mepipe.config import Config, load_config
 from mepipe.config.settings import DataSettings, FlowSettings, LabelSettings
 from mepipe.errors import UsageError
@@ -84,7 +84,7 @@ def test_every_scheme_and_every_selection_stands_in_its_setting():
     schemes = LabelSettings.model_fields["classes"].description
     for name in SCHEMES:
         assert name in schemes or f"-{name.rpartition('-')[2]}" in schemes, name
-    for name in SELECTIONS:
+    for name in (*SELECTIONS, *KINDS):
         assert name in DataSettings.model_fields["select"].description
 
 

@@ -29,7 +29,9 @@ _SETTINGS = (
 _OPTIONS = (
     *_SETTINGS,
     click.option(
-        "--select", metavar="NAME", help="Use only the clips of a named selection: megc2019."
+        "--select",
+        metavar="NAME",
+        help="Use only the clips of a named selection: megc2019, micro, macro.",
     ),
     click.option(
         "--corrections",

@@ -12,6 +12,7 @@ from mepipe.clips.action_units import parse_action_units
 from mepipe.clips.annotation import DroppedError, resolve
 from mepipe.clips.clip_input import ClipInput
 from mepipe.clips.clip_task import Failure, PreparedClip
+from mepipe.clips.excerpts import excerpt
 from mepipe.clips.file_index import DigestIndex
 from mepipe.clips.label_times import place_times
 from mepipe.clips.unknown_marks import without_unknown
@@ -101,6 +102,7 @@ def prepare_clip(
         If a file cannot be read.
     """
     numbers: Sequence[int]
+    clip = excerpt(clip)
     notes = [
         Note(
             clip.id,

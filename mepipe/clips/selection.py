@@ -3,6 +3,9 @@
 ``megc2019`` is the composite of the Micro-Expression Grand Challenge 2019: 442
 clips of 68 persons from CASME II, SAMM and the HS set of SMIC. It is defined by
 the rule that its published list follows, not by the list.
+
+``micro`` and ``macro`` are the expressions of one kind, whatever the dataset. A dataset
+whose coders state no kind is one of micro-expressions.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from mepipe.clips.label_schemes import CASME2_WITHOUT_ROW, MEGC3
 from mepipe.datasets.clip import Clip, Dataset, Note
+from mepipe.datasets.recordings import kind_by_length
 from mepipe.errors import UsageError, suggest
 from mepipe.schema import CLASSES
 
@@ -95,6 +99,10 @@ SELECTIONS: Mapping[str, tuple[SelectionPart, ...]] = {
 }
 
 
+KINDS = ("micro", "macro")
+"""The selections by kind."""
+
+
 def select(datasets: Sequence[Dataset], name: str | None) -> SelectedDatasets:
     """Return the datasets with only the clips of a selection, and note what is missing.
 
@@ -103,7 +111,7 @@ def select(datasets: Sequence[Dataset], name: str | None) -> SelectedDatasets:
     datasets
         The datasets of a run.
     name
-        One of `SELECTIONS`; None selects everything.
+        One of `SELECTIONS` or `KINDS`; None selects everything.
 
     Raises
     ------
@@ -112,10 +120,13 @@ def select(datasets: Sequence[Dataset], name: str | None) -> SelectedDatasets:
     """
     if name is None:
         return SelectedDatasets(tuple(datasets), ())
+    if name in KINDS:
+        return _of_kind(datasets, name)
     if name not in SELECTIONS:
+        known = (*SELECTIONS, *KINDS)
         raise UsageError(
-            f"there is no selection {name!r}{suggest(name, SELECTIONS, cutoff=0.4)}",
-            f"Use one of: {', '.join(SELECTIONS)}.",
+            f"there is no selection {name!r}{suggest(name, known, cutoff=0.4)}",
+            f"Use one of: {', '.join(known)}.",
         )
     parts = SELECTIONS[name]
     # Rejects stay if they may belong: a run must show that clips of the selection failed.
@@ -138,6 +149,33 @@ def select(datasets: Sequence[Dataset], name: str | None) -> SelectedDatasets:
     for part in parts:
         notes += _missing_notes(name, part, kept)
     return SelectedDatasets(tuple(kept), tuple(notes))
+
+
+def _of_kind(datasets: Sequence[Dataset], name: str) -> SelectedDatasets:
+    kept, notes = [], []
+    for dataset in datasets:
+        # What cannot be read stays: whether it would belong is not known.
+        clips = tuple(clip for clip in dataset.clips if _kind(clip) == name)
+        outside = len(dataset.clips) - len(clips)
+        if outside:
+            text = f"{outside} clip(s) of {dataset.name} are no {name}-expressions"
+            notes.append(Note(None, text, "left out"))
+        kept.append(replace(dataset, clips=clips))
+    if not any(dataset.clips or dataset.rejects for dataset in kept):
+        raise UsageError(
+            f"no clip of {', '.join(d.name for d in datasets)} is a {name}-expression",
+            "Leave --select out.",
+        )
+    return SelectedDatasets(tuple(kept), tuple(notes))
+
+
+def _kind(clip: Clip) -> str:
+    """Return the kind of a clip; by length where its own cell of a column for it is empty."""
+    if clip.kind or not clip.recording:
+        return clip.kind or "micro"
+    marks = (clip.onset, clip.offset)
+    onset, offset = (mark.number if mark is not None else None for mark in marks)
+    return kind_by_length(onset, offset, clip.fps)
 
 
 def _collection(clip: str) -> str:

@@ -105,7 +105,8 @@ class DataSettings(Settings):
         "state, else the smallest of 8, 10, 12, 14, 16 that holds them",
     )
     select: str | None = Field(
-        None, description="use only the clips of a named selection: megc2019; unset: all"
+        None,
+        description="use only the clips of a named selection: megc2019, micro, macro; unset: all",
     )
     corrections: str | None = Field(
         None, description="a corrections.csv that overrides the datasets; unset: none"

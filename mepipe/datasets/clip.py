@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 from mepipe.errors import MepipeError
 
 MarkOrigin = Literal["annotation", "erratum", "correction"]
+Kind = Literal["", "micro", "macro"]
+"""What an expression is by its length or its coders; empty if nobody says."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,14 @@ class Clip:
     face_box
         x0, y0, x1, y1 in px of the frame if a correction gives the face; None if
         it is to be detected.
+    recording
+        The id of the recording that holds this clip and perhaps others; empty if
+        the clip is all that was recorded.
+    kind
+        Whether the coders call the expression micro or macro; empty if they do not say.
+    excerpt
+        True if ``source`` is a long recording, and only its frames around the key
+        frames are needed (`mepipe.clips.excerpts`).
     """
 
     id: str
@@ -132,6 +142,9 @@ class Clip:
     action_units: str = ""
     objective_class: str = ""
     face_box: tuple[int, int, int, int] | None = None
+    recording: str = ""
+    kind: Kind = ""
+    excerpt: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,6 +218,10 @@ class Dataset:
         the dataset has its own sheet, or nothing.
     times
         The cells of key frames in ``table`` that hold a time and no frame number.
+    unmarked
+        Recordings in which the coders marked nothing, each as a clip without key
+        frames. No run uses them; whoever scores spotting does
+        (`mepipe.datasets.recordings`).
     """
 
     name: str
@@ -216,6 +233,7 @@ class Dataset:
     own_words: bool = False
     table: Path | None = None
     times: tuple[TimeCell, ...] = ()
+    unmarked: tuple[Clip, ...] = ()
 
 
 NO_FOLDER = "the folder of a dataset, not a file"

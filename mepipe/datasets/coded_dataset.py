@@ -11,11 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mepipe.datasets import emotions, errata
 from mepipe.datasets.clip import Clip, Dataset, Images, Mark, Note, Reject, Video
 from mepipe.datasets.clip_trees import ClipFolders
-from mepipe.datasets.coding import Coding, CodingRow, rows_by_clip, single_row, split_expressions
+from mepipe.datasets.coding import (
+    Coding,
+    CodingRow,
+    rows_by_clip,
+    single_row,
+    split_expressions,
+)
 from mepipe.datasets.frames_on_disk import FrameList, list_frames
 from mepipe.datasets.marks import mark, parse_number
 from mepipe.datasets.sheets import Row, Table
@@ -50,6 +57,13 @@ class DatasetFiles:
     notes: Sequence[Note] = field(default_factory=tuple)
 
 
+class _Unlisted(NamedTuple):
+    """A clip on disk that no row names, and what there is to say of it."""
+
+    path: Path
+    note: Note
+
+
 def build_dataset(coding: Coding, root: Path, name: str | None, files: DatasetFiles) -> Dataset:
     """Join the rows of the sheets and the clips on disk to a dataset."""
     notes = [*files.notes, *files.clips.notes]
@@ -72,7 +86,8 @@ def build_dataset(coding: Coding, root: Path, name: str | None, files: DatasetFi
             else:
                 notes += [Note(clip_id, text) for text in texts]
     used = {row.key for rows in by_clip.values() for row in rows}
-    notes += _clips_without_row(coding, files, used)
+    unlisted = _clips_without_row(coding, files, used)
+    notes += [one.note for one in unlisted]
     return Dataset(
         name=name or coding.collection,
         reader=coding.reader,
@@ -80,11 +95,14 @@ def build_dataset(coding: Coding, root: Path, name: str | None, files: DatasetFi
         clips=tuple(sorted(clips, key=lambda clip: clip.id)),
         rejects=tuple(sorted(rejects, key=lambda reject: reject.clip)),
         notes=tuple(notes),
+        unmarked=tuple(_unmarked(coding, name, unlisted, frames_in)),
     )
 
 
 def _find_path(row: CodingRow, files: DatasetFiles) -> Path:
     """Return the one folder (or video) of the clip that a row names."""
+    if row.row["problem"]:  # the reader found it, which knows the sheet
+        raise BadDataError(f"{row.where}: {row.row['problem']}", "Correct the sheet.")
     if row.subject is None:
         raise BadDataError(
             f"{row.where}: the subject is {row.row['subject']!r}, not a number",
@@ -149,6 +167,9 @@ def _build_clip(
     def key_frame(column: str) -> Mark | None:
         corrected = column in amended.corrected
         stated = mark(amended.cells.get(column, ""), "erratum" if corrected else "annotation")
+        if coding.zero_is_unknown and stated is not None and stated.number == 0:
+            texts.append(f"{coding_row.where}: the {column} is 0, which is no frame: unknown")
+            return None
         if stated is None or stated.number is None or not coding.relative_frames:
             return stated
         if stated.number < 0:  # no frame: the sheet's sign for unknown stays one
@@ -159,8 +180,7 @@ def _build_clip(
         id=clip_id,
         dataset=name or coding.collection,
         subject=subject,
-        # The collection, never the user's NAME=: the same people may come in two datasets.
-        group=f"{coding.subject_collection or coding.collection}/{subject}",
+        group=_group(coding, subject),
         source=source,
         fps=fps,
         onset=key_frame("onset"),
@@ -169,6 +189,9 @@ def _build_clip(
         emotion=emotion,
         action_units=row["action_units"],
         objective_class=row["objective_class"],
+        recording=f"{coding.collection}/{subject}/{_name(coding, path)}" * coding.recordings,
+        kind=coding_row.kind,
+        excerpt=coding_row.kind in coding.excerpts,
     )
 
 
@@ -195,17 +218,55 @@ def _length_texts(row: Row, images: Images) -> list[str]:
     ]
 
 
-def _clips_without_row(coding: Coding, files: DatasetFiles, used: set[str]) -> list[Note]:
-    """Return a note for each clip on disk that no row names."""
+def _clips_without_row(coding: Coding, files: DatasetFiles, used: set[str]) -> list[_Unlisted]:
+    """Return the clips on disk that no row names."""
     sheets = " and ".join(table.path.name for table in files.tables)
-    notes = []
+    found = []
     for key, paths in sorted(files.clips.paths.items()):
         for path in paths if key not in used else ():
             # A key without a slash is of a tree whose clips lie in no subject's folder.
             subject = coding.subject(path.parent.name) if "/" in key else None
             known = errata.UNLISTED.get((coding.collection, key))
             why = f". {known}" if known else ""
-            clip_name = coding.clip(path.stem if path.is_file() else path.name)
-            clip_id = "/".join(filter(None, (coding.collection, subject, clip_name)))
-            notes.append(Note(clip_id, f"{path} has no row in {sheets}: not used{why}"))
-    return notes
+            clip_id = "/".join(filter(None, (coding.collection, subject, _name(coding, path))))
+            text = f"{path} has no row in {sheets}: not used{why}"
+            found.append(_Unlisted(path, Note(clip_id, text)))
+    return found
+
+
+def _unmarked(
+    coding: Coding,
+    name: str | None,
+    unlisted: Sequence[_Unlisted],
+    frames_in: Callable[[Path], FrameList],
+) -> list[Clip]:
+    """Return the recordings in which nothing is marked, if the dataset has recordings."""
+    clips = []
+    for path, _ in unlisted if coding.recordings else ():
+        # SAMM's long videos lie in no subject's folder; their names begin with the subject.
+        named = (path.parent.name, path.name.partition("_")[0])
+        subject = next(filter(None, map(coding.subject, named)), "")
+        try:
+            source = frames_in(path / coding.frames_folder).images
+        except (BadDataError, UnreadableInputError):
+            continue  # no frames, so nothing that anybody could look at; its note stays
+        clips.append(
+            Clip(
+                id="/".join(filter(None, (coding.collection, subject, _name(coding, path)))),
+                dataset=name or coding.collection,
+                subject=subject,
+                group=_group(coding, subject) if subject else "",
+                source=source,
+                fps=coding.fps,
+            )
+        )
+    return sorted(clips, key=lambda clip: clip.id)
+
+
+def _name(coding: Coding, path: Path) -> str:
+    return coding.clip(path.stem if path.is_file() else path.name)
+
+
+def _group(coding: Coding, subject: str) -> str:
+    # The collection, never the user's NAME=: the same people may come in two datasets.
+    return f"{coding.subject_collection or coding.collection}/{subject}"

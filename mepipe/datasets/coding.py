@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mepipe.datasets.clip import Note
+from mepipe.datasets.clip import Kind, Note
 from mepipe.datasets.coding_sheets import SheetForm, drop_remarks, lines
 from mepipe.datasets.sheets import Row, Table, carry_down
 from mepipe.errors import BadDataError
@@ -50,6 +50,17 @@ class Coding:
         number that frame has in its file name.
     emotion_folders
         If true, the folder above a clip's folder is named after the emotion.
+    zero_is_unknown
+        If true, a key frame 0 means that the coders do not know it.
+    recordings
+        If true, the tree holds recordings, and a row is a movement in one of them:
+        a recording without a row is one in which nothing was marked.
+    every_row
+        If true, every row is a clip, ``#1``, ``#2``, ... in the order of the sheet,
+        also where a recording has one row only, or two rows say the same.
+    excerpts
+        The kinds of expressions whose clips take the frames around the movement
+        only, not the whole recording.
     """
 
     reader: str
@@ -64,6 +75,30 @@ class Coding:
     many_expressions: bool = False
     relative_frames: bool = False
     emotion_folders: bool = False
+    zero_is_unknown: bool = False
+    recordings: bool = False
+    every_row: bool = False
+    excerpts: frozenset[Kind] = frozenset()
+
+
+def kind_in(cell: str) -> Kind:
+    """Return the kind of expression that a cell of a column ``Type`` states.
+
+    >>> kind_in("Micro - 1/2"), kind_in("macro-expression"), kind_in("")
+    ('micro', 'macro', '')
+    """
+    word = cell.strip().casefold()
+    if word.startswith("macro"):
+        return "macro"
+    return "micro" if word.startswith("micro") else ""
+
+
+def note_macro(table: Table, notes: list[Note]) -> None:
+    """Note how many rows are macro-expressions: the other datasets have none."""
+    count = sum(kind_in(row["type"]) == "macro" for row in table.rows)
+    if count:
+        text = f"{count} rows of {table.path.name} are macro-expressions"
+        notes.append(Note(None, text, "clips as the others; --select micro leaves them out"))
 
 
 @dataclass(frozen=True)
@@ -94,6 +129,11 @@ class CodingRow:
     def where(self) -> str:
         """The place of the row, for messages."""
         return f"row {self.row.number} of {self.sheet.name}"
+
+    @property
+    def kind(self) -> Kind:
+        """The kind that the sheet states."""
+        return kind_in(self.row["type"])
 
     def facts(self) -> Mapping[str, str]:
         """Return the cells except those that name the clip.
@@ -137,17 +177,29 @@ def split_expressions(
 ) -> list[tuple[str, Sequence[CodingRow]]]:
     """Return the id and the rows of each expression of one clip.
 
-    Rows with the same facts are one expression.
+    Rows with the same facts are one expression. Macro-expressions are numbered after the
+    others, so that the ids of these do not depend on them.
     """
+    if coding.every_row:
+        return [(f"{row.id}#{number}", [row]) for number, row in enumerate(rows, 1)]
+    first = _distinct(coding, [row for row in rows if row.kind != "macro"])
+    macro = _distinct(coding, [row for row in rows if row.kind == "macro"])
+    # A clip with one expression keeps its plain id, so that lists of clips match it.
+    plain = first[:1] if len(first) == 1 else macro[:1] if len(first) + len(macro) == 1 else []
+    return [
+        (some[0].id if [some] == plain else f"{some[0].id}#{number}", some)
+        for number, some in enumerate([*first, *macro], 1)
+    ]
+
+
+def _distinct(coding: Coding, rows: Sequence[CodingRow]) -> list[list[CodingRow]]:
+    """Return the rows of each expression; rows that contradict each other stay together."""
     if not coding.many_expressions:
-        return [(rows[0].id, rows)]
+        return [list(rows)] if rows else []
     same: dict[tuple[tuple[str, str], ...], list[CodingRow]] = defaultdict(list)
     for row in rows:
         same[tuple(row.facts().items())].append(row)
-    # A clip with one expression keeps its plain id, so that lists of clips match it.
-    if len(same) == 1:
-        return [(rows[0].id, rows)]
-    return [(f"{rows[0].id}#{number}", some) for number, some in enumerate(same.values(), 1)]
+    return list(same.values())
 
 
 def single_row(clip_id: str, rows: Sequence[CodingRow], notes: list[Note]) -> CodingRow:

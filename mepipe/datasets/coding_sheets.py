@@ -5,6 +5,7 @@ Copies of a sheet are renamed and lie in different places; their columns stay.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,12 +51,15 @@ class SheetForm:
         The columns, as in `mepipe.datasets.sheets.read_table`; ``clip`` is the key.
     foreign
         Headings that show that the sheet is another dataset's.
+    called
+        What the file's name, without its ending, must match; None for any name.
     """
 
     example: str
     required: Columns
     optional: Columns
     foreign: tuple[str, ...] = ()
+    called: re.Pattern[str] | None = None
 
 
 def sheet_folders(root: Path, tree: Path) -> list[Path]:
@@ -80,6 +84,8 @@ def matching_tables(folders: Iterable[Path], form: SheetForm) -> tuple[list[Tabl
             # The tree itself was listed before. A folder above it may be closed to us.
             continue
         for path in find_sheets(folder, files):
+            if form.called is not None and not form.called.match(path.stem):
+                continue
             try:
                 table = read_table(path, key="clip", required=form.required, optional=form.optional)
             except UsageError as error:

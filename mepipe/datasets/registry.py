@@ -29,7 +29,9 @@ SYNTHETIC_MARKER = ".mepipe-sample.json"
 """The file that `mepipe sample` leaves in what it writes."""
 # The same list as in pyproject.toml: a checkout on PYTHONPATH has no entry points.
 BUILTIN = {
+    "4dme": "mepipe.datasets.fourdme:read",
     "casme": "mepipe.datasets.casme:read",
+    "casme-sq": "mepipe.datasets.casme_sq:read",
     "casme2": "mepipe.datasets.casme2:read",
     "casme3": "mepipe.datasets.casme3:read",
     "dfme": "mepipe.datasets.dfme:read",

@@ -7,9 +7,10 @@
 
 In both, frame numbers count from the start of the recording. Only the sheet of
 the long videos has a column ``Type`` (micro or macro), which tells the two apart.
-Its rows of macro-expressions are not used. It has no emotions, so its clips are
-unlabelled. Each of its clips is a whole long video, marked with one expression
-in it. The subjects of the two datasets are the same people.
+It has no emotions, so its clips are unlabelled. Each row is a clip: a
+micro-expression the whole long video, marked with that one expression, a
+macro-expression the frames around it. The subjects of the two datasets are the same
+people.
 
 Not known: whether the clip of a row ``006_1_2`` of the long videos may lie elsewhere
 than in ``006_1``. Such a row is a reject.
@@ -18,7 +19,6 @@ than in ``006_1``. Such a row is a reject.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from mepipe.datasets.clip import Dataset, Note
@@ -32,10 +32,9 @@ from mepipe.datasets.clip_trees import (
     tree_must_be_readable,
 )
 from mepipe.datasets.coded_dataset import DatasetFiles, build_dataset
-from mepipe.datasets.coding import Coding
+from mepipe.datasets.coding import Coding, note_macro
 from mepipe.datasets.coding_sheets import CODED_COLUMNS, SheetForm, find_table, sheet_folders
 from mepipe.datasets.frames_on_disk import has_images, list_folder
-from mepipe.datasets.sheets import Table
 from mepipe.errors import UnreadableInputError
 
 _SUBJECT = re.compile(r"0*([0-9]{1,3})\Z")
@@ -102,6 +101,9 @@ _LONG_CODING = Coding(
     subject_collection="samm",
     # The row 006_1_2 is the second expression in the long video 006_1.
     tree_key=lambda subject, clip: clip.rpartition("_")[0],
+    recordings=True,
+    # Not of micro-expressions: their features would change from one release to the next.
+    excerpts=frozenset({"macro"}),
 )
 
 
@@ -122,14 +124,5 @@ def read_long(root: Path, name: str | None) -> Dataset:
     table = find_table(_LONG_SHAPE.title, sheet_folders(root, tree), _LONG_CODING.sheet, notes)
     with tree_must_be_readable():
         clips = list_clips(tree)
-    table = _without_macro(table, notes)
+    note_macro(table, notes)
     return build_dataset(_LONG_CODING, root, name, DatasetFiles(tree, clips, [table], notes=notes))
-
-
-def _without_macro(table: Table, notes: list[Note]) -> Table:
-    macro = [row for row in table.rows if row["type"].casefold().startswith("macro")]
-    # Micro-expressions only, as in every other dataset: labels and spotting are made for them.
-    if macro:
-        text = f"{len(macro)} rows of {table.path.name} are macro-expressions: not used"
-        notes.append(Note(None, text))
-    return replace(table, rows=tuple(row for row in table.rows if row not in macro))

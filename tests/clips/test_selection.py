@@ -3,9 +3,11 @@ from dataclasses import replace
 
 import pytest
 from counts import CASME2_WORDS, SAMM_WORDS, SMIC_WORDS, counted
+from lookalike_sets import write_casme_sq
 
 from mepipe.clips.labels import classify
 from mepipe.clips.selection import SELECTIONS, select
+from mepipe.datasets import casme_sq
 from mepipe.datasets.clip import Reject
 from mepipe.errors import UsageError
 
@@ -98,3 +100,31 @@ def test_select_refuses_unknown_names_and_datasets_without_a_part():
     with pytest.raises(UsageError, match="no clip of mine belongs to megc2019") as caught:
         select([counted("mine", {"fear": 2})], "megc2019")
     assert "CASME II, SMIC-HS, SAMM" in caught.value.remedy
+
+
+def test_a_kind_leaves_out_the_other_one(tmp_path):
+    sq = casme_sq.read(write_casme_sq(tmp_path), None)
+    micro = select([casme2(), sq], "micro")
+    assert [len(dataset.clips) for dataset in micro.datasets] == [len(casme2().clips), 2]
+    assert [note.text for note in micro.notes] == [
+        "3 clip(s) of casme-sq are no micro-expressions: left out"
+    ]
+    macro = select([sq], "macro")
+    assert {clip.kind for clip in macro.datasets[0].clips} == {"macro"}
+    assert macro.datasets[0].unmarked == sq.unmarked
+
+
+def test_a_row_without_a_kind_is_selected_by_its_length(tmp_path):
+    rows = [(1, "disgust1_1", 40, 46, 60, "4", "negative", "macro-expression", "x"),
+            (2, "disgust1_1", 40, 46, 55, "4", "negative"),
+            (2, "disgust1_2", 40, 46, 56, "4", "negative"),
+            (2, "disgust1_3", 40, 46, 0, "4", "negative")]  # fmt: skip
+    sq = casme_sq.read(write_casme_sq(tmp_path, rows), None)
+    kept = {kind: select([sq], kind).datasets[0].clips for kind in ("micro", "macro")}
+    assert [clip.id[-2:] for clip in kept["micro"]] == ["#1"]
+    assert [clip.id[-6:-2] + clip.id[-2:] for clip in kept["macro"]] == ["eeth#1", "eeth#2"]
+
+
+def test_a_kind_that_nothing_has_is_refused():
+    with pytest.raises(UsageError, match="is a macro-expression"):
+        select([casme2()], "macro")

@@ -1,9 +1,11 @@
 import pytest
-from lookalike_sets import write_casme, write_casme3, write_dfme, write_mmew
-from lookalikes import write_csv, write_frames
+from lookalike_sets import write_casme, write_casme3, write_casme3_macro, write_dfme, write_mmew
+from lookalikes import write_csv, write_frames, write_xlsx
 
 from mepipe.clips.annotation import resolve
 from mepipe.datasets import Mark, casme, casme3, dfme, mmew
+from mepipe.datasets.recordings import recordings
+from mepipe.errors import UsageError
 
 
 def texts(dataset, clip=None):
@@ -57,6 +59,67 @@ def test_casme3_notes_a_video_without_a_row(tmp_path):
     write_frames(tmp_path / "part_A/spNO.3/z/color", (1,))
     (text,) = texts(casme3.read(tmp_path, None), "casme3/spNO.3/z")
     assert "no row" in text
+
+
+def test_casme3_numbers_the_macro_expressions_after_the_micro_ones(tmp_path):
+    before = casme3.read(write_casme3(tmp_path), None).clips
+    after = casme3.read(write_casme3_macro(tmp_path), None)
+    assert [clip for clip in after.clips if clip.kind == "micro"] == list(before)
+    assert [
+        (c.id, c.recording, c.emotion, c.onset.number, c.offset.number)
+        for c in after.clips
+        if c.kind == "macro"
+    ] == [
+        ("casme3/spNO.1/a#3", "casme3/spNO.1/a", "disgust", 152, 172),
+        ("casme3/spNO.2/b#2", "casme3/spNO.2/b", "happiness", 155, 178),
+        ("casme3/spNO.3/c", "casme3/spNO.3/c", "anger", 400, 430),
+    ]
+    assert after.rejects == ()
+    assert any("3 rows of" in text and "macro" in text for text in texts(after))
+
+
+def test_casme3_recordings_have_positions_over_dropped_frames(tmp_path):
+    found = recordings(casme3.read(write_casme3_macro(write_casme3(tmp_path)), None))
+    assert [(one.id, len(one.events)) for one in found] == [
+        ("casme3/spNO.1/a", 3),
+        ("casme3/spNO.2/a", 1),
+        ("casme3/spNO.2/b", 2),
+        ("casme3/spNO.3/c", 1),
+        ("casme3/spNO.3/d", 0),
+    ]
+    a, b = found[0], found[2]
+    assert [(e.clip[-2:], e.onset, e.apex, e.offset) for e in a.events] == [
+        ("#3", 2, 10, 22),
+        ("#1", 10, 13, 16),
+        ("#2", 20, 22, 25),
+    ]
+    # Frame 178 was dropped. Of 177 and 179, both one number away, the earlier is taken.
+    macro = b.events[0]
+    assert (macro.offset_number, macro.offset) == (178, b.source.numbers.index(177))
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("casme3 macro-expressions.xlsx", {"macro"}),
+        ("MaE.xlsx", {"macro"}),
+        ("part_A_ME_label_maeda.xlsx", set()),
+    ],
+)
+def test_casme3_sheets_are_told_by_their_names(tmp_path, name, kinds):
+    header = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion")
+    write_casme3(tmp_path)
+    (tmp_path / "part_A_ME.xlsx").unlink()
+    row = ("spNO.1", "a", 152, 160, 172, "4", 4, "disgust")
+    write_xlsx(tmp_path / name, [header, row])
+    assert {clip.kind for clip in casme3.read(tmp_path, None).clips} == (kinds or {"micro"})
+
+
+def test_casme3_without_any_sheet_says_which_is_missing(tmp_path):
+    write_casme3(tmp_path)
+    (tmp_path / "part_A_ME.xlsx").unlink()
+    with pytest.raises(UsageError, match="micro-expressions of part A"):
+        casme3.read(tmp_path, None)
 
 
 def test_mmew_follows_the_sheet_where_the_emotion_folder_differs(tmp_path):

@@ -8,7 +8,10 @@ from lookalike_sets import (
     smic_e_rows,
     write_casme,
     write_casme3,
+    write_casme3_macro,
+    write_casme_sq,
     write_dfme,
+    write_fourdme,
     write_mmew,
     write_samm,
     write_samm_long,
@@ -20,6 +23,7 @@ from lookalikes import CASME2_ROWS, write_casme2, write_folder, write_frames
 
 from mepipe.datasets.clip import Images, NotRecognisedError
 from mepipe.datasets.emotions import normalise
+from mepipe.datasets.recordings import recordings
 from mepipe.datasets.registry import BUILTIN, GENERIC, open_dataset, readers
 
 
@@ -51,6 +55,14 @@ def compressed_casme2(root):
         path.touch()
 
 
+def both_kinds_casme3(root):
+    write_casme3_macro(write_casme3(root))
+
+
+def nested_casme_sq(root):
+    write_casme_sq(root, tree="CAS(ME)^2/rawpic/rawpic")
+
+
 def plain_samm(root):
     write_samm(root, samm_rows()[:9])
 
@@ -75,9 +87,11 @@ def plain_smic_e(root):
 
 
 TREES = {
+    "4dme": (write_fourdme,),
     "casme": (write_casme,),
+    "casme-sq": (write_casme_sq, nested_casme_sq),
     "casme2": (plain_casme2, odd_names_casme2, compressed_casme2, write_whole_casme2),
-    "casme3": (write_casme3,),
+    "casme3": (write_casme3, both_kinds_casme3),
     "dfme": (write_dfme,),
     "folder": (plain_folder, odd_names_folder),
     "mmew": (write_mmew,),
@@ -135,6 +149,33 @@ def test_ids_groups_and_frame_numbers_are_well_formed(case):
             assert all((clip.source.folder / name).is_file() for name in clip.source.names)
         else:
             assert clip.source.path.is_file()
+
+
+def test_every_clip_is_a_movement_in_one_recording(case):
+    read, root = case
+    dataset = read(root, None)
+    found = recordings(dataset)
+    ids = [one.id for one in found]
+    assert ids == sorted(set(ids))
+    clips = {clip.id: clip for clip in dataset.clips}
+    marked = [event for one in found for event in one.events]
+    stated = [clip.id for clip in dataset.clips if clip.onset or clip.apex or clip.offset]
+    assert sorted(event.clip for event in marked) == sorted(stated)
+    for one in found:
+        for event in one.events:
+            clip = clips[event.clip]
+            assert clip.recording in {"", one.id}
+            assert (clip.source, clip.subject, clip.fps) == (one.source, one.subject, one.fps)
+            assert event.kind in {"", "micro", "macro"}
+            for name in ("onset", "apex", "offset"):
+                number, position = getattr(event, f"{name}_number"), getattr(event, name)
+                assert position is None or number is not None
+                if position is not None and isinstance(one.source, Images):
+                    assert abs(one.source.numbers[position] - number) <= 2
+    assert {one.id for one in found if not one.events} == {
+        *(clip.id for clip in dataset.unmarked),
+        *(clip.id for clip in dataset.clips if clip.id not in stated),
+    }
 
 
 def test_reading_twice_gives_the_same(case):

@@ -7,6 +7,7 @@ from lookalike_sets import SAMM_COUNTS, SAMM_HEADER, samm_rows, write_samm, writ
 from lookalikes import write_csv, write_frames, write_xlsx
 
 from mepipe.datasets.clip import Mark
+from mepipe.datasets.recordings import recordings
 from mepipe.datasets.samm import read, read_long
 from mepipe.errors import UsageError
 
@@ -138,19 +139,49 @@ def test_an_empty_tree_of_the_right_name_is_refused(tmp_path):
         read(tmp_path, None)
 
 
-def test_long_videos_make_each_micro_expression_a_clip(tmp_path):
+def test_long_videos_make_each_expression_a_clip(tmp_path):
     dataset = read_long(write_samm_long(tmp_path), None)
-    assert [clip.id for clip in dataset.clips] == [
-        "samm-long/006/006_1_2",
-        "samm-long/007/007_2_1",
+    assert [(clip.id, clip.recording, clip.kind, clip.excerpt) for clip in dataset.clips] == [
+        ("samm-long/006/006_1_1", "samm-long/006/006_1", "macro", True),
+        ("samm-long/006/006_1_2", "samm-long/006/006_1", "micro", False),
+        ("samm-long/007/007_2_1", "samm-long/007/007_2", "micro", False),
     ]
-    first = dataset.clips[0]
-    assert (first.group, first.emotion, first.fps) == ("samm/006", "", 200.0)
-    assert (first.onset, first.apex, first.offset) == (Mark(12), Mark(15), Mark(18))
-    assert first.source.numbers == tuple(range(1, 25))
+    second = dataset.clips[1]
+    assert (second.group, second.emotion, second.fps) == ("samm/006", "", 200.0)
+    assert (second.onset, second.apex, second.offset) == (Mark(12), Mark(15), Mark(18))
+    assert second.source.numbers == tuple(range(1, 25))
     assert dataset.rejects == ()
     assert any("1 rows of" in text and "macro" in text for text in texts(dataset))
     assert "no row" in texts(dataset, "samm-long/007_3")[0]
+
+
+def test_long_videos_are_recordings_with_the_expressions_of_both_kinds(tmp_path):
+    found = recordings(read_long(write_samm_long(tmp_path), None))
+    assert [(one.id, one.group) for one in found] == [
+        ("samm-long/006/006_1", "samm/006"),
+        ("samm-long/007/007_2", "samm/007"),
+        ("samm-long/007/007_3", "samm/007"),
+    ]
+    assert [(e.kind, e.onset_number, e.onset, e.offset) for e in found[0].events] == [
+        ("macro", 3, 2, 8),
+        ("micro", 12, 11, 17),
+    ]
+    assert found[2].events == ()
+    assert len(found[2].source.names) == 24
+
+
+def test_a_macro_row_of_a_micro_rows_name_takes_nothing_from_it(tmp_path):
+    write_samm_long(tmp_path)
+    (sheet,) = tmp_path.glob("*.xlsx")
+    header = ("Subject", "Filename", "Inducement Code", "Onset", "Apex", "Offset", "Type")
+    rows = [("006", "006_1_2", 1, 3, 6, 9, "Macro"), ("006", "006_1_2", 1, 12, 15, 18, "Micro")]
+    write_xlsx(sheet, [header, *rows])
+    dataset = read_long(tmp_path, None)
+    assert [(clip.id, clip.kind, clip.onset.number) for clip in dataset.clips] == [
+        ("samm-long/006/006_1_2", "micro", 12),
+        ("samm-long/006/006_1_2#2", "macro", 3),
+    ]
+    assert dataset.rejects == ()
 
 
 CELL = st.none() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(
