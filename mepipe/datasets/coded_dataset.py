@@ -30,6 +30,8 @@ from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.plausible import RATES, is_rate
 from mepipe.schema import KEY_FRAMES
 
+_UNMARKED = "no clip of a run; for a scorer of spotting, a recording without movements"
+
 
 @dataclass(frozen=True)
 class DatasetFiles:
@@ -229,8 +231,11 @@ def _clips_without_row(coding: Coding, files: DatasetFiles, used: set[str]) -> l
             known = errata.UNLISTED.get((coding.collection, key))
             why = f". {known}" if known else ""
             clip_id = "/".join(filter(None, (coding.collection, subject, _name(coding, path))))
-            text = f"{path} has no row in {sheets}: not used{why}"
-            found.append(_Unlisted(path, Note(clip_id, text)))
+            if coding.recordings:
+                text, handling = f"{path} has no row in {sheets}", _UNMARKED
+            else:
+                text, handling = f"{path} has no row in {sheets}: not used{why}", ""
+            found.append(_Unlisted(path, Note(clip_id, text, handling)))
     return found
 
 

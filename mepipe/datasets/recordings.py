@@ -101,7 +101,7 @@ def recordings(dataset: Dataset) -> list[Recording]:
     >>> import mepipe
     >>> first = recordings(mepipe.read_dataset("sample"))[0]
     >>> first.id, first.fps, [(event.onset, event.offset) for event in first.events]
-    ('sample/s01/c01', 100.0, [])
+    ('sample/s01/c01', 200.0, [(10, 39)])
     """
     by_source: dict[Path, list[Clip]] = {}
     for clip in dataset.clips:
