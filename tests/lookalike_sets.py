@@ -179,7 +179,7 @@ def write_smic_e(root, rows=None):
     return root
 
 
-def write_samm_long(root, tree="SAMM_longvideos"):
+def write_samm_long(root, tree="SAMM_longvideos", content=b"not read here"):
     header = (
         "Subject", "Filename", "Inducement Code", "Onset", "Apex", "Offset", "Duration", "Type",
         "Action Units",
@@ -190,7 +190,7 @@ def write_samm_long(root, tree="SAMM_longvideos"):
         (7, "007_2_1", 2, 5, 8, 11, 7, "Micro - 1/2", 4),
     ]
     for name in ("006_1", "007_2", "007_3"):
-        write_frames(root / tree / name, range(1, 25), f"{name}_{{:04d}}.jpg")
+        write_frames(root / tree / name, range(1, 25), f"{name}_{{:04d}}.jpg", content)
     write_xlsx(root / "SAMM_LongVideos_V2.xlsx", [*[("about",)] * 10, header, *rows])
     return root
 

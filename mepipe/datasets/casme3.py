@@ -44,7 +44,8 @@ from mepipe.datasets.coding_sheets import (
 from mepipe.datasets.sheets import Row, Table
 from mepipe.datasets.subject_names import numbered_subject
 
-_MACRO = r"(?:.*[^a-z])?mae(?![a-z])|.*macro"
+# A sheet that names both kinds is read as one of micro-expressions, as it always was.
+_MACRO = r"(?!.*micro)(?:(?:.*[^a-z])?mae(?![a-z])|.*macro)"
 _CODING = Coding(
     reader="casme3",
     collection="casme3",

@@ -103,7 +103,8 @@ def test_casme3_recordings_have_positions_over_dropped_frames(tmp_path):
     [
         ("casme3 macro-expressions.xlsx", {"macro"}),
         ("MaE.xlsx", {"macro"}),
-        ("part_A_ME_label_maeda.xlsx", set()),
+        ("part_A_ME_label_maeda.xlsx", {"micro"}),
+        ("micro without macro.xlsx", {"micro"}),
     ],
 )
 def test_casme3_sheets_are_told_by_their_names(tmp_path, name, kinds):
@@ -112,7 +113,7 @@ def test_casme3_sheets_are_told_by_their_names(tmp_path, name, kinds):
     (tmp_path / "part_A_ME.xlsx").unlink()
     row = ("spNO.1", "a", 152, 160, 172, "4", 4, "disgust")
     write_xlsx(tmp_path / name, [header, row])
-    assert {clip.kind for clip in casme3.read(tmp_path, None).clips} == (kinds or {"micro"})
+    assert {clip.kind for clip in casme3.read(tmp_path, None).clips} == kinds
 
 
 def test_casme3_without_any_sheet_says_which_is_missing(tmp_path):

@@ -7,7 +7,13 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from lookalike_sets import write_casme_sq, write_fourdme
+from lookalike_sets import (
+    write_casme3,
+    write_casme3_macro,
+    write_casme_sq,
+    write_fourdme,
+    write_samm_long,
+)
 from lookalikes import write_xlsx
 
 from mepipe.cli import main
@@ -110,3 +116,23 @@ def test_the_page_of_a_check_of_4dme(tmp_path):
     told = [problem["problem"] for problem in page["problems"]]
     assert any("names negative and surprise" in text for text in told)
     assert any("has no row" in text for text in told)
+
+
+def test_the_page_of_a_check_of_samms_long_videos(tmp_path):
+    write_samm_long(tmp_path / "set", content=IMAGE)
+    code, page = check(tmp_path / "set", tmp_path / "cache")
+    assert (code, page["dataset"], page["clips"], page["usable"]) == (0, "samm-long", 3, 3)
+    told = {problem["clip"]: problem["handling"] for problem in page["problems"]}
+    assert "without movements" in told["samm-long/007_3"]
+    assert "--select micro" in told[None]
+
+
+def test_the_page_of_a_check_of_casme3_names_dropped_frames(tmp_path):
+    write_casme3_macro(write_casme3(tmp_path / "set"))
+    for image in (tmp_path / "set").rglob("*.jpg"):
+        image.write_bytes(IMAGE)
+    code, page = check(tmp_path / "set", tmp_path / "cache")
+    assert (code, page["dataset"], page["clips"], page["usable"]) == (0, "casme3", 7, 7)
+    told = [p["problem"] for p in page["problems"] if p["clip"] == "casme3/spNO.2/b#2"]
+    assert "1 frame(s) missing within the clip (178)" in told
+    assert "the offset frame 178 is missing" in told
