@@ -83,6 +83,14 @@ def test_the_sheets_of_codes_are_known_by_what_they_map(tmp_path, order):
     assert contents(read(tmp_path, None)) == EXPECTED
 
 
+def test_another_table_of_numbers_beside_the_sheet_is_no_sheet_of_codes(tmp_path):
+    write_casme_sq(tmp_path)
+    # It maps every subject, to folders that are not there; the other one only some.
+    write_csv(tmp_path / "A.csv", [(1, 71, 1), (2, 72, 2)])
+    write_csv(tmp_path / "B.csv", [(9, 16, 1)])
+    assert contents(read(tmp_path, None)) == EXPECTED
+
+
 def test_other_columns_codes_as_numbers_and_padded_subjects_are_read(tmp_path):
     rows = [(f"{row[0]:02d}", *row[1:]) for row in CASME_SQ_ROWS]
     subjects = [(subject, f"s{code}", "name") for _, code, subject in CASME_SQ_SUBJECTS]
