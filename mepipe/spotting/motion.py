@@ -254,7 +254,13 @@ def _principal_components(appearance: Float32, count: int = 2) -> Float:
     if not appearance.shape[1]:
         return np.zeros((len(appearance), 0))
     centred = (appearance - np.median(appearance, axis=0)).astype(np.float64)
+    frames, pixels = appearance.shape
+    if frames > pixels:
+        # The smaller of the two matrices of products has the same scores, up to their signs.
+        values, axes = np.linalg.eigh(centred.T @ centred / pixels)
+        largest = axes[:, ::-1][:, :count]
+        return np.asarray(centred @ largest / np.sqrt(pixels), np.float64)
     # There are fewer frames than pixels, so the N x N matrix of products is decomposed.
-    values, vectors = np.linalg.eigh(centred @ centred.T / appearance.shape[1])
+    values, vectors = np.linalg.eigh(centred @ centred.T / pixels)
     size = np.sqrt(np.clip(values[::-1][:count], 0, None))
     return np.asarray(vectors[:, ::-1][:, :count] * size, np.float64)

@@ -1,0 +1,1 @@
+"""Recordings of any length: stretches of one face, and what happens in them."""

@@ -1,0 +1,197 @@
+"""A recording in chunks that overlap, so that memory is bounded and each can be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.assets import regions, template
+from mepipe.face.follow import Edge, Follower, Stretch
+from mepipe.spotting.key_frames import RegionPolygon
+from mepipe.spotting.motion import FaceMotion, face_motion
+
+Float = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+CORE_MS = 12_000.0  # a chunk answers for so much of the recording
+BESIDE_MS = 4_000.0  # and sees so much before and after it: the longest movements last 6 s
+MOST_FRAMES = 2400  # of a chunk: at 160 px their crops take 61 MB
+FEWEST_FRAMES = 8  # of a stretch: fewer show no movement
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of a recording: it sees [first, stop) and answers for [core_first, core_stop).
+
+    >>> from mepipe.recordings.chunks import Chunk
+    >>> Chunk(0, 0, 360, 480).sees(400)
+    True
+    """
+
+    first: int
+    core_first: int
+    core_stop: int
+    stop: int
+
+    def sees(self, position: int) -> bool:
+        """Return True if the chunk reads a frame."""
+        return self.first <= position < self.stop
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The motion of one face in one stretch.
+
+    Parameters
+    ----------
+    face
+        Number of the face in its chunk, from 1.
+    eyes_px
+        Distance of the eye centres, px of the frame.
+    transform
+        (2, 3), from px of the frame to the aligned face.
+    begins, ends
+        Why the stretch does (`mepipe.face.follow.Stretch`).
+    positions
+        (N,) int64, of its frames.
+    motion
+        Of N frames, from the reference frame of the stretch.
+    """
+
+    face: int
+    eyes_px: float
+    transform: Float
+    begins: Edge
+    ends: Edge
+    positions: NDArray[np.int64]
+    motion: FaceMotion
+
+
+def chunks_of(times_ms: Float) -> list[Chunk]:
+    """Divide the frames of a recording into chunks.
+
+    Parameters
+    ----------
+    times_ms
+        (N,), ascending.
+
+    Examples
+    --------
+    Twenty seconds at 30 frames a second:
+
+    >>> import numpy as np
+    >>> from mepipe.recordings.chunks import chunks_of
+    >>> chunks_of(np.arange(600) / 0.03)
+    [Chunk(first=0, core_first=0, core_stop=360, stop=480), Chunk(first=240, core_first=360, \
+core_stop=600, stop=600)]
+    """
+    step = float(np.median(np.diff(times_ms))) if len(times_ms) > 1 else 1.0
+    # At many frames a second a chunk is shorter, so that it fits into memory.
+    short = min(1.0, MOST_FRAMES * step / (CORE_MS + 2 * BESIDE_MS))
+    core, beside = CORE_MS * short, BESIDE_MS * short
+    length = float(times_ms[-1] - times_ms[0]) + step
+    parts = max(1, int(np.ceil(length / core - 0.25)))  # the last one may be a quarter longer
+    edges = times_ms[0] + np.arange(1, parts) * core
+    cores = [0, *(int(np.searchsorted(times_ms, edge)) for edge in edges), len(times_ms)]
+    found = []
+    for begin, end in pairwise(cores):
+        if begin < end:
+            first = int(np.searchsorted(times_ms, times_ms[begin] - beside))
+            stop = int(np.searchsorted(times_ms, times_ms[end - 1] + beside, side="right"))
+            found.append(Chunk(first, begin, end, stop))
+    return found
+
+
+def measure(
+    images: Iterable[tuple[int, Image]],
+    chunks: Iterable[Chunk],
+    times_ms: Float,
+    *,
+    size: int = 160,
+    search_size: int = 480,
+    seen: Callable[[int], object] = lambda position: None,
+) -> Iterator[tuple[Chunk, list[Signals], list[int]]]:
+    """Measure the motion in chunks, reading each frame once, in order.
+
+    Parameters
+    ----------
+    images
+        (position, (H, W, 3) BGR or (H, W) grey, uint8), ascending: all frames of the chunks.
+    chunks
+        Ascending.
+    times_ms
+        (N,), of all frames of the recording.
+    size, search_size
+        As for `mepipe.face.follow.Follower`.
+    seen
+        Called with each position after its frame.
+
+    Yields
+    ------
+    Each chunk with the signals of its stretches and the positions of cuts that it sees, as soon
+    as its last frame was read. At most two chunks are under way.
+    """
+    waiting = list(chunks)
+    active: list[tuple[Chunk, Follower]] = []
+    for position, image in images:
+        while waiting and waiting[0].first <= position:
+            active.append((waiting.pop(0), Follower(size, search_size)))
+        for chunk, follower in active:
+            if chunk.sees(position):
+                follower.look(position, float(times_ms[position]), image)
+        seen(position)
+        while active and active[0][0].stop <= position + 1:
+            yield _finished(*active.pop(0), times_ms, size)
+    while active:
+        yield _finished(*active.pop(0), times_ms, size)
+
+
+def _finished(
+    chunk: Chunk, follower: Follower, times_ms: Float, size: int
+) -> tuple[Chunk, list[Signals], list[int]]:
+    follower.finish()
+    signals = [
+        _signals(stretch, size)
+        for stretch in follower.stretches
+        if len(stretch.positions) >= FEWEST_FRAMES
+    ]
+    return chunk, signals, follower.cuts
+
+
+def _signals(stretch: Stretch, size: int) -> Signals:
+    crops = np.stack(stretch.crops)
+    stretch.crops.clear()  # twice in memory would be too much
+    return Signals(
+        stretch.face,
+        stretch.eyes,
+        stretch.transform,
+        stretch.begins,
+        stretch.ends,
+        np.array(stretch.positions, np.int64),
+        face_motion(
+            crops,
+            polygons(size),
+            inter_ocular=template().inter_ocular * size,
+            reference=_reference(crops),
+        ),
+    )
+
+
+def _reference(crops: Image) -> slice:
+    """Return the frame that is most like all others: of a face at rest, not of a blink."""
+    small = crops[:, ::8, ::8].reshape(len(crops), -1).astype(np.float32)
+    usual = np.median(small, axis=0)
+    middle = int(np.argmin(np.abs(small - usual).mean(axis=1)))
+    return slice(middle, middle + 1)
+
+
+def polygons(size: int) -> list[RegionPolygon]:
+    """Return the regions of the template on an aligned face of this side, px."""
+    return [
+        RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
+        for region in regions()
+    ]

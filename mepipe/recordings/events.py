@@ -1,0 +1,327 @@
+"""From the motion of the stretches of a recording to its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mepipe.assets import regions
+from mepipe.recordings.chunks import Chunk, Signals
+from mepipe.spotting.along import Course, CourseSearch
+from mepipe.spotting.blinks import find_blinks, find_turns
+from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE
+from mepipe.spotting.speech import find_speech, without_syllables
+
+Float = NDArray[np.float64]
+Kind = Literal["micro", "macro", "return", "blink", "turn", "speech"]
+
+MOVEMENTS: tuple[Kind, ...] = ("micro", "macro")
+LONGEST_MICRO_MS = 500.0  # MEGC: from onset to offset
+THRESHOLD = 2.2
+
+# At onset and offset the motion has a tenth of the rise and of the fall.
+_TENTH = float(np.arcsin(np.sqrt(0.1)) / (np.pi / 2))
+_PART = 0.3  # of the shorter of two: with more in common, both are parts of one movement
+_ONE_REGION = 0.6  # of the squared motion lies in one region
+_BLINK_PART = 0.4  # of a movement during which an eye is closed
+_STEP_MS = 200.0  # a change that stays so near to a movement is part of it
+_OPPOSITE = -0.6  # correlation of the patterns of a rise and of its return
+_ALIKE = 2.5  # ratio of their sizes
+_HELD_MS = 60_000.0  # an expression is not held for longer
+_SHORT_MS = 6_000.0  # in a stretch so short, what it returns from may not have been seen
+_REGION = 0.5  # of the motion of the strongest region: others with less are not named
+_BESIDE_CORE_MS = 1_000.0  # two chunks may place one movement on different sides of their border
+
+_MOUTH = ("upper_lip", "lower_lip", "chin", "right_mouth_corner", "left_mouth_corner")
+_JAW = ("lower_lip", "chin")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens in a recording.
+
+    Parameters
+    ----------
+    kind
+        ``micro``: a movement of at most 500 ms from onset to offset; ``macro``: a longer one;
+        ``return``: the end of an expression whose beginning was not seen; ``blink``; ``turn`` of
+        the head; ``speech``.
+    face
+        Number of the face, from 1.
+    onset, apex, offset
+        Positions in the recording, 0-based. The offset is None where a movement had not ended
+        when the face, the scene or the recording did.
+    strength
+        As in `mepipe.spotting.Spotted`; of a movement. 0 for other kinds.
+    confidence
+        The chance that a movement is one, on made recordings. 0 for other kinds.
+    motion
+        (K, 2): the motion of each expressive region at the apex, in inter-ocular distances.
+    eyes_px
+        Distance of the eye centres, px of the frame.
+    """
+
+    kind: Kind
+    face: int
+    onset: int
+    apex: int
+    offset: int | None
+    strength: float = 0.0
+    confidence: float = 0.0
+    motion: Float | None = None
+    eyes_px: float = 0.0
+
+    @property
+    def is_movement(self) -> bool:
+        """True for micro and macro movements."""
+        return self.kind in MOVEMENTS
+
+    @property
+    def px(self) -> float:
+        """Motion of the region that moves most, px of the frame; 0 for other kinds."""
+        if self.motion is None:
+            return 0.0
+        return float(np.linalg.norm(self.motion, axis=1).max()) * self.eyes_px
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that moved, strongest first: those with half of the largest motion."""
+        if self.motion is None:
+            return ()
+        length = np.linalg.norm(self.motion, axis=1)
+        names = region_names()
+        order = np.argsort(-length)
+        return tuple(names[i] for i in order if length[i] >= _REGION * length.max())
+
+
+def region_names() -> tuple[str, ...]:
+    """Return the names of the expressive regions, in the order of `FaceMotion.regions`."""
+    return tuple(region.name for region in regions() if region.role == "expressive")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A movement of a stretch, in ms. The offset of a change that stays is infinite."""
+
+    onset: float
+    apex: float
+    offset: float
+    course: Course
+    signals: Signals
+
+
+def find_events(
+    measured: Iterable[tuple[Chunk, Sequence[Signals]]],
+    times_ms: Float,
+    *,
+    threshold: float = THRESHOLD,
+) -> list[Event]:
+    """Find the events of a recording.
+
+    Parameters
+    ----------
+    measured
+        Each chunk with the signals of its stretches, whose faces have one number in all chunks
+        (`mepipe.recordings.faces.linked`).
+    times_ms
+        (N,), of all frames.
+    threshold
+        Smallest strength of a movement.
+
+    Returns
+    -------
+    Sorted by their onsets.
+    """
+    found: list[tuple[_Found, float]] = []
+    others: list[Event] = []
+    for chunk, stretches in measured:
+        begin, end = float(times_ms[chunk.core_first]), float(times_ms[chunk.core_stop - 1])
+        for signals in stretches:
+            movements, spans = _movements(signals, times_ms, threshold)
+            for one in movements:
+                # How far it lies outside of what the chunk answers for.
+                outside = max(begin - one.apex, one.apex - end, 0.0)
+                if outside <= _BESIDE_CORE_MS:
+                    found.append((one, outside))
+            others += [
+                event
+                for event in _others(signals, times_ms, spans)
+                if chunk.core_first <= event.apex < chunk.core_stop
+            ]
+    kept = _joined(_once(found))
+    events = [event for one in kept if (event := _event(one, times_ms)) is not None]
+    return sorted(
+        [*events, *_merged(others)], key=lambda event: (event.onset, event.face, event.kind)
+    )
+
+
+def _movements(
+    signals: Signals, times_ms: Float, threshold: float
+) -> tuple[list[_Found], list[tuple[float, float]]]:
+    """Return the movements of a stretch, and the spans of speech."""
+    motion = signals.motion
+    t = times_ms[signals.positions]
+    names = region_names()
+    jaw = motion.regions[:, [names.index(name) for name in _JAW], 1].mean(axis=1)
+    spans = find_speech(jaw, t)
+    mouth = [names.index(name) for name in _MOUTH]
+    quiet = without_syllables(motion.regions, t, spans, mouth)
+    usual = np.median(motion.head, axis=0)
+    nuisance = np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
+    search = CourseSearch(quiet.reshape(len(t), -1), t, nuisance)
+    blinks = [(t[first], t[last]) for first, _, last in find_blinks(motion.eyes, t)]
+    accepted: list[_Found] = []
+    # The strongest first: the weaker ones may be parts of it that its course left over.
+    for course in sorted(search.find(threshold), key=lambda one: -one.strength):
+        one = _timed(course, signals)
+        if not any(_same(one, other) for other in accepted) and not _of_blink(one, blinks):
+            accepted.append(one)
+    return accepted, spans
+
+
+def _timed(course: Course, signals: Signals) -> _Found:
+    onset = course.start_ms + _TENTH * (course.full_ms - course.start_ms)
+    if course.stays:
+        return _Found(onset, course.full_ms, np.inf, course, signals)
+    offset = course.end_ms - _TENTH * (course.end_ms - course.fall_ms)
+    return _Found(onset, (course.full_ms + course.fall_ms) / 2, offset, course, signals)
+
+
+def _of_blink(one: _Found, blinks: Sequence[tuple[float, float]]) -> bool:
+    """Return True if a movement is of one region and during a blink, which explains it."""
+    energy = np.square(one.course.pattern).reshape(-1, 2).sum(axis=1)
+    if energy.max() < _ONE_REGION * energy.sum():
+        return False
+    during = sum(max(0.0, min(one.offset, end) - max(one.onset, begin)) for begin, end in blinks)
+    return during > _BLINK_PART * (one.offset - one.onset)
+
+
+def _same(one: _Found, other: _Found) -> bool:
+    """Return True if two movements of a face overlap so much that they are one."""
+    if one.course.stays and other.course.stays:
+        return abs(one.onset - other.onset) < _STEP_MS
+    if one.course.stays:
+        return other.onset - _STEP_MS <= one.onset <= other.offset + _STEP_MS
+    if other.course.stays:
+        return one.onset - _STEP_MS <= other.onset <= one.offset + _STEP_MS
+    both = min(one.offset, other.offset) - max(one.onset, other.onset)
+    return both > _PART * min(one.offset - one.onset, other.offset - other.onset)
+
+
+def _once(found: Sequence[tuple[_Found, float]]) -> list[_Found]:
+    """Return the movements without those that two chunks or two stretches both found."""
+    kept: list[_Found] = []
+    for one, _ in sorted(found, key=lambda pair: (pair[1], -pair[0].course.strength)):
+        if not any(one.signals.face == other.signals.face and _same(one, other) for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda one: one.onset)
+
+
+def _joined(found: Sequence[_Found]) -> list[_Found]:
+    """Return the movements with each change that stays joined to its return."""
+    kept: list[_Found] = []
+    for one in found:
+        before = next(
+            (
+                index
+                for index in range(len(kept) - 1, -1, -1)
+                if one.course.stays
+                and kept[index].course.stays
+                and not np.isfinite(kept[index].offset)
+                and kept[index].signals.face == one.signals.face
+                and one.onset - kept[index].onset <= _HELD_MS
+                and _opposite(one.course.pattern, kept[index].course.pattern)
+            ),
+            None,
+        )
+        if before is None:
+            kept.append(one)
+        else:
+            end = one.course.full_ms - _TENTH * (one.course.full_ms - one.course.start_ms)
+            kept[before] = replace(kept[before], offset=end)
+    return kept
+
+
+def _opposite(one: Float, other: Float) -> bool:
+    lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))
+    alike = max(lengths) <= _ALIKE * min(lengths)
+    return alike and float(one @ other) <= _OPPOSITE * lengths[0] * lengths[1]
+
+
+def _event(one: _Found, times_ms: Float) -> Event | None:
+    positions = one.signals.positions
+    t = times_ms[positions]
+
+    def at(time: float) -> int:
+        return int(positions[np.argmin(np.abs(t - time))])
+
+    kind: Kind = "macro"
+    offset: int | None = None
+    if np.isfinite(one.offset):
+        # The return of a held expression may lie in another stretch.
+        offset = int(np.argmin(np.abs(times_ms - one.offset)))
+        kind = "micro" if one.offset - one.onset <= LONGEST_MICRO_MS else "macro"
+    elif t[-1] - t[0] > _SHORT_MS and one.onset - t[0] < t[-1] - one.onset:
+        # The face looks for longer as it does after the change: it came back to rest.
+        kind = "return"
+    onset = at(one.onset)
+    apex = at(one.apex)
+    if offset is not None:
+        if not onset < offset:
+            return None
+        apex = min(max(apex, onset + 1), offset)
+    return Event(
+        kind,
+        one.signals.face,
+        onset,
+        apex,
+        offset,
+        strength=one.course.strength,
+        confidence=confidence(one.course.strength) if kind in MOVEMENTS else 0.0,
+        motion=one.course.pattern.reshape(-1, 2),
+        eyes_px=one.signals.eyes_px,
+    )
+
+
+def confidence(strength: float) -> float:
+    """Return the chance that a movement of this strength is one (docs/recordings.md)."""
+    return float(1 / (1 + np.exp(-(3.0 * np.log(max(strength, 1e-9) / 1.5)))))
+
+
+def _others(signals: Signals, times_ms: Float, spans: Sequence[tuple[float, float]]) -> list[Event]:
+    positions, motion = signals.positions, signals.motion
+    t = times_ms[positions]
+    found: list[tuple[Kind, tuple[int, int, int]]] = [
+        *(("blink", one) for one in find_blinks(motion.eyes, t)),
+        *(("turn", one) for one in find_turns(motion.head, t)),
+    ]
+    for begin, end in spans:
+        first, last = (int(i) for i in np.searchsorted(t, [begin, end]))
+        last = min(last, len(t) - 1)
+        found.append(("speech", (first, (first + last) // 2, last)))
+    events = []
+    for kind, places in found:
+        onset, apex, offset = (int(positions[place]) for place in places)
+        events.append(Event(kind, signals.face, onset, apex, offset, eyes_px=signals.eyes_px))
+    return events
+
+
+def _merged(events: Sequence[Event]) -> list[Event]:
+    """Return the events with those of one kind and face that overlap made one."""
+    kept: list[Event] = []
+    for event in sorted(events, key=lambda one: (one.kind, one.face, one.onset)):
+        last = kept[-1] if kept else None
+        if (
+            last is not None
+            and (last.kind, last.face) == (event.kind, event.face)
+            and last.offset is not None
+            and event.onset <= last.offset
+        ):
+            kept[-1] = replace(last, offset=max(last.offset, event.offset or last.offset))
+        else:
+            kept.append(event)
+    return kept
