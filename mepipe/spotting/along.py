@@ -163,7 +163,7 @@ class CourseSearch:
         )
         if nuisance.shape[1]:
             beside = _on_knots(nuisance, knots, count)
-            drifts = drifts + beside @ beside.T
+            drifts = np.asarray(drifts + beside @ beside.T, np.float64)
         noise = NOISE**2 * np.eye(count) + SHORT_NOISE**2 * _correlation(t, SHORT_MS)
         self._precision: Float = np.linalg.inv(drifts + noise)  # P
         lengths = sorted({max(one, self.step) for one in (*RISES, *FALLS)})
