@@ -165,7 +165,7 @@ class CourseSearch:
             beside = _on_knots(nuisance, knots, count)
             drifts = np.asarray(drifts + beside @ beside.T, np.float64)
         noise = NOISE**2 * np.eye(count) + SHORT_NOISE**2 * _correlation(t, SHORT_MS)
-        self._precision: Float = np.linalg.inv(drifts + noise)  # P
+        self._precision: Float = np.asarray(np.linalg.inv(drifts + noise), np.float64)  # P
         lengths = sorted({max(one, self.step) for one in (*RISES, *FALLS)})
         # (T, T): column j holds the step that begins at knot j.
         self._steps = {one: _step(t[:, None], t, one) for one in lengths}
