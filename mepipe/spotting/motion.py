@@ -104,16 +104,13 @@ def face_motion(
     grid = _Grid(regions, eye, size)
     still = crops[reference].astype(np.float32).mean(axis=0)
     patches = _Patches(still, eye, grid)
-    # Every second pixel of the eyes is enough: neighbours are blurred together.
-    seen = np.flatnonzero(eye[::2, ::2])
     cells = np.empty((len(crops), len(grid.x), 2))
-    appearance = np.empty((len(crops), len(seen)), np.float32)
+    appearance = np.empty((len(crops), patches.seen), np.float32)
     motion = np.zeros((grid.side, grid.side, 2), np.float32)
     for index, crop in enumerate(crops):
         # Each frame starts from the motion of the one before it, so three steps are enough.
-        motion, moved = patches.align(crop, motion)
+        motion, appearance[index] = patches.align(crop, motion)
         cells[index] = motion[grid.use]
-        appearance[index] = moved[::2, ::2].ravel()[seen]
 
     weight = np.ones(len(grid.x))
     for mask in masks["rigid"]:
@@ -167,6 +164,11 @@ class _Patches:
 
         self._grid = grid
         self._ys, self._xs = np.mgrid[: grid.size, : grid.size].astype(np.float32)
+        self._window = _window_means(grid.size, grid.side)
+        # Every second pixel of the eyes is enough: neighbours are blurred together.
+        rows, columns = (2 * axis for axis in np.nonzero(eye[::2, ::2]))
+        self._eyes = rows, columns
+        self.seen = len(rows)
         self._still = _normalise_contrast(still)
         skin = (~eye).astype(np.float32)
         gradients = [
@@ -187,41 +189,57 @@ class _Patches:
         self._inverse = np.stack([c, -b, a]) / (a * c - b * b)
 
     def _windows(self, field: Float32) -> Float32:
-        """Return the windowed mean of a field (S, S) at each cell, (C, C)."""
-        import cv2
-
-        sigma = WINDOW_SHARE * self._grid.size
-        side = (self._grid.side, self._grid.side)
-        smooth = cv2.GaussianBlur(field, (0, 0), sigma)
-        return np.asarray(cv2.resize(smooth, side, interpolation=cv2.INTER_AREA), np.float32)
+        """Return the windowed means of fields (..., S, S) at each cell, (..., C, C)."""
+        return np.asarray(self._window @ field @ self._window.T, np.float32)
 
     def align(self, crop: NDArray[np.uint8], motion: Float32) -> tuple[Float32, Float32]:
-        """Return the refined motion (C, C, 2) of the cells, and the crop with it undone.
+        """Return the refined motion (C, C, 2) of the cells, and the look of the eyes, (E,).
 
-        The crop (S, S) is normalised in contrast.
+        The look is that of every second pixel, with the motion undone, of the crop (S, S)
+        normalised in contrast.
         """
         import cv2
 
         even = _normalise_contrast(crop.astype(np.float32))
         size = (self._grid.size, self._grid.size)
         i, j, k = self._inverse
-        for step in range(STEPS + 1):
+        for _ in range(STEPS):
             dense = cv2.resize(motion, size, interpolation=cv2.INTER_LINEAR)
-            moved = cv2.remap(
-                even,
-                self._xs + dense[..., 0],
-                self._ys + dense[..., 1],
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            if step == STEPS:  # the last round only undoes the motion
-                break
-            error = self._still - moved
-            p, q = self._windows(self._gx * error), self._windows(self._gy * error)
+            error = self._still - _moved(even, self._xs + dense[..., 0], self._ys + dense[..., 1])
+            p, q = self._windows(np.stack([self._gx * error, self._gy * error]))
             change = np.stack([i * p + j * q, j * p + k * q], axis=-1)
             motion = motion + np.clip(change, -LARGEST_STEP, LARGEST_STEP)
             motion = np.asarray(cv2.GaussianBlur(motion, (0, 0), SMOOTH), np.float32)
-        return motion, np.asarray(moved, np.float32)
+        if not self.seen:
+            return motion, np.empty(0, np.float32)
+        at = self._eyes
+        x, y = np.moveaxis(cv2.resize(motion, size, interpolation=cv2.INTER_LINEAR)[at], -1, 0)
+        looks = _moved(even, (self._xs[at] + x)[:, None], (self._ys[at] + y)[:, None])
+        return motion, looks[:, 0]
+
+
+def _moved(image: Float32, x: Float32, y: Float32) -> Float32:
+    """Return the image at places x, y (A, B) between its pixels."""
+    import cv2
+
+    moved = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
+
+
+def _window_means(size: int, side: int) -> Float32:
+    """Return the matrix (C, S) by which a column of pixels becomes windowed means of the cells.
+
+    A Gaussian's blur and the mean over each cell, both linear and separable: applied to rows
+    and columns, it is one product of small matrices instead of a blur of the whole crop.
+    """
+    import cv2
+
+    sigma = WINDOW_SHARE * size
+    kernel = cv2.getGaussianKernel(round(8 * sigma + 1) | 1, sigma, cv2.CV_32F)
+    blurred = cv2.sepFilter2D(
+        np.eye(size, dtype=np.float32), -1, np.ones((1, 1), np.float32), kernel
+    )
+    return np.asarray(cv2.resize(blurred, (size, side), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _normalise_contrast(image: Float32) -> Float32:
