@@ -14,8 +14,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.bench.videos import write_video
 from mepipe.frames import VideoFacts, probe_video, video_frames
+from mepipe.sample.video_files import write_video
 
 # File, codec and pixel format of the clips that are made.
 _MADE = (

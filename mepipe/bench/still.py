@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.bench.videos import write_video
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.frames import FrameReader, Timing, probe_video
 from mepipe.sample.movement import EXPRESSIONS, displacement
 from mepipe.sample.photos import Photo, load_photos
+from mepipe.sample.video_files import write_video
 from mepipe.stages import STAGES, Upstream
 
 RATES = (25, 30, 50, 100, 200)

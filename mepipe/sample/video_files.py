@@ -1,4 +1,4 @@
-"""Videos that benchmarks make."""
+"""Videos that samples and benchmarks make."""
 
 from __future__ import annotations
 
