@@ -21,7 +21,9 @@ _SAYS_LABELS = re.compile(
     re.IGNORECASE,
 )
 # What mepipe itself writes or reads beside data.
-_OWN = frozenset({"corrections", "notes", "failures", "predictions", "results"})
+_OWN = frozenset(
+    {"corrections", "notes", "failures", "predictions", "results", "events", "others", "recordings"}
+)
 _SHOWN = 3
 
 

@@ -4,8 +4,22 @@ It tests that the software runs and finds known movements. It is no evidence abo
 real faces. Importing this package imports neither OpenCV nor dlib.
 """
 
+from mepipe.sample.everyday import Everyday
 from mepipe.sample.factors import HARD, NONE, Factors
 from mepipe.sample.pair import exact_pair
+from mepipe.sample.recording_files import RecordingsSummary, write_recordings
+from mepipe.sample.timeline import plan_recording
 from mepipe.sample.writer import SampleSummary, write
 
-__all__ = ["HARD", "NONE", "Factors", "SampleSummary", "exact_pair", "write"]
+__all__ = [
+    "HARD",
+    "NONE",
+    "Everyday",
+    "Factors",
+    "RecordingsSummary",
+    "SampleSummary",
+    "exact_pair",
+    "plan_recording",
+    "write",
+    "write_recordings",
+]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mepipe.datasets.registry import SYNTHETIC_MARKER
 from mepipe.errors import UsageError
 from mepipe.sample.annotations import ClipTruth, motion_csv, truth_csv
 from mepipe.sample.factors import NONE, Factors
 from mepipe.sample.layout import LAYOUTS, Layout, Place
+from mepipe.sample.marked_folder import mark, standing_labels
 
 if TYPE_CHECKING:
     from mepipe.sample.render import Scene
@@ -139,7 +138,7 @@ def write(
         wanted["factors"] = factors.names
     form = LAYOUTS[layout]
     annotations = out / form.annotations
-    finished = _standing(out, wanted)
+    finished = standing_labels(out, wanted)
     if finished is not None:
         return SampleSummary(
             out, layout, subjects * clips, subjects, finished, annotations, out / "truth.csv", False
@@ -147,7 +146,7 @@ def write(
     pictures = load_photos(photos)
     out.mkdir(parents=True, exist_ok=True)
     # Without labels, the marker says that the sample is not complete.
-    _mark(out, wanted)
+    mark(out, wanted)
     truths: list[ClipTruth] = []
     courses: list[list[float]] = []
 
@@ -173,7 +172,7 @@ def write(
     options = [f"--{name}" for name in factors.names] + ["--photos DIR"] * (photos is not None)
     text = _readme(layout, (subjects, clips, seed), truths[0].fps, options)
     (out / "README.txt").write_text(text, encoding="utf-8")
-    _mark(out, {**wanted, "labels": labels})
+    mark(out, {**wanted, "labels": labels})
     return SampleSummary(
         out, layout, len(truths), subjects, labels, annotations, out / "truth.csv", True
     )
@@ -189,38 +188,6 @@ def _check(layout: str, subjects: int, clips: int, seed: int) -> None:
     ):
         if not low <= value <= high:
             raise UsageError(f"--{name} {value} is out of range", f"Choose {low} to {high}.")
-
-
-def _standing(out: Path, wanted: dict[str, Any]) -> dict[str, int] | None:
-    """Return the label counts if ``out`` has the complete wanted sample, else None.
-
-    Raises `UsageError` if the folder has other content.
-    """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file", "Choose another folder.")
-    if not out.is_dir() or not any(out.iterdir()):
-        return None
-    marker = out / SYNTHETIC_MARKER
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise UsageError(
-            f"the folder {out} is not empty and is not a sample", "Choose a new folder."
-        )
-    labels: dict[str, int] | None = found.pop("labels", None)
-    if found != wanted:
-        differing = sorted(k for k in wanted if found.get(k) != wanted[k])
-        raise UsageError(
-            f"the folder {out} has a sample with other options ({', '.join(differing)})",
-            "Choose a new folder, or delete this one.",
-        )
-    return labels
-
-
-def _mark(out: Path, content: dict[str, Any]) -> None:
-    (out / SYNTHETIC_MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_clip(
