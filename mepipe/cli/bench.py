@@ -115,16 +115,40 @@ def flow_table(rows: list[Row]) -> str:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Photographs of faces, instead of scikit-image's astronaut.",
 )
-@click.option("--subjects", type=click.IntRange(1, 999), default=20, show_default=True)
+@click.option(
+    "--recordings",
+    is_flag=True,
+    help="Movements in recordings of each kind, one of each subject, instead of clips.",
+)
+@click.option("--subjects", type=click.IntRange(1, 999), help="Default: 20; of recordings: 4.")
 @click.option("--clips", type=click.IntRange(1, 99), default=3, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.IntRange(10, 7200),
+    default=60,
+    show_default=True,
+    help="Length of a recording.",
+)
+@click.option(
+    "--fps",
+    type=click.IntRange(25, 200),
+    default=30,
+    show_default=True,
+    help="Frames per second of a recording.",
+)
+@click.option("--method", "methods", multiple=True, help="A method for recordings; default: all.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def spot(
     dataset: Path | None,
     hard: bool,
     still: bool,
     photos: Path | None,
-    subjects: int,
+    recordings: bool,
+    subjects: int | None,
     clips: int,
+    seconds: int,
+    fps: int,
+    methods: tuple[str, ...],
     seed: int,
 ) -> None:
     """Compare the onset and apex of each method with the exact truth.
@@ -134,8 +158,25 @@ def spot(
     \b
     Example:
       mepipe bench spot --hard --photos faces/
+      mepipe bench spot --recordings --photos faces/ --subjects 2
     """
     with exit_codes():
+        if recordings:
+            from mepipe.bench.recordings import measure as measure_recordings
+            from mepipe.bench.recordings import recordings_table
+
+            with _counting("recordings") as advance:
+                found = measure_recordings(
+                    photos,
+                    subjects=subjects or 4,
+                    seconds=seconds,
+                    fps=fps,
+                    seed=seed,
+                    methods=methods,
+                    progress=advance,
+                )
+            click.echo(recordings_table(found))
+            return
         if still:
             from mepipe.bench.still import measure as measure_still
             from mepipe.bench.still import still_table
@@ -151,7 +192,7 @@ def spot(
                 dataset,
                 hard=hard,
                 photos=photos,
-                subjects=subjects,
+                subjects=subjects or 20,
                 clips=clips,
                 seed=seed,
                 progress=advance,
