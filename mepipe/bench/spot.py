@@ -286,3 +286,26 @@ def _timed(truth: Truth, compute: Callable[[], Result]) -> tuple[Result, float]:
 
 def _upstream(values: dict[str, Mapping[str, Any]]) -> Upstream:
     return Upstream(values, lambda _: {})
+
+
+def spot_table(rows: Sequence[Row]) -> str:
+    """Return the measurements as Markdown."""
+
+    def mean(values: Sequence[float], form: str) -> str:
+        return format(np.mean(values), form) if len(values) else ""
+
+    lines = [
+        "| method | moving | still | refused | recovered | >= .9 in | within 15 ms | onset, ms "
+        "| apex, ms | AUC | missed | imagined | CPU ms a frame |",
+        "|" + "---|" * 13,
+    ]
+    for row in rows:
+        cells = (
+            row.method, str(len(row.moving)), str(len(row.still)), str(row.refused),
+            mean(row.recovered, ".3f"), mean([r >= 0.9 for r in row.recovered], ".1%"),
+            mean(row.within, ".1%"), mean(row.onset_ms, ".1f"), mean(row.apex_ms, ".1f"),
+            f"{row.auc:.3f}", mean(row.missed, ".1%"), mean(row.imagined, ".1%"),
+            f"{row.ms_a_frame:.2f}",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -13,10 +13,7 @@ from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mepipe.bench.flow import Row
-    from mepipe.bench.spot import Row as SpotRow
 
 
 @contextmanager
@@ -185,7 +182,7 @@ def spot(
                 cells = measure_still(photos, clips=clips, seed=seed, progress=advance)
             click.echo(still_table(cells))
             return
-        from mepipe.bench.spot import measure
+        from mepipe.bench.spot import measure, spot_table
 
         with _counting("clips") as advance:
             rows = measure(
@@ -198,30 +195,6 @@ def spot(
                 progress=advance,
             )
         click.echo(spot_table(rows))
-
-
-def spot_table(rows: list[SpotRow]) -> str:
-    """Return the measurements as Markdown."""
-    import numpy as np
-
-    def mean(values: Sequence[float], form: str) -> str:
-        return format(np.mean(values), form) if len(values) else ""
-
-    lines = [
-        "| method | moving | still | refused | recovered | >= .9 in | within 15 ms | onset, ms "
-        "| apex, ms | AUC | missed | imagined | CPU ms a frame |",
-        "|" + "---|" * 13,
-    ]
-    for row in rows:
-        cells = (
-            row.method, str(len(row.moving)), str(len(row.still)), str(row.refused),
-            mean(row.recovered, ".3f"), mean([r >= 0.9 for r in row.recovered], ".1%"),
-            mean(row.within, ".1%"), mean(row.onset_ms, ".1f"), mean(row.apex_ms, ".1f"),
-            f"{row.auc:.3f}", mean(row.missed, ".1%"), mean(row.imagined, ".1%"),
-            f"{row.ms_a_frame:.2f}",
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 @command.command()
