@@ -27,6 +27,7 @@ _DOOR = {
     "run": ("mepipe.run", "run"),
     "RunResult": ("mepipe.pipeline.run_result", "RunResult"),
     "extract": ("mepipe.inference.extract", "extract"),
+    "spot": ("mepipe.recordings.spot", "spot"),
     "ClipResult": ("mepipe.inference.clip", "ClipResult"),
     "load": ("mepipe.features", "load"),
     "Features": ("mepipe.features", "Features"),

@@ -20,6 +20,7 @@ from mepipe.inference.predictor import Prediction as Prediction
 from mepipe.inference.predictor import Predictor as Predictor
 from mepipe.pipeline.check import check as check
 from mepipe.pipeline.run_result import RunResult as RunResult
+from mepipe.recordings.spot import spot as spot
 from mepipe.run import run as run
 
 __version__: str

@@ -171,6 +171,22 @@ class SpotSettings(Settings):
     )
 
 
+class RecordingSettings(Settings):
+    """Recordings: the movements in a video that is longer than a clip."""
+
+    threshold: Positive = Field(
+        2.2,
+        description="a movement must be this many times stronger than chance; 2.2 gives less than "
+        "one false alarm a minute on a still face",
+    )
+    longer_than_s: float = Field(
+        10.0,
+        ge=0,
+        description="in a run, a clip without key frames that is longer is a recording: each "
+        "movement in it becomes a clip; in s; 0: never",
+    )
+
+
 class FlowSettings(Settings):
     """The flow stage: TV-L1 from the onset to the apex frame on the aligned face."""
 
@@ -358,6 +374,7 @@ class Config(Settings):
     labels: LabelSettings = LabelSettings()
     face: FaceSettings = FaceSettings()
     spot: SpotSettings = SpotSettings()
+    recordings: RecordingSettings = RecordingSettings()
     flow: FlowSettings = FlowSettings()
     tensor: TensorSettings = TensorSettings()
     pack: PackSettings = PackSettings()

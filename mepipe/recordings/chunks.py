@@ -17,8 +17,8 @@ from mepipe.spotting.motion import FaceMotion, face_motion
 Float = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-CORE_MS = 12_000.0  # a chunk answers for so much of the recording
-BESIDE_MS = 4_000.0  # and sees so much before and after it: the longest movements last 6 s
+CORE_MS = 18_000.0  # a chunk answers for so much of the recording
+BESIDE_MS = 3_000.0  # and sees so much before and after it: the longest movements last 6 s
 MOST_FRAMES = 2400  # of a chunk: at 160 px their crops take 61 MB
 FEWEST_FRAMES = 8  # of a stretch: fewer show no movement
 
@@ -71,6 +71,15 @@ class Signals:
     motion: FaceMotion
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured in a chunk: the signals of its stretches, and the cuts that it sees."""
+
+    chunk: Chunk
+    signals: tuple[Signals, ...]
+    cuts: tuple[int, ...]
+
+
 def chunks_of(times_ms: Float) -> list[Chunk]:
     """Divide the frames of a recording into chunks.
 
@@ -81,13 +90,12 @@ def chunks_of(times_ms: Float) -> list[Chunk]:
 
     Examples
     --------
-    Twenty seconds at 30 frames a second:
+    Forty seconds at 30 frames a second:
 
     >>> import numpy as np
     >>> from mepipe.recordings.chunks import chunks_of
-    >>> chunks_of(np.arange(600) / 0.03)
-    [Chunk(first=0, core_first=0, core_stop=360, stop=480), Chunk(first=240, core_first=360, \
-core_stop=600, stop=600)]
+    >>> [(one.first, one.core_first, one.stop) for one in chunks_of(np.arange(1200) / 0.03)]
+    [(0, 0, 630), (450, 540, 1200)]
     """
     step = float(np.median(np.diff(times_ms))) if len(times_ms) > 1 else 1.0
     # At many frames a second a chunk is shorter, so that it fits into memory.
@@ -114,7 +122,7 @@ def measure(
     size: int = 160,
     search_size: int = 480,
     seen: Callable[[int], object] = lambda position: None,
-) -> Iterator[tuple[Chunk, list[Signals], list[int]]]:
+) -> Iterator[Measured]:
     """Measure the motion in chunks, reading each frame once, in order.
 
     Parameters
@@ -132,8 +140,7 @@ def measure(
 
     Yields
     ------
-    Each chunk with the signals of its stretches and the positions of cuts that it sees, as soon
-    as its last frame was read. At most two chunks are under way.
+    Each chunk as soon as its last frame was read. At most two are under way.
     """
     waiting = list(chunks)
     active: list[tuple[Chunk, Follower]] = []
@@ -145,26 +152,31 @@ def measure(
                 follower.look(position, float(times_ms[position]), image)
         seen(position)
         while active and active[0][0].stop <= position + 1:
-            yield _finished(*active.pop(0), times_ms, size)
+            yield _finished(*active.pop(0), size)
     while active:
-        yield _finished(*active.pop(0), times_ms, size)
+        yield _finished(*active.pop(0), size)
 
 
-def _finished(
-    chunk: Chunk, follower: Follower, times_ms: Float, size: int
-) -> tuple[Chunk, list[Signals], list[int]]:
+def _finished(chunk: Chunk, follower: Follower, size: int) -> Measured:
     follower.finish()
     signals = [
         _signals(stretch, size)
         for stretch in follower.stretches
         if len(stretch.positions) >= FEWEST_FRAMES
     ]
-    return chunk, signals, follower.cuts
+    return Measured(chunk, tuple(signals), tuple(follower.cuts))
 
 
 def _signals(stretch: Stretch, size: int) -> Signals:
     crops = np.stack(stretch.crops)
     stretch.crops.clear()  # twice in memory would be too much
+    motion = face_motion(
+        crops,
+        polygons(size),
+        inter_ocular=template().inter_ocular * size,
+        reference=_reference(crops),
+        outward=True,
+    )
     return Signals(
         stretch.face,
         stretch.eyes,
@@ -172,13 +184,13 @@ def _signals(stretch: Stretch, size: int) -> Signals:
         stretch.begins,
         stretch.ends,
         np.array(stretch.positions, np.int64),
-        face_motion(
-            crops,
-            polygons(size),
-            inter_ocular=template().inter_ocular * size,
-            reference=_reference(crops),
-        ),
+        FaceMotion(*(_single(part) for part in (motion.regions, motion.head, motion.eyes))),
     )
+
+
+def _single(values: Float) -> Float:
+    """Return the values as the cache keeps them, so that it makes no difference."""
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _reference(crops: Image) -> slice:

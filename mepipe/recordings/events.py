@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.assets import regions
-from mepipe.recordings.chunks import Chunk, Signals
+from mepipe.recordings.chunks import Measured, Signals
 from mepipe.spotting.along import Course, CourseSearch
 from mepipe.spotting.blinks import find_blinks, find_turns
 from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE
@@ -33,6 +33,7 @@ _OPPOSITE = -0.6  # correlation of the patterns of a rise and of its return
 _ALIKE = 2.5  # ratio of their sizes
 _HELD_MS = 60_000.0  # an expression is not held for longer
 _SHORT_MS = 6_000.0  # in a stretch so short, what it returns from may not have been seen
+_STAYS_MS = 150.0  # a change is seen for so long at least, before it counts as one
 _REGION = 0.5  # of the motion of the strongest region: others with less are not named
 _BESIDE_CORE_MS = 1_000.0  # two chunks may place one movement on different sides of their border
 
@@ -115,7 +116,7 @@ class _Found:
 
 
 def find_events(
-    measured: Iterable[tuple[Chunk, Sequence[Signals]]],
+    measured: Iterable[Measured],
     times_ms: Float,
     *,
     threshold: float = THRESHOLD,
@@ -125,8 +126,7 @@ def find_events(
     Parameters
     ----------
     measured
-        Each chunk with the signals of its stretches, whose faces have one number in all chunks
-        (`mepipe.recordings.faces.linked`).
+        The chunks, whose faces have one number in all of them (`mepipe.recordings.faces.linked`).
     times_ms
         (N,), of all frames.
     threshold
@@ -138,9 +138,10 @@ def find_events(
     """
     found: list[tuple[_Found, float]] = []
     others: list[Event] = []
-    for chunk, stretches in measured:
+    for one_chunk in measured:
+        chunk = one_chunk.chunk
         begin, end = float(times_ms[chunk.core_first]), float(times_ms[chunk.core_stop - 1])
-        for signals in stretches:
+        for signals in one_chunk.signals:
             movements, spans = _movements(signals, times_ms, threshold)
             for one in movements:
                 # How far it lies outside of what the chunk answers for.
@@ -152,7 +153,7 @@ def find_events(
                 for event in _others(signals, times_ms, spans)
                 if chunk.core_first <= event.apex < chunk.core_stop
             ]
-    kept = _joined(_once(found))
+    kept = _outside_held(_joined(_once(found)))
     events = [event for one in kept if (event := _event(one, times_ms)) is not None]
     return sorted(
         [*events, *_merged(others)], key=lambda event: (event.onset, event.face, event.kind)
@@ -246,6 +247,17 @@ def _joined(found: Sequence[_Found]) -> list[_Found]:
     return kept
 
 
+def _outside_held(found: Sequence[_Found]) -> list[_Found]:
+    """Return the movements without those that are parts of one that was joined to its return."""
+    held = [one for one in found if one.course.stays and one.offset - one.onset <= _SHORT_MS]
+    return [one for one in found if one in held or not any(_within(one, other) for other in held)]
+
+
+def _within(one: _Found, other: _Found) -> bool:
+    same = one.signals.face == other.signals.face
+    return same and other.onset <= one.apex <= other.offset
+
+
 def _opposite(one: Float, other: Float) -> bool:
     lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))
     alike = max(lengths) <= _ALIKE * min(lengths)
@@ -259,6 +271,8 @@ def _event(one: _Found, times_ms: Float) -> Event | None:
     def at(time: float) -> int:
         return int(positions[np.argmin(np.abs(t - time))])
 
+    if not np.isfinite(one.offset) and t[-1] - one.course.full_ms < _STAYS_MS:
+        return None  # too little is seen of it
     kind: Kind = "macro"
     offset: int | None = None
     if np.isfinite(one.offset):

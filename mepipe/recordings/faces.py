@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.recordings.chunks import Chunk, Signals
+from mepipe.recordings.chunks import Measured, Signals
 
 Float = NDArray[np.float64]
 
@@ -17,9 +17,7 @@ _BACK = 2.0  # the same where it comes back later
 _GROWTH = 1.5  # and its size
 
 
-def linked(
-    measured: Sequence[tuple[Chunk, Sequence[Signals]]],
-) -> list[tuple[Chunk, list[Signals]]]:
+def linked(measured: Sequence[Measured]) -> list[Measured]:
     """Return the chunks with faces numbered through the whole recording.
 
     Each chunk numbers its faces by itself. A face that two chunks see in the same frame at the
@@ -32,11 +30,11 @@ def linked(
         As `mepipe.recordings.chunks.measure` yields them, ascending.
     """
     known: dict[int, list[Signals]] = {}
-    result: list[tuple[Chunk, list[Signals]]] = []
-    for chunk, stretches in measured:
+    result: list[Measured] = []
+    for chunk in measured:
         numbers: dict[int, int] = {}
         taken: set[int] = set()
-        for signals in sorted(stretches, key=lambda one: int(one.positions[0])):
+        for signals in sorted(chunk.signals, key=lambda one: int(one.positions[0])):
             if signals.face in numbers:
                 continue
             fits = {
@@ -48,10 +46,10 @@ def linked(
             known.setdefault(number, [])
             numbers[signals.face] = number
             taken.add(number)
-        renumbered = [replace(one, face=numbers[one.face]) for one in stretches]
+        renumbered = tuple(replace(one, face=numbers[one.face]) for one in chunk.signals)
         for one in renumbered:
             known[one.face].append(one)
-        result.append((chunk, renumbered))
+        result.append(replace(chunk, signals=renumbered))
     return result
 
 

@@ -72,6 +72,7 @@ def face_motion(
     *,
     inter_ocular: float,
     reference: slice,
+    outward: bool = False,
 ) -> FaceMotion:
     """Measure the motion of the face from the reference frames to every frame.
 
@@ -89,6 +90,10 @@ def face_motion(
         Distance of the eye centres, px of the crop.
     reference
         The frames whose mean is the reference.
+    outward
+        True: from the reference to the end, then from it back to the start. A face that is
+        far from the reference in the first frame would not be found at once. False: from the
+        start to the end.
 
     Raises
     ------
@@ -107,10 +112,13 @@ def face_motion(
     cells = np.empty((len(crops), len(grid.x), 2))
     appearance = np.empty((len(crops), patches.seen), np.float32)
     motion = np.zeros((grid.side, grid.side, 2), np.float32)
-    for index, crop in enumerate(crops):
-        # Each frame starts from the motion of the one before it, so three steps are enough.
-        motion, appearance[index] = patches.align(crop, motion)
-        cells[index] = motion[grid.use]
+    forward = range(reference.start if outward else 0, len(crops))
+    for indices in (forward, range(forward.start - 1, -1, -1)):
+        motion = np.zeros_like(motion)
+        for index in indices:
+            # Each frame starts from the motion of the one before, so three steps are enough.
+            motion, appearance[index] = patches.align(crops[index], motion)
+            cells[index] = motion[grid.use]
 
     weight = np.ones(len(grid.x))
     for mask in masks["rigid"]:

@@ -1,0 +1,279 @@
+"""Find what happens in recordings: the door `mepipe.spot`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mepipe.cache.location import cache_root
+from mepipe.cache.store import Store, open_store
+from mepipe.clips.clip_task import Failure, PreparedClip
+from mepipe.clips.file_index import DigestIndex
+from mepipe.clips.prepare import prepare_clip
+from mepipe.config import Config
+from mepipe.config.load import as_config
+from mepipe.datasets.clip import Clip, Images, Video
+from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES, frames_among, has_images, list_folder
+from mepipe.datasets.recordings import recordings
+from mepipe.datasets.registry import as_datasets
+from mepipe.errors import BadDataError, UnreadableInputError, UsageError
+from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
+from mepipe.execution.progress import NoProgress, progress_for
+from mepipe.recordings.curve import motion_curve
+from mepipe.recordings.events import find_events
+from mepipe.recordings.faces import linked
+from mepipe.recordings.result import RecordingEvents
+from mepipe.recordings.stored import measured
+from mepipe.schema import Progress
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in recordings.
+
+    Parameters
+    ----------
+    recordings
+        The events of each recording that could be read, sorted by name.
+    failures
+        The others, with the reason.
+    """
+
+    recordings: tuple[RecordingEvents, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording to be searched, and the folder whose index of digests it belongs to."""
+
+    clip: Clip
+    root: Path
+
+
+def spot(
+    *paths: str | Path,
+    fps: float | None = None,
+    cache: str | Path | None = None,
+    config: Config | str | Path | None = None,
+    settings: Iterable[str] = (),
+    jobs: int = 1,
+    progress: Progress | Callable[[str, int, int], object] | None = None,
+) -> Found:
+    """Find every movement of the face in recordings of any length, from onset to offset.
+
+    >>> import mepipe
+    >>> found = mepipe.spot("sample/s01/c01", fps=200)
+    >>> [len(one.times_ms) for one in found.recordings]
+    [69]
+
+    Parameters
+    ----------
+    paths
+        Videos, folders of one recording's images, or datasets.
+    fps
+        Frames per second; of a video instead of what it says of itself.
+    cache
+        The cache folder. None: as `mepipe.run`. What was measured is kept there, a stretch
+        of some seconds at a time.
+    config, settings
+        As for `mepipe.run`; ``recordings``, ``face.search_size``, ``spot.size`` and ``data``
+        are used.
+    jobs
+        Recordings that are searched at once, each in a process.
+    progress
+        Called as ``progress(title, done, total)``, with seconds of the recording.
+
+    Returns
+    -------
+    Found
+        A recording without a face has no events; one that cannot be read is a failure.
+
+    Raises
+    ------
+    UsageError
+        If there is no such path, or a setting is not valid.
+    SystemProblemError
+        If the cache cannot be written.
+    """
+    resolved = as_config(config, settings)
+    store = open_store(cache_root(Path(cache) if cache is not None else None))
+    return spot_sources(
+        open_sources(paths, fps), resolved, store, jobs=jobs, progress=progress_for(progress)
+    )
+
+
+def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[Source]:
+    """Return the recordings at paths: videos, folders of images, or datasets.
+
+    Raises
+    ------
+    UsageError
+        If there is no such path, it holds no recording, or two recordings have one name.
+    """
+    found: list[Source] = []
+    for given in paths:
+        path = Path(given).expanduser()
+        one = _alone(path)
+        if one is not None:
+            found.append(Source(Clip(one[0], "", "", "", source=one[1], fps=fps), path.parent))
+            continue
+        for dataset in as_datasets([str(given)]):
+            for recording in recordings(dataset):
+                rate = fps if fps is not None else recording.fps
+                clip = Clip(
+                    recording.id,
+                    recording.dataset,
+                    recording.subject,
+                    recording.group,
+                    source=recording.source,
+                    fps=rate,
+                )
+                found.append(Source(clip, dataset.root))
+    names = [one.clip.id for one in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two recordings are called {twice}", "Search them in two calls, or rename one."
+        )
+    if not found:
+        raise UsageError("there is no recording to search", "Give a video or a folder.")
+    return found
+
+
+def _alone(path: Path) -> tuple[str, Images | Video] | None:
+    """Return the name and source of a path that is one recording; None for anything else."""
+    if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+        return path.stem, Video(path)
+    if path.is_dir():
+        listing = list_folder(path)
+        videos = [name for name in listing.files if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+        if has_images(listing) and not videos:
+            return path.resolve().name, frames_among(path, listing).images
+    return None
+
+
+def spot_sources(
+    sources: Sequence[Source], config: Config, store: Store, *, jobs: int, progress: Progress
+) -> Found:
+    """Search recordings, several at once where ``jobs`` is more than 1."""
+    events: list[RecordingEvents] = []
+    failures: list[Failure] = []
+
+    def take(source: Source, answer: RecordingEvents | Failure | WorkerDied) -> None:
+        if isinstance(answer, RecordingEvents):
+            events.append(answer)
+        elif isinstance(answer, Failure):
+            failures.append(answer)
+        else:
+            reason = f"the process that searched it was killed: {answer.reason}"
+            failures.append(
+                Failure(
+                    source.clip.id,
+                    "recording",
+                    "UnreadableInputError",
+                    reason,
+                    answer.remedy or "Free some memory, or use fewer --jobs.",
+                )
+            )
+
+    if jobs <= 1 or len(sources) == 1:
+        for source in sources:
+            take(source, one_thread(_Search(config, store.root, progress), source))
+    else:
+        progress.begin("recordings", len(sources))
+        try:
+            search = _Search(config, store.root.absolute(), NoProgress())
+            for source, answer in run_tasks(search, sources, jobs):
+                take(source, answer)
+                progress.advance()
+        finally:
+            progress.end()
+    return Found(
+        tuple(sorted(events, key=lambda one: one.name)),
+        tuple(sorted(failures, key=lambda one: one.clip)),
+    )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Searches one recording, in this process or in a worker."""
+
+    config: Config
+    cache: Path
+    progress: Progress
+
+    def __call__(self, source: Source) -> RecordingEvents | Failure:
+        index = DigestIndex(self.cache, source.root)
+        data = self.config.data
+        if source.clip.fps is not None:  # the user's word: an unusual rate needs no other
+            data = data.model_copy(update={"fps": source.clip.fps})
+        try:
+            prepared = prepare_clip(source.clip, index, data)
+            index.save()
+            return search(prepared, self.config, Store(self.cache), self.progress)
+        except (BadDataError, UnreadableInputError) as error:
+            return Failure.of(source.clip.id, "recording", error)
+        except MemoryError:
+            return Failure.of_memory(source.clip.id, "recording")
+
+
+def search(
+    prepared: PreparedClip, config: Config, store: Store | None, progress: Progress
+) -> RecordingEvents:
+    """Find what happens in a recording.
+
+    Parameters
+    ----------
+    prepared
+        Its frames and times. Annotation is not used.
+    config
+        ``recordings``, ``face.search_size`` and ``spot.size`` are used.
+    store
+        The cache. None: nothing is kept.
+    progress
+        Counts the seconds of the recording.
+
+    Raises
+    ------
+    BadDataError
+        If the times of its frames are not known, or a frame is damaged.
+    UnreadableInputError, SystemProblemError
+        As `mepipe.recordings.stored.measured`.
+    """
+    clip = prepared.input
+    times = clip.timing.times(clip.frames.count)
+    if times is None:
+        raise BadDataError(
+            "spotting needs the recording's frames per second, which are unknown",
+            "Give them: --fps 30, or --set data.fps=30.",
+        )
+    chunks = linked(
+        measured(
+            clip.frames,
+            times,
+            store,
+            size=config.spot.size,
+            search_size=config.face.search_size,
+            progress=progress,
+            title=f"{prepared.clip.id}, s",
+        )
+    )
+    events = find_events(chunks, times, threshold=config.recordings.threshold)
+    cuts = {
+        cut
+        for one in chunks
+        for cut in one.cuts
+        if one.chunk.core_first <= cut < one.chunk.core_stop
+    }
+    return RecordingEvents(
+        prepared.clip.id,
+        prepared.clip.subject,
+        clip.timing.fps,
+        times,
+        prepared.numbers,
+        tuple(events),
+        tuple(sorted(cuts)),
+        motion_curve(chunks, times),
+    )
