@@ -81,6 +81,17 @@ class Opened:
         self.packets: list[Packet] = []
         self.hidden = 0
 
+    def seek(self, stamp: int) -> bool:
+        """Go to the key frame with a time stamp, or before it. Return False if that fails."""
+        import av
+
+        with _messages():
+            try:
+                self.container.seek(stamp, stream=self.stream, backward=True, any_frame=False)
+            except (av.FFmpegError, ValueError, OverflowError):
+                return False
+        return True
+
     def frames(self) -> Iterator[Decoded]:
         """Yield every frame that decodes, in the order of presentation.
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -89,6 +90,7 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
             # Beside a repeat every movement is sudden.
             sudden=() if repeats else _outside(damage, seen.sudden),
             keys=tuple(seen.keys),
+            key_stamps=_ascending(seen.key_stamps),
             bright=float(np.median(seen.bright)),
         )
         last = max(n for n, packet in enumerate(video.packets) if packet.size)
@@ -113,7 +115,14 @@ def _without_torn_end(facts: VideoFacts, of_last: Sequence[bool]) -> VideoFacts:
         repeats=tuple(n for n in facts.repeats if n < count),
         sudden=tuple(one for one in facts.sudden if one.position < count),
         keys=tuple(n for n in facts.keys if n < count),
+        key_stamps=(),
     )
+
+
+def _ascending(stamps: Sequence[int | None]) -> tuple[int, ...]:
+    known = [one for one in stamps if one is not None]
+    whole = len(known) == len(stamps) and all(a < b for a, b in pairwise(known))
+    return tuple(known) if whole else ()
 
 
 def _times(video: Opened, shown: list[float | None], stated: float | None) -> Times:
@@ -141,6 +150,7 @@ class _Seen:
         self.bright: list[float] = []
         self.interlaced = 0
         self.keys: list[int] = []
+        self.key_stamps: list[int | None] = []
         self.orientation = (0, False)
         self._turn, self._shape = 0, Fraction(1)
         self._size = (0, 0)
@@ -162,6 +172,7 @@ class _Seen:
         self.interlaced += bool(frame.interlaced_frame)
         if frame.key_frame:
             self.keys.append(number)
+            self.key_stamps.append(frame.pts)
         size = (frame.width, frame.height)
         if number == 0:
             refuse_large(*size)

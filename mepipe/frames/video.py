@@ -1,12 +1,14 @@
 """Frames of a video, decoded in sequence from an open file.
 
 The caller has hashed the file and holds it open, so that a key cannot name one
-video and the object show another. It is never held in memory. There is no seeking:
-the frame count and the key-frame table of a header are often wrong.
+video and the object show another. It is never held in memory. Tables of a header are often
+wrong. So where decoding begins in the middle, at a key frame, the time stamps of key frames must
+be those of the pass that has decoded all of it; else it begins at the start.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.uint8]
 
+WORTH_IT = 48  # frames: fewer are decoded faster than skipped
 _REPLACE = "Restore the file from the original, or leave the clip out."
 
 
@@ -77,6 +80,18 @@ def video_frames(
         for position in sorted(wanted) if wanted is not None else [damage.first]:
             if damage.first <= position <= damage.last:
                 raise damaged_frame(damage, position, facts)
+    begin = None if wanted is None else _entry(facts, min(wanted))
+    if begin is not None:
+        with opened(stream) as video:
+            frames = _from_key(video, facts, begin)
+            if frames is not None:
+                convert = _converter(facts)
+                for position, frame in frames:
+                    if position in wanted:  # type: ignore[operator]
+                        yield position, convert(frame)
+                    if position >= last:
+                        return
+                raise _too_short(position, last)
     with opened(stream) as video:
         convert = _converter(facts)
         position = -1
@@ -86,11 +101,66 @@ def video_frames(
             if position >= (facts.count - 1 if wanted is None else last):
                 return
     if position < last:
-        raise BadDataError(
-            f"the video ends after {position + 1} frames, before frame {last}",
-            "Restore the file from the original.",
-            last,
-        )
+        raise _too_short(position, last)
+
+
+def _too_short(position: int, last: int) -> BadDataError:
+    return BadDataError(
+        f"the video ends after {position + 1} frames, before frame {last}",
+        "Restore the file from the original.",
+        last,
+    )
+
+
+def _entry(facts: VideoFacts, first: int) -> int | None:
+    """Return the number of the key frame at which decoding may begin. None: at the start.
+
+    It is the key frame before the last one: frames just behind a key frame may refer to frames
+    before it (open groups of pictures), those behind the next one do not.
+    """
+    whole = not (facts.interlaced or facts.combed or facts.damage or facts.hidden or facts.torn)
+    entry = bisect_right(facts.keys, first) - 2
+    if not whole or not facts.key_stamps or entry < 1 or facts.keys[entry] < WORTH_IT:
+        return None
+    return entry
+
+
+def _from_key(
+    video: Opened, facts: VideoFacts, entry: int
+) -> Iterator[tuple[int, VideoFrame]] | None:
+    """Return the frames from key frame ``entry + 1`` on; None if they cannot be told for sure."""
+    if not video.seek(facts.key_stamps[entry]):
+        return None
+    numbers = {stamp: number for number, stamp in enumerate(facts.key_stamps)}
+    frames = (decoded.frame for decoded in video.frames())
+    position, following = -1, -1
+    for frame in frames:
+        if position < 0:
+            # The demuxer may go to an earlier key frame. Frames before it refer to what is missing.
+            if frame.pts is None or frame.pts > facts.key_stamps[entry]:
+                return None
+            number = numbers.get(frame.pts, -1) if frame.key_frame else -1
+            if number < 0:
+                continue
+            position, following = facts.keys[number], number + 1
+        else:
+            position += 1
+        if following <= entry + 1 and position == facts.keys[following] and position > 0:
+            if frame.pts != facts.key_stamps[following]:
+                return None
+            if following == entry + 1:
+                return _counted(frame, frames, position)
+            following += 1
+    return None
+
+
+def _counted(
+    first: VideoFrame, others: Iterator[VideoFrame], position: int
+) -> Iterator[tuple[int, VideoFrame]]:
+    yield position, first
+    for frame in others:
+        position += 1
+        yield position, frame
 
 
 def _pictures(video: Opened, facts: VideoFacts) -> Iterator[VideoFrame]:

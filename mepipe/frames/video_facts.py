@@ -7,7 +7,7 @@ from typing import Any
 
 from mepipe.frames.sudden import Sudden
 
-LAYOUT = 5
+LAYOUT = 6
 """Increased when a pass over a video finds out more, or decides otherwise."""
 
 
@@ -68,6 +68,9 @@ class VideoFacts:
         Frames in which parts of the picture change at once: perhaps damage that no decoder saw.
     keys
         Positions of the key frames, which the codec drew without others.
+    key_stamps
+        The time stamp of each, in the file's own unit. Empty if one of them has none, or they
+        do not increase: then decoding can only begin at the start.
     bright
         Brightness of the typical frame: its 95th percentile, 0 to 255.
 
@@ -98,6 +101,7 @@ class VideoFacts:
     repeats: tuple[int, ...] = ()
     sudden: tuple[Sudden, ...] = ()
     keys: tuple[int, ...] = ()
+    key_stamps: tuple[int, ...] = ()
     bright: float = 255.0
 
     @property
@@ -149,6 +153,7 @@ class VideoFacts:
                 "damage": tuple(Damage(**one) for one in fields["damage"]),
                 "repeats": tuple(fields["repeats"]),
                 "keys": tuple(fields["keys"]),
+                "key_stamps": tuple(fields["key_stamps"]),
                 "sudden": tuple(Sudden(**one) for one in fields["sudden"]),
             }
         )
