@@ -29,6 +29,7 @@ from mepipe.pipeline.finish import Outputs
 from mepipe.pipeline.plan import Plan, make_plan
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult, sum_up
+from mepipe.recordings.clips import with_movements
 from mepipe.report.report_inputs import ReportInputs, is_reported, to_record, write_if_stale
 
 
@@ -127,11 +128,12 @@ class Run:
         out: Path,
         until: str = "classify",
         rehash: bool = False,
+        search: bool = True,
     ) -> None:
         self.config, self.context, self.until = config, context, until
         # Everything that can be wrong with the request is reported before hours of work.
         require_device(context.device)
-        self.inputs = open_inputs(
+        inputs = open_inputs(
             datasets,
             config,
             context.cache,
@@ -139,6 +141,9 @@ class Run:
             progress=context.progress,
             rehash=rehash,
         )
+        # Each movement of a recording is a clip of its own.
+        self.searched = with_movements(inputs, config, context, wanted=search)
+        self.inputs = self.searched.inputs
         self.outputs = Outputs(config, self.inputs, context, out, until)
         self.network = self.outputs.describe_model()
 

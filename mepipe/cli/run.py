@@ -132,7 +132,7 @@ def command(
             scheduler=scheduler,
             cluster_jobs=jobs,
         )
-        road = Run(found, config, context, out=out, until=until, rehash=rehash)
+        road = Run(found, config, context, out=out, until=until, rehash=rehash, search=not dry_run)
         if dry_run:
             plan = road.plan()
             counts = (*plan.counts, *road.outputs.plan(plan))

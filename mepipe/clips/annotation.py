@@ -22,16 +22,20 @@ from mepipe.datasets.clip import Clip, Mark, MarkOrigin, Note
 from mepipe.errors import EXIT_SOME_FAILED, BadDataError, MepipeError
 from mepipe.schema import KeyFrameName, Missing, Repair
 
-Origin = Literal[MarkOrigin, "middle"]
+Origin = Literal[MarkOrigin, "middle", "spotted"]
 
 
 @dataclass(frozen=True)
 class KeyFrame:
-    """A key frame that exists: its 0-based position and the dataset's own number."""
+    """A key frame that exists: its 0-based position and the dataset's own number.
+
+    ``confidence`` is 1 unless it was spotted in a recording.
+    """
 
     position: int
     number: int
     origin: Origin
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)

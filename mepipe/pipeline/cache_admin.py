@@ -25,11 +25,18 @@ from mepipe.cache.store import GoneError, ObjectName, Store
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation import fold_cache as folds
 from mepipe.pipeline.run_records import PastRun
+from mepipe.recordings import stored
 from mepipe.schema import Progress
 from mepipe.stages import ARRAYS
 
 _DAY_S = 24 * 3600.0
-_DECLARED: Mapping[str, Declaration] = {**ARRAYS, folds.STAGE: folds.ARRAYS}
+_DECLARED: Mapping[str, Declaration] = {
+    stored.STAGE: stored.ARRAYS,
+    **ARRAYS,
+    folds.STAGE: folds.ARRAYS,
+}
+# No record lists these: folds belong to a features.h5, chunks to a recording.
+_UNLISTED = {folds.STAGE, stored.STAGE}
 
 
 def past_runs(cache: Path) -> Iterator[tuple[str, PastRun]]:
@@ -114,8 +121,7 @@ def status(store: Store, run_id: str | None = None) -> Status:
         facts = disk.facts(store.path(name))
         one_stage.objects += 1
         one_stage.bytes += facts.st_size if facts else 0
-        # Folds belong to a features.h5, and no record lists them.
-        known = name.stage != folds.STAGE
+        known = name.stage not in _UNLISTED
         one_stage.unreferenced += known and name not in owners
         one_stage.stale += name in owners and name not in current
     order = list(_DECLARED)

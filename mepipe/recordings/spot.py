@@ -51,6 +51,11 @@ class Source:
     clip: Clip
     root: Path
 
+    @property
+    def video(self) -> Path | None:
+        """The video file; None for images."""
+        return self.clip.source.path if isinstance(self.clip.source, Video) else None
+
 
 def spot(
     *paths: str | Path,
@@ -167,16 +172,7 @@ def spot_sources(
         elif isinstance(answer, Failure):
             failures.append(answer)
         else:
-            reason = f"the process that searched it was killed: {answer.reason}"
-            failures.append(
-                Failure(
-                    source.clip.id,
-                    "recording",
-                    "UnreadableInputError",
-                    reason,
-                    answer.remedy or "Free some memory, or use fewer --jobs.",
-                )
-            )
+            failures.append(killed(source.clip.id, answer))
 
     if jobs <= 1 or len(sources) == 1:
         for source in sources:
@@ -193,6 +189,17 @@ def spot_sources(
     return Found(
         tuple(sorted(events, key=lambda one: one.name)),
         tuple(sorted(failures, key=lambda one: one.clip)),
+    )
+
+
+def killed(name: str, worker: WorkerDied) -> Failure:
+    """Return the failure of a recording whose search a process did not survive."""
+    return Failure(
+        name,
+        "recording",
+        "UnreadableInputError",
+        f"the process that searched it was killed: {worker.reason}",
+        worker.remedy or "Free some memory, or use fewer --jobs.",
     )
 
 

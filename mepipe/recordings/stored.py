@@ -13,6 +13,8 @@ from mepipe.assets import asset_digest, model_files
 from mepipe.cache.keys import Json, object_key
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
+from mepipe.clips.clip_input import ClipInput
+from mepipe.config import Config
 from mepipe.errors import DamageError
 from mepipe.frames import FrameReader
 from mepipe.recordings.chunks import Chunk, Measured, Signals, chunks_of, measure
@@ -88,6 +90,19 @@ def measured(
                 parts = _parts(frames, times_ms, one.chunk, size, search_size)
                 store.write(_object(one, names[one.chunk], parts))
     return [known[chunk] for chunk in chunks]
+
+
+def is_stored(clip: ClipInput, store: Store, config: Config) -> bool:
+    """Return True if every chunk of a recording is in the cache. Opens no object."""
+    times = clip.timing.times(clip.frames.count)
+    if times is None:
+        return True  # nothing will be measured
+    listing = store.listing(STAGE)
+    size, search_size = config.spot.size, config.face.search_size
+    return all(
+        object_key(STAGE, VERSION, _parts(clip.frames, times, chunk, size, search_size)) in listing
+        for chunk in chunks_of(times)
+    )
 
 
 def _measure(

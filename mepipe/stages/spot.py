@@ -38,6 +38,9 @@ def _method(clip: ClipInput, config: Config) -> Literal["annotation", SpotMethod
     marks = _marks(clip, config)
     if len(marks) == len(KEY_FRAMES):
         return "annotation"
+    if marks and all(mark.origin == "spotted" for mark in marks.values()):
+        # A movement of a recording that had not ended when the scene did.
+        return "annotation"
     # Flow to the apex needs no offset. If only the offset is missing, and without a frame rate
     # it cannot be spotted, it stays unknown.
     searchable = config.spot.fallback == "middle" or clip.timing.known
@@ -68,7 +71,9 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     parts: dict[str, Json] = {
         "method": method,
         "marks": {
-            name: [mark.position, mark.origin] for name, mark in _marks(clip, config).items()
+            # One that was spotted in a recording has a confidence, too.
+            name: [mark.position, mark.origin, *([mark.confidence] if mark.confidence < 1 else [])]
+            for name, mark in _marks(clip, config).items()
         },
     }
     if method == "middle":
@@ -199,7 +204,7 @@ def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
         mark = marks.get(name)
         values[name] = mark.position if mark else None
         values[f"{name}_source"] = mark.origin if mark else ""
-        values[f"{name}_confidence"] = 1.0 if mark else None
+        values[f"{name}_confidence"] = mark.confidence if mark else None
     return Result(values=values, arrays={"curve": np.empty(0, dtype=np.float32)})
 
 

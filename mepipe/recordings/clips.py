@@ -1,0 +1,205 @@
+"""The movements of recordings as clips of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mepipe.clips.annotation import KeyFrame
+from mepipe.clips.clip_task import ClipTask, Failure, PreparedClip
+from mepipe.clips.inputs import Inputs
+from mepipe.config import Config
+from mepipe.datasets.clip import Clip, Kind, Note
+from mepipe.errors import BadDataError, UnreadableInputError
+from mepipe.execution.context import Context
+from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
+from mepipe.recordings.events import Event
+from mepipe.recordings.result import RecordingEvents
+from mepipe.recordings.spot import killed, search
+from mepipe.recordings.stored import is_stored
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The clips of a run in which each recording is replaced by its movements.
+
+    Parameters
+    ----------
+    inputs
+        The clips, among them one for each movement: ``<recording>#1``, ``#2``, ...
+    recordings
+        What was found in each recording, sorted by name.
+    waiting
+        The recordings that were not searched yet, where that was not wanted.
+    """
+
+    inputs: Inputs
+    recordings: tuple[RecordingEvents, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+def is_recording(prepared: PreparedClip, config: Config) -> bool:
+    """Return True if a run looks for all movements of a clip: it is long, without key frames.
+
+    Parameters
+    ----------
+    prepared
+        The clip.
+    config
+        ``recordings.longer_than_s`` says how long; ``spot.method`` is not ``auto``: never.
+    """
+    limit = config.recordings.longer_than_s
+    clip = prepared.input
+    if not limit or config.spot.method != "auto" or clip.face_box is not None:
+        return False
+    if clip.onset or clip.apex or clip.offset or prepared.clip.recording:
+        return False
+    times = clip.timing.times(clip.frames.count)
+    return times is not None and float(times[-1] - times[0]) > 1000 * limit
+
+
+def with_movements(
+    inputs: Inputs, config: Config, context: Context, *, wanted: bool = True
+) -> Searched:
+    """Replace the recordings among the clips of a run by their movements.
+
+    Parameters
+    ----------
+    inputs
+        The prepared clips.
+    config
+        The resolved configuration.
+    context
+        The cache, the number of processes, the progress.
+    wanted
+        False: only recordings whose chunks are all in the cache are searched.
+    """
+    long = [one for one in inputs.clips if is_recording(one, config)]
+    if not long:
+        return Searched(inputs)
+    waiting = []
+    if not wanted:
+        waiting = [one for one in long if not is_stored(one.input, context.store, config)]
+        long = [one for one in long if one not in waiting]
+    found: dict[str, RecordingEvents] = {}
+    failures: list[Failure] = []
+    for prepared, answer in _answers(long, config, context):
+        if isinstance(answer, RecordingEvents):
+            found[prepared.clip.id] = answer
+        else:
+            failures.append(answer)
+    searched = {one.clip.id for one in long}
+    clips = [one for one in inputs.clips if one.clip.id not in searched]
+    notes = list(inputs.notes)
+    for prepared in long:
+        events = found.get(prepared.clip.id)
+        if events is None:
+            continue
+        movements = movement_clips(prepared, events)
+        clips += movements
+        minutes = f"{events.seconds / 60:.1f} minutes"
+        if movements:
+            text = f"a recording of {minutes}: {len(movements)} movements, each a clip"
+        elif events.seen:
+            text = f"a recording of {minutes} without a movement above the noise: no clip"
+        else:
+            text = f"a recording of {minutes} in which no face was found: no clip"
+        notes.append(Note(prepared.clip.id, text))
+    notes += [
+        Note(one.clip.id, "a recording that was not searched for movements yet") for one in waiting
+    ]
+    labels = inputs.labels
+    inherited = {
+        one.clip.id: labels.of[one.clip.recording]
+        for one in clips
+        if one.clip.recording in labels.of and one.clip.id not in labels.of
+    }
+    return Searched(
+        replace(
+            inputs,
+            labels=replace(labels, of={**labels.of, **inherited}),
+            clips=tuple(sorted(clips, key=lambda one: one.clip.id)),
+            failures=tuple(sorted((*inputs.failures, *failures), key=lambda one: one.clip)),
+            notes=tuple(notes),
+        ),
+        tuple(found[name] for name in sorted(found)),
+        tuple(one.clip.id for one in waiting),
+    )
+
+
+def movement_clips(recording: PreparedClip, events: RecordingEvents) -> list[PreparedClip]:
+    """Return a clip for each movement: all frames of the recording, with these key frames."""
+    clips = []
+    for number, event in enumerate(events.movements, start=1):
+        kind: Kind = "micro" if event.kind == "micro" else "macro"
+        clip = replace(
+            recording.clip,
+            id=f"{recording.clip.id}#{number}",
+            recording=recording.clip.id,
+            kind=kind,
+        )
+        onset, apex, offset = (
+            None if place is None else _mark(place, event, recording.numbers)
+            for place in (event.onset, event.apex, event.offset)
+        )
+        clips.append(
+            PreparedClip(
+                clip,
+                replace(recording.input, onset=onset, apex=apex, offset=offset),
+                recording.numbers,
+                # What is noted of a recording is noted once.
+                recording.notes if number == 1 else (),
+            )
+        )
+    return clips
+
+
+def _mark(position: int, event: Event, numbers: Sequence[int]) -> KeyFrame:
+    return KeyFrame(position, numbers[position], "spotted", round(event.confidence, 4))
+
+
+def _answers(
+    recordings: Sequence[PreparedClip], config: Config, context: Context
+) -> list[tuple[PreparedClip, RecordingEvents | Failure]]:
+    by_id = {one.clip.id: one for one in recordings}
+    tasks = [_Task(one.task(), one.clip, one.numbers) for one in recordings]
+    if context.jobs <= 1 or len(recordings) <= 1:
+        return [
+            (by_id[task.task.clip], one_thread(_Search(config, context), task)) for task in tasks
+        ]
+    context.progress.begin("recordings", len(recordings))
+    answers: list[tuple[PreparedClip, RecordingEvents | Failure]] = []
+    try:
+        for task, found in run_tasks(_Search(config, context.for_worker()), tasks, context.jobs):
+            answer = found if not isinstance(found, WorkerDied) else killed(task.task.clip, found)
+            answers.append((by_id[task.task.clip], answer))
+            context.progress.advance()
+    finally:
+        context.progress.end()
+    return answers
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A recording as a worker gets it."""
+
+    task: ClipTask
+    clip: Clip
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Searches a recording of a run, here or in a worker."""
+
+    config: Config
+    context: Context
+
+    def __call__(self, one: _Task) -> RecordingEvents | Failure:
+        prepared = PreparedClip(one.clip, one.task.open(), one.numbers, ())
+        try:
+            return search(prepared, self.config, self.context.store, self.context.progress)
+        except (BadDataError, UnreadableInputError) as error:
+            return Failure.of(one.clip.id, "recording", error)
+        except MemoryError:
+            return Failure.of_memory(one.clip.id, "recording")
