@@ -67,6 +67,9 @@ Scale = Literal["fixed", "clip", "minmax", "none"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 """How the values of a tensor can be scaled (`tensor.scale`)."""
 
+Limit = Literal["soft", "hard"]
+"""What becomes of motion beyond the fixed scale (`tensor.limit`)."""
+
 MotionModel = Literal["similarity", "translation"]
 """The head motion that is fitted and removed (`flow.stabilise`)."""
 

@@ -31,6 +31,7 @@ BEFORE = (
     "flow.stabilise=similarity",
     "flow.even_light=false",
     "tensor.strain_sigma=0",
+    "tensor.limit=hard",
 )
 """The defaults of version 1 of these settings, with which each change is compared."""
 SETTINGS: Mapping[str, tuple[str, ...]] = {

@@ -17,7 +17,7 @@ from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.networks.pyramid import Fusion, Mode, Pool
 from mepipe.networks.registry import MODELS
 from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE
-from mepipe.schema import MAPS, Missing, MotionModel, Repair, Scale, SpotMethod, TimeUnit
+from mepipe.schema import MAPS, Limit, Missing, MotionModel, Repair, Scale, SpotMethod, TimeUnit
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -277,6 +277,11 @@ class TensorSettings(Settings):
         description="fixed: motion that is scaled to 1, as a fraction of the inter-ocular distance",
     )
     strain_range: Positive = Field(0.1, description="fixed: strain that is scaled to 1")
+    limit: Limit = Field(
+        "soft",
+        description="fixed: soft: linear up to three quarters of the range, larger motion "
+        "approaches its end and stays distinct; hard: larger motion is cut at its end",
+    )
     strain_sigma: float = Field(
         6.0,
         ge=0,

@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.flow.strain import optical_strain
-from mepipe.schema import Scale
+from mepipe.schema import Limit, Scale
+
+KNEE = 0.75
+"""Up to this share of the range, the fixed scale is linear: 2 px of the aligned face of 224 px."""
 
 
 def flow_tensor(
@@ -18,6 +21,7 @@ def flow_tensor(
     displacement_range: float = 0.03,
     strain_range: float = 0.1,
     strain_sigma: float = 0.0,
+    limit: Limit = "soft",
 ) -> NDArray[np.float32]:
     """Return u, v and optical strain at the network's size.
 
@@ -31,9 +35,10 @@ def flow_tensor(
     size
         Side of the tensor, cells.
     scale
-        ``fixed``: u and v become 1 at ``displacement_range`` and strain at
-        ``strain_range``, clipped to [-1, 1]. It is the same for every clip, so
-        amplitudes stay comparable and nothing is learnt from other clips.
+        ``fixed``: u, v and strain are divided by ``displacement_range`` and
+        ``strain_range``; what is large is limited to [-1, 1] (``limit``). It is the
+        same for every clip, so amplitudes stay comparable and nothing is learnt from
+        other clips.
         ``clip``: u and v are divided by the clip's largest component, strain by
         its largest value. Nothing is centred.
         ``minmax``: each channel is brought to 0..1 on its own, as in published
@@ -42,12 +47,17 @@ def flow_tensor(
     inter_ocular
         Distance of the eye centres in the aligned face, px.
     displacement_range
-        Full scale of u and v, as a fraction of ``inter_ocular``.
+        Range of u and v, as a fraction of ``inter_ocular``.
     strain_range
-        Full scale of strain, px per px.
+        Range of strain, px per px.
     strain_sigma
         Width of the Gaussian whose derivatives strain is made of, px of the aligned face
         (`optical_strain`).
+    limit
+        Of the fixed scale. ``soft``: values up to `KNEE` are the motion itself, to the
+        bit. Larger ones follow a hyperbola that goes on with the same slope and never
+        reaches 1, so two motions that differ stay different (`limited_share` counts
+        them). ``hard``: values beyond 1 are cut.
 
     Returns
     -------
@@ -72,6 +82,12 @@ def flow_tensor(
     (3, 28, 28)
     >>> x[:, 14, 14]
     array([0.5, 0. , 0. ], dtype=float32)
+
+    Shifts by 6 and by 12 px are more than that, and differ:
+
+    >>> flow[0], flow[1] = 6.0, 12.0
+    >>> flow_tensor(flow, size=28, inter_ocular=100.0)[:2, 14, 14].round(2)
+    array([0.96, 0.98], dtype=float32)
     """
     x = sequence_tensor(
         flow[None],
@@ -81,6 +97,7 @@ def flow_tensor(
         displacement_range=displacement_range,
         strain_range=strain_range,
         strain_sigma=strain_sigma,
+        limit=limit,
     )
     return np.ascontiguousarray(x[0])
 
@@ -94,6 +111,7 @@ def sequence_tensor(
     displacement_range: float = 0.03,
     strain_range: float = 0.1,
     strain_sigma: float = 0.0,
+    limit: Limit = "soft",
 ) -> NDArray[np.float32]:
     """Return u, v and strain of several flow fields of one clip, all with one scale.
 
@@ -104,7 +122,7 @@ def sequence_tensor(
     ----------
     flows
         (K, 2, H, W) float32: u and v of each field, px of the aligned face. K of 1 or more.
-    size, scale, inter_ocular, displacement_range, strain_range, strain_sigma
+    size, scale, inter_ocular, displacement_range, strain_range, strain_sigma, limit
         As for `flow_tensor`.
 
     Returns
@@ -133,7 +151,7 @@ def sequence_tensor(
     if scale == "fixed":
         x[:, :2] /= np.float32(displacement_range * inter_ocular)
         x[:, 2] /= np.float32(strain_range)
-        x = np.clip(x, -1, 1)
+        x = np.clip(x, -1, 1) if limit == "hard" else _softly_limited(x)
     elif scale == "clip":
         x[:, :2] = _to_unit(x[:, :2])
         x[:, 2] = _to_unit(x[:, 2])
@@ -141,6 +159,39 @@ def sequence_tensor(
         channels = [_to_unit(channel - channel.min()) for channel in x.swapaxes(0, 1)]
         x = np.stack(channels, axis=1)
     return x
+
+
+def limited_share(x: NDArray[np.float32]) -> list[float]:
+    """Return the share of the values of a soft-limited tensor that are not linear, by channel.
+
+    Parameters
+    ----------
+    x
+        (3, S, S) or (K, 3, S, S), as from `flow_tensor` or `sequence_tensor`.
+
+    Returns
+    -------
+    Of u, v and strain, 0 to 1, to four digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mepipe.flow.tensor import limited_share
+    >>> limited_share(np.stack([np.full((4, 4), value) for value in (0.1, -0.9, 0.75)]))
+    [0.0, 1.0, 0.0]
+    """
+    shares = (np.abs(x) > KNEE).mean(axis=(-2, -1))
+    return [round(float(share), 4) for share in np.atleast_2d(shares).mean(axis=0)]
+
+
+def _softly_limited(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values between -1 and 1: those up to the knee as they are, larger ones bent."""
+    room = np.float32(1 - KNEE)
+    over = np.maximum(np.abs(x) - np.float32(KNEE), 0) / room
+    # over / (1 + over) has the slope 1 at 0, and tells 10 from 20 better than an exponential,
+    # which has no digits left there.
+    bent = np.copysign(np.float32(KNEE) + room * over / (1 + over), x)
+    return np.where(over > 0, bent, x)
 
 
 def _reduced(flow: NDArray[np.float32], size: int, sigma: float) -> NDArray[np.float32]:

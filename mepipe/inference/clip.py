@@ -144,8 +144,8 @@ class ClipResult:
 
     @property
     def strain(self) -> NDArray[np.float32]:
-        """(S, S) magnitude of the optical strain of `flow`, px a px."""
-        return optical_strain(self.flow)
+        """(S, S) magnitude of the optical strain of `flow`, px a px, smoothed as the tensor's."""
+        return optical_strain(self.flow, self.config.tensor.strain_sigma)
 
     @property
     def tensor(self) -> NDArray[np.float32]:
@@ -322,6 +322,9 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
             f"strength {spot['strength']:.2f}{threshold}",
             "a movement" if spot["movement"] else "no movement: the best candidate",
         ]
+    if "limited" in values.get("tensor", {}):
+        u, v, strain = values["tensor"]["limited"]
+        lines.append(f"beyond the linear range: {u:.0%} of u, {v:.0%} of v, {strain:.0%} of strain")
     return ClipPicture(
         name=name,
         frame=clip.frames.image(position),
@@ -330,7 +333,7 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
         onset_face=None if flow is None else np.asarray(flow["faces"][0]),
         apex_face=None if flow is None else np.asarray(flow["faces"][1]),
         flow=None if flow is None else np.asarray(flow["uv"]),
-        strain=None if flow is None else optical_strain(np.asarray(flow["uv"])),
+        strain=None if flow is None else done.strain,
         curve=curve,
         curve_title=title if spot is not None else "no motion curve: nothing was measured",
         curve_unit=unit,

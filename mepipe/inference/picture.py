@@ -38,7 +38,7 @@ def show(path: Path, config: Config, progress: Progress | None = None) -> bytes:
     """
     clip = open_clip(path, config.data)  # its errors are reported before the slow loading
     make_ready(config, progress)
-    done = run_stages(clip, config, "flow")
+    done = run_stages(clip, config)
     # A clip without flow still has a face and a motion curve to draw.
     if done.stopped is not None and done.stage != "flow":
         raise done.stopped

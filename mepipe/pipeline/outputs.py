@@ -31,6 +31,9 @@ from mepipe.versions import libraries
 PACK_VERSION = 3
 # Below this rate, a movement of 200 ms covers at most 12 frames.
 _FEW_FPS = 60
+# Of the values of a channel: more than this beyond the linear range is told. No expression of up to
+# 2 px has any (docs/features.md).
+_LIMITED = 0.01
 
 
 def build_pack(
@@ -214,6 +217,10 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
             )
         if spot and not spot["movement"]:
             notes.append(Note(clip, "no movement above the noise: the best candidate is used"))
+        largest = max(outcome.values.get("tensor", {}).get("limited", [0]))
+        if largest > _LIMITED:
+            text = f"{largest:.0%} of a channel is beyond the linear range of tensor.scale = fixed"
+            notes.append(Note(clip, f"{text}: larger than a micro-expression, or the head's motion"))
     return notes
 
 

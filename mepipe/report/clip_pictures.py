@@ -33,7 +33,7 @@ class ClipWork:
     """The work for one clip: its objects, and the files of its frames.
 
     ``digests`` are those of the onset and the apex frame that flow read. ``source`` is None
-    if no face is shown or the dataset is missing.
+    if no face is shown or the dataset is missing. ``strain_sigma`` is that of the clip's tensor.
     """
 
     clip: str
@@ -43,6 +43,7 @@ class ClipWork:
     digests: Sequence[str]
     source: ClipTask | None
     faces: bool
+    strain_sigma: float
 
     @classmethod
     def of(cls, outcome: ClipOutcome, source: ClipTask | None, *, faces: bool) -> ClipWork:
@@ -58,7 +59,15 @@ class ClipWork:
             [str(digest) for digest in frames],
             source,
             faces,
+            _strain_sigma(outcome),
         )
+
+
+def _strain_sigma(outcome: ClipOutcome) -> float:
+    """Return the smoothing of the strain in the clip's tensor, as its key says it: else none."""
+    settings = outcome.stages["tensor"].parts["settings"] if "tensor" in outcome.stages else {}
+    sigma = settings.get("strain_sigma", 0) if isinstance(settings, Mapping) else 0
+    return float(sigma) if isinstance(sigma, int | float) else 0.0
 
 
 def draw_clips(work: Sequence[ClipWork], context: Context) -> dict[str, Pictures]:
@@ -99,7 +108,7 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
         return Pictures(missing=error.message)
     uv = np.asarray(flow["uv"], np.float32)
     coloured, largest_px = flow_thumbnail(uv)
-    strain, largest_strain = strain_thumbnail(optical_strain(uv))
+    strain, largest_strain = strain_thumbnail(optical_strain(uv, work.strain_sigma))
     faces, missing = _faces(work, flow) if work.faces else (None, "")
     visible = work.values["spot"].get("visible", [0])
     return Pictures(

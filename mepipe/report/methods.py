@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mepipe.flow.tensor import KNEE
 from mepipe.networks.registry import MODELS
 from mepipe.report.content import Methods
 from mepipe.report.references import REFERENCES
@@ -154,9 +155,12 @@ def _flow(flow: Mapping[str, Any], cite: _Cited) -> list[str]:
 
 
 def _tensor(tensor: Mapping[str, Any], cite: _Cited) -> str:
+    # A run of before has no limit, and was cut.
+    soft = tensor.get("limit", "hard") == "soft"
+    beyond = f"; values above {KNEE:g} approach 1 along a hyperbola" if soft else ", larger is cut"
     scales = {
         "fixed": f"scaled alike for all clips (motion of {tensor['displacement_range']:g} of the "
-        f"inter-ocular distance and strain of {tensor['strain_range']:g} become 1)",
+        f"inter-ocular distance and strain of {tensor['strain_range']:g} become 1{beyond})",
         "clip": "scaled by each clip's largest motion",
         "minmax": "scaled to 0 to 1, each channel of each clip for itself",
         "none": "left in px",

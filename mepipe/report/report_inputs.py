@@ -23,7 +23,7 @@ from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult
 from mepipe.schema import STEPS
 
-VERSION = 1
+VERSION = 2  # 2: strain is drawn as the tensor has it
 _CLASSIFIED = ("results.json", "predictions.csv")
 
 

@@ -8,6 +8,7 @@ from mepipe.cache.keys import Json
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.flow import flow_tensor, sequence_tensor
+from mepipe.flow.tensor import limited_share
 from mepipe.stages.stage import Array, Result, Stage, Upstream, Values
 
 
@@ -22,6 +23,9 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     if config.tensor.scale == "fixed":
         settings["displacement_range"] = config.tensor.displacement_range
         settings["strain_range"] = config.tensor.strain_range
+        if config.tensor.limit != "hard":
+            # Without it, the key is that of objects from before the setting, which were cut.
+            settings["limit"] = config.tensor.limit
         parts["inter_ocular"] = values["flow"]["inter_ocular"]
     return parts
 
@@ -45,12 +49,18 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             displacement_range=config.tensor.displacement_range,
             strain_range=config.tensor.strain_range,
             strain_sigma=config.tensor.strain_sigma,
+            limit=config.tensor.limit,
         )
 
     arrays = {"x": scaled(flow_tensor, "uv")}
     if "sequence" in flow:
         arrays["sequence"] = scaled(sequence_tensor, "sequence")
-    return Result(values={}, arrays=arrays)
+    values: dict[str, Json] = {}
+    if config.tensor.scale == "fixed" and config.tensor.limit == "soft":
+        values["limited"] = limited_share(arrays["x"])
+        if "sequence" in arrays:
+            values["sequence_limited"] = limited_share(arrays["sequence"])
+    return Result(values=values, arrays=arrays)
 
 
 STAGE: Stage = Stage(

@@ -69,6 +69,7 @@ def test_methods_name_spotting_only_if_it_was_used():
         ("face.align=per-frame", "per frame"),
         ("flow.stabilise=translation", "estimated as a translation"),
         ("tensor.strain_sigma=3", "Gaussian of 3 px"),
+        ("tensor.limit=hard", "larger is cut"),
     ],
 )
 def test_methods_state_the_settings(setting, word):

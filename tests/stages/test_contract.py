@@ -186,6 +186,7 @@ def test_keys_hold_no_path_name_or_number_of_the_dataset(frames, tmp_path, name)
         ("flow.tau=0.2", ["flow", "tensor"]),
         ("tensor.size=14", ["tensor"]),
         ("tensor.strain_range=0.3", ["tensor"]),
+        ("tensor.limit=hard", ["tensor"]),
         ("flow.targets=2", ["flow", "tensor"]),
         ('pack.include=["x", "flow"]', []),
         ("train.epochs=3", []),
