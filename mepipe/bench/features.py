@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.assets import template
-from mepipe.bench.moving_faces import EMOTIONS, HEADS, MovingFace, moving_faces
+from mepipe.bench.moving_faces import DEGREES, EMOTIONS, HEADS, MovingFace, moving_faces
 from mepipe.config import load_config
 from mepipe.config.settings import Config
+from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uf1
 from mepipe.face import warp_face
 from mepipe.flow import flow_tensor
@@ -21,10 +22,11 @@ from mepipe.stages.flow import movement
 
 Floats = NDArray[np.float32]
 
-PEAKS = (0.3, 0.6, 1.2, 2.0)
+PEAKS = (0.3, 0.6, 1.2)
 RIM = 2  # cells: the two outer rings hold 27 % of 28 x 28
 FEWEST_FACES = 4  # for leaving one out
 RESAMPLES = 2000
+_NAN = float("nan")
 
 BEFORE = (
     "flow.preset=opencv",
@@ -66,6 +68,8 @@ class Row:
     uf1, gain
         Of an SVM, leaving each face out; and the difference from the first setting with
         its 95 % interval over faces. NaN with fewer than four faces.
+    network_uf1, network_gain
+        The same of the SPP network. NaN where it was not asked for.
     """
 
     name: str
@@ -77,6 +81,8 @@ class Row:
     rim: tuple[float, ...]
     uf1: float
     gain: tuple[float, float, float]
+    network_uf1: float = _NAN
+    network_gain: tuple[float, float, float] = (_NAN, _NAN, _NAN)
 
 
 def resolved(settings: Iterable[str]) -> Config:
@@ -113,6 +119,10 @@ def measure(
     peaks: Sequence[float] = PEAKS,
     settings: Mapping[str, Iterable[str]] = SETTINGS,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    degrees: tuple[float, float] = DEGREES,
+    crf: int | None = None,
+    network: bool = False,
 ) -> list[Row]:
     """Measure every setting on every emotion, head and peak of every photograph.
 
@@ -126,6 +136,10 @@ def measure(
         What is compared, the first being the measure of the others.
     progress
         Called with (pairs done, their total).
+    degrees, crf
+        As for `mepipe.bench.moving_faces.moving_faces`.
+    network
+        Train the SPP network beside the SVM, too.
     """
     import cv2
 
@@ -135,7 +149,7 @@ def measure(
     found: dict[str, list[Floats]] = {name: [] for name in configs}
     truths, facts = [], []
     total = None
-    for case in moving_faces(photos, peaks, size):
+    for case in moving_faces(photos, peaks, size, degrees=degrees, crf=crf):
         truths.append(truth_of(case, next(iter(configs.values()))))
         facts.append((case.face, EMOTIONS.index(case.emotion), HEADS.index(case.head), case.peak))
         for name, config in configs.items():
@@ -143,7 +157,7 @@ def measure(
         total = total or case.faces * len(EMOTIONS) * len(HEADS) * len(peaks)
         if progress is not None:
             progress(len(facts), total)
-    return rows(found, np.stack(truths), np.array(facts), peaks)
+    return rows(found, np.stack(truths), np.array(facts), peaks, network=network)
 
 
 def rows(
@@ -151,6 +165,8 @@ def rows(
     truths: Floats,
     facts: NDArray[np.float64],
     peaks: Sequence[float],
+    *,
+    network: bool = False,
 ) -> list[Row]:
     """Return the rows of measured tensors.
 
@@ -160,6 +176,7 @@ def rows(
     for number, head in enumerate(HEADS):
         here = facts[:, 2] == number
         right: dict[str, NDArray[np.int64]] = {}
+        by_network: dict[str, NDArray[np.int64]] = {}
         for name, tensors in found.items():
             x = np.stack(tensors)
             figures = []
@@ -170,11 +187,17 @@ def rows(
             motion, strain, recovered, rest, rim = (
                 tuple(float(value) for value in kind) for kind in np.transpose(figures)
             )
-            right[name] = _confusions(x[here], facts[here])
-            gain = _gain(right[name], next(iter(right.values())))
-            score = float(uf1(right[name].sum(axis=0))) if len(right[name]) else float("nan")
-            result.append(Row(name, head, motion, strain, recovered, rest, rim, score, gain))
+            scores = []
+            for told, tell in ((right, _by_svm), (by_network, _by_network)):
+                asked = tell is _by_svm or network
+                told[name] = _confusions(x[here], facts[here], tell if asked else None)
+                scores += [_score(told[name]), _gain(told[name], next(iter(told.values())))]
+            result.append(Row(name, head, motion, strain, recovered, rest, rim, *scores))
     return result
+
+
+def _score(confusions: NDArray[np.int64]) -> float:
+    return float(uf1(confusions.sum(axis=0))) if len(confusions) else _NAN
 
 
 def _figures(x: Floats, truth: Floats) -> tuple[float, float, float, float, float]:
@@ -192,20 +215,35 @@ def _figures(x: Floats, truth: Floats) -> tuple[float, float, float, float, floa
     )
 
 
-def _confusions(x: Floats, facts: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the confusions (faces, K, K) of an SVM that has not seen the face."""
+def _by_svm(x: Floats, y: NDArray[np.int64], unseen: Floats) -> NDArray[np.int64]:
+    machine = rbf_svm(channels=x.shape[1], size=x.shape[2]).fit(x.reshape(len(x), -1), y)
+    return np.asarray(machine.predict(unseen.reshape(len(unseen), -1)), np.int64)
+
+
+def _by_network(x: Floats, y: NDArray[np.int64], unseen: Floats) -> NDArray[np.int64]:
+    # One network, not the mean of two: this compares features.
+    training = load_config().train.model_dump() | {"members": 1}
+    model = fit(x, y, classes=len(EMOTIONS), model={"name": "spp"}, training=training)
+    return model.predict(unseen).argmax(axis=1)
+
+
+def _confusions(
+    x: Floats,
+    facts: NDArray[np.float64],
+    tell: Callable[[Floats, NDArray[np.int64], Floats], NDArray[np.int64]] | None,
+) -> NDArray[np.int64]:
+    """Return the confusions (faces, K, K) of a model that has not seen the face; none: no face."""
     faces, y = facts[:, 0], facts[:, 1].astype(int)
     every = np.unique(faces)
-    if len(every) < FEWEST_FACES:
+    if tell is None or len(every) < FEWEST_FACES:
         return np.zeros((0, len(EMOTIONS), len(EMOTIONS)), np.int64)
     # Each channel counts alike, whatever its unit.
     x = x / np.sqrt((x**2).mean(axis=(0, 2, 3), keepdims=True))
-    flat = x.reshape(len(x), -1)
     result = []
     for face in every:
         out = faces == face
-        machine = rbf_svm(channels=x.shape[1], size=x.shape[2]).fit(flat[~out], y[~out])
-        result.append(confusion(y[out], machine.predict(flat[out]), len(EMOTIONS)))
+        told = tell(x[~out], y[~out], x[out])
+        result.append(confusion(y[out], told, len(EMOTIONS)))
     return np.stack(result)
 
 
@@ -227,12 +265,14 @@ def _gain(
 def feature_table(rows: list[Row], peaks: Sequence[float]) -> str:
     """Return the measurements as Markdown. Figures of the peaks stand side by side."""
     at = " / ".join(f"{peak:g}" for peak in peaks)
+    network = any(row.network_uf1 == row.network_uf1 for row in rows)
     lines = [
         f"Peaks of {at} px.",
         "",
         "| head | settings | u, v: correlation | recovered | rest, px | strain: correlation "
-        "| in the rim | UF1 | more than before |",
-        "|" + "---|" * 9,
+        "| in the rim | UF1 | more than the first |"
+        + (" SPP network: UF1 | more |" if network else ""),
+        "|" + "---|" * (11 if network else 9),
     ]
     for row in rows:
         shares = (
@@ -241,9 +281,17 @@ def feature_table(rows: list[Row], peaks: Sequence[float]) -> str:
         rest = " / ".join(f"{value:.3f}" for value in row.rest)
         strain = " / ".join(f"{value:.2f}" for value in row.strain)
         rim = " / ".join(f"{value:.0%}" for value in row.rim)
-        told = "" if row.uf1 != row.uf1 else f"{row.uf1:.3f}"
-        gain, low, high = row.gain
-        more = f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]" if told and row.name != "before" else ""
-        cells = (row.head, row.name, *shares, rest, strain, rim, told, more)
+        scores = [(row.uf1, row.gain)] + [(row.network_uf1, row.network_gain)] * network
+        told = [
+            cell for score, gain in scores for cell in _told(score, gain, row.name == rows[0].name)
+        ]
+        cells = (row.head, row.name, *shares, rest, strain, rim, *told)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _told(score: float, gain: tuple[float, float, float], first: bool) -> tuple[str, str]:
+    if np.isnan(score):
+        return "", ""
+    more, low, high = gain
+    return f"{score:.3f}", "" if first else f"{more:+.3f} [{low:+.3f}, {high:+.3f}]"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.assets import template
+from mepipe.bench.videos import coded
 from mepipe.face import fit_similarity
 from mepipe.sample import factors
 from mepipe.sample.identity import HEIGHT, WIDTH, Subject, make_subject
@@ -24,6 +25,7 @@ HEADS = ("still", "drifting", "turning")
 # Of one sign or the other: shift x and y (px), roll (rad), growth.
 DRIFT = (0.8, 0.8, 0.004, 0.003)
 DEGREES = (1.0, 2.0)  # of a turn, in any direction between yaw and pitch
+CODED = 9  # frames of a coded movement: the first is a key frame, the last is predicted
 
 
 def _by_emotion() -> dict[str, Expression]:
@@ -70,7 +72,13 @@ class MovingFace:
 
 
 def moving_faces(
-    photos: Path | None, peaks: Sequence[float], size: int, seed: int = 0
+    photos: Path | None,
+    peaks: Sequence[float],
+    size: int,
+    seed: int = 0,
+    *,
+    degrees: tuple[float, float] = DEGREES,
+    crf: int | None = None,
 ) -> Iterator[MovingFace]:
     """Yield every emotion with every head and peak, of every photograph.
 
@@ -84,6 +92,11 @@ def moving_faces(
         Side of the aligned face, px.
     seed
         Of the faces' changes, of the expressions' sides and of the heads' motion.
+    degrees
+        By how much the turning heads turn, from and to.
+    crf
+        The two frames are the first and the last of a movement of `CODED` frames in H.264 of
+        this constant rate factor. None: they are as the camera gives them.
 
     Raises
     ------
@@ -103,11 +116,14 @@ def moving_faces(
                 field = displacement(expression, subject.landmarks, (HEIGHT, WIDTH), rng=rng)
                 field *= np.float32(peak / scale)
                 truth = _aligned(field, transform, size)
-                drift, turn = _drift(rng), _turn(rng)
+                drift, turn = _drift(rng), _turn(rng, degrees)
                 for head in HEADS:
                     motion = drift * (head != "still") + turn * (head == "turning")
-                    scene = _scene(subject, expression, field, motion, (seed, face, number))
-                    pair = np.stack(list(frames(scene)))
+                    count = 2 if crf is None else CODED
+                    scene = _scene(subject, expression, field, motion, (seed, face, number), count)
+                    shown = frames(scene) if crf is None else coded(frames(scene), crf)
+                    first, *_, last = shown
+                    pair = np.stack([first, last])
                     yield MovingFace(face, len(every), emotion, head, peak, pair, transform, truth)
 
 
@@ -115,9 +131,8 @@ def _drift(rng: np.random.Generator) -> Float:
     return np.array([*(rng.uniform(-1, 1, 4) * DRIFT), 0, 0])
 
 
-def _turn(rng: np.random.Generator) -> Float:
-    way, degrees = rng.uniform(0, 2 * np.pi), rng.uniform(*DEGREES)
-    radians = np.radians(degrees)
+def _turn(rng: np.random.Generator, degrees: tuple[float, float]) -> Float:
+    way, radians = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*degrees))
     return np.array([0, 0, 0, 0, radians * np.cos(way), radians * np.sin(way)])
 
 
@@ -127,17 +142,18 @@ def _scene(
     field: NDArray[np.float32],
     motion: Float,
     draw: tuple[int, int, int],
+    count: int,
 ) -> Scene:
-    """Return two frames: the still face, and the expression with the head moved."""
-    share = np.array([0.0, 1.0])
+    """Return ``count`` frames from the still face to the expression with the head moved."""
+    share = np.linspace(0, 1, count)
     return Scene(
         subject,
         expression,
-        Course(share, 0, 1, 1),
+        Course(share, 0, count - 1, count - 1),
         float(np.hypot(field[..., 0], field[..., 1]).max()),
         (Part(field, share),),
-        np.stack([np.zeros(6), motion]),
-        np.array([1.0, 1.005]),
+        share[:, None] * motion,
+        1 + 0.005 * share,
         draw,
         # Not the relief that is fitted: brows, sockets, cheeks and mouth of its own.
         relief=factors.relief(draw, subject.landmarks, subject.depth, subject.eye_distance),

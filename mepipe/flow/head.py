@@ -1,34 +1,43 @@
 """The motion of a head between two frames, turning included.
 
 A similarity cannot follow a head that turns: the nose moves further than the temples.
-So the motion is measured all over the face by flow at half the resolution, and the head
-is fitted to it (`mepipe.face.head_motion.fit_head`): shift, growth, roll, and a shift in
-proportion to the relief of a face. The moving frame is brought back by what was found,
-and the rest is measured in another round.
+So the two frames are aligned directly (Lucas and Kanade, IJCAI 1981) cell by cell, all over
+the face at half the resolution, and one head is fitted to all cells: shift, growth, roll,
+and a shift in proportion to the relief of a face (`mepipe.face.head_motion`). A cell counts
+as far as its texture tells the motion; cells that move otherwise (an expression) are
+weighted down by Tukey's biweight. The moving frame is brought back by what was found, and
+the rest is measured again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.face.head_motion import face_relief, fit_head, head_columns
-from mepipe.flow.engine import tvl1
-from mepipe.flow.light import even_light
-from mepipe.flow.settings import PRESETS
+from mepipe.face.head_motion import face_relief, head_columns
+from mepipe.flow.light import light_ratio
 
 Float = NDArray[np.float64]
+Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+
+MODEL_VERSION = 2
+"""Increased whenever the same frames would give another motion. It is in the keys of flow."""
 
 CELLS = 28
 RIGID_WEIGHT = 3.0  # added to the weight 1 of a cell that lies on a rigid region
 EXPRESSIVE_WEIGHT = 0.3  # times the weight of a cell that expressions move
-ROUNDS = 2  # a third gains nothing on turns of 2 degrees, and eats of the expression
-QUICK = replace(PRESETS["subtle"], warps=2, border=6)
 REDUCTION = 2  # the head's motion is smooth: a quarter of the pixels is enough
-# Weighted mean squares: a head that moves less than what it leaves is not told from it.
+# Blur of each round, px of the reduced face. A linearised image holds over about one blur width.
+BLURS = (2.0, 1.0, 0.5, 0.5)
+REWEIGHTED = 6  # times in each round
+TUKEY = 4.685  # 95 % efficiency on normal residuals
+# Of what a head leaves (mean squares): a motion smaller than this is not told from the bias that
+# the expression gives to the fit. Still heads show up to 0.16 of it, drifting ones 0.5 and more.
+BIAS = 0.25
 CERTAIN = 2.0
 
 
@@ -44,10 +53,13 @@ class HeadMotion:
         (6,), in inter-ocular distances: what is left after it. Shift x and y, growth,
         roll, and yaw and pitch as the shift that they give to a point one
         inter-ocular distance nearer to the camera.
+    share
+        How much of what was measured this is, 0 to 1.
     """
 
     motion: Float
     head: Float
+    share: float = 1.0
 
 
 class HeadModel:
@@ -74,9 +86,9 @@ class HeadModel:
     >>> from mepipe.flow.head import HeadModel
     >>> face, none = np.ones((96, 96), bool), np.zeros((96, 96), bool)
     >>> model = HeadModel(face, none, none, none, np.array([48.0, 36.0]), 38.0)
-    >>> turned = model.field(np.array([0, 0, 0, 0, 0.02, 0]))
-    >>> model.fit(turned)[0].round(3) + 0.0
-    array([0.  , 0.  , 0.  , 0.  , 0.02, 0.  ])
+    >>> u, v = model.field(np.array([0, 0, 0, 0, 0.02, 0]))
+    >>> u[30:70:20, 48].round(2), float(abs(v).max())
+    (array([0.72, 0.89], dtype=float32), 0.0)
     """
 
     def __init__(
@@ -98,8 +110,11 @@ class HeadModel:
         self._weight: Float = weight[self._use]
         columns = self._columns_at(np.arange(size, dtype=np.float64), origin)
         self._columns: Float = np.ascontiguousarray(columns.transpose(3, 2, 0, 1))
+        middles = REDUCTION * np.arange(size // REDUCTION) + (REDUCTION - 1) / 2
+        columns = self._columns_at(middles, origin)
+        self._reduced: Float = np.ascontiguousarray(columns.transpose(3, 2, 0, 1))
         centres = (np.arange(CELLS) + 0.5) * size / CELLS - 0.5
-        self._cells = self._columns_at(centres, origin)[self._use]
+        self._cells = self._columns_at(centres, origin)[self._use] * inter_ocular
         ys, xs = np.meshgrid(centres, centres, indexing="ij")
         self._points: Float = np.stack([xs[self._use], ys[self._use]], axis=1)
 
@@ -109,37 +124,86 @@ class HeadModel:
         )
         return head_columns(x, y, face_relief(x, y))
 
-    def fit(self, flow: NDArray[np.float32]) -> tuple[Float, Float]:
-        """Return the head (6,) in a flow (2, S, S) px, and what it leaves of the cells (P, 2)."""
-        cells = np.stack([_pooled(part)[self._use] for part in flow], axis=1)
-        head, rest = fit_head(cells[None] / self.inter_ocular, self._cells, self._weight)
-        return head[0], rest[0]
-
     def field(self, head: Float) -> NDArray[np.float32]:
         """Return the flow (2, S, S), px, of a head (6,)."""
-        # A plain sum: the threads of a matrix product would cost more than they save.
-        moved = sum(
-            column * value
-            for column, value in zip(self._columns, head * self.inter_ocular, strict=True)
+        return _sum(self._columns, head * self.inter_ocular)
+
+    def brought_back(self, small: Image, head: Float) -> Image:
+        """Return a reduced face with the motion of a head (6,) undone."""
+        return _moved(small, _sum(self._reduced, head * self.inter_ocular / REDUCTION))
+
+    def step(self, still: Image, other: Image) -> tuple[Float, Cells]:
+        """Return the head (6,) between two reduced faces that differ little, and what it leaves.
+
+        For each cell the squared difference after a motion d is d A d + 2 b d and a constant,
+        with the texture A = sum of g g' over its pixels and b = sum of g times the difference.
+        The head is the minimum of the weighted sum of all.
+        """
+        import cv2
+
+        mean, difference = (still + other) / 2, other - still
+        across, down = (
+            np.asarray(cv2.Sobel(mean, cv2.CV_32F, *way, ksize=1)) / (2 * REDUCTION)
+            for way in ((1, 0), (0, 1))
         )
-        return np.asarray(moved, np.float32)
+        xx, xy, yy, bx, by = (
+            _pooled(part)[self._use]
+            for part in (
+                across * across, across * down, down * down, across * difference, down * difference,
+            )
+        )  # fmt: skip
+        texture = np.stack([xx, xy, xy, yy], axis=1).reshape(-1, 2, 2)
+        slope = np.stack([bx, by], axis=1)
+        # Where a cell has no texture, or only along one way, its own motion is taken for small.
+        damped = texture + (0.01 * np.median(xx + yy) + 1e-9) * np.eye(2)
+        own = -np.linalg.solve(damped, slope[..., None])[..., 0]
+        columns = self._cells
+        seen = columns.transpose(0, 2, 1) @ texture
+        normal = (seen @ columns).reshape(len(own), -1)
+        right = -(columns.transpose(0, 2, 1) @ slope[..., None])[..., 0]
+        weight = self._weight
+        for repeat in range(REWEIGHTED + 1):
+            head = np.linalg.solve(
+                (weight @ normal).reshape(6, 6) + 1e-9 * np.eye(6), weight @ right
+            )
+            cells = Cells(own - columns @ head, texture)
+            if repeat < REWEIGHTED:
+                error = np.sqrt(cells.squares(cells.rest))
+                # The median length of a two-dimensional Gaussian vector is 1.177 sigma.
+                sigma = np.median(error) / 1.177 + 1e-9
+                weight = self._weight * np.clip(1 - (error / (TUKEY * sigma)) ** 2, 0, None) ** 2
+        return np.asarray(head, np.float64), cells
 
-    def certainty(self, found: HeadMotion, rest: Float) -> float:
-        """Return how much of a motion is to be believed, 0 to 1, where a fit leaves ``rest``.
+    def certainty(self, found: HeadMotion, cells: Cells) -> float:
+        """Return how much of a motion is to be believed, 0 to 1, by what it leaves.
 
-        Firm shrinkage (Gao and Bruce, 1997): a motion that is smaller than what it leaves
-        is none. Measuring a still head has an error of 0.03 px, and undoing that costs more
-        of a small expression than it saves.
+        Firm shrinkage (Gao and Bruce, 1997): a motion that the expression may have lent to
+        the fit is none. Undoing it would cost more of a small expression than it saves.
         """
         linear, shift = found.motion[:, :2], found.motion[:, 2]
-        moved = (self._points @ linear.T + shift - self._points) / self.inter_ocular
-        moved += self._cells @ found.head
+        moved = self._points @ linear.T + shift - self._points + self._cells @ found.head
         explained, left = (
-            float(np.average((part**2).sum(axis=1), weights=self._weight)) for part in (moved, rest)
+            float(self._weight @ cells.squares(part)) for part in (moved, cells.rest)
         )
         if explained == 0:
             return 0.0
-        return float(np.clip(CERTAIN * (1 - left / explained), 0, 1))
+        return float(np.clip(CERTAIN * (1 - BIAS * left / explained), 0, 1))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a head leaves of the motion of the cells: ``rest`` (P, 2), px; and their ``texture``.
+
+    ``texture`` (P, 2, 2), squared grey levels a px, says how well the motion is seen.
+    """
+
+    rest: Float
+    texture: Float
+
+    def squares(self, motion: Float) -> Float:
+        """Return the squared difference (P,) that a motion (P, 2) makes in the pictures."""
+        seen = (self.texture @ motion[..., None])[..., 0]
+        return np.maximum((seen * motion).sum(axis=1), 0)
 
 
 def estimate_head(
@@ -161,40 +225,77 @@ def estimate_head(
     Returns
     -------
     The motion as far as it is certain: none at all for a head that keeps still, the whole
-    of it for one that moves by more than the expression.
+    of it for one that moves.
     """
-    head, rest = np.zeros(6), np.zeros((1, 2))
-    for _ in range(ROUNDS):
-        back = undo_head(moving, head, model)
-        still, other = (_reduced(image) for image in even_light(reference, back))
-        flow = tvl1(still, other, QUICK) * np.float32(REDUCTION)
-        found, rest = model.fit(flow)
+    import cv2
+
+    small, whole = _reduced(reference), _reduced(moving)
+    head = np.zeros(6)
+    for blur in BLURS:
+        back = model.brought_back(whole, head) if head.any() else whole
+        back = back * light_ratio(small, back)
+        still, other = (
+            np.asarray(cv2.GaussianBlur(one, (0, 0), blur), np.float32) for one in (small, back)
+        )
+        found, cells = model.step(still, other)
         head = head + found
-    whole = HeadMotion(motion, head)
-    share = model.certainty(whole, rest)
+    share = model.certainty(HeadMotion(motion, head), cells)
     # Between none and all of it, a similarity near the identity stays one.
-    return HeadMotion(np.eye(2, 3) + share * (motion - np.eye(2, 3)), share * head)
+    return HeadMotion(np.eye(2, 3) + share * (motion - np.eye(2, 3)), share * head, share)
 
 
 def undo_head(image: NDArray[np.uint8], head: Float, model: HeadModel) -> NDArray[np.uint8]:
     """Return a face (S, S) uint8 with the motion of a head (6,) undone. None gives the face."""
     if not head.any():
         return image
+    return np.asarray(_moved(image, model.field(head)), np.uint8)
+
+
+def fade_outside(
+    flow: NDArray[np.float32], inside: NDArray[np.float32], share: float
+) -> NDArray[np.float32]:
+    """Return a flow (2, S, S) that fades outside the face, where a head's motion was undone.
+
+    What lies behind a head does not follow it: undoing the head's motion moves it. A head
+    that kept still (``share`` 0) leaves the flow as it is.
+
+    Parameters
+    ----------
+    flow
+        (2, S, S).
+    inside
+        (S, S), 1 on the face and 0 outside.
+    share
+        Of `HeadMotion`.
+    """
+    if share == 0:
+        return flow
+    return flow * (1 - np.float32(share) * (1 - inside))
+
+
+def _sum(columns: Float, values: Float) -> NDArray[np.float32]:
+    # A plain sum: the threads of a matrix product would cost more than they save.
+    moved = sum(column * value for column, value in zip(columns, values, strict=True))
+    return np.asarray(moved, np.float32)
+
+
+def _moved(image: NDArray[Any], flow: NDArray[np.float32]) -> NDArray[Any]:
+    """Return what an image has at each pixel plus the flow."""
     import cv2
 
-    u, v = model.field(head)
     y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
     # Bicubic, because it is the second interpolation, and linear ones would blur.
-    back = cv2.remap(image, x + u, y + v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(back, np.uint8)
+    return np.asarray(
+        cv2.remap(image, x + flow[0], y + flow[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    )
 
 
-def _reduced(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def _reduced(image: NDArray[np.uint8]) -> Image:
     import cv2
 
     size = image.shape[1] // REDUCTION, image.shape[0] // REDUCTION
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return np.clip(np.asarray(small, np.float32), 0, 1)
+    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)
 
 
 def _pooled(field: NDArray[np.float32] | Mask) -> Float:

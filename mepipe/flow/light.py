@@ -44,8 +44,13 @@ def even_light(
     """
     still, other = reference.astype(np.float32), moving.astype(np.float32)
     if not np.array_equal(reference, moving):
-        other = other * _wide((_local_mean(still) + FLOOR) / (_local_mean(other) + FLOOR), still)
+        other = other * light_ratio(still, other)
     return still / np.float32(255), np.clip(other / np.float32(255), 0, 1)
+
+
+def light_ratio(reference: NDArray[np.float32], moving: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return by what each pixel of ``moving`` is to be multiplied, (H, W); both in grey levels."""
+    return _wide((_local_mean(reference) + FLOOR) / (_local_mean(moving) + FLOOR), reference)
 
 
 def _local_mean(image: NDArray[np.float32]) -> NDArray[np.float32]:

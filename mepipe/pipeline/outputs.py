@@ -220,7 +220,9 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
         largest = max(outcome.values.get("tensor", {}).get("limited", [0]))
         if largest > _LIMITED:
             text = f"{largest:.0%} of a channel is beyond the linear range of tensor.scale = fixed"
-            notes.append(Note(clip, f"{text}: larger than a micro-expression, or the head's motion"))
+            notes.append(
+                Note(clip, f"{text}: larger than a micro-expression, or the head's motion")
+            )
     return notes
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,15 @@ def write_video(
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             out.mux(stream.encode(frame.reformat(format=pixels)))
         out.mux(stream.encode())
+
+
+def coded(frames: Iterable[NDArray[np.uint8]], crf: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames (H, W, 3) BGR as H.264 of a constant rate factor gives them back."""
+    import av
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "coded.mp4"
+        write_video(path, frames, 50, codec="libx264", pixels="yuv420p", options={"crf": str(crf)})
+        with av.open(str(path)) as video:
+            for frame in video.decode(video=0):
+                yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)

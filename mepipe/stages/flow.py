@@ -19,13 +19,16 @@ from mepipe.config.settings import Config, FlowSettings
 from mepipe.errors import BadDataError
 from mepipe.face import warp_face
 from mepipe.flow import Tvl1Settings, estimate_motion, target_frames, tvl1
-from mepipe.flow.head import HeadModel, estimate_head, undo_head
+from mepipe.flow.head import MODEL_VERSION, HeadModel, estimate_head, fade_outside, undo_head
 from mepipe.flow.light import even_light
 from mepipe.schema import KEY_FRAMES, MotionModel
 from mepipe.stages.stage import Image, Result, Stage, Upstream, Values, one_size, transform_at
 
 # Of the face's side. A larger displacement is no face motion: the solver diverged.
 _LARGEST_SHARE = 0.25
+# Sigma of the edge beyond which flow is not the face's, of the face's side: 6 px of 224.
+_FADE_SHARE = 0.027
+_FOREHEAD = 1.25  # height of the forehead's arc above the ears, in half widths of the face
 
 
 def target_positions(config: Config, spotted: Values) -> tuple[int, ...] | None:
@@ -84,6 +87,9 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     if config.flow.engine == "torch":
         # Its results differ between devices and releases, within a tolerance.
         parts["torch"] = [version("torch"), _device()]
+    if config.flow.stabilise == "head":
+        # Not in the stage's version: objects with another stabilising stay what they are.
+        parts["head"] = MODEL_VERSION
     if config.flow.stabilise != "none":
         parts["assets"] = {
             "template": asset_digest("template.json"),
@@ -126,6 +132,27 @@ def _head_model(size: int) -> HeadModel:
         np.mean(eyes, axis=0) * size - 0.5,
         template().inter_ocular * size,
     )
+
+
+@lru_cache(maxsize=2)
+def _inside(size: int) -> NDArray[np.float32]:
+    """Return the face's oval on the template's face of a size: 1 inside, falling to 0 outside.
+
+    The jaw is that of the landmarks; above it the forehead is half an ellipse that leaves
+    only the corners of the crop out, for raised brows move all of it.
+    """
+    import cv2
+
+    jaw = template().points[:17]
+    middle, half = (jaw[0] + jaw[16]) / 2, (jaw[16] - jaw[0])[0] / 2
+    turns = np.linspace(0, np.pi, 20)[1:-1, None]
+    forehead = middle + half * np.hstack([np.cos(turns), -_FOREHEAD * np.sin(turns)])
+    reach = size // 4  # the blur must not see the crop's border, nor the oval be cut there
+    oval = np.zeros((size + 2 * reach,) * 2, np.float32)
+    outline = np.round(np.concatenate([jaw, forehead]) * size - 0.5 + reach).astype(np.int32)
+    cv2.fillPoly(oval, [outline], (1.0,))
+    soft = cv2.GaussianBlur(oval, (0, 0), _FADE_SHARE * size)
+    return np.ascontiguousarray(soft[reach:-reach, reach:-reach], np.float32)
 
 
 def _device() -> str:
@@ -207,7 +234,7 @@ def movement(
     """
     settings = config.flow
     moving = warp_face(image, transform, settings.size)
-    motion, head = np.eye(2, 3), np.zeros(6)
+    motion, head, share = np.eye(2, 3), np.zeros(6), 0.0
     if settings.stabilise != "none":
         mask = rigid_mask(settings.size)
         # The frame is warped again with the motion undone, so that it is interpolated once.
@@ -217,9 +244,9 @@ def movement(
     if settings.stabilise == "head":
         whole = _head_model(settings.size)
         found = estimate_head(reference, moving, motion, whole)
-        motion, head = found.motion, found.head
+        motion, head, share = found.motion, found.head, found.share
         moving = undo_head(warp_face(image, transform, settings.size, motion), head, whole)
-    uv = _engine(reference, moving, settings)
+    uv = fade_outside(_engine(reference, moving, settings), _inside(settings.size), share)
     largest = float(np.abs(uv).max())
     if not np.isfinite(largest) or largest > _LARGEST_SHARE * settings.size:
         raise BadDataError(

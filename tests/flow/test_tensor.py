@@ -85,7 +85,9 @@ def test_the_soft_scale_rises_with_the_motion_and_is_odd(motions):
     # The slope does not jump at the knee: no value lies above the straight line.
     assert (x <= np.array(motions, np.float32) / np.float32(3) + 1e-6).all()
     linear = np.array(motions) / 3 < KNEE - 1e-6
-    np.testing.assert_array_equal(x[linear], (np.array(motions, np.float32) / np.float32(3))[linear])
+    np.testing.assert_array_equal(
+        x[linear], (np.array(motions, np.float32) / np.float32(3))[linear]
+    )
 
 
 @settings(deadline=None)
