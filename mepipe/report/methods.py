@@ -135,8 +135,10 @@ def _flow(flow: Mapping[str, Any], cite: _Cited) -> list[str]:
     if flow["stabilise"] == "head":
         sentences.append(
             "Head motion between onset and apex was estimated as a similarity on rigid regions of "
-            "the face, refined by a fit of shift, growth, roll, yaw and pitch to the flow over the "
-            "whole face with a generic relief, and removed where it exceeded what it left."
+            f"the face and refined by direct alignment of cells all over it{cite('lucas', 'baker')}"
+            ": a robust fit of shift, growth, roll, yaw and pitch, the last two with the relief of "
+            "a generic face. It was removed as far as firm shrinkage"
+            f"{cite('gao')} told it from the expression, and flow outside the face faded with it."
         )
     elif flow["stabilise"] != "none":
         sentences.append(
@@ -144,7 +146,7 @@ def _flow(flow: Mapping[str, Any], cite: _Cited) -> list[str]:
             "regions of the face and removed."
         )
     if flow.get("even_light"):
-        sentences.append("Both frames were brought to one local brightness.")
+        sentences.append("The apex frame was multiplied by the ratio of the two frames' local mean brightness.")
     numbers = f"lambda {flow['lambda']:g}, theta {flow['theta']:g}, {flow['scales']} scales"
     sentences.append(
         f"TV-L1 optical flow{cite('tvl1', 'tvl1-ipol')} from onset to apex was computed on the "
@@ -165,10 +167,11 @@ def _tensor(tensor: Mapping[str, Any], cite: _Cited) -> str:
         "minmax": "scaled to 0 to 1, each channel of each clip for itself",
         "none": "left in px",
     }
+    of = cite("strain", "ststnet")  # first, so that the numbers stand in their order
     sigma = tensor.get("strain_sigma", 0)  # a run of before has none
-    smoothed = f", smoothed with a Gaussian of {sigma:g} px" if sigma else ""
+    smoothed = f", smoothed with a Gaussian of {sigma:g} px{cite('torre')}" if sigma else ""
     return (
-        f"Optical strain{cite('strain', 'ststnet')} was derived from the flow{smoothed}, and u, v "
+        f"Optical strain{of} was derived from the flow{smoothed}, and u, v "
         f"and strain were reduced to {tensor['size']} by {tensor['size']} cells and "
         f"{scales[tensor['scale']]}."
     )

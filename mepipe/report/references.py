@@ -21,6 +21,9 @@ REFERENCES: Mapping[str, str] = {
     "International Journal of Computer Vision 56(3), 2004.",
     "lbp": "S.-T. Liong, J. See, K. Wong, A. C. Le Ngo, Y.-H. Oh and R. C.-W. Phan. Automatic apex "
     "frame spotting in micro-expression database. ACPR, 2015.",
+    "gao": "H.-Y. Gao and A. G. Bruce. WaveShrink with firm shrinkage. Statistica Sinica 7(4), "
+    "1997.",
+    "torre": "V. Torre and T. A. Poggio. On edge detection. IEEE TPAMI 8(2), 1986.",
     "tvl1": "C. Zach, T. Pock and H. Bischof. A duality based approach for realtime TV-L1 optical "
     "flow. DAGM, 2007.",
     "tvl1-ipol": "J. Sánchez, E. Meinhardt-Llopis and G. Facciolo. TV-L1 optical flow estimation. "

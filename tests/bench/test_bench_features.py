@@ -1,5 +1,7 @@
 """What `mepipe bench features` measures, on one face; which figures it gives no test fixes."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,35 @@ def test_a_gain_is_in_pairs():
     gain, low, high = features._gain(right, wrong)
     assert gain == pytest.approx(low) == pytest.approx(high) == pytest.approx(0.75)
     assert np.isnan(features._gain(right[:0], wrong[:0])).all()
+
+
+def test_heads_turn_as_far_as_asked():
+    far = islice(moving_faces(None, [0.6], 224, degrees=(5, 5)), 3)
+    near = islice(moving_faces(None, [0.6], 224), 3)
+    for one, other in zip(far, near, strict=True):
+        same = np.array_equal(one.frames, other.frames)
+        assert same == (one.head != "turning")
+        np.testing.assert_array_equal(one.truth, other.truth)
+
+
+def test_coded_frames_are_the_same_faces(cases):
+    coded = next(moving_faces(None, [0.6], 224, crf=23))
+    assert coded.frames.shape == cases[0].frames.shape
+    np.testing.assert_array_equal(coded.truth, cases[0].truth)
+    apart = np.abs(coded.frames.astype(float) - cases[0].frames).mean()
+    assert 0.3 < apart < 4
+
+
+def test_the_network_tells_faces_that_it_has_not_seen(monkeypatch):
+    monkeypatch.setattr(features, "HEADS", ("still",))
+    rng = np.random.default_rng(0)
+    y = np.tile(np.arange(4), 4)
+    x = rng.normal(size=(16, 3, 28, 28)).astype(np.float32) / 4
+    for row, emotion in enumerate(y):
+        x[row, :, 7 * emotion : 7 * emotion + 7] += 1
+    facts = np.stack([np.arange(16) // 4, y, np.zeros(16), np.full(16, 0.6)], axis=1)
+    truths = np.stack(list(x))
+    rows = features.rows({"one": list(x)}, truths, facts, [0.6], network=True)
+    assert rows[0].network_uf1 > 0.8
+    assert rows[0].network_gain[0] == 0
+    assert "SPP network" in feature_table(rows[:1], [0.6])

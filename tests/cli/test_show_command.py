@@ -9,6 +9,7 @@ pytest.importorskip("skimage", reason="the sample is made from a photograph of s
 
 from mepipe.cli import main
 from mepipe.config import Config
+from mepipe.flow import optical_strain
 from mepipe.inference.picture import show
 from mepipe.sample import write
 from mepipe.viz.clip_picture import clip_png, flow_colours
@@ -51,6 +52,9 @@ def test_the_picture_says_what_was_done(clip, settings, method, measured, monkey
     (picture,) = shown
     text = "\n".join(picture.lines)
     assert f"method: {method}" in text
+    assert "beyond the linear range: 0% of u" in text
+    sigma = Config().tensor.strain_sigma
+    np.testing.assert_array_equal(picture.strain, optical_strain(picture.flow, sigma))
     assert ("strength" in text) == ("movement" in text) == measured
     assert ("threshold" in text) == (method == "flow-peak")
     assert ("no motion curve" in picture.curve_title) == (not measured)

@@ -1,6 +1,17 @@
 """What a run says that it computed."""
 
+from types import SimpleNamespace
+
+import pytest
+
+from mepipe.frames import Timing
 from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
+from mepipe.pipeline.outputs import clip_notes
+
+PREPARED = SimpleNamespace(
+    clip=SimpleNamespace(id="a/s/c"),
+    input=SimpleNamespace(frames=SimpleNamespace(count=9, is_video=False), timing=Timing(200.0)),
+)
 
 
 def done(digest, *, computed):
@@ -34,3 +45,14 @@ def test_a_low_frame_rate_is_remarked_on_once(toy_run, toy_data):
     (note,) = (n for n in toy_run(data).execute().notes if "frames per second" in n.text)
     assert note.clip is None
     assert note.text.startswith("2 clip(s) have fewer than 60 frames per second (25)")
+
+
+@pytest.mark.parametrize(("share", "told"), [(None, False), (0.0, False), (0.2, True)])
+def test_motion_beyond_the_linear_range_is_remarked_on(share, told):
+    values = {} if share is None else {"limited": [0.0, share, 0.004]}
+    tensor = StageOutcome("k", {}, "t", values, None, {}, computed=True)
+    found = [note.text for note in clip_notes([PREPARED], {"a/s/c": outcome(tensor=tensor)})]
+    assert [text for text in found if "linear range" in text] == found
+    assert bool(found) == told
+    if told:
+        assert found[0].startswith("20% of a channel")
