@@ -13,6 +13,7 @@ from mepipe.assets import template
 from mepipe.bench.moving_faces import DEGREES, EMOTIONS, HEADS, MovingFace, moving_faces
 from mepipe.config import load_config
 from mepipe.config.settings import Config
+from mepipe.errors import UsageError
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uf1
 from mepipe.face import warp_face
@@ -83,6 +84,23 @@ class Row:
     gain: tuple[float, float, float]
     network_uf1: float = _NAN
     network_gain: tuple[float, float, float] = (_NAN, _NAN, _NAN)
+
+
+def compared(names: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Return the named settings of `SETTINGS`, all where none is named.
+
+    Raises
+    ------
+    UsageError
+        If there are none of a name.
+    """
+    chosen = list(names) or list(SETTINGS)
+    for name in chosen:
+        if name not in SETTINGS:
+            raise UsageError(
+                f"no settings {name!r} are compared", f"Give one of: {', '.join(SETTINGS)}."
+            )
+    return {name: SETTINGS[name] for name in chosen}
 
 
 def resolved(settings: Iterable[str]) -> Config:
@@ -187,12 +205,16 @@ def rows(
             motion, strain, recovered, rest, rim = (
                 tuple(float(value) for value in kind) for kind in np.transpose(figures)
             )
-            scores = []
-            for told, tell in ((right, _by_svm), (by_network, _by_network)):
-                asked = tell is _by_svm or network
-                told[name] = _confusions(x[here], facts[here], tell if asked else None)
-                scores += [_score(told[name]), _gain(told[name], next(iter(told.values())))]
-            result.append(Row(name, head, motion, strain, recovered, rest, rim, *scores))
+            right[name] = _confusions(x[here], facts[here], _by_svm)
+            told = _by_network if network else None
+            by_network[name] = _confusions(x[here], facts[here], told)
+            scores = [
+                (_score(some[name]), _gain(some[name], next(iter(some.values()))))
+                for some in (right, by_network)
+            ]
+            (score, gain), (other, more) = scores
+            measured = (motion, strain, recovered, rest, rim)
+            result.append(Row(name, head, *measured, score, gain, other, more))
     return result
 
 
@@ -224,7 +246,7 @@ def _by_network(x: Floats, y: NDArray[np.int64], unseen: Floats) -> NDArray[np.i
     # One network, not the mean of two: this compares features.
     training = load_config().train.model_dump() | {"members": 1}
     model = fit(x, y, classes=len(EMOTIONS), model={"name": "spp"}, training=training)
-    return model.predict(unseen).argmax(axis=1)
+    return np.asarray(model.predict(unseen).argmax(axis=1), np.int64)
 
 
 def _confusions(

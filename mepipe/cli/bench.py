@@ -245,16 +245,10 @@ def features(
       mepipe bench features --photos faces/ --peak 0.6
     """
     with exit_codes():
-        from mepipe.bench.features import PEAKS, SETTINGS, feature_table, measure
+        from mepipe.bench.features import PEAKS, compared, feature_table, measure
         from mepipe.bench.moving_faces import DEGREES
-        from mepipe.errors import UsageError
 
-        for name in only:
-            if name not in SETTINGS:
-                raise UsageError(
-                    f"no settings {name!r} are compared", f"Give one of: {', '.join(SETTINGS)}."
-                )
-        chosen = {name: SETTINGS[name] for name in only or SETTINGS}
+        chosen = compared(only)
         with _counting("pairs") as advance:
             rows = measure(
                 photos,

@@ -143,11 +143,11 @@ class HeadModel:
 
         mean, difference = (still + other) / 2, other - still
         across, down = (
-            np.asarray(cv2.Sobel(mean, cv2.CV_32F, *way, ksize=1)) / (2 * REDUCTION)
+            np.asarray(cv2.Sobel(mean, cv2.CV_32F, *way, ksize=1), np.float32) / (2 * REDUCTION)
             for way in ((1, 0), (0, 1))
         )
         xx, xy, yy, bx, by = (
-            _pooled(part)[self._use]
+            _pooled(np.asarray(part, np.float32))[self._use]
             for part in (
                 across * across, across * down, down * down, across * difference, down * difference,
             )
@@ -166,7 +166,7 @@ class HeadModel:
             head = np.linalg.solve(
                 (weight @ normal).reshape(6, 6) + 1e-9 * np.eye(6), weight @ right
             )
-            cells = Cells(own - columns @ head, texture)
+            cells = Cells(np.asarray(own - columns @ head, np.float64), texture)
             if repeat < REWEIGHTED:
                 error = np.sqrt(cells.squares(cells.rest))
                 # The median length of a two-dimensional Gaussian vector is 1.177 sigma.
@@ -203,7 +203,7 @@ class Cells:
     def squares(self, motion: Float) -> Float:
         """Return the squared difference (P,) that a motion (P, 2) makes in the pictures."""
         seen = (self.texture @ motion[..., None])[..., 0]
-        return np.maximum((seen * motion).sum(axis=1), 0)
+        return np.asarray(np.maximum((seen * motion).sum(axis=1), 0), np.float64)
 
 
 def estimate_head(

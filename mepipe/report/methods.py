@@ -146,7 +146,9 @@ def _flow(flow: Mapping[str, Any], cite: _Cited) -> list[str]:
             "regions of the face and removed."
         )
     if flow.get("even_light"):
-        sentences.append("The apex frame was multiplied by the ratio of the two frames' local mean brightness.")
+        sentences.append(
+            "The apex frame was multiplied by the ratio of the two frames' local mean brightness."
+        )
     numbers = f"lambda {flow['lambda']:g}, theta {flow['theta']:g}, {flow['scales']} scales"
     sentences.append(
         f"TV-L1 optical flow{cite('tvl1', 'tvl1-ipol')} from onset to apex was computed on the "

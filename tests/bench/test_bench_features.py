@@ -10,6 +10,7 @@ pytest.importorskip("skimage", reason="the face is of a photograph of scikit-ima
 from mepipe.bench import features
 from mepipe.bench.features import feature_table
 from mepipe.bench.moving_faces import EMOTIONS, HEADS, moving_faces
+from mepipe.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,10 @@ def test_the_network_tells_faces_that_it_has_not_seen(monkeypatch):
     assert rows[0].network_uf1 > 0.8
     assert rows[0].network_gain[0] == 0
     assert "SPP network" in feature_table(rows[:1], [0.6])
+
+
+def test_settings_are_compared_by_name():
+    assert list(features.compared(["before"])) == ["before"]
+    assert features.compared() == dict(features.SETTINGS)
+    with pytest.raises(UsageError, match="subtile"):
+        features.compared(["subtile"])
