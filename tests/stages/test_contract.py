@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from mepipe.bench.features import BEFORE
 from mepipe.cache.keys import canonical, object_key
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import Store
@@ -290,3 +291,18 @@ def test_missing_marks_are_found_and_annotated_ones_kept(frames):
         "annotation", "spotted", "erratum",
     )  # fmt: skip
     assert values["onset_confidence"] == 1.0
+
+
+def test_what_came_later_is_in_no_key_of_the_settings_of_before(frames):
+    """Objects of before are found again: their keys must not name what they do not have."""
+    before = walk(clip_input(frames), load_config(None, [*QUICK, *BEFORE]))
+    now = walk(clip_input(frames), load_config(None, QUICK))
+    for stage, name in (("flow", "head"), ("flow", "even_light")):
+        parts = before[stage][1]
+        assert name not in parts
+        assert name not in parts["settings"]
+    assert not {"limit", "strain_sigma"} & before["tensor"][1]["settings"].keys()
+    assert before["tensor"][2].values == {}
+    assert "head" in now["flow"][1]
+    assert {"limit", "strain_sigma"} <= now["tensor"][1]["settings"].keys()
+    assert len(now["tensor"][2].values["limited"]) == 3
