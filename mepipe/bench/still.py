@@ -53,6 +53,7 @@ def measure(
     *,
     clips: int = 4,
     seed: int = 0,
+    sway: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Cell]:
     """Spot in videos of faces that move by 1 to 2 px, or not at all, as a run does.
@@ -65,6 +66,8 @@ def measure(
         Still and moving ones of each rate, length and coding; of at most 500 frames.
     seed
         Of the noise and the movements.
+    sway
+        How far the head sways to either side, px.
     progress
         Called with (cells done, cells in all) after each.
     """
@@ -81,7 +84,7 @@ def measure(
             for moves in (False, True):
                 rng = np.random.default_rng([seed, done, number, moves])
                 image, points = faces[int(rng.integers(len(faces)))]
-                frames = _frames(rng, image, points, fps, seconds, moves)
+                frames = _frames(rng, image, points, fps, seconds, moves, sway)
                 called[moves] += _called(frames, fps, coding)
         cells.append(Cell(fps, seconds, coding, clips, *called))
         if progress is not None:
@@ -121,6 +124,15 @@ def course(rng: np.random.Generator, fps: int, seconds: int) -> NDArray[np.float
     return np.asarray(share / share.max(), np.float64)
 
 
+def swaying(rng: np.random.Generator, fps: int, seconds: int, size: float) -> NDArray[np.float64]:
+    """Draw the shift (N, 2) of a head that sways by ``size`` px, with periods of .5 to 4 s."""
+    times = np.arange(fps * seconds)[:, None, None] / fps
+    periods = np.exp(rng.uniform(np.log(0.5), np.log(4), (2, 3)))
+    phases = rng.uniform(0, 2 * np.pi, (2, 3))
+    waves = np.sin(2 * np.pi * times / periods + phases) @ rng.uniform(0.4, 1, 3)
+    return np.asarray(size * waves / np.abs(waves).max(axis=0), np.float64)
+
+
 def _frames(
     rng: np.random.Generator,
     image: NDArray[np.float32],
@@ -128,6 +140,7 @@ def _frames(
     fps: int,
     seconds: int,
     moves: bool,
+    sway: float,
 ) -> Frames:
     import cv2
 
@@ -137,10 +150,11 @@ def _frames(
     field = displacement(expression, points, _SIZE, rng=rng) * np.float32(rng.uniform(*AMPLITUDE))
     noise = np.float32(rng.uniform(*NOISE))
     y, x = np.mgrid[: _SIZE[0], : _SIZE[1]].astype(np.float32)
-    for part in share.astype(np.float32):
+    head = swaying(rng, fps, seconds, sway).astype(np.float32)
+    for part, (right, down) in zip(share.astype(np.float32), head, strict=True):
         shown = image
-        if part > 0:
-            at = (x - part * field[..., 0], y - part * field[..., 1])
+        if part > 0 or sway:
+            at = (x - right - part * field[..., 0], y - down - part * field[..., 1])
             shown = np.asarray(
                 cv2.remap(image, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float32
             )

@@ -108,6 +108,9 @@ def flow_table(rows: list[Row]) -> str:
     "--still", is_flag=True, help="How often still faces in videos are called moving, instead."
 )
 @click.option(
+    "--sway", type=click.FloatRange(0), default=0.0, help="With --still: of the heads, px."
+)
+@click.option(
     "--photos",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Photographs of faces, instead of scikit-image's astronaut.",
@@ -139,6 +142,7 @@ def spot(
     dataset: Path | None,
     hard: bool,
     still: bool,
+    sway: float,
     photos: Path | None,
     recordings: bool,
     subjects: int | None,
@@ -179,7 +183,7 @@ def spot(
             from mepipe.bench.still import still_table
 
             with _counting("kinds of video") as advance:
-                cells = measure_still(photos, clips=clips, seed=seed, progress=advance)
+                cells = measure_still(photos, clips=clips, seed=seed, sway=sway, progress=advance)
             click.echo(still_table(cells))
             return
         from mepipe.bench.spot import measure, spot_table

@@ -56,7 +56,7 @@ def expression_curve(
     centres
         The frames among which the centre of the movement may lie.
     keys
-        Positions of a codec's key frames (`mepipe.spotting.codec`).
+        As in `mepipe.spotting.flow_peak`.
 
     Returns
     -------
@@ -79,6 +79,7 @@ def expression_curve(
         np.hstack([nuisance[stretch], steps]),
         first=first - begin,
         centres=slice(centres.start - begin, centres.stop - begin),
+        coded=len(keys) > 0,
     )
     drift = vectors[stretch] - movement.residual
     outside = np.clip(np.arange(len(vectors)) - begin, 0, len(drift) - 1)

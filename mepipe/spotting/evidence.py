@@ -30,6 +30,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.spotting.codec import MARGIN, own_covariance
+
 Float = NDArray[np.float64]
 
 # Courses, ms. The rise of a real micro-expression takes 70 to 330 ms (5 to 95 %).
@@ -98,6 +100,7 @@ def find_movement(
     *,
     first: int,
     centres: slice,
+    coded: bool = False,
 ) -> Movement:
     """Return the movement whose course has the most evidence.
 
@@ -114,6 +117,9 @@ def find_movement(
         The frame that shows little of the movement yet.
     centres
         The frames among which the centre of the movement may lie.
+    coded
+        A codec drew frames from others: strength and evidence then stand against the
+        noise that the regions have in this clip (`mepipe.spotting.codec.own_covariance`).
     """
     knots = _Knots(times_ms)
     t = knots.times
@@ -149,12 +155,25 @@ def find_movement(
             best = float(evidence[one]), courses[:, one], pattern, strength, likeliest
     assert best is not None
     _, course, pattern, strength, found = best
+    if coded:
+        own = own_covariance(data, t)
+        strength = _against(drifts + noise + own, data, course)[0]
+        found = _against(drifts + noise + MARGIN * own, data, course)[1]
     # What else moves: its posterior mean given the data, beside the movement found.
     total = drifts + noise + variance * np.outer(course, course)
     drift = drifts @ np.linalg.solve(total, data)
     course_at_frames = knots.interpolated(course[:, None])[:, 0]
     residual = vectors - knots.interpolated(drift)
     return Movement(course_at_frames, pattern, residual, found, strength)
+
+
+def _against(covariance: Float, data: Float, course: Float) -> tuple[float, float]:
+    """Return strength and evidence of a course (T,) in data (T, D) with this covariance."""
+    solved = np.linalg.solve(covariance, np.column_stack([course, data]))
+    known, along = float(course @ solved[:, 0]), course @ solved[:, 1:]
+    squares, components = float((along**2).sum()), data.shape[1]
+    explained = squares * PATTERN**2 / (1 + PATTERN**2 * known)
+    return float(np.sqrt(explained / components)), _evidence(squares, known, components)
 
 
 def _evidence(squares: float, known: float, components: int) -> float:

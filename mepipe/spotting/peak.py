@@ -77,7 +77,9 @@ def flow_peak(
     onset, apex, offset
         Annotated positions, 0-based, or None. They are kept and bound the search.
     keys
-        Positions of a video codec's key frames, at which the picture steps.
+        Positions of the key frames of a video codec that draws the others from them
+        (`mepipe.spotting.codec.predicts`): the picture steps there, and in between its parts
+        catch up. Empty for frames that are drawn each for itself.
 
     Returns
     -------

@@ -17,6 +17,7 @@ from mepipe.errors import BadDataError
 from mepipe.face import same_face, warp_face
 from mepipe.schema import KEY_FRAMES, SPOT_METHODS, SpotMethod
 from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, midpoint, visible_span
+from mepipe.spotting.codec import predicts
 from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 
@@ -149,6 +150,9 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     if method == "lbp-divide":
         spotted = lbp_divide(seen, when, polygons, smooth_ms=config.spot.smooth_ms, **within)
     else:
+        # Counted in frames: of a still face few pictures are left beside the key frames.
+        coded = clip.frames.codec_keys()
+        coded = coded if predicts(coded, clip.frames.count) else ()
         spotted = flow_peak(
             seen,
             when,
@@ -156,7 +160,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             inter_ocular=template().inter_ocular * size,
             smooth_ms=config.spot.smooth_ms,
             threshold=config.spot.threshold,
-            keys=[int(np.searchsorted(shown, key)) - first for key in clip.frames.codec_keys()],
+            keys=[int(np.searchsorted(shown, key)) - first for key in coded],
             **within,
         )
     if (
@@ -241,7 +245,7 @@ def _result(
 
 STAGE: Stage = Stage(
     name="spot",
-    version=3,
+    version=4,
     libraries=("av", "dlib-bin", "numpy", "opencv-contrib-python-headless"),
     parts=_parts,
     frames=_frames,
