@@ -1,14 +1,24 @@
 """Files of events: what is read, what is said, and errors that name the cell."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lookalike_sets import smic_e_rows, write_casme3, write_smic_e
+from lookalike_sets import (
+    smic_e_rows,
+    write_casme3,
+    write_casme3_macro,
+    write_casme_sq,
+    write_samm_long,
+    write_smic_e,
+)
 from lookalikes import write_folder, write_xlsx
 
-from mepipe.datasets.clip import Clip, Images, Mark, Video
+from mepipe.datasets.clip import Clip, Dataset, Images, Mark, Video
 from mepipe.errors import MepipeError, UsageError
-from mepipe.evaluation.dataset_events import recording_of
+from mepipe.evaluation.dataset_events import dataset_events
 from mepipe.evaluation.spotting_metrics import Event, read_events, score
 
 HEADER = "recording,onset,offset,fps"
@@ -189,15 +199,86 @@ def test_recordings_of_which_nothing_is_known_are_not_scored(tmp_path, write):
 
 
 def test_the_folder_of_a_long_video_names_its_recording(tmp_path):
-    def clip(name, source):
-        return Clip(name, "d", "006", "g", source, onset=Mark(3), offset=Mark(9))
+    truth = read_events(write_samm_long(tmp_path))
+    assert [(one.recording, one.kind, one.onset, one.offset) for one in truth.events] == [
+        ("samm-long/006/006_1", "macro", 2, 8), ("samm-long/006/006_1", "micro", 11, 17),
+        ("samm-long/007/007_2", "micro", 4, 10),
+    ]  # fmt: skip
 
-    folder = Images(tmp_path / "006_1", ("a",), (1,))
-    assert recording_of(clip("samm-long/006/006_1_2", folder)) == "samm-long/006/006_1"
-    assert recording_of(clip("x/006/006_1#2", folder)) == "x/006/006_1"
-    color = Images(tmp_path / "a" / "color", ("a",), (1,))
-    assert recording_of(clip("casme3/spNO.1/a#1", color)) == "casme3/spNO.1/a"
-    assert recording_of(clip("x/s/b", Video(tmp_path / "b.mp4"))) == "x/s/b"
+
+def test_a_video_names_its_recording(tmp_path):
+    clip = Clip("x/s/b", "d", "s", "g", Video(tmp_path / "b.mp4"), onset=Mark(3), offset=Mark(9))
+    assert dataset_of(clip).events == (Event("x/s/b", 3, 9, subject="g"),)
+    unsure = replace(clip, source=Video(tmp_path / "c.mp4", numbered=False), id="x/s/c")
+    found = dataset_of(clip, unsure)
+    assert (len(found.events), found.unknown) == (1, {"x/s/c"})
+    assert len(dataset_of(clip, unsure, numbers=True).events) == 2
+
+
+def dataset_of(*clips, numbers=False):
+    with pytest.MonkeyPatch.context() as patch:
+        made = Dataset("d", "d", Path("d"), clips)
+        patch.setattr("mepipe.evaluation.dataset_events.open_dataset", lambda _: made)
+        return dataset_events("d", numbers=numbers)
+
+
+def test_an_end_before_the_begin_is_unknown_even_where_both_frames_are_missing():
+    source = Images(Path("f"), ("a", "b"), (10, 14))
+    marks = {"onset": Mark(12), "offset": Mark(11)}
+    wrong = Clip("x/s/b#1", "d", "s", "g", source, **marks, recording="x/s/b")
+    right = replace(wrong, id="x/s/b#2", onset=Mark(10), offset=Mark(14))
+    found = dataset_of(wrong, right)
+    assert [(one.onset, one.offset) for one in found.events] == [(0, 1)]
+    assert found.unknown == set()
+    assert any("x/s/b#1" in note for note in found.notes)
+
+
+def test_casme_sq_is_a_truth_of_whole_recordings(tmp_path, write):
+    truth = read_events(write_casme_sq(tmp_path / "data"))
+    first = "casme-sq/s15/15_0101disgustingteeth"
+    assert [(one.recording, one.kind, one.onset, one.offset) for one in truth.events] == [
+        (first, "micro", 59, 71), (first, "macro", 63, 109),
+        ("casme-sq/s15/15_0507climbingthewall", "micro", 89, 102),
+        ("casme-sq/s16/16_0101disgustingteeth", "macro", 39, 59),
+    ]  # fmt: skip
+    assert {one.subject for one in truth.events} == {"casme-sq/s15", "casme-sq/s16"}
+    assert any("#3" in note and "no usable" in note for note in truth.notes)
+    # One that the coders looked at without a movement: known, and what is found there is false.
+    empty = "casme-sq/s16/16_0507climbingthewall"
+    assert empty in truth.recordings
+    assert truth.unknown == set()
+    found = write(HEADER, f"{first},60,71,30", f"{empty},5,14,30")
+    result = score(truth, found)
+    assert (result.all["tp"], result.all["fp"], result.all["fn"]) == (1, 1, 3)
+    numbers = read_events(tmp_path / "data", numbers=True)
+    assert (numbers.events[0].onset, numbers.events[0].apex, numbers.events[0].offset) == (
+        60, 66, 72,
+    )  # fmt: skip
+
+
+def test_what_the_coders_call_a_movement_goes_before_its_length(tmp_path):
+    rows = [(1, "disgust1_1", 60, 66, 90, "4+7", "negative", "micro-expression", "disgust")]
+    truth = read_events(write_casme_sq(tmp_path, rows))
+    assert [one.kind for one in truth.events] == ["micro"]
+
+
+def test_a_recording_of_which_only_the_offset_is_unknown_is_not_scored(tmp_path, write):
+    rows = [
+        (1, "disgust1_1", 60, 66, 72, "4+7", "negative", "micro-expression", "disgust"),
+        (2, "disgust1_1", 40, 46, 0, "4", "negative", "macro-expression", "disgust"),
+    ]
+    truth = read_events(write_casme_sq(tmp_path / "data", rows))
+    assert truth.unknown == {"casme-sq/s16/16_0101disgustingteeth"}
+
+
+def test_macro_rows_of_casme3_are_events_of_the_same_recording(tmp_path):
+    write_casme3(tmp_path)
+    truth = read_events(write_casme3_macro(tmp_path))
+    kinds = [(one.kind, one.onset, one.offset) for one in truth.events
+             if one.recording == "casme3/spNO.1/a"]  # fmt: skip
+    assert kinds == [("macro", 2, 22), ("micro", 10, 16), ("micro", 20, 25)]
+    assert "casme3/spNO.3/d" in truth.recordings
+    assert "casme3/spNO.3/d" not in truth.unknown
 
 
 cells = st.one_of(
