@@ -10,6 +10,7 @@ from typing import Literal
 from mepipe.datasets.emotions import normalise
 from mepipe.datasets.marks import parse_number
 from mepipe.datasets.missing import is_missing
+from mepipe.datasets.name_cells import name_in_cell
 from mepipe.datasets.sheets import SHEET_SUFFIXES, Row, read_table
 from mepipe.datasets.time_cells import is_time
 from mepipe.errors import UsageError, suggest
@@ -21,6 +22,9 @@ from mepipe.schema import KEY_FRAMES
 EVENTS = "events.csv"
 _SUFFIXES = SHEET_SUFFIXES | {".txt"}
 _REQUIRED = {"recording": ("recording", "video"), "onset": ("onset",), "offset": ("offset",)}
+_OWN = (
+    "offset_ms"  # a table with this column is by mepipe itself, which leaves no cell empty in error
+)
 _OPTIONAL = {
     "fps": ("fps",),
     "kind": ("kind", "type"),
@@ -29,6 +33,7 @@ _OPTIONAL = {
     "emotion": ("emotion",),
     "label": ("label",),
     **{f"{name}_number": (f"{name}_number",) for name in KEY_FRAMES},
+    _OWN: (_OWN,),
 }
 _KINDS: Mapping[str, Kind] = {
     "micro": "micro", "me": "micro", "microexpression": "micro",
@@ -72,6 +77,7 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
     lines: list[int] = []
     others: dict[str, int] = defaultdict(int)
     unkind: list[int] = []
+    unended: list[int] = []
     for row in table.rows:
         kind = _kind(path, row)
         if kind is None:
@@ -80,6 +86,9 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
         onset, offset = (_frame(path, row, name, numbers=numbers) for name in ("onset", "offset"))
         if onset is None and offset is None:
             continue  # a recording without events
+        if kind and onset is not None and offset is None and _OWN in columns:
+            unended.append(row.number)
+            continue
         if onset is None or offset is None:
             column = "onset" if onset is None else "offset"
             raise _cell_error(
@@ -91,12 +100,12 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
             unkind.append(row.number)
         events.append(
             Event(
-                row["recording"],
+                name_in_cell(row["recording"]),
                 onset,
                 offset,
                 _rate(path, row),
                 kind,
-                row["subject"],
+                name_in_cell(row["subject"]),
                 _class(row),
                 _frame(path, row, "apex", numbers=numbers),
             )
@@ -104,13 +113,23 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
         lines.append(row.number)
     for word, count in others.items():
         notes.append(f"{path}: {count} rows of the kind {word} are no expressions: not scored")
+    if unended:
+        notes.append(
+            f"{path}: a movement had not ended when its face, scene or recording did, in "
+            f"{_lines(unended)}: it has no offset and is not scored"
+        )
     if unkind:
         notes.append(
             f"{path}: the kind is empty in {_lines(unkind)}: it follows from the length there"
         )
     notes += _repeat_notes(path, events, lines)
     stated = (
-        (row["recording"], _rate(path, row), row["subject"], f", line {row.number}")
+        (
+            name_in_cell(row["recording"]),
+            _rate(path, row),
+            name_in_cell(row["subject"]),
+            f", line {row.number}",
+        )
         for row in table.rows
     )
     return EventList(str(path), tuple(events), recordings_of(str(path), stated), notes=tuple(notes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -93,12 +94,13 @@ class Event:
         """The regions that moved, strongest first: those with half of the largest motion."""
         if self.motion is None:
             return ()
-        length = np.linalg.norm(self.motion, axis=1)
+        lengths = np.linalg.norm(self.motion, axis=1)
+        moved = np.flatnonzero(lengths >= _REGION * lengths.max())
         names = region_names()
-        order = np.argsort(-length)
-        return tuple(names[i] for i in order if length[i] >= _REGION * length.max())
+        return tuple(names[i] for i in moved[np.argsort(-lengths[moved])].tolist())
 
 
+@cache
 def region_names() -> tuple[str, ...]:
     """Return the names of the expressive regions, in the order of `FaceMotion.regions`."""
     return tuple(region.name for region in regions() if region.role == "expressive")
