@@ -29,6 +29,7 @@ _ANY_TYPE = "video/*"
 _NO_DATE = "1980-01-01T00:00:00+00:00"  # no time stands in the file: equal events, equal bytes
 _KINDS = ("micro", "macro", "return", "blink", "turn", "speech")  # from the top
 _SHOT = "shot"
+_HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 Span = tuple[int, int]
 
@@ -88,8 +89,8 @@ def events_eaf(recording: RecordingEvents, video: str | None = None) -> bytes:
         ends = [*begins[1:], round(float(times[-1]))]
         shots = [(begin, max(end, begin + 1)) for begin, end in zip(begins, ends, strict=True)]
         _add(eaf, _SHOT, shots, [str(number) for number in range(1, len(shots) + 1)])
-    text = pympi.Elan.to_string(eaf, encoding="UTF-8")
-    return bytes(text)
+    _in_order_of_time(eaf)
+    return _HEAD + bytes(pympi.Elan.to_string(eaf, encoding="UTF-8"))
 
 
 def tiers_of(spans: Sequence[Span]) -> list[int]:
@@ -128,7 +129,8 @@ def link_from(folder: Path, video: Path) -> str:
     >>> link_from(Path("/tmp/found"), Path("/data/study/videos/a.mp4"))
     './a.mp4'
     """
-    folder, video = (Path(os.path.abspath(path)) for path in (folder, video))
+    # Not resolved: a link to a video bears the name by which the user knows it.
+    folder, video = (Path(os.path.abspath(path)) for path in (folder, video))  # noqa: PTH100
     shared = [one for one in video.parents if folder.is_relative_to(one)]
     everybodys = {Path(folder.anchor), *Path.home().parents}
     if not shared or shared[0] in everybodys:
@@ -146,3 +148,13 @@ def _add(eaf: pympi.Eaf, name: str, spans: Sequence[Span], words: Sequence[str])
         eaf.add_tier(full)
         for index in sorted(by_tier[tier], key=lambda i: spans[i]):
             eaf.add_annotation(full, *spans[index], value=words[index])
+
+
+def _in_order_of_time(eaf: pympi.Eaf) -> None:
+    """Number the points in time as the format wants them: in their own order."""
+    order = sorted(eaf.timeslots, key=eaf.timeslots.__getitem__)
+    names = {slot: f"ts{number}" for number, slot in enumerate(order, start=1)}
+    eaf.timeslots = {names[slot]: eaf.timeslots[slot] for slot in order}
+    for annotations, *_ in eaf.tiers.values():
+        for one, (begin, end, *rest) in annotations.items():
+            annotations[one] = (names[begin], names[end], *rest)

@@ -159,7 +159,10 @@ def test_no_path_and_no_time_of_this_machine_is_in_the_file(pympi, tmp_path):
     assert b"../videos/a.mp4" in data
     assert b"file:" not in data
     assert data == events_eaf(recording(), "../videos/a.mp4")
-    assert ElementTree.fromstring(data).get("DATE") == "1980-01-01T00:00:00+00:00"
+    root = ElementTree.fromstring(data)
+    assert root.get("DATE") == "1980-01-01T00:00:00+00:00"
+    times = [int(slot.get("TIME_VALUE")) for slot in root.iter("TIME_SLOT")]
+    assert times == sorted(times)
 
 
 def test_images_link_no_video(pympi, tmp_path):
