@@ -155,6 +155,6 @@ def _in_order_of_time(eaf: pympi.Eaf) -> None:
     order = sorted(eaf.timeslots, key=eaf.timeslots.__getitem__)
     names = {slot: f"ts{number}" for number, slot in enumerate(order, start=1)}
     eaf.timeslots = {names[slot]: eaf.timeslots[slot] for slot in order}
-    for annotations, *_ in eaf.tiers.values():
-        for one, (begin, end, *rest) in annotations.items():
-            annotations[one] = (names[begin], names[end], *rest)
+    for aligned, *_ in eaf.tiers.values():
+        for one, (begin, end, *rest) in aligned.items():
+            aligned[one] = (names[begin], names[end], *rest)
