@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.assets import template
-from mepipe.bench.videos import coded
 from mepipe.face import fit_similarity
 from mepipe.sample import factors
 from mepipe.sample.identity import HEIGHT, WIDTH, Subject, make_subject
 from mepipe.sample.movement import EXPRESSIONS, Course, Expression, displacement
 from mepipe.sample.photos import load_photos
 from mepipe.sample.render import Part, Scene, frames
+from mepipe.sample.video_files import coded
 
 Float = NDArray[np.float64]
 

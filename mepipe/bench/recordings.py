@@ -25,6 +25,7 @@ Interval = tuple[int, int, int]
 Spotter = Callable[[Path], Sequence[Interval]]
 
 METHODS = {
+    "recording": "mepipe.bench.whole_recording:spotted",
     "windows": "mepipe.bench.windows:flow_peak_windows",
     "mdmd": "mepipe.bench.mdmd:mdmd",
     "mdmd-tuned": "mepipe.bench.mdmd:mdmd_tuned",

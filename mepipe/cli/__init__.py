@@ -19,6 +19,7 @@ _COMMANDS = {
     "evaluate": ("mepipe.cli.evaluate", "Evaluate a model on features, with subjects held out."),
     "train": ("mepipe.cli.train", "Train a network on features and save it."),
     "predict": ("mepipe.cli.predict", "Predict the class of one new clip with a saved model."),
+    "spot": ("mepipe.cli.spot", "Find every movement in recordings, from onset to offset."),
     "compare": ("mepipe.cli.compare", "Test whether models differ by more than chance."),
     "evaluate-events": (
         "mepipe.cli.evaluate_events",

@@ -212,18 +212,35 @@ class _Search:
     progress: Progress
 
     def __call__(self, source: Source) -> RecordingEvents | Failure:
-        index = DigestIndex(self.cache, source.root)
-        data = self.config.data
-        if source.clip.fps is not None:  # the user's word: an unusual rate needs no other
-            data = data.model_copy(update={"fps": source.clip.fps})
         try:
-            prepared = prepare_clip(source.clip, index, data)
-            index.save()
+            prepared = prepared_source(source, self.config, self.cache)
             return search(prepared, self.config, Store(self.cache), self.progress)
         except (BadDataError, UnreadableInputError) as error:
             return Failure.of(source.clip.id, "recording", error)
         except MemoryError:
             return Failure.of_memory(source.clip.id, "recording")
+
+
+def prepared_source(source: Source, config: Config, cache: Path | None = None) -> PreparedClip:
+    """Return a recording with its frames and times.
+
+    What was learnt of its files is noted in ``cache``, if that is given.
+
+    Raises
+    ------
+    BadDataError
+        If it cannot be decoded, or has a single frame.
+    UnreadableInputError
+        If a file cannot be read.
+    """
+    index = DigestIndex(cache or source.root, source.root, rehash=cache is None)
+    data = config.data
+    if source.clip.fps is not None:  # the user's word: an unusual rate needs no other
+        data = data.model_copy(update={"fps": source.clip.fps})
+    prepared = prepare_clip(source.clip, index, data)
+    if cache is not None:
+        index.save()
+    return prepared
 
 
 def search(

@@ -58,7 +58,7 @@ def described(event: Event, *, named: bool, face: bool) -> str:
     >>> described(Event("speech", 2, 3, 4, 5), named=True, face=True)
     'speech, face 2'
     """
-    parts = [event.kind] * named
+    parts: list[str] = [event.kind] * named
     parts += [f"face {event.face}"] * face
     if event.motion is not None:
         parts += [" + ".join(name.replace("_", " ") for name in event.regions)]
