@@ -162,3 +162,14 @@ def test_still_faces_in_videos_are_counted_apart_from_moving_ones(monkeypatch):
     assert heard == [(1, 3), (2, 3), (3, 3)]
     assert (cells[0].still, cells[0].moving) == (0, 1)
     assert still_table(cells).splitlines()[2].startswith("| 30 | 1 | 0% / 100% |")
+
+
+def test_a_swaying_head_goes_as_far_as_it_says_and_no_faster_than_in_half_a_second():
+    from mepipe.bench.still import swaying
+
+    shift = swaying(np.random.default_rng(0), 100, 5, 0.5)
+    assert shift.shape == (500, 2)
+    np.testing.assert_allclose(np.abs(shift).max(axis=0), 0.5)
+    # A sine of the shortest period and three times the size is steeper.
+    assert np.abs(np.diff(shift, axis=0)).max() < 3 * 0.5 * 2 * np.pi / 0.5 / 100
+    assert not swaying(np.random.default_rng(0), 100, 5, 0.0).any()
