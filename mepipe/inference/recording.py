@@ -45,9 +45,9 @@ class RecordingPrediction:
 
     def png(self) -> bytes:
         """Return a PNG of the recording over time, with the answers."""
-        from mepipe.viz.timeline import draw_timeline
+        from mepipe.recordings.picture import events_png
 
-        return draw_timeline(self.found, labels=self.labels)
+        return events_png(self.found, self.labels)
 
 
 def predict_recording(

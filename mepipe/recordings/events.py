@@ -30,6 +30,7 @@ _PART = 0.3  # of the shorter of two: with more in common, both are parts of one
 _ONE_REGION = 0.6  # of the squared motion lies in one region
 _BLINK_PART = 0.4  # of a movement during which an eye is closed
 _STEP_MS = 200.0  # a change that stays so near to a movement is part of it
+_NEXT_MS, _ALIKE_PATTERN = 100.0, 0.7  # one that follows so soon, and moves alike, is the same
 _OPPOSITE = -0.6  # correlation of the patterns of a rise and of its return
 _ALIKE = 2.5  # ratio of their sizes
 _HELD_MS = 60_000.0  # an expression is not held for longer
@@ -159,7 +160,7 @@ def find_events(
                 for event in _others(signals, times_ms, spans)
                 if chunk.core_first <= event.apex < chunk.core_stop
             ]
-    kept = _outside_held(_joined(_once(found)))
+    kept = _outside_held(_joined(_continued(_once(found))))
     events = [event for one in kept if (event := _event(one, times_ms)) is not None]
     return sorted(
         [*events, *_merged(others)], key=lambda event: (event.onset, event.face, event.kind)
@@ -228,6 +229,33 @@ def _once(found: Sequence[tuple[_Found, float]]) -> list[_Found]:
     return sorted(kept, key=lambda one: one.onset)
 
 
+def _continued(found: Sequence[_Found]) -> list[_Found]:
+    """Return the movements with those made one of which the second only goes on with the first.
+
+    A course has one rise, one plateau and one fall; what a face does may take two.
+    """
+    kept: list[_Found] = []
+    for one in found:
+        last = next((k for k in reversed(kept) if k.signals.face == one.signals.face), None)
+        if (
+            last is not None
+            and not (last.course.stays or one.course.stays)
+            and one.onset <= last.offset + _NEXT_MS
+            and _correlation(one.course.pattern, last.course.pattern) >= _ALIKE_PATTERN
+        ):
+            stronger = last if last.course.strength >= one.course.strength else one
+            kept[kept.index(last)] = replace(
+                stronger, onset=last.onset, offset=max(last.offset, one.offset)
+            )
+        else:
+            kept.append(one)
+    return kept
+
+
+def _correlation(one: Float, other: Float) -> float:
+    return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12)
+
+
 def _joined(found: Sequence[_Found]) -> list[_Found]:
     """Return the movements with each change that stays joined to its return."""
     kept: list[_Found] = []
@@ -266,8 +294,7 @@ def _within(one: _Found, other: _Found) -> bool:
 
 def _opposite(one: Float, other: Float) -> bool:
     lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))
-    alike = max(lengths) <= _ALIKE * min(lengths)
-    return alike and float(one @ other) <= _OPPOSITE * lengths[0] * lengths[1]
+    return max(lengths) <= _ALIKE * min(lengths) and _correlation(one, other) <= _OPPOSITE
 
 
 def _event(one: _Found, times_ms: Float) -> Event | None:

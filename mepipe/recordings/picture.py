@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mepipe.recordings.result import RecordingEvents
 from mepipe.viz.timeline import Timeline, TimelineEvent, timeline_png
 
 
-def events_png(recording: RecordingEvents) -> bytes:
+def events_png(recording: RecordingEvents, labels: Mapping[int, str] | None = None) -> bytes:
     """Return the timeline of a recording as PNG (`mepipe.viz.timeline_png`).
+
+    ``labels`` are words for movements, by their numbers, from 1.
 
     >>> import numpy as np
     >>> still = RecordingEvents(
@@ -16,12 +20,14 @@ def events_png(recording: RecordingEvents) -> bytes:
     >>> events_png(still)[1:4]
     b'PNG'
     """
-    return timeline_png(timeline_of(recording))
+    return timeline_png(timeline_of(recording, labels))
 
 
-def timeline_of(recording: RecordingEvents) -> Timeline:
+def timeline_of(recording: RecordingEvents, labels: Mapping[int, str] | None = None) -> Timeline:
     """Return what the picture shows; an event that had not ended is shown to its scene's end."""
     times = recording.times_ms
+    movements = {id(one): number for number, one in enumerate(recording.movements, start=1)}
+    words = labels or {}
     return Timeline(
         recording.name,
         times,
@@ -33,6 +39,7 @@ def timeline_of(recording: RecordingEvents) -> Timeline:
                 float(times[event.onset]),
                 float(times[event.apex]),
                 float(times[recording.last_of(event)]),
+                words.get(movements.get(id(event), 0), ""),
             )
             for event in recording.events
         ),

@@ -33,13 +33,17 @@ _LEAST_PX = 2.5  # of a movement: it must be seen in a row of five minutes
 
 @dataclass(frozen=True)
 class TimelineEvent:
-    """An event: micro, macro, return, blink, turn or speech; its face, and times in ms."""
+    """An event: micro, macro, return, blink, turn or speech; its face, and times in ms.
+
+    ``label`` stands beside the number of a movement.
+    """
 
     kind: str
     face: int
     onset_ms: float
     apex_ms: float
     offset_ms: float
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ def _rows(timeline: Timeline, begin: float, end: float) -> tuple[list[_Row], int
     by_row: list[list[tuple[float, str, str]]] = [[] for _ in range(count)]
     for number, event in enumerate(numbered, start=1):
         words = f"{number}, face {event.face}" if several else str(number)
+        words = f"{words} {event.label}".rstrip()
         row = min(int((event.apex_ms - begin) / length), count - 1)
         by_row[row].append(((event.apex_ms - begin) / length - row, words, event.kind))
     wide = _DPI * (_WIDTH - _LEFT - _RIGHT)
