@@ -23,6 +23,9 @@ Kind = Literal["micro", "macro", "return", "blink", "turn", "speech"]
 MOVEMENTS: tuple[Kind, ...] = ("micro", "macro")
 LONGEST_MICRO_MS = 500.0  # MEGC: from onset to offset
 THRESHOLD = 2.2
+# Down to this strength movements are looked for and taken off, whatever the threshold: so those
+# above it are the same for any threshold, and nothing behind them is computed again.
+SEARCHED = 1.5
 
 # At onset and offset the motion has a tenth of the rise and of the fall.
 _TENTH = float(np.arcsin(np.sqrt(0.1)) / (np.pi / 2))
@@ -149,7 +152,7 @@ def find_events(
         chunk = one_chunk.chunk
         begin, end = float(times_ms[chunk.core_first]), float(times_ms[chunk.core_stop - 1])
         for signals in one_chunk.signals:
-            movements, spans = _movements(signals, times_ms, threshold)
+            movements, spans = _movements(signals, times_ms, min(threshold, SEARCHED))
             for one in movements:
                 # How far it lies outside of what the chunk answers for.
                 outside = max(begin - one.apex, one.apex - end, 0.0)
@@ -161,7 +164,8 @@ def find_events(
                 if chunk.core_first <= event.apex < chunk.core_stop
             ]
     kept = _outside_held(_joined(_continued(_once(found))))
-    events = [event for one in kept if (event := _event(one, times_ms)) is not None]
+    strong = [one for one in kept if one.course.strength >= threshold]
+    events = [event for one in strong if (event := _event(one, times_ms)) is not None]
     return sorted(
         [*events, *_merged(others)], key=lambda event: (event.onset, event.face, event.kind)
     )
