@@ -15,6 +15,7 @@ from mepipe.config import Config
 from mepipe.config.load import as_config
 from mepipe.datasets.clip import Clip, Images, Video
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES, frames_among, has_images, list_folder
+from mepipe.datasets.name_cells import check_name
 from mepipe.datasets.recordings import recordings
 from mepipe.datasets.registry import as_datasets
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
@@ -115,7 +116,8 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
     Raises
     ------
     UsageError
-        If there is no such path, it holds no recording, or two recordings have one name.
+        If there is no such path, it holds no recording, two recordings have one name, or no
+        table can hold a name (`mepipe.datasets.name_cells.check_name`).
     """
     found: list[Source] = []
     for given in paths:
@@ -144,6 +146,11 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
         )
     if not found:
         raise UsageError("there is no recording to search", "Give a video or a folder.")
+    for one in found:
+        # Now, and not when what was found after hours is to be written.
+        check_name(one.clip.id)
+        if one.clip.subject:
+            check_name(one.clip.subject, "subject")
     return found
 
 
