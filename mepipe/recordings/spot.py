@@ -72,7 +72,7 @@ def spot(
     >>> import mepipe
     >>> found = mepipe.spot("sample/s01/c01", fps=200)
     >>> [len(one.times_ms) for one in found.recordings]
-    [69]
+    [60]
 
     Parameters
     ----------
@@ -146,11 +146,11 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
         )
     if not found:
         raise UsageError("there is no recording to search", "Give a video or a folder.")
-    for one in found:
+    for source in found:
         # Now, and not when what was found after hours is to be written.
-        check_name(one.clip.id)
-        if one.clip.subject:
-            check_name(one.clip.subject, "subject")
+        check_name(source.clip.id)
+        if source.clip.subject:
+            check_name(source.clip.subject, "subject")
     return found
 
 
