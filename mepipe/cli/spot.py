@@ -86,7 +86,7 @@ def command(
         from mepipe.cache.store import open_store
         from mepipe.config import load_config
         from mepipe.recordings.spot import Found, open_sources, spot_sources
-        from mepipe.recordings.written import EVENTS, write_found
+        from mepipe.recordings.written import EVENTS, stems, write_found
 
         ended_early.update(_json(Found((), ()), out, []))
         if elan:
@@ -98,6 +98,7 @@ def command(
         config = load_config(config_file, assignments)
         sources = open_sources(recordings, fps)
         # What is in the way of the result is told before the work.
+        stems([one.clip.id for one in sources])
         Manifest(out).require_own([EVENTS])
         found = spot_sources(
             sources,
