@@ -122,7 +122,7 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
     found: list[Source] = []
     for given in paths:
         path = Path(given).expanduser()
-        one = _alone(path)
+        one = single_source(path)
         if one is not None:
             found.append(Source(Clip(one[0], "", "", "", source=one[1], fps=fps), path.parent))
             continue
@@ -154,7 +154,7 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
     return found
 
 
-def _alone(path: Path) -> tuple[str, Images | Video] | None:
+def single_source(path: Path) -> tuple[str, Images | Video] | None:
     """Return the name and source of a path that is one recording; None for anything else."""
     if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
         return path.stem, Video(path)
