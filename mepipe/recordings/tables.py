@@ -30,7 +30,8 @@ def events_csv(recordings: Iterable[RecordingEvents]) -> str:
     An empty cell is unknown. A cut is a row of the kind ``cut``, whose onset is the first frame
     of the new scene. A recording without any movement has a row without a kind that says so.
     Regions are joined by ``+``, the strongest first. A name that a spreadsheet would take for a
-    formula has an apostrophe before it. `mepipe.evaluation.spotting_metrics.read_events` reads it back.
+    formula has an apostrophe before it. `mepipe.evaluation.spotting_metrics.read_events` reads it
+    back.
 
     Parameters
     ----------
