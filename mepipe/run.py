@@ -30,6 +30,7 @@ from mepipe.pipeline.plan import Plan, make_plan
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult, sum_up
 from mepipe.recordings.clips import with_movements
+from mepipe.report.recordings import to_table
 from mepipe.report.report_inputs import ReportInputs, is_reported, to_record, write_if_stale
 
 
@@ -144,7 +145,7 @@ class Run:
         # Each movement of a recording is a clip of its own.
         self.searched = with_movements(inputs, config, context, wanted=search)
         self.inputs = self.searched.inputs
-        self.outputs = Outputs(config, self.inputs, context, out, until)
+        self.outputs = Outputs(config, self.inputs, context, out, until, self.searched.recordings)
         self.network = self.outputs.describe_model()
 
     def plan(self) -> Plan:
@@ -152,6 +153,12 @@ class Run:
         plan = make_plan(self.inputs.clips, self.config, self.context, self.until)
         self.inputs.save_indexes()
         return plan
+
+    def count_recordings(self, result: RunResult) -> RunResult:
+        """Note in ``result`` how many recordings and movements there are, and return it."""
+        result.recordings = len(self.searched.recordings)
+        result.movements = self.searched.movements
+        return result
 
     def execute(self, result: RunResult | None = None) -> RunResult:
         """Compute what is stale, pack it, evaluate it and report it.
@@ -162,6 +169,7 @@ class Run:
         """
         result = result if result is not None else RunResult()
         result.network = self.network
+        self.count_recordings(result)
         out = self.outputs.out
         # 1. The output folder must be writable and must not hold files of somebody else.
         self.outputs.claim()
@@ -181,11 +189,12 @@ class Run:
         if pack is not None:
             self.outputs.evaluate(result)
         # 6. Record what the run was made of: the next plan opens no object because of it.
-        shown = ReportInputs.of(self.config, self.inputs, plan, result, record)
+        found = self.searched.recordings
+        shown = ReportInputs.of(self.config, self.inputs, plan, result, record, found)
         features = Manifest(out).made(FEATURES) if pack is not None else None
         record.finish(features, to_record(shown))
         table = self.outputs.table(pack, plan) if pack is not None else None
-        record.close(table, required=bool(plan.stale))
+        record.close(table, required=bool(plan.stale), recordings=to_table(shown.recordings))
         # 7. The page for people.
         if self.config.report.enabled and is_reported(self.until):
             write_if_stale(out, shown, self.context)

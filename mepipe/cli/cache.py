@@ -151,7 +151,8 @@ def explain(
 ) -> None:
     """Explain for each stage of CLIP whether a run would reuse its result, and why not.
 
-    CLIP is the id of a clip or a unique ending of it. The dataset is read from the folder
+    CLIP is the id of a clip or a unique ending of it; RECORDING#N that of a movement of a
+    recording. The dataset is read from the folder
     of the newest run (or of --run). The settings are those of this command.
 
     \b
@@ -169,7 +170,7 @@ def explain(
 
         store = Store(cache_root(cache))
         past_id, past = newest_with(store.root, clip, run_id)
-        found = find_clip(past.clips(), clip)
+        found = find_clip([*past.clips(), *past.recordings()], clip)
         config = resolved_config(config_file, assignments, select, corrections)
         specs = [f"{name}={root}" for name, root in past.record["roots"].items()]
         context = Context(store, retry_failed=retry_failed, strict_versions=strict_versions)
@@ -180,7 +181,7 @@ def explain(
         else:
             click.echo(f"{found}, compared with the run {past_id}")
             for one in stages:
-                click.echo(f"  {one.stage:<8} {one.state:<7} {one.why}")
+                click.echo(f"  {one.stage:<9} {one.state:<7} {one.why}")
 
 
 @command.command()

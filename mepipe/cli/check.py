@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mepipe.pipeline.check import Findings
 
 
+_SHOWN = 10  # recordings
+
+
 @click.command()
 @click.argument("dataset", metavar="[NAME=]DATASET")
 @click.option(
@@ -108,6 +111,7 @@ _NOTHING: Mapping[str, Any] = {
     "labels": {},
     "fps": None,
     "problems": [],
+    "recordings": [],
 }
 
 
@@ -122,6 +126,10 @@ def _json(findings: Findings) -> dict[str, Any]:
         "problems": [
             {"clip": problem.clip, "problem": problem.problem, "handling": problem.handling}
             for problem in findings.problems
+        ],
+        "recordings": [
+            {"clip": clip, "seconds": round(seconds, 3)}
+            for clip, seconds in findings.recordings.items()
         ],
     }
 
@@ -145,6 +153,7 @@ def _print(findings: Findings) -> None:
         ("missing", f"{findings.missing_frames} frame(s) within the clips"),
     ):
         click.echo(f"{title:<10}{text}")
+    _print_recordings(findings.recordings)
     if not findings.problems:
         click.echo("No problem found.")
         return
@@ -153,6 +162,19 @@ def _print(findings: Findings) -> None:
         where = f"{problem.clip}: " if problem.clip else ""
         click.echo(f"  {where}{problem.problem}")
         click.echo(f"    -> {problem.handling}")
+
+
+def _print_recordings(recordings: Mapping[str, float]) -> None:
+    for clip, seconds in list(recordings.items())[:_SHOWN]:
+        click.echo(f"{clip}: a recording of {seconds:.0f} s")
+    if len(recordings) > _SHOWN:
+        minutes = sum(recordings.values()) / 60
+        click.echo(f"and {len(recordings) - _SHOWN} more recordings: {minutes:.1f} minutes in all")
+    if recordings:
+        click.echo(
+            f"    -> a run finds {'its' if len(recordings) == 1 else 'their'} movements and makes "
+            "a clip of each; recordings.longer_than_s=0 for one clip"
+        )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

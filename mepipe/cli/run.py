@@ -105,6 +105,7 @@ def command(
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import open_store
+        from mepipe.cli.summary import print_recordings
         from mepipe.datasets.registry import open_datasets
         from mepipe.execution.context import Context
         from mepipe.pipeline.run_result import RunResult, sum_up
@@ -138,17 +139,25 @@ def command(
             counts = (*plan.counts, *road.outputs.plan(plan))
             elapsed = time.monotonic() - started
             if as_json:
+                planned = sum_up(RunResult(), plan, road.inputs, until)
+                road.count_recordings(planned)
                 print_json(
                     {
-                        **_json(sum_up(RunResult(), plan, road.inputs, until), elapsed),
+                        **_json(planned, elapsed),
                         "plan": _plan_json(counts),
+                        "waiting": list(road.searched.waiting),
+                        "waiting_s": round(road.searched.waiting_s, 3),
                     }
                 )
             else:
                 from mepipe.cli.summary import print_plan
 
+                print_recordings(road.searched)
                 print_plan(counts, plan.other_versions)
             return
+        if not as_json:
+            # Before the work, which can take hours: too many movements need another threshold.
+            print_recordings(road.searched)
         result = RunResult()
         try:
             road.execute(result)
@@ -181,6 +190,8 @@ def _json(result: RunResult, elapsed: float) -> dict[str, Any]:
         "results": result.results,
         "seconds": {step: round(result.seconds[step], 3) for step in STEPS},
         "elapsed_s": round(elapsed, 3),
+        "recordings": result.recordings,
+        "movements": result.movements,
     }
 
 

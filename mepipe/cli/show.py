@@ -19,27 +19,44 @@ from mepipe.errors import UsageError
     type=click.Path(path_type=Path),
     help="The picture. Default: CLIP.png in the current folder.",
 )
+@click.option(
+    "--event", type=click.IntRange(1), metavar="N", help="Show movement N of a recording."
+)
 @setting_options
 def command(
-    clip: Path, out: Path | None, config_file: Path | None, assignments: tuple[str, ...]
+    clip: Path,
+    out: Path | None,
+    event: int | None,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
 ) -> None:
     """Draw the results of one clip: a video, or a folder of images.
 
     The picture shows the face with box and landmarks, the aligned onset and
     apex, flow as colour, strain, and the motion curve with the key frames.
-    It shows a face, which is personal data. A folder of images needs data.fps.
+    It shows a face, which is personal data. A folder of images needs data.fps. A recording
+    can have many movements: --event shows one, with the number that `mepipe spot` gives it.
 
     \b
     Example:
       mepipe show videos/s01/smile.mp4
+      mepipe show interview.mp4 --event 3
       mepipe show CASME2/CASME2_RAW_selected/sub01/EP02_01f --set data.fps=200
     """
     with exit_codes():
         from mepipe.inference.picture import show
 
-        target = out or Path(f"{clip.resolve().name}.png")
+        name = clip.resolve().name + ("" if event is None else f"-{event}")
+        target = out or Path(f"{name}.png")
         if not target.absolute().parent.is_dir():
             raise UsageError(f"there is no folder {target.parent}", "Create it, or choose another.")
         config = resolved_config(config_file, assignments, None, None)
-        target.write_bytes(show(clip, config, make_progress(quiet=False)))
+        store = None
+        if event is not None:
+            from mepipe.cache.location import cache_root
+            from mepipe.cache.store import open_store
+
+            store = open_store(cache_root(None))
+        progress = make_progress(quiet=False)
+        target.write_bytes(show(clip, config, progress, event=event, store=store))
         click.echo(f"picture {target}")

@@ -15,8 +15,31 @@ from mepipe.schema import STEPS
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import StageCount
     from mepipe.pipeline.run_result import RunResult
+    from mepipe.recordings.clips import Searched
 
 _SHOWN = 10
+
+
+def print_recordings(searched: Searched) -> None:
+    """Print what was found in recordings, and which are to be searched first."""
+    console = Console(highlight=False, soft_wrap=True)
+    if searched.recordings:
+        console.print(
+            f"{_counted(len(searched.recordings), 'recording')}: "
+            f"{_counted(searched.movements, 'movement')}"
+        )
+    if searched.waiting:
+        first = ", ".join(searched.waiting[:3]) + ", ..." * (len(searched.waiting) > 3)
+        one = len(searched.waiting) == 1
+        console.print(
+            f"{_counted(len(searched.waiting), 'recording')} ({escape(first)}) of "
+            f"{searched.waiting_s / 60:.1f} minutes of video would be searched for movements "
+            f"first. Below, {'it counts' if one else 'each counts'} as one clip."
+        )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) -> None:
@@ -79,6 +102,8 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
             console.print(f"{label:<11} {escape(str(out / file))}")
     if result.report is not None:
         console.print(f"report      {escape(str(result.report))}")
+    if result.recordings and not result.stopped_early:
+        console.print(f"events      {escape(str(out / 'events.csv'))}")
     if not result.stopped_early:
         for label, some in (("failures", result.failures), ("notes", result.notes)):
             if some:

@@ -340,6 +340,10 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
         times_ms=clip.timing.times(clip.frames.count),
         marks={}
         if spot is None
-        else {mark: (int(spot[mark]), spot[f"{mark}_confidence"]) for mark in KEY_FRAMES},
+        else {
+            mark: (int(spot[mark]), spot[f"{mark}_confidence"])
+            for mark in KEY_FRAMES
+            if spot[mark] is not None  # a movement of a recording need not end in it
+        },
         lines=lines,
     )

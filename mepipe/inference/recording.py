@@ -12,8 +12,9 @@ from mepipe.execution.progress import NoProgress
 from mepipe.frames import readable
 from mepipe.frames.decoder import opened
 from mepipe.inference.predictor import Prediction, Predictor
-from mepipe.recordings.clips import is_recording, movement_clips
+from mepipe.recordings.clips import movement_clips
 from mepipe.recordings.events import Event
+from mepipe.recordings.length import is_recording
 from mepipe.recordings.result import RecordingEvents
 from mepipe.recordings.spot import open_sources, prepared_source, search, single_source
 from mepipe.schema import Progress

@@ -37,6 +37,7 @@ _DECLARED: Mapping[str, Declaration] = {
 }
 # No record lists these: folds belong to a features.h5, chunks to a recording.
 _UNLISTED = {folds.STAGE, stored.STAGE}
+_TABLES = ("clips", "parts", "pack", "recordings")  # of a record
 
 
 def past_runs(cache: Path) -> Iterator[tuple[str, PastRun]]:
@@ -284,7 +285,7 @@ def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResul
             # Reading a table is the slow part, and warm runs share one.
             if str(record.get("clips")) not in tables:
                 named |= {name for _, name in PastRun(store.root, record).objects()}
-            tables |= {str(record.get(name)) for name in ("clips", "parts", "pack")}
+            tables |= {str(record.get(name)) for name in _TABLES}
     for name in _all_objects(store):
         path = store.path(name)
         kept = name in named or _age(path) >= oldest or _is_fold_of(store, name, features)

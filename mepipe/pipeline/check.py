@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mepipe.cache.location import cache_root
@@ -25,6 +25,7 @@ from mepipe.execution.progress import progress_for
 from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_recordings
 from mepipe.pipeline.check_pictures import picture_problems
 from mepipe.pipeline.problem import Problem
+from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.schema import Progress
 
 # For notes that state their handling themselves, or that need none.
@@ -38,6 +39,7 @@ class Findings:
     ``labels`` counts the emotion words of the dataset, ``classes`` the classes of its
     clips. The class None is no class; ``unlabelled`` of these have no emotion word either.
     ``rates`` are the frame rates that occur. ``ids`` are the clips that can be corrected.
+    ``recordings`` are the clips in which a run looks for movements, with their length, s.
     """
 
     dataset: str
@@ -53,6 +55,7 @@ class Findings:
     missing_frames: int
     problems: tuple[Problem, ...]
     ids: frozenset[str]
+    recordings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def fps(self) -> float | None:
@@ -119,7 +122,8 @@ def check_dataset(
     dataset
         The dataset as its reader found it.
     config
-        The resolved configuration. Only ``data`` and ``labels`` are used.
+        The resolved configuration. ``data``, ``labels``, and what says which clips are
+        recordings are used.
     cache
         The cache folder. It holds the index of file digests.
     progress
@@ -181,6 +185,11 @@ def check_dataset(
         ),
         problems=tuple(sorted(problems, key=lambda problem: problem.clip or "")),
         ids=frozenset([clip.id for clip in clips] + [reject.clip for reject in rejects]),
+        recordings={
+            one.clip.id: seconds_of(one.input) or 0.0
+            for one in inputs.clips
+            if one.clip.id not in failed and is_recording(one, config)
+        },
     )
 
 

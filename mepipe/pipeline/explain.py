@@ -10,7 +10,7 @@ from typing import Any
 from mepipe.cache.keys import Json
 from mepipe.cache.store import Store
 from mepipe.clips.clip_task import PreparedClip
-from mepipe.clips.inputs import open_inputs
+from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset
 from mepipe.errors import DamageError, UsageError
@@ -20,7 +20,10 @@ from mepipe.pipeline.outcome import ClipOutcome, Known
 from mepipe.pipeline.reasons import reason_for
 from mepipe.pipeline.run_records import PastRun, Recorded
 from mepipe.pipeline.walk import Found, Lookup, Rules, Step, keyed, walk
-from mepipe.stages import Stage
+from mepipe.recordings.clips import Searched, with_movements
+from mepipe.recordings.length import is_recording
+from mepipe.recordings.stored import STAGE
+from mepipe.stages import STAGES, Stage
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Explanation:
 
 
 def find_clip(clips: Sequence[str], wanted: str) -> str:
-    """Return the one id among ``clips`` that is ``wanted`` or ends with it.
+    """Return the one id among ``clips`` (and recordings) that is ``wanted`` or ends with it.
 
     Raises
     ------
@@ -68,7 +71,8 @@ def newest_with(cache: Path, clip: str, run_id: str | None) -> tuple[str, PastRu
         one = past_run(cache, run_id)
         return str(one.record["id"]), one
     for found_id, run in past_runs(cache):
-        if any(one == clip or one.endswith("/" + clip.lstrip("/")) for one in run.clips()):
+        ending = "/" + clip.lstrip("/")
+        if any(one == clip or one.endswith(ending) for one in (*run.clips(), *run.recordings())):
             return found_id, run
     find_clip([], clip)
     raise AssertionError("find_clip refuses what no run has")
@@ -82,7 +86,7 @@ def explain(
     Parameters
     ----------
     clip
-        The id.
+        The id: of a clip, of a recording, or of a movement of one.
     datasets
         The datasets as the readers find them now.
     config
@@ -95,19 +99,12 @@ def explain(
     Raises
     ------
     UsageError
-        If the datasets no longer have this clip.
+        If the datasets no longer have this clip, or a recording this movement.
     """
-    store = context.store
-    inputs = open_inputs(
-        datasets,
-        config,
-        store.root,
-        jobs=context.jobs,
-        progress=context.progress,
-        labelled=False,
-        only=clip,
-    )
-    inputs.save_indexes()
+    inputs = _opened(clip, datasets, config, context)
+    whole = recording_of(clip)
+    if whole and not inputs.clips and not inputs.failures:
+        inputs = _opened(whole, datasets, config, context)
     for failure in inputs.failures:
         return [Explanation("dataset", "failed", f"{failure.message}. {failure.remedy}")]
     if not inputs.clips:
@@ -115,13 +112,77 @@ def explain(
             f"the clip {clip} is no longer in its dataset",
             "Run `mepipe check` on the dataset. A selection or correction may exclude the clip.",
         )
-    prepared = inputs.clips[0]
+    prepared, first = inputs.clips[0], []
+    if is_recording(prepared, config):
+        searched = with_movements(inputs, config, context, wanted=False)
+        first = [_of_recording(prepared.clip.id, searched)]
+        if clip == prepared.clip.id:
+            return first
+        if first[0].state != "hit":
+            waits = (Explanation(stage.name, "waits", "for the recording") for stage in STAGES)
+            return [*first, *waits]
+        inputs = searched.inputs
+    named = {one.clip.id: one for one in inputs.clips}
+    if clip not in named:
+        raise _no_movement(clip, whole, named)
+    prepared = named[clip]
     outcome = ClipOutcome(clip)
-    lookup = _lookup(prepared, config, store, past)
+    lookup = _lookup(prepared, config, context.store, past)
     steps = walk(prepared.input, config, outcome, lookup, rules=Rules.of(context))
     # All steps first: the walk sets the failure of the outcome only after the caller asks for
     # the step that follows it.
-    return [_explained(step, outcome, past) for step in list(steps)]
+    return first + [_explained(step, outcome, past) for step in list(steps)]
+
+
+def _opened(clip: str, datasets: Sequence[Dataset], config: Config, context: Context) -> Inputs:
+    inputs = open_inputs(
+        datasets,
+        config,
+        context.store.root,
+        jobs=context.jobs,
+        progress=context.progress,
+        labelled=False,
+        only=clip,
+    )
+    inputs.save_indexes()
+    return inputs
+
+
+def recording_of(clip: str) -> str:
+    """Return the recording whose movement a clip may be by its id; empty if it is none.
+
+    >>> recording_of("lab/s01/talk#12"), recording_of("lab/s01/talk"), recording_of("lab/s01/t#b")
+    ('lab/s01/talk', '', '')
+    """
+    recording, _, number = clip.rpartition("#")
+    return recording if number.isdecimal() else ""
+
+
+def _of_recording(name: str, searched: Searched) -> Explanation:
+    """Return what is known of a recording: the measurements of its stretches are reused, or not."""
+    if searched.waiting:
+        return Explanation(
+            STAGE, "miss", "stretches of it were not measured yet: a run searches it first"
+        )
+    failed = next((one for one in searched.inputs.failures if one.clip == name), None)
+    if failed is not None:
+        return Explanation(STAGE, "failed", f"{failed.message}. {failed.remedy}")
+    count = searched.movements
+    clips = {0: "no movement", 1: f"1 movement, the clip {name}#1"}
+    found = clips.get(count, f"{count} movements, the clips {name}#1 to {name}#{count}")
+    return Explanation(STAGE, "hit", f"all its stretches were measured: {found}")
+
+
+def _no_movement(clip: str, recording: str, known: Mapping[str, object]) -> UsageError:
+    if recording in known:
+        return UsageError(
+            f"{recording} is one clip with these settings, so there is no {clip}",
+            f"Explain {recording}, or set recordings.longer_than_s and spot.method as in the run.",
+        )
+    return UsageError(
+        f"with these settings {recording} has {len(known)} movement(s), and there is no {clip}",
+        "`events.csv` of the run has them. recordings.threshold decides how many are found.",
+    )
 
 
 def _explained(step: Step, outcome: ClipOutcome, past: PastRun) -> Explanation:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mepipe.cache import disk
@@ -26,6 +27,9 @@ from mepipe.pipeline.outputs import (
 )
 from mepipe.pipeline.plan import Plan, StageCount
 from mepipe.pipeline.run_result import RunResult
+from mepipe.recordings.result import RecordingEvents
+from mepipe.recordings.tables import events_csv
+from mepipe.recordings.written import EVENTS, spotted_key
 from mepipe.schema import STEPS
 
 
@@ -33,7 +37,7 @@ from mepipe.schema import STEPS
 class Outputs:
     """The outputs of a run: their inputs, and the folder ``out`` that they are written to.
 
-    ``until`` is the last step of the run.
+    ``until`` is the last step of the run, ``recordings`` what was found in its recordings.
     """
 
     config: Config
@@ -41,6 +45,7 @@ class Outputs:
     context: Context
     out: Path
     until: str
+    recordings: tuple[RecordingEvents, ...] = ()
 
     def reaches(self, step: str) -> bool:
         """Return True if the run goes as far as ``step``."""
@@ -50,6 +55,7 @@ class Outputs:
         """Return the names of the files that this run may write."""
         return (
             *TABLES,
+            *((EVENTS,) if self.recordings else ()),
             *((FEATURES,) if self.reaches("pack") else ()),
             *(RESULTS if self.reaches("classify") else ()),
             *((REPORT,) if self.reaches("pack") and self.config.report.enabled else ()),
@@ -63,10 +69,12 @@ class Outputs:
         Raises
         ------
         UsageError
-            If a file that mepipe did not write has the name of an output.
+            If a file that mepipe did not write has the name of an output, or a table cannot hold
+            the name of a recording.
         SystemProblemError
             If the folder cannot be created or written.
         """
+        _ = self._events  # its error is told before the work
         disk.make_folder(self.out)
         files = self.files()
         Manifest(self.out).claim(files)
@@ -131,6 +139,10 @@ class Outputs:
                 folds.reasons["new, or settings changed"] = folds.compute
         return (pack, folds)
 
+    @cached_property
+    def _events(self) -> bytes:
+        return events_csv(self.recordings).encode()
+
     def _rows(self, plan: Plan) -> Pack:
         inputs = self.inputs
         return build_pack(
@@ -152,6 +164,12 @@ class Outputs:
             ("notes.csv", notes_csv(result.notes)),
         ):
             manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
+        if self.recordings:
+            data = self._events
+            manifest.write_if_stale(EVENTS, hashlib.sha256(data).hexdigest(), data)
+        elif not manifest.is_current(EVENTS, spotted_key(EVENTS)):
+            # Of an earlier run. What `mepipe spot` wrote here is no output of a run, and stays.
+            manifest.drop(EVENTS)
         if not self.reaches("pack"):
             return None
         # Features and results of an earlier run must not look like those of this one.

@@ -72,8 +72,10 @@ class RunRecord:
         """Mark the run as finished, with the digest of its features and the data of its report."""
         self._state |= {"finished": True, "features": features, "report": dict(report)}
 
-    def close(self, pack: Json | None, *, required: bool) -> None:
+    def close(self, pack: Json | None, *, required: bool, recordings: Json | None = None) -> None:
         """Write the record for the last time. `mepipe.load` finds the features by ``pack``.
+
+        A report that is made later shows ``recordings``.
 
         Raises
         ------
@@ -84,6 +86,8 @@ class RunRecord:
         try:
             if pack is not None:
                 self._state["pack"] = write_table(self._cache, pack)
+            if recordings is not None:
+                self._state["recordings"] = write_table(self._cache, recordings)
             self.write()
         except disk.NotWritableError:
             # With stale clips the objects could not have been stored either.
@@ -261,6 +265,12 @@ class PastRun:
         """Return the ids of the run's clips."""
         clips: Sequence[str] = self._clips["clips"]
         return clips
+
+    def recordings(self) -> Sequence[str]:
+        """Return the names of the recordings that the run searched for movements."""
+        table = read_table(self._root, str(self.record.get("recordings")))
+        found = table.get("recordings", ()) if isinstance(table, dict) else ()
+        return [str(one["name"]) for one in found]
 
     def objects(self) -> Iterator[tuple[str, ObjectName]]:
         """Yield (dataset, object) of every stage of every clip."""

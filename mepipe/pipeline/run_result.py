@@ -14,6 +14,7 @@ from mepipe.datasets.clip import Note
 from mepipe.pipeline.outputs import clip_notes
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.walk import stages_until
+from mepipe.recordings.written import EVENTS
 from mepipe.schema import CLIP_STAGES
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class RunResult:
         The cells of the pyramid of the network, or a description of another model.
     report
         The report as a web page. None if none was made.
+    recordings, movements
+        How many recordings were searched, and the movements found in them, which are clips.
     stopped_early
         True if a failure ended the run (``fail_fast``).
     """
@@ -60,6 +63,8 @@ class RunResult:
     no_results: str = ""
     report: Path | None = None
     stopped_early: bool = False
+    recordings: int = 0
+    movements: int = 0
 
     def load(self) -> Features:
         """Return the features that the run wrote.
@@ -92,6 +97,7 @@ class RunResult:
             "confusion": "confusion.png",
             "failures": "failures.csv",
             "notes": "notes.csv",
+            "events": EVENTS,
             "report": "report.html",
         }
         return {name: out / file for name, file in names.items() if (out / file).is_file()}

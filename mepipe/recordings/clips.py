@@ -14,6 +14,7 @@ from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.execution.context import Context
 from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
 from mepipe.recordings.events import Event
+from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.recordings.result import RecordingEvents
 from mepipe.recordings.spot import killed, search
 from mepipe.recordings.stored import is_stored
@@ -37,25 +38,17 @@ class Searched:
     recordings: tuple[RecordingEvents, ...] = ()
     waiting: tuple[str, ...] = ()
 
+    @property
+    def movements(self) -> int:
+        """How many movements were found in all recordings."""
+        return sum(len(one.movements) for one in self.recordings)
 
-def is_recording(prepared: PreparedClip, config: Config) -> bool:
-    """Return True if a run looks for all movements of a clip: it is long, without key frames.
-
-    Parameters
-    ----------
-    prepared
-        The clip.
-    config
-        ``recordings.longer_than_s`` says how long; ``spot.method`` is not ``auto``: never.
-    """
-    limit = config.recordings.longer_than_s
-    clip = prepared.input
-    if not limit or config.spot.method != "auto" or clip.face_box is not None:
-        return False
-    if clip.onset or clip.apex or clip.offset or prepared.clip.recording:
-        return False
-    times = clip.timing.times(clip.frames.count)
-    return times is not None and float(times[-1] - times[0]) > 1000 * limit
+    @property
+    def waiting_s(self) -> float:
+        """Length of the recordings that were not searched yet, s."""
+        names = set(self.waiting)
+        waiting = [one.input for one in self.inputs.clips if one.clip.id in names]
+        return sum(seconds_of(clip) or 0.0 for clip in waiting)
 
 
 def with_movements(

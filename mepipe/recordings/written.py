@@ -52,7 +52,7 @@ def write_found(
     written: list[str] = []
 
     def write(name: str, data: bytes) -> None:
-        manifest.write(name, sha256_text(name), data)
+        manifest.write(name, spotted_key(name), data)
         written.append(name)
 
     # One file in memory at a time: a curve of hours is long.
@@ -70,6 +70,11 @@ def write_found(
 
             write(f"{stem}.png", events_png(one))
     return written
+
+
+def spotted_key(name: str) -> str:
+    """Return the key that the manifest has for a file of `write_found`."""
+    return sha256_text(name)
 
 
 def stems(names: Sequence[str]) -> list[str]:

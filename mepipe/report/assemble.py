@@ -32,6 +32,7 @@ from mepipe.report.content import (
     StepTime,
 )
 from mepipe.report.methods import RunSummary, write_methods
+from mepipe.report.recordings import recording_cards, with_curves
 from mepipe.report.report_inputs import ReportInputs, results_of, rows_of
 from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS
 
@@ -52,6 +53,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
     cards = _cards(features, saved, notes) if features is not None else []
     chosen = choose(cards, shown.config.report.clips)
     drawn = _drawn(chosen, shown, context)
+    pictured = with_curves([_with(card, drawn[card.clip]) for card in chosen], shown.recordings)
     settings = _settings(shown.config)
     groups = {str(group) for group in features.group if group} if features is not None else set()
     datasets = sorted({card.dataset for card in cards})
@@ -80,9 +82,10 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         else [],
         methods=write_methods(_ran(shown, cards, groups, results)),
         provenance=_provenance(manifest, shown, features),
-        cards=[_with(card, drawn[card.clip]) for card in chosen],
+        cards=pictured,
         not_shown=len(cards) - len(chosen),
         faces=shown.config.report.faces,
+        recordings=recording_cards(shown.recordings, pictured),
     )
 
 
@@ -238,6 +241,7 @@ def _ran(
     groups: set[str],
     results: Mapping[str, Any] | None,
 ) -> RunSummary:
+    names = {one.timeline.name for one in shown.recordings}
     return RunSummary(
         version=__version__,
         settings=shown.config.model_dump(mode="json", by_alias=True),
@@ -246,6 +250,8 @@ def _ran(
         collections=dict(sorted(Counter(card.clip.partition("/")[0] for card in cards).items())),
         sources=Counter(card.marks[1].source for card in cards),
         results=results,
+        recordings=len(names),
+        movements=sum(card.clip.rpartition("#")[0] in names for card in cards),
     )
 
 

@@ -50,7 +50,8 @@ class ClipCard:
     """One usable clip.
 
     ``predicted`` is the class that most seeds predicted, ``votes`` the share of these seeds.
-    Both are empty if the clip was not evaluated.
+    Both are empty if the clip was not evaluated. ``part`` is the first frame that is drawn of a
+    recording, and the one after the last; None: all.
     """
 
     clip: str
@@ -67,6 +68,7 @@ class ClipCard:
     predicted: str = ""
     votes: str = ""
     pictures: Pictures = field(default_factory=Pictures)
+    part: tuple[int, int] | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -155,6 +157,37 @@ class Methods:
 
 
 @dataclass(frozen=True)
+class MovementLink:
+    """A movement of a recording: its number and kind, and the time of its apex.
+
+    ``place`` is that of its card among the cards of the page, ``picture`` the aligned face at the
+    apex (WebP). Both are None if there is none.
+    """
+
+    number: int
+    kind: str
+    apex: str
+    place: int | None
+    picture: bytes | None
+
+
+@dataclass(frozen=True)
+class RecordingCard:
+    """One recording: its length, what happens in it in words, its timeline (WebP), movements.
+
+    ``picture`` is None where a page has too many recordings; ``not_shown`` counts movements
+    that are not named.
+    """
+
+    name: str
+    length: str
+    counts: str
+    picture: bytes | None
+    movements: tuple[MovementLink, ...]
+    not_shown: int
+
+
+@dataclass(frozen=True)
 class Page:
     """The whole report.
 
@@ -182,3 +215,4 @@ class Page:
     cards: Sequence[ClipCard]
     not_shown: int
     faces: bool
+    recordings: Sequence[RecordingCard] = ()

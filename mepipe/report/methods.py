@@ -33,6 +33,8 @@ class RunSummary:
         Number of clips by the source of their apex.
     results
         The content of results.json. None if nothing was evaluated.
+    recordings, movements
+        Number of recordings, and of the clips that are movements found in them.
     """
 
     version: str
@@ -42,6 +44,8 @@ class RunSummary:
     collections: Mapping[str, int]
     sources: Mapping[str, int]
     results: Mapping[str, Any] | None = None
+    recordings: int = 0
+    movements: int = 0
 
 
 class _Cited:
@@ -109,7 +113,17 @@ def _spot(run: RunSummary, cite: _Cited) -> list[str]:
     annotated = sum(n for source, n in run.sources.items() if source not in {"spotted", "middle"})
     if annotated:
         sentences.append(f"The apex was taken from the annotation in {annotated} clips.")
-    found = run.sources.get("spotted", 0)
+    if run.movements:
+        recordings = f"{run.recordings} recording{'s' * (run.recordings != 1)}"
+        sentences.append(
+            f"{run.movements} clips are movements that were found in {recordings}: the courses "
+            "that explain the facial motion best, measured cell by cell with inverse compositional "
+            f"alignment{cite('lucas', 'baker')}, beside the motion of the head, the eyes and slow "
+            f"drift, at least {run.settings['recordings']['threshold']:g} times stronger than "
+            "chance. A movement of at most 500 ms from onset to offset is micro, a longer one "
+            "macro."
+        )
+    found = run.sources.get("spotted", 0) - run.movements
     method = spot["fallback"] if spot["method"] == "auto" else spot["method"]
     if found and method == "flow-peak":
         sentences.append(

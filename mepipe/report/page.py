@@ -54,10 +54,12 @@ def render(page: Page) -> str:
 
 
 def _drawing(card: ClipCard) -> Drawing:
+    first, stop = card.part or (0, card.frames)
     return draw_curve(
         card.pictures.curve,
-        card.frames,
+        stop,
         start=card.pictures.curve_from,
+        first=first,
         fps=card.fps,
         marks=[(mark.name, mark.position, mark.source) for mark in card.marks],
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
-from mepipe.cache.records import read_records
+from mepipe.cache.records import read_records, read_table
 from mepipe.clips.clip_task import ClipTask
 from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
@@ -18,6 +18,7 @@ from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.run_records import PastRun
 from mepipe.pipeline.walk import Found, walk
+from mepipe.report.recordings import from_table
 from mepipe.report.report_inputs import ReportInputs, write_report
 from mepipe.stages import Stage
 
@@ -60,6 +61,9 @@ def rebuild(
     problems: list[str] = []
     if config.report.faces and config.report.clips:
         sources, problems = _sources(record, config, context)
+        # A movement of a recording has all its frames.
+        whole = {clip: sources.get(clip.rpartition("#")[0]) for clip in past.clips()}
+        sources = {clip: task for clip, task in whole.items() if task is not None} | sources
     kept = record["report"]
     shown = ReportInputs(
         config=config,
@@ -72,6 +76,7 @@ def rebuild(
         reused=computed.get("reused", {}),
         seconds=computed.get("seconds", {}),
         no_results=kept["no_results"],
+        recordings=from_table(read_table(context.cache, str(record.get("recordings")))),
     )
     write_report(out, shown, context)
     return out / REPORT, problems

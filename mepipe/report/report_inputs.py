@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult
+from mepipe.recordings.result import RecordingEvents
+from mepipe.report.recordings import ShownRecording, to_table
 from mepipe.schema import STEPS
 
-VERSION = 2  # 2: strain is drawn as the tensor has it
+VERSION = 3  # 2: strain is drawn as the tensor has it; 3: recordings
 _CLASSIFIED = ("results.json", "predictions.csv")
 
 
@@ -47,6 +49,8 @@ class ReportInputs:
         By step. Empty if no recorded run computed anything.
     no_results
         The reason why there are no results.
+    recordings
+        What was found in recordings.
     """
 
     config: Config
@@ -59,10 +63,17 @@ class ReportInputs:
     reused: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     no_results: str = ""
+    recordings: Sequence[ShownRecording] = ()
 
     @classmethod
     def of(
-        cls, config: Config, inputs: Inputs, plan: Plan, result: RunResult, record: RunRecord
+        cls,
+        config: Config,
+        inputs: Inputs,
+        plan: Plan,
+        result: RunResult,
+        record: RunRecord,
+        recordings: Sequence[RecordingEvents] = (),
     ) -> ReportInputs:
         """Return what a run that has just ended tells its report."""
         return cls(
@@ -76,6 +87,7 @@ class ReportInputs:
             reused=result.reused,
             seconds=result.seconds,
             no_results=result.no_results,
+            recordings=[ShownRecording.of(one) for one in recordings],
         )
 
 
@@ -96,6 +108,7 @@ def report_key(manifest: Manifest, shown: ReportInputs) -> str:
         "settings": shown.config.model_dump(mode="json", by_alias=True),
         "clips": shown.clips,
         "no_results": shown.no_results,
+        "recordings": sha256_text(canonical(to_table(shown.recordings))),
     }
     return object_key("report", VERSION, parts)
 

@@ -44,6 +44,7 @@ def draw_curve(
     frames: int,
     *,
     start: int = 0,
+    first: int = 0,
     fps: float | None = None,
     marks: Sequence[Mark] = (),
 ) -> Drawing:
@@ -54,9 +55,11 @@ def draw_curve(
     curve
         The motion at each frame from ``start``; empty where nothing was measured.
     frames
-        Frames of the clip, all of them.
+        Frames of the clip, all of them, or up to the end of the part that is drawn.
     start
         The frame of the first value, from 0.
+    first
+        The frame at which the axis begins: of a long recording a part is drawn, to ``frames``.
     fps
         Frames a second; None if unknown: then the axis counts frames.
     marks
@@ -67,13 +70,16 @@ def draw_curve(
     >>> drawing = draw_curve([0, 1, 0], 3, fps=200, marks=[("apex", 1, "spotted")])
     >>> drawing.points, drawing.last
     ('8,78 170,18 332,78', '10 ms')
+    >>> part = draw_curve([0, 1, 0], 103, start=100, first=100, fps=200)
+    >>> part.points == drawing.points, part.first, part.last
+    (True, '500 ms', '510 ms')
     >>> drawing.words
     'Motion curve: apex at frame 1, spotted'
     """
-    last = max(frames - 1, 1)
+    span = max(frames - 1 - first, 1)
 
     def across(position: float) -> float:
-        return round(_LEFT + (_RIGHT - _LEFT) * min(position, last) / last, 1)
+        return round(_LEFT + (_RIGHT - _LEFT) * min(max(position - first, 0), span) / span, 1)
 
     low, high = min((*curve, 0.0)), max((*curve, 1e-9))
 
@@ -83,9 +89,9 @@ def draw_curve(
     known = [(name, position) for name, position, _ in marks if position is not None]
     shown = _shown(len(curve), [position - start for _, position in known])
     if fps:
-        ends = "0 ms", f"{1000 * (frames - 1) / fps:.0f} ms"
+        ends = f"{1000 * first / fps:.0f} ms", f"{1000 * (frames - 1) / fps:.0f} ms"
     else:
-        ends = "frame 0", f"frame {frames - 1}"
+        ends = f"frame {first}", f"frame {frames - 1}"
     return Drawing(
         " ".join(f"{across(start + i):g},{up(curve[i]):g}" for i in shown),
         up(0.0),

@@ -7,7 +7,9 @@ from test_cli import loaded
 
 from mepipe.cli import main
 
-KEYS = {"schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems"}
+KEYS = {
+    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "recordings",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from mepipe.cli import main
 STEPS = {"face", "spot", "flow", "tensor", "pack", "classify"}
 RUN_KEYS = {
     "schema", "clips", "usable", "computed", "reused", "failed", "features", "results",
-    "seconds", "elapsed_s",
+    "seconds", "elapsed_s", "recordings", "movements",
 }  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def test_a_run_from_clips_to_results_and_a_warm_one(mepipe, cli_sample, tmp_path
 
 def test_a_dry_run_computes_nothing(mepipe, cli_sample, tmp_path):
     answer = json.loads(mepipe("run", cli_sample, "--dry-run", "--json").stdout)
-    assert set(answer) == RUN_KEYS | {"plan"}
+    assert set(answer) == RUN_KEYS | {"plan", "waiting", "waiting_s"}
     assert (answer["clips"], answer["usable"], answer["features"]) == (9, 0, None)
     plan = answer["plan"]
     assert [row["stage"] for row in plan][:4] == ["face", "spot", "flow", "tensor"]
@@ -305,7 +305,9 @@ def test_doctor_names_conflicts(installed, words):
     assert conflicts({"opencv-contrib-python-headless", "dlib-bin"}) == []
 
 
-CHECK_KEYS = {"schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems"}
+CHECK_KEYS = {
+    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "recordings",
+}  # fmt: skip
 
 
 def test_check_prints_its_keys_whatever_happens(mepipe, cli_sample, tmp_path):
