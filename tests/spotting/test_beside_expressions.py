@@ -112,6 +112,16 @@ def test_a_turn_there_and_back_is_two_turns():
     assert [round(t[middle], -3) for _, middle, _ in find_turns(head, t)] == [3000, 7000]
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.integers(3, 150), st.integers(0, 10_000))
+def test_turns_begin_before_they_end_whatever_is_given(count, seed):
+    rng = np.random.default_rng(seed)
+    head = np.cumsum(rng.normal(scale=0.01, size=(count, 6)), axis=0)
+    t = np.cumsum(rng.uniform(5, 60, count))
+    for first, middle, last in find_turns(head, t):
+        assert 0 <= first <= middle <= last < count
+
+
 def jaw(t, *spans, rate=4.5, height=0.01):
     speaks = np.zeros(len(t))
     for begin, end in spans:
