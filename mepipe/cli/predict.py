@@ -15,7 +15,9 @@ from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
 from mepipe.schema import KEY_FRAMES
 
 if TYPE_CHECKING:
-    from mepipe.inference.predictor import Prediction
+    from mepipe.inference.predictor import Prediction, Predictor
+    from mepipe.inference.recording import RecordingPrediction
+    from mepipe.schema import Progress
 
 _KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FRAMES), "confidence")
 
@@ -58,7 +60,8 @@ def command(
     """Predict the class of micro-expression of one new clip with a saved model.
 
     The clip is a video or a folder of images, without annotation. If no face or no
-    movement is found, there is no answer, and the exit code is 3.
+    movement is found, there is no answer, and the exit code is 3. In a recording (longer
+    than 10 s) each movement has an answer of its own.
 
     \b
     Examples:
@@ -74,7 +77,23 @@ def command(
         if trust is not None:
             find_modules_here()  # the user's model may be one
         try:
-            predictor = Predictor(model, trust=trust, progress=make_progress(quiet=as_json))
+            progress = make_progress(quiet=as_json)
+            predictor = Predictor(model, trust=trust, progress=progress)
+            answers = _recording(predictor, clip, fps, progress)
+            if answers is not None:
+                ended_early.update(_recording_json(answers, None))
+                if not as_json:
+                    click.echo(_recording_text(answers))
+                if target is not None:
+                    from mepipe.cache import disk
+
+                    disk.write_atomic(target, answers.png())
+                    ended_early.update(picture=str(target))
+                    if not as_json:
+                        click.echo(f"picture     {target}")
+                if as_json:
+                    print_json(ended_early)
+                sys.exit(EXIT_DONE if answers.labels else EXIT_SOME_FAILED)
             found = predictor.clip(clip, fps)
             ended_early.update(_json(found, None))
             # Printed first: the answer must not be lost if the picture cannot be written.
@@ -98,6 +117,19 @@ def command(
     sys.exit(EXIT_DONE if found is not None and found.label is not None else EXIT_SOME_FAILED)
 
 
+def _recording(
+    predictor: Predictor, clip: Path, fps: float | None, progress: Progress
+) -> RecordingPrediction | None:
+    """Return the answers on a recording. None if it is a clip, or cannot be read as one."""
+    from mepipe.errors import BadDataError, UnreadableInputError
+    from mepipe.inference.recording import predict_recording
+
+    try:
+        return predict_recording(predictor, clip, fps, progress=progress)
+    except (BadDataError, UnreadableInputError):
+        return None  # the clip is refused for the same reason
+
+
 def _target(clip: Path, picture: Path | None, *, no_picture: bool) -> Path | None:
     if no_picture and picture is not None:
         raise UsageError("--picture and --no-picture exclude each other", "Remove one of them.")
@@ -116,6 +148,54 @@ def _target(clip: Path, picture: Path | None, *, no_picture: bool) -> Path | Non
 def _json(found: Prediction, picture: str | None) -> dict[str, Any]:
     keys = {key: getattr(found, key) for key in _KEYS}
     return {**keys, "picture": picture, "reason": found.reason}
+
+
+def _recording_json(answers: RecordingPrediction, picture: str | None) -> dict[str, Any]:
+    count = len(answers.answers)
+    reason = (
+        f"a recording of {answers.found.seconds:.1f} s: "
+        f"{count or 'no'} movement{'s' if count != 1 else ''}, see events"
+    )
+    return {
+        **dict.fromkeys((*_KEYS, "picture", "reason")),
+        "probabilities": {},
+        "picture": picture,
+        "reason": reason,
+        "events": [
+            {
+                "kind": event.kind,
+                "face": event.face,
+                "strength": round(event.strength, 3),
+                **{key: getattr(answer, key) for key in _KEYS},
+                "onset": event.onset,
+                "apex": event.apex,
+                "offset": event.offset,
+                "reason": answer.reason,
+            }
+            for event, answer in answers.answers
+        ],
+    }
+
+
+def _recording_text(answers: RecordingPrediction) -> str:
+    """Return the answers on a recording as text: a line for each movement."""
+    from mepipe.cli.spot import clock
+
+    found = answers.found
+    count = len(answers.answers)
+    lines = [f"a recording of {clock(found.seconds)}: {count} movement{'s' if count != 1 else ''}"]
+    for event, answer in answers.answers:
+        when = clock(float(found.times_ms[event.onset]) / 1000)
+        said = f"no answer: {answer.reason}"
+        if answer.label is not None:
+            shares = ", ".join(
+                f"{name} {value:.2f}" for name, value in answer.probabilities.items()
+            )
+            said = f"{answer.label}  ({shares})"
+        lines.append(f"{when}  {event.kind}, confidence {event.confidence:.2f}: {said}")
+        # Of a macro-expression a model for micro-expressions says nothing.
+        lines += [f"           caution: {caution}" for caution in answer.cautions]
+    return "\n".join(lines)
 
 
 def _text(found: Prediction) -> str:

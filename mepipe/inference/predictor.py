@@ -213,6 +213,13 @@ class Predictor:
             # continues.
             return Prediction(reason=_reason(error.message, error))
 
+    def of_input(self, clip: ClipInput, name: str) -> Prediction:
+        """Return the prediction for a clip whose frames are open: its key frames are used."""
+        try:
+            return self._answer(clip, name)
+        except (BadDataError, UnreadableInputError) as error:
+            return Prediction(reason=_reason(error.message, error))
+
     def _answer(self, clip: ClipInput, name: str) -> Prediction:
         done = run_stages(clip, self._config)
         reason = _refusal(done)
@@ -233,11 +240,17 @@ class Predictor:
         }
         label = max(probabilities, key=lambda one: probabilities[one])
         spot = done.values["spot"]
-        onset, apex, offset = (int(spot[mark]) for mark in KEY_FRAMES)
+        onset, apex, offset = (
+            None if spot[mark] is None else int(spot[mark]) for mark in KEY_FRAMES
+        )
         times = clip.timing.times(clip.frames.count)
 
-        def seconds(position: int) -> float | None:
-            return None if times is None else round(float(times[position]) / 1000, 6)
+        def seconds(position: int | None) -> float | None:
+            return (
+                None
+                if times is None or position is None
+                else round(float(times[position]) / 1000, 6)
+            )
 
         lines = [f"{one}: {probabilities[one]:.2f}" for one in self.classes]
         shown = picture_of(done, f"{name}: {label} ({probabilities[label]:.2f})", [*lines, ""])

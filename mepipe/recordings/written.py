@@ -58,9 +58,9 @@ def write_found(
             video = media.get(one.name)
             files[f"{stem}.eaf"] = events_eaf(one, None if video is None else link_from(out, video))
         if pictures:
-            from mepipe.viz.timeline import draw_timeline
+            from mepipe.recordings.picture import events_png
 
-            files[f"{stem}.png"] = draw_timeline(one)
+            files[f"{stem}.png"] = events_png(one)
     manifest = Manifest(out)
     manifest.claim(files)
     for name, data in files.items():

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from mepipe.viz.feature_picture import png, tensor_picture
     from mepipe.viz.motion_curve import draw_curve
     from mepipe.viz.thumbnails import flow_key, flow_thumbnail, strain_thumbnail, thumbnail
+    from mepipe.viz.timeline import Timeline, TimelineEvent, timeline_png
     from mepipe.viz.trade_off import trade_off_png
 
 __all__ = [
     "AblationRow",
     "ClipPicture",
+    "Timeline",
+    "TimelineEvent",
     "ablation_png",
     "clip_png",
     "confusion_png",
@@ -36,6 +39,7 @@ __all__ = [
     "strain_thumbnail",
     "tensor_picture",
     "thumbnail",
+    "timeline_png",
     "trade_off_png",
 ]
 
@@ -47,6 +51,7 @@ _MODULES = {
     "motion_curve": ("draw_curve",),
     "feature_picture": ("png", "tensor_picture"),
     "thumbnails": ("flow_key", "flow_thumbnail", "strain_thumbnail", "thumbnail"),
+    "timeline": ("Timeline", "TimelineEvent", "timeline_png"),
     "trade_off": ("trade_off_png",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
