@@ -203,11 +203,11 @@ def test_a_face_that_moves_far_away_is_no_longer_seen_through_the_old_transform(
     follower = follow(frames)
     assert follower.cuts == []
     assert {one.face for one in follower.stretches} == {1}
-    places = {one.begins: one.positions for one in follower.stretches}
-    assert {"start", "pose"} == set(places)
-    assert max(places["start"]) < 65  # not up to two seconds after the move
-    assert max(places["pose"]) == 124
-    assert max(places["start"]) < min(places["pose"]) <= max(places["start"]) + 6
+    first, *rest = ends(follower)
+    assert first[1:3] == ("start", "pose")
+    assert first[4] < 65  # not up to two seconds after the move
+    assert first[4] < rest[0][3] <= first[4] + 6
+    assert rest[-1][4] == 124
 
 
 def test_what_covers_a_face_is_not_taken_for_it(face, wall):

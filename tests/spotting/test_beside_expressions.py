@@ -1,5 +1,7 @@
 """What moves in a face and is no expression: blinks, turns of the head, speech."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,9 +30,9 @@ def lids(t, *blinks, height=0.5):
 def test_blinks_are_found_where_they_are(fps):
     t = times(10, fps)
     found = find_blinks(lids(t, (2000, 250), (6000, 200)), t)
-    assert [abs(t[peak] - middle) < 41 for (_, peak, _), middle in zip(found, (2000, 6000))] == [
-        True, True,
-    ]  # fmt: skip
+    assert len(found) == 2
+    for (_, peak, _), middle in zip(found, (2000, 6000), strict=True):
+        assert abs(t[peak] - middle) < 41
     for first, peak, last in found:
         assert first <= peak <= last
         assert 70 <= t[last] - t[first] <= 500
@@ -73,7 +75,7 @@ def test_blinks_are_in_order_and_apart_whatever_is_given(count, seed):
     found = find_blinks(eyes, t)
     for first, peak, last in found:
         assert 0 <= first <= peak <= last < count
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in pairwise(found):
         assert one[2] < following[0]
 
 
