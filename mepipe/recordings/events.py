@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.assets import regions
-from mepipe.recordings.chunks import Measured, Signals
+from mepipe.recordings.chunks import Measured, Signals, cuts_of
 from mepipe.spotting.along import Course, CourseSearch
 from mepipe.spotting.blinks import find_blinks, find_turns
 from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE
@@ -111,7 +111,7 @@ def region_names() -> tuple[str, ...]:
     return tuple(region.name for region in regions() if region.role == "expressive")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to whether they are equal
 class _Found:
     """A movement of a stretch, in ms. The offset of a change that stays is infinite."""
 
@@ -145,7 +145,8 @@ def find_events(
     """
     found: list[tuple[_Found, float]] = []
     others: list[Event] = []
-    for one_chunk in measured:
+    chunks = list(measured)
+    for one_chunk in chunks:
         chunk = one_chunk.chunk
         begin, end = float(times_ms[chunk.core_first]), float(times_ms[chunk.core_stop - 1])
         for signals in one_chunk.signals:
@@ -160,7 +161,8 @@ def find_events(
                 for event in _others(signals, times_ms, spans)
                 if chunk.core_first <= event.apex < chunk.core_stop
             ]
-    kept = _outside_held(_joined(_continued(_once(found))))
+    cuts = times_ms[cuts_of(chunks)]
+    kept = _outside_held(_joined(_continued(_once(found), cuts), cuts))
     events = [event for one in kept if (event := _event(one, times_ms)) is not None]
     return sorted(
         [*events, *_merged(others)], key=lambda event: (event.onset, event.face, event.kind)
@@ -229,7 +231,7 @@ def _once(found: Sequence[tuple[_Found, float]]) -> list[_Found]:
     return sorted(kept, key=lambda one: one.onset)
 
 
-def _continued(found: Sequence[_Found]) -> list[_Found]:
+def _continued(found: Sequence[_Found], cuts: Float) -> list[_Found]:
     """Return the movements with those made one of which the second only goes on with the first.
 
     A course has one rise, one plateau and one fall; what a face does may take two.
@@ -241,6 +243,7 @@ def _continued(found: Sequence[_Found]) -> list[_Found]:
             last is not None
             and not (last.course.stays or one.course.stays)
             and one.onset <= last.offset + _NEXT_MS
+            and _one_scene(last, one, cuts)
             and _correlation(one.course.pattern, last.course.pattern) >= _ALIKE_PATTERN
         ):
             stronger = last if last.course.strength >= one.course.strength else one
@@ -252,11 +255,16 @@ def _continued(found: Sequence[_Found]) -> list[_Found]:
     return kept
 
 
+def _one_scene(one: _Found, other: _Found, cuts: Float) -> bool:
+    """Return True if no cut (ms) lies between the onsets of two movements."""
+    return not np.any((cuts > one.onset) & (cuts <= other.onset))
+
+
 def _correlation(one: Float, other: Float) -> float:
     return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12)
 
 
-def _joined(found: Sequence[_Found]) -> list[_Found]:
+def _joined(found: Sequence[_Found], cuts: Float) -> list[_Found]:
     """Return the movements with each change that stays joined to its return."""
     kept: list[_Found] = []
     for one in found:
@@ -269,6 +277,7 @@ def _joined(found: Sequence[_Found]) -> list[_Found]:
                 and not np.isfinite(kept[index].offset)
                 and kept[index].signals.face == one.signals.face
                 and one.onset - kept[index].onset <= _HELD_MS
+                and _one_scene(kept[index], one, cuts)
                 and _opposite(one.course.pattern, kept[index].course.pattern)
             ),
             None,
@@ -305,7 +314,9 @@ def _event(one: _Found, times_ms: Float) -> Event | None:
         return None  # too little is seen of it
     kind: Kind = "macro"
     offset: int | None = None
-    if np.isfinite(one.offset):
+    if _is_cut_off(one, times_ms):
+        kind = "micro" if one.offset - one.onset <= LONGEST_MICRO_MS else "macro"
+    elif np.isfinite(one.offset):
         # The last frame with a tenth of the fall. The return of a held expression may lie in
         # another stretch.
         offset = int(np.searchsorted(times_ms, one.offset + _EXACT_MS, side="right")) - 1
@@ -333,6 +344,16 @@ def _event(one: _Found, times_ms: Float) -> Event | None:
         motion=one.course.pattern.reshape(-1, 2),
         eyes_px=one.signals.eyes_px,
     )
+
+
+def _is_cut_off(one: _Found, times_ms: Float) -> bool:
+    """Return True if a fall would end after the face, the scene or the recording did."""
+    if one.course.stays:
+        return False
+    last = int(one.signals.positions[-1])
+    ended = one.signals.ends in ("cut", "face") or last == len(times_ms) - 1
+    step = float(times_ms[last] - times_ms[last - 1])
+    return ended and one.offset >= float(times_ms[last]) + step
 
 
 def confidence(strength: float) -> float:

@@ -20,6 +20,7 @@ from mepipe.datasets.registry import as_datasets
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
 from mepipe.execution.progress import NoProgress, progress_for
+from mepipe.recordings.chunks import cuts_of
 from mepipe.recordings.curve import motion_curve
 from mepipe.recordings.events import find_events
 from mepipe.recordings.faces import linked
@@ -285,12 +286,6 @@ def search(
         )
     )
     events = find_events(chunks, times, threshold=config.recordings.threshold)
-    cuts = {
-        cut
-        for one in chunks
-        for cut in one.cuts
-        if one.chunk.core_first <= cut < one.chunk.core_stop
-    }
     return RecordingEvents(
         prepared.clip.id,
         prepared.clip.subject,
@@ -298,6 +293,6 @@ def search(
         times,
         prepared.numbers,
         tuple(events),
-        tuple(sorted(cuts)),
+        tuple(cuts_of(chunks)),
         motion_curve(chunks, times),
     )
