@@ -22,9 +22,6 @@ from mepipe.schema import KEY_FRAMES
 EVENTS = "events.csv"
 _SUFFIXES = SHEET_SUFFIXES | {".txt"}
 _REQUIRED = {"recording": ("recording", "video"), "onset": ("onset",), "offset": ("offset",)}
-_OWN = (
-    "offset_ms"  # a table with this column is by mepipe itself, which leaves no cell empty in error
-)
 _OPTIONAL = {
     "fps": ("fps",),
     "kind": ("kind", "type"),
@@ -33,7 +30,6 @@ _OPTIONAL = {
     "emotion": ("emotion",),
     "label": ("label",),
     **{f"{name}_number": (f"{name}_number",) for name in KEY_FRAMES},
-    _OWN: (_OWN,),
 }
 _KINDS: Mapping[str, Kind] = {
     "micro": "micro", "me": "micro", "microexpression": "micro",
@@ -77,7 +73,6 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
     lines: list[int] = []
     others: dict[str, int] = defaultdict(int)
     unkind: list[int] = []
-    unended: list[int] = []
     for row in table.rows:
         kind = _kind(path, row)
         if kind is None:
@@ -86,9 +81,6 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
         onset, offset = (_frame(path, row, name, numbers=numbers) for name in ("onset", "offset"))
         if onset is None and offset is None:
             continue  # a recording without events
-        if kind and onset is not None and offset is None and _OWN in columns:
-            unended.append(row.number)
-            continue
         if onset is None or offset is None:
             column = "onset" if onset is None else "offset"
             raise _cell_error(
@@ -113,11 +105,6 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
         lines.append(row.number)
     for word, count in others.items():
         notes.append(f"{path}: {count} rows of the kind {word} are no expressions: not scored")
-    if unended:
-        notes.append(
-            f"{path}: a movement had not ended when its face, scene or recording did, in "
-            f"{_lines(unended)}: it has no offset and is not scored"
-        )
     if unkind:
         notes.append(
             f"{path}: the kind is empty in {_lines(unkind)}: it follows from the length there"

@@ -15,7 +15,7 @@ from mepipe.inference.predictor import Prediction, Predictor
 from mepipe.recordings.clips import is_recording, movement_clips
 from mepipe.recordings.events import Event
 from mepipe.recordings.result import RecordingEvents
-from mepipe.recordings.spot import open_sources, prepared_source, search
+from mepipe.recordings.spot import open_sources, prepared_source, search, single_source
 from mepipe.schema import Progress
 
 
@@ -110,8 +110,10 @@ def _may_be_long(path: Path, seconds: float) -> bool:
     """Return False if the header of a video says that it is short."""
     if not seconds:
         return False
-    if not path.is_file():
-        return path.is_dir()
+    if single_source(path) is None:
+        return False
+    if path.is_dir():
+        return True
     with readable(path) as file, opened(file) as video:
         length = video.container.duration  # in microseconds; None: it does not say
         return length is None or length / 1e6 > seconds

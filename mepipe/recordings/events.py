@@ -24,6 +24,9 @@ Kind = Literal["micro", "macro", "return", "blink", "turn", "speech"]
 MOVEMENTS: tuple[Kind, ...] = ("micro", "macro")
 LONGEST_MICRO_MS = 500.0  # MEGC: from onset to offset
 THRESHOLD = 2.2
+# Down to this strength movements are looked for and taken off, whatever the threshold: so those
+# above it are the same for any threshold, and nothing behind them is computed again.
+SEARCHED = 1.5
 
 _ONE_REGION = 0.6  # of the squared motion lies in one region
 _BLINK_PART = 0.4  # of a movement during which an eye is closed
@@ -132,7 +135,7 @@ def find_events(
         chunk = one_chunk.chunk
         begin, end = float(times_ms[chunk.core_first]), float(times_ms[chunk.core_stop - 1])
         for signals in one_chunk.signals:
-            movements, spans = _movements(signals, times_ms, threshold)
+            movements, spans = _movements(signals, times_ms, min(threshold, SEARCHED))
             for one in movements:
                 # How far it lies outside of what the chunk answers for.
                 outside = max(begin - one.apex, one.apex - end, 0.0)
@@ -143,9 +146,9 @@ def find_events(
                 for event in _others(signals, times_ms, spans)
                 if chunk.core_first <= event.apex < chunk.core_stop
             ]
-    cuts = times_ms[cuts_of(chunks)]
-    kept = made_one(found, cuts)
-    events = [event for one in kept if (event := _event(one, times_ms)) is not None]
+    kept = made_one(found, times_ms[cuts_of(chunks)])
+    strong = [one for one in kept if one.course.strength >= threshold]
+    events = [event for one in strong if (event := _event(one, times_ms)) is not None]
     return sorted(
         [*events, *_merged(others)], key=lambda event: (event.onset, event.face, event.kind)
     )

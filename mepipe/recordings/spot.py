@@ -18,6 +18,7 @@ from mepipe.config import Config
 from mepipe.config.load import as_config
 from mepipe.datasets.clip import Clip, Images, Video
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES, frames_among, has_images, list_folder
+from mepipe.datasets.name_cells import check_name
 from mepipe.datasets.recordings import recordings
 from mepipe.datasets.registry import as_datasets
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
@@ -76,7 +77,7 @@ def spot(
     >>> import mepipe
     >>> found = mepipe.spot("sample/s01/c01", fps=200)
     >>> [len(one.times_ms) for one in found.recordings]
-    [69]
+    [60]
 
     Parameters
     ----------
@@ -121,14 +122,15 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
     ------
     UsageError
         If there is no such path, it holds no recording, two recordings have one name, or no
-        camera has this rate.
+    camera has this rate or no table can hold a name
+    (`mepipe.datasets.name_cells.check_name`).
     """
     if fps is not None and not is_rate(fps):
         raise UsageError(f"--fps {fps:g} is not a rate", f"Give frames per second: {RATES}.")
     found: list[Source] = []
     for given in paths:
         path = Path(given).expanduser()
-        one = _alone(path)
+        one = single_source(path)
         if one is not None:
             found.append(Source(Clip(one[0], "", "", "", source=one[1], fps=fps), path.parent))
             continue
@@ -152,10 +154,15 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
         )
     if not found:
         raise UsageError("there is no recording to search", "Give a video or a folder.")
+    for source in found:
+        # Now, and not when what was found after hours is to be written.
+        check_name(source.clip.id)
+        if source.clip.subject:
+            check_name(source.clip.subject, "subject")
     return found
 
 
-def _alone(path: Path) -> tuple[str, Images | Video] | None:
+def single_source(path: Path) -> tuple[str, Images | Video] | None:
     """Return the name and source of a path that is one recording; None for anything else."""
     if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
         return path.stem, Video(path)

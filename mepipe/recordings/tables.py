@@ -14,7 +14,7 @@ from mepipe.recordings.result import RecordingEvents
 EVENT_COLUMNS = (
     "recording", "subject", "face", "kind", "onset", "apex", "offset", "onset_ms", "apex_ms",
     "offset_ms", "onset_number", "apex_number", "offset_number", "fps", "strength", "confidence",
-    "px", "regions",
+    "px", "regions", "ended",
 )  # fmt: skip
 CURVE_COLUMNS = ("position", "time_ms", "number", "motion_px")
 
@@ -25,11 +25,13 @@ def events_csv(recordings: Iterable[RecordingEvents]) -> str:
     """Return ``events.csv``: a row for each event, with `EVENT_COLUMNS`.
 
     Onset, apex and offset are positions from 0; beside them stand their times from the start of
-    the recording and the dataset's own numbers. An empty cell is unknown: an event that had not
-    ended has no offset. A cut is a row of the kind ``cut``, whose onset is the first frame of the
-    new scene. A recording without any movement has a row without a kind that says so. Regions are
-    joined by ``+``, the strongest first. A name that a spreadsheet would take for a formula has an
-    apostrophe before it. `mepipe.evaluation.spotting_metrics.read_events` reads it back.
+    the recording and the dataset's own numbers. A movement that had not ended when its scene or
+    the recording did has ``no`` under ``ended``, and the last frame of the scene as its offset.
+    An empty cell is unknown. A cut is a row of the kind ``cut``, whose onset is the first frame
+    of the new scene. A recording without any movement has a row without a kind that says so.
+    Regions are joined by ``+``, the strongest first. A name that a spreadsheet would take for a
+    formula has an apostrophe before it. `mepipe.evaluation.spotting_metrics.read_events` reads it
+    back.
 
     Parameters
     ----------
@@ -50,9 +52,9 @@ def events_csv(recordings: Iterable[RecordingEvents]) -> str:
     ... )
     >>> print(events_csv([still]), end="")
     recording,subject,face,kind,onset,apex,offset,onset_ms,apex_ms,offset_ms,onset_number,\
-apex_number,offset_number,fps,strength,confidence,px,regions
-    '=still,,,,,,,,,,,,,25,,,,
-    '=still,,1,blink,0,1,2,0,40,80,1,2,3,25,,,,
+apex_number,offset_number,fps,strength,confidence,px,regions,ended
+    '=still,,,,,,,,,,,,,25,,,,,
+    '=still,,1,blink,0,1,2,0,40,80,1,2,3,25,,,,,
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -103,9 +105,15 @@ def _rows(recording: RecordingEvents) -> Iterator[_Row]:
             *said,
         )
 
-    nowhere, unsaid = (None, None, None), ("", "", "", "")
+    nowhere, unsaid = (None, None, None), ("", "", "", "", "")
+
+    def places_of(event: Event) -> tuple[int | None, ...]:
+        # What came back from is not known to have an end of its own.
+        last = recording.last_of(event) if event.is_movement else event.offset
+        return event.onset, event.apex, last
+
     rows = [
-        (event.onset, row(event.kind, event.face, _places(event), _said(event)))
+        (event.onset, row(event.kind, event.face, places_of(event), _said(event)))
         for event in recording.events
     ]
     rows += [(cut, row("cut", None, (cut, None, None), unsaid)) for cut in recording.cuts]
@@ -114,16 +122,13 @@ def _rows(recording: RecordingEvents) -> Iterator[_Row]:
     yield from (cells for _, cells in sorted(rows, key=lambda pair: pair[0]))
 
 
-def _places(event: Event) -> tuple[int | None, ...]:
-    return event.onset, event.apex, event.offset
-
-
 def _said(event: Event) -> _Row:
-    """Return strength, confidence, px and regions: of events in which something moved."""
+    """Return strength, confidence, px, regions, and if it had ended: where something moved."""
     if event.motion is None:
-        return "", "", "", ""
+        return "", "", "", "", ""
+    ended = ("no" if event.offset is None else "yes") if event.is_movement else ""
     certain = _short(event.confidence) if event.is_movement else ""
-    return _short(event.strength), certain, _short(event.px), "+".join(event.regions)
+    return _short(event.strength), certain, _short(event.px), "+".join(event.regions), ended
 
 
 def _short(value: float, digits: int = 3) -> str:

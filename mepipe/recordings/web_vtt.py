@@ -33,10 +33,11 @@ def events_vtt(recording: RecordingEvents) -> str:
     blink
     """
     cues = ["WEBVTT\n"]
+    several = recording.several_faces
     events = sorted(recording.events, key=recording.span_ms)  # cues stand in the order of time
     for number, event in enumerate(events, start=1):
         begin, end = recording.span_ms(event)
-        words = _escaped(described(event, named=True, face=recording.several_faces))
+        words = _escaped(described(event, named=True, face=several))
         cues.append(f"{number}\n{_time(begin)} --> {_time(end)}\n{words}\n")
     return "\n".join(cues)
 

@@ -50,24 +50,28 @@ def write_found(
     """
     if not recordings:
         return []
-    files: dict[str, bytes] = {EVENTS: events_csv(recordings).encode()}
+    manifest = Manifest(out)
+    written: list[str] = []
+
+    def write(name: str, data: bytes) -> None:
+        manifest.write(name, sha256_text(name), data)
+        written.append(name)
+
+    # One file in memory at a time: a curve of hours is long.
+    write(EVENTS, events_csv(recordings).encode())
     for one, stem in zip(recordings, stems([one.name for one in recordings]), strict=True):
-        files[f"{stem}-curve.csv"] = curve_csv(one).encode()
-        files[f"{stem}.vtt"] = events_vtt(one).encode()
+        write(f"{stem}-curve.csv", curve_csv(one).encode())
+        write(f"{stem}.vtt", events_vtt(one).encode())
         if elan:
             from mepipe.recordings.elan import events_eaf, link_from
 
             video = media.get(one.name)
-            files[f"{stem}.eaf"] = events_eaf(one, None if video is None else link_from(out, video))
+            write(f"{stem}.eaf", events_eaf(one, None if video is None else link_from(out, video)))
         if pictures:
             from mepipe.recordings.picture import events_png
 
-            files[f"{stem}.png"] = events_png(one)
-    manifest = Manifest(out)
-    manifest.claim(files)
-    for name, data in files.items():
-        manifest.write(name, sha256_text(name), data)
-    return list(files)
+            write(f"{stem}.png", events_png(one))
+    return written
 
 
 def require_own(out: Path, names: Sequence[str], *, pictures: bool, elan: bool) -> None:

@@ -27,7 +27,7 @@ _WIDTH, _LEFT, _RIGHT = 14.0, 0.8, 0.3
 _HEAD, _LABEL, _BETWEEN, _LANE, _TICKS = 0.75, 0.15, 0.07, 0.14, 0.38
 _SMALL = 7  # points
 _LEVELS = 3  # of labels above a row
-_LONGEST_NAME = 110
+_LONGEST_NAME, _LONGEST_LABEL = 110, 30  # characters
 _LEAST_PX = 2.5  # of a movement: it must be seen in a row of five minutes
 
 
@@ -81,7 +81,7 @@ def timeline_png(timeline: Timeline) -> bytes:
     >>> timeline_png(still)[1:4]
     b'PNG'
     """
-    lettering = Lettering.of([timeline.name])
+    lettering = Lettering.of([timeline.name, *(event.label for event in timeline.events)])
     with lettering.used():
         figure = draw_timeline(timeline, lettering)
         file = io.BytesIO()
@@ -105,7 +105,7 @@ def draw_timeline(timeline: Timeline, lettering: Lettering) -> Any:
 
     times = timeline.times_ms
     begin, end = (float(times[0]), float(times[-1])) if len(times) else (0.0, 0.0)
-    rows, left_out = _rows(timeline, begin, end)
+    rows, left_out = _rows(timeline, lettering, begin, end)
     levels = max((level + 1 for row in rows for _, _, level, _ in row.labels), default=1)
     kinds = {event.kind for event in timeline.events} | ({"cut"} if timeline.cuts_ms else set())
     lanes = [kind for kind in _LANES if kind in kinds]
@@ -136,7 +136,9 @@ def draw_timeline(timeline: Timeline, lettering: Lettering) -> Any:
     return figure
 
 
-def _rows(timeline: Timeline, begin: float, end: float) -> tuple[list[_Row], int]:
+def _rows(
+    timeline: Timeline, lettering: Lettering, begin: float, end: float
+) -> tuple[list[_Row], int]:
     """Return the rows, and how many movements' numbers have no place in theirs."""
     length = row_length(end - begin)
     count = max(1, int(np.ceil((end - begin) / length - 1e-9)))
@@ -145,7 +147,7 @@ def _rows(timeline: Timeline, begin: float, end: float) -> tuple[list[_Row], int
     by_row: list[list[tuple[float, str, str]]] = [[] for _ in range(count)]
     for number, event in enumerate(numbered, start=1):
         words = f"{number}, face {event.face}" if several else str(number)
-        words = f"{words} {event.label}".rstrip()
+        words = f"{words} {lettering.plain(_short(event.label, _LONGEST_LABEL))}".rstrip()
         row = min(int((event.apex_ms - begin) / length), count - 1)
         by_row[row].append(((event.apex_ms - begin) / length - row, words, event.kind))
     wide = _DPI * (_WIDTH - _LEFT - _RIGHT)
@@ -232,6 +234,13 @@ def _draw_row(axes: Any, timeline: Timeline, row: _Row, top: float) -> None:
         )
 
 
+def _short(text: str, longest: int) -> str:
+    """Return a text in one line, its middle left out if it is too long."""
+    line = " ".join(text.split())
+    half = (longest - 5) // 2
+    return line if len(line) <= longest else f"{line[:half]} ... {line[-half:]}"
+
+
 def _few_ticks() -> Any:
     from matplotlib.ticker import MaxNLocator
 
@@ -277,10 +286,7 @@ def _draw_head(
 ) -> None:
     from matplotlib.patches import Patch
 
-    name = timeline.name
-    if len(name) > _LONGEST_NAME:
-        half = _LONGEST_NAME // 2
-        name = f"{name[:half]} ... {name[-half:]}"
+    name = _short(timeline.name, _LONGEST_NAME)
     line = _LEFT / _WIDTH
     figure.text(line, 1 - 0.12 / height, lettering.plain(name), va="top", fontsize=11)
     counts = {kind: sum(event.kind == kind for event in timeline.events) for kind in _MOVEMENTS}

@@ -37,7 +37,7 @@ def test_every_cell_of_a_movement():
         "onset_ms": "1200", "apex_ms": "1400", "offset_ms": "1680",
         "onset_number": "131", "apex_number": "136", "offset_number": "143",
         "fps": "25", "strength": "3.25", "confidence": "0.875", "px": "2",
-        "regions": "upper_lip+chin",
+        "regions": "upper_lip+chin", "ended": "yes",
     }  # fmt: skip
     assert tuple(row) == EVENT_COLUMNS
 
@@ -49,7 +49,8 @@ def test_rows_are_in_the_order_of_time_and_what_is_unknown_is_empty():
     ]  # fmt: skip
     blink, ended, cut = rows[2:]
     assert {blink[name] for name in ("strength", "confidence", "px", "regions")} == {""}
-    assert (ended["offset"], ended["offset_ms"], ended["offset_number"]) == ("", "", "")
+    # The movement at 120 went on when the scene was cut at 150.
+    assert (ended["offset"], ended["ended"]) == ("149", "no")
     assert {name for name in cut if cut[name]} == {
         "recording", "subject", "kind", "onset", "onset_ms", "onset_number", "fps",
     }  # fmt: skip
@@ -79,13 +80,11 @@ def test_an_unknown_rate_is_an_empty_cell(tmp_path):
     assert found.recordings["s1/interview"].fps is None
 
 
-def test_a_movement_that_had_not_ended_is_said_and_not_scored(tmp_path):
+def test_a_movement_that_had_not_ended_lasts_to_the_end_of_its_scene(tmp_path):
     found = read_back(tmp_path, recording())
-    assert [(one.onset, one.offset) for one in found.events] == [(30, 42), (40, 90)]
-    (note,) = (note for note in found.notes if "had not ended" in note)
-    assert "line 5" in note
+    assert [(one.onset, one.offset) for one in found.events] == [(30, 42), (40, 90), (120, 149)]
     assert any("of the kind cut" in note for note in found.notes)
-    # In a table of another hand an empty cell is still an error.
+    # An empty cell is an error: nobody knows what was meant.
     other = tmp_path / "other.csv"
     other.write_text("recording,onset,offset,kind\na,10,,macro\n")
     with pytest.raises(UsageError, match="column offset: the cell is empty"):

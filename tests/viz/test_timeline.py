@@ -134,8 +134,8 @@ def test_no_words_lie_over_others_or_outside(seconds, every, faces):
             assert not overlaps(box, place), (words, other)
 
 
-def labels(made):
-    figure = draw_timeline(made, Lettering.of([made.name]))
+def labels(made, lettering=None):
+    figure = draw_timeline(made, lettering or Lettering.of([made.name]))
     return [words.get_text() for axes in figure.axes for words in axes.texts]
 
 
@@ -144,6 +144,23 @@ def test_movements_are_numbered_in_their_order_and_other_events_are_not():
     assert labels(timeline(20, events)) == ["1", "2"]
     events[2] = event("macro", 5, 8, face=2)
     assert labels(timeline(20, events)) == ["1, face 1", "2, face 2"]
+
+
+def test_words_beside_a_number_are_drawn_as_they_are_and_never_too_long():
+    words = ["negative", "$5 \\frac{", "厌恶", "a" * 500, "two\nlines"]
+    events = [TimelineEvent("macro", 1, s, s, s + 500, word) for s, word in
+              zip(range(1000, 20_000, 4000), words, strict=True)]  # fmt: skip
+    made = timeline(20, events)
+    assert timeline_png(made).startswith(b"\x89PNG")
+    shown = labels(made, Lettering((), frozenset("厌恶")))
+    assert shown[:3] == ["1 negative", r"2 \$5 \frac{", r"3 \u538c\u6076"]
+    assert len(shown[3]) < 40
+    assert shown[4] == "5 two lines"
+    figure = draw_timeline(made, Lettering((), frozenset("厌恶")))
+    found = texts(figure)
+    for i, (_, box) in enumerate(found):
+        assert 0 <= box.x0 <= box.x1 <= 1400
+        assert not any(overlaps(box, place) for _, place in found[:i])
 
 
 def test_the_last_frame_and_the_border_of_two_rows_have_their_numbers():
