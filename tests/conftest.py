@@ -206,6 +206,39 @@ def trained_sample(made_sample, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def made_recording(tmp_path_factory):
+    """Eleven seconds of a face with two movements and a blink: frames, and a video of them."""
+    pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
+    from types import SimpleNamespace
+
+    from videos import encoded
+
+    from mepipe.sample.everyday import Everyday
+    from mepipe.sample.identity import make_subject
+    from mepipe.sample.photos import load_photos
+    from mepipe.sample.recordings import render_frames
+    from mepipe.sample.timeline import plan_recording
+
+    person = make_subject(load_photos(None)[0], 0, 0)
+    everyday = Everyday(head=False, light=False, speech=False)
+    plan = plan_recording((4, 0, 0), seconds=11, fps=25, everyday=everyday)
+    # Half as large: enough for a face, and quick.
+    frames = np.stack([frame[::2, ::2] for frame in render_frames(person, plan)])
+    path = tmp_path_factory.mktemp("made") / "talk.mp4"
+    path.write_bytes(encoded(frames, rate=25, options={"crf": "10", "preset": "ultrafast"}))
+    return SimpleNamespace(frames=frames, path=path, plan=plan)
+
+
+@pytest.fixture(scope="session")
+def brief(made_recording, tmp_path_factory):
+    """A video of two seconds of it, with a movement: bytes."""
+    from videos import encoded
+
+    frames = made_recording.frames[130:180]
+    return encoded(frames, rate=25, options={"crf": "10", "preset": "ultrafast"})
+
+
+@pytest.fixture(scope="session")
 def pristine_sample(made_sample):
     return made_sample(2, 2)
 

@@ -82,11 +82,10 @@ def command(
     """
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.location import cache_root
-        from mepipe.cache.manifest import Manifest
         from mepipe.cache.store import open_store
         from mepipe.config import load_config
         from mepipe.recordings.spot import Found, open_sources, spot_sources
-        from mepipe.recordings.written import EVENTS, stems, write_found
+        from mepipe.recordings.written import require_own, write_found
 
         ended_early.update(_json(Found((), ()), out, []))
         if elan:
@@ -98,8 +97,8 @@ def command(
         config = load_config(config_file, assignments)
         sources = open_sources(recordings, fps)
         # What is in the way of the result is told before the work.
-        stems([one.clip.id for one in sources])
-        Manifest(out).require_own([EVENTS])
+        names = [one.clip.id for one in sources]
+        require_own(out, names, pictures=not no_pictures, elan=elan)
         found = spot_sources(
             sources,
             config,
@@ -138,7 +137,12 @@ def _json(found: Found, out: Path, files: Sequence[str]) -> dict[str, Any]:
             for one in found.recordings
         ],
         "failed": [
-            {"recording": one.clip, "error": one.error, "message": one.message}
+            {
+                "recording": one.clip,
+                "error": one.error,
+                "message": one.message,
+                "remedy": one.remedy,
+            }
             for one in found.failures
         ],
         "out": str(out),

@@ -32,13 +32,16 @@ MOST_FACES = 4  # that are followed at once, the larger ones
 # A pose has changed for good if it stays so far from that of the transform, in distances
 # between the eyes (growth and roll at that distance). Landmarks of a still face vary by .02.
 POSE = 0.15
-POSE_FAR = 0.6  # the cells of the face are lost beyond it: no waiting
+POSE_FAR = 0.6  # the cells of the face are lost beyond it: no waiting, and no overlap
 SETTLED = 0.05  # and varies by at most so much, over
 SETTLED_CHECKS = 5
 OVERLAP_MS = 2000.0  # the stretch before goes on for so long: an event on the border is seen whole
 
 _CUT = 0.6  # correlation of two frames: within a scene it is above .9
-_THUMB = (32, 24)
+# Root mean square of what changes, grey levels. In a picture with nothing in it, as of a covered
+# lens, noise alone is left, of which no frame is like the one before: less than 1 in thumbnails.
+_CUT_CHANGE = 3.0
+_THUMB, _WIDE = (32, 24), 320  # px: of the thumbnail, and of what it is made of
 _OVERLAP_SAME = 0.3  # intersection over union of boxes: the same face
 # A cut within a scene: blocks of the face that change at once, against the frames around it. The
 # share of them is .49 to .52 where a real video jumps from its end to its start, else at most .02.
@@ -79,6 +82,13 @@ class Stretch:
     positions: list[int] = field(default_factory=list)
     crops: list[Image] = field(default_factory=list)
 
+    def until(self, position: int) -> Stretch:
+        """Take back the frames after this one, and return the stretch."""
+        while self.positions and self.positions[-1] > position:
+            self.positions.pop()
+            self.crops.pop()
+        return self
+
 
 @dataclass
 class _Followed:
@@ -88,10 +98,17 @@ class _Followed:
     stretch: Stretch
     at: Float  # its transform at the last check
     seen_ms: float
+    seen: int  # the position of the frame at that time
     poses: list[Float] = field(default_factory=list)
     steps: deque[NDArray[np.float32]] = field(default_factory=lambda: deque(maxlen=2 * _AROUND + 1))
     old: Stretch | None = None  # goes on beside the new one until
     old_until: float = 0.0
+
+    def drop_after(self, position: int) -> None:
+        """Take back the frames after this one."""
+        for stretch in (self.stretch, self.old):
+            if stretch is not None:
+                stretch.until(position)
 
 
 class Follower:
@@ -158,11 +175,11 @@ class Follower:
         if time_ms - self._checked >= CHECK_MS:
             self._checked = time_ms
             for one in list(self._faces):
-                self._check(one, time_ms, grey)
+                self._check(one, position, time_ms, grey)
         wait = SEARCH_MS if self._faces else RETRY_MS
         if time_ms - self._searched >= wait:
             self._searched = time_ms
-            self._look_for_faces(time_ms, grey, self._begins)
+            self._look_for_faces(position, time_ms, grey, self._begins)
             self._begins = "face"
         for one in self._faces:
             if one.old is not None and time_ms > one.old_until:
@@ -180,14 +197,7 @@ class Follower:
         """End all stretches before a frame that was taken in two frames ago."""
         self.cuts.append(position)
         for one in list(self._faces):
-            for stretch in (one.stretch, one.old):
-                while (
-                    stretch is not None
-                    and stretch.positions
-                    and (stretch.positions[-1] >= position)
-                ):
-                    stretch.positions.pop()
-                    stretch.crops.pop()
+            one.drop_after(position - 1)
             self._end(one, "cut")
         self._searched = -np.inf
         self._begins = "cut"
@@ -200,27 +210,28 @@ class Follower:
     def _is_cut(self, grey: Image) -> bool:
         import cv2
 
-        thumb = np.asarray(cv2.resize(grey, _THUMB, interpolation=cv2.INTER_AREA), np.float32)
+        # Of a large frame, a part of the pixels says enough.
+        step = max(1, grey.shape[1] // _WIDE)
+        few = np.ascontiguousarray(grey[::step, ::step])
+        thumb = np.asarray(cv2.resize(few, _THUMB, interpolation=cv2.INTER_AREA), np.float32)
         thumb = thumb - thumb.mean()
         before, self._thumb = self._thumb, thumb
-        if before is None:
+        if before is None or np.sqrt(np.mean((thumb - before) ** 2)) < _CUT_CHANGE:
             return False
+        # From or to a picture without contrast (black) is a cut as well: then the lengths are 0.
         lengths = float(np.linalg.norm(thumb) * np.linalg.norm(before))
-        # From or to a picture without contrast (black) is a cut as well.
-        if lengths == 0:
-            return bool(np.any(thumb != before))
-        return float(np.vdot(thumb, before)) < _CUT * lengths
+        return float(np.vdot(thumb, before)) <= _CUT * lengths
 
-    def _look_for_faces(self, time_ms: float, grey: Image, begins: Edge) -> None:
+    def _look_for_faces(self, position: int, time_ms: float, grey: Image, begins: Edge) -> None:
         found = detect_fast(grey, self._search)
         for face in sorted(found, key=lambda face: -face.side):
             if len(self._faces) >= MOST_FACES:
                 break
             if any(_overlap(face.box, self._known[one.number]) > 0.1 for one in self._faces):
                 continue
-            self._begin(face, time_ms, grey, begins)
+            self._begin(face, position, time_ms, grey, begins)
 
-    def _begin(self, face: Face, time_ms: float, grey: Image, begins: Edge) -> None:
+    def _begin(self, face: Face, position: int, time_ms: float, grey: Image, begins: Edge) -> None:
         try:
             known = find_in_box(grey, face.box)
         except BadDataError:
@@ -236,9 +247,9 @@ class Follower:
         self._known[number] = face.box
         transform = face_transform(known.points)
         stretch = Stretch(number, transform, _eyes(known.points), begins)
-        self._faces.append(_Followed(number, stretch, transform, time_ms))
+        self._faces.append(_Followed(number, stretch, transform, time_ms, position))
 
-    def _check(self, one: _Followed, time_ms: float, grey: Image) -> None:
+    def _check(self, one: _Followed, position: int, time_ms: float, grey: Image) -> None:
         """Look where a face is by now, and whether it is one."""
         level = Levelled.cut(grey, one.at)
         try:
@@ -247,23 +258,33 @@ class Follower:
         except BadDataError:
             at = one.at
         pose = _pose(at, one.stretch.transform)
+        before = one.seen
         if level.score() > 0 and np.abs(_pose(at, one.at)).max() < POSE_FAR:
-            one.seen_ms, one.at = time_ms, at
+            one.seen_ms, one.seen, one.at = time_ms, position, at
             self._known[one.number] = _box(at)
             one.poses = [*one.poses[1 - SETTLED_CHECKS :], pose]
         elif time_ms - one.seen_ms > _GONE_MS:
             if not one.stretch.crops or not same_face(grey, one.stretch.crops[-1], one.at):
+                # What covered it, or is seen in its place, must not look like a movement.
+                one.drop_after(one.seen)
                 self._end(one, "face")
                 return
-            one.seen_ms = time_ms
+            one.seen_ms, one.seen = time_ms, position
+        if one.old is not None and _is_far(_pose(one.at, one.old.transform)):
+            self._close(one.old.until(before), "pose")
+            one.old = None
         recent = np.array(one.poses)
-        far = len(recent) and np.abs(recent[-1]).max() > POSE_FAR
+        far = len(recent) and _is_far(recent[-1])
         settled = len(recent) == SETTLED_CHECKS and np.ptp(recent, axis=0).max() < SETTLED
         moved = settled and np.abs(np.median(recent, axis=0)).max() > POSE
         if far or moved:
             if one.old is not None:
                 self._close(one.old, "pose")
-            one.old, one.old_until = one.stretch, time_ms + OVERLAP_MS
+                one.old = None
+            if far:
+                self._close(one.stretch.until(before), "pose")
+            else:
+                one.old, one.old_until = one.stretch, time_ms + OVERLAP_MS
             eyes = _eyes(points)
             one.stretch = Stretch(one.number, one.at, eyes, "pose")
             one.poses = []
@@ -300,6 +321,10 @@ def _jumps(one: _Followed) -> bool:
     usual = np.maximum(np.median(np.delete(steps, _AROUND, axis=0), axis=0), _NOISE_STEP)
     middle = steps[_AROUND]
     return bool(np.mean((middle > _AT_ONCE * usual) & (middle > _LEAST_STEP)) > _CUT_SHARE)
+
+
+def _is_far(pose: Float) -> bool:
+    return bool(np.abs(pose).max() > POSE_FAR)
 
 
 def _eyes(points: Float) -> float:

@@ -80,6 +80,24 @@ class Measured:
     cuts: tuple[int, ...]
 
 
+def cuts_of(measured: Iterable[Measured]) -> list[int]:
+    """Return the first frames of new scenes, ascending: each is told by the chunk that has it.
+
+    >>> from mepipe.recordings.chunks import Chunk, Measured, cuts_of
+    >>> first, second = Chunk(0, 0, 9, 12), Chunk(6, 9, 20, 20)
+    >>> cuts_of([Measured(first, (), (5, 10)), Measured(second, (), (10,))])
+    [5, 10]
+    """
+    return sorted(
+        {
+            cut
+            for one in measured
+            for cut in one.cuts
+            if one.chunk.core_first <= cut < one.chunk.core_stop
+        }
+    )
+
+
 def chunks_of(times_ms: Float) -> list[Chunk]:
     """Divide the frames of a recording into chunks.
 

@@ -10,7 +10,7 @@ from mepipe.clips.clip_task import ClipTask, Failure, PreparedClip
 from mepipe.clips.inputs import Inputs
 from mepipe.config import Config
 from mepipe.datasets.clip import Clip, Kind, Note
-from mepipe.errors import BadDataError, UnreadableInputError
+from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 from mepipe.execution.context import Context
 from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
 from mepipe.recordings.events import Event
@@ -66,6 +66,11 @@ def with_movements(
         The cache, the number of processes, the progress.
     wanted
         False: only recordings whose chunks are all in the cache are searched.
+
+    Raises
+    ------
+    UsageError
+        If a movement would have the name of another clip.
     """
     long = [one for one in inputs.clips if is_recording(one, config)]
     if not long:
@@ -83,12 +88,19 @@ def with_movements(
             failures.append(answer)
     searched = {one.clip.id for one in long}
     clips = [one for one in inputs.clips if one.clip.id not in searched]
+    taken = {one.clip.id for one in clips}
     notes = list(inputs.notes)
     for prepared in long:
         events = found.get(prepared.clip.id)
         if events is None:
             continue
         movements = movement_clips(prepared, events)
+        twice = next((one.clip.id for one in movements if one.clip.id in taken), None)
+        if twice is not None:
+            raise UsageError(
+                f"{twice} is a clip, and would be the name of a movement of {prepared.clip.id}",
+                "Rename the clip or the recording.",
+            )
         clips += movements
         minutes = f"{events.seconds / 60:.1f} minutes"
         if movements:

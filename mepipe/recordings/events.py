@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.assets import regions
-from mepipe.recordings.chunks import Measured, Signals
+from mepipe.recordings.chunks import Measured, Signals, cuts_of
+from mepipe.recordings.joining import TENTH, Movement, made_one, same
 from mepipe.spotting.along import Course, CourseSearch
 from mepipe.spotting.blinks import find_blinks, find_turns
 from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE
@@ -27,16 +28,8 @@ THRESHOLD = 2.2
 # above it are the same for any threshold, and nothing behind them is computed again.
 SEARCHED = 1.5
 
-# At onset and offset the motion has a tenth of the rise and of the fall.
-_TENTH = float(np.arcsin(np.sqrt(0.1)) / (np.pi / 2))
-_PART = 0.3  # of the shorter of two: with more in common, both are parts of one movement
 _ONE_REGION = 0.6  # of the squared motion lies in one region
 _BLINK_PART = 0.4  # of a movement during which an eye is closed
-_STEP_MS = 200.0  # a change that stays so near to a movement is part of it
-_NEXT_MS, _ALIKE_PATTERN = 100.0, 0.7  # one that follows so soon, and moves alike, is the same
-_OPPOSITE = -0.6  # correlation of the patterns of a rise and of its return
-_ALIKE = 2.5  # ratio of their sizes
-_HELD_MS = 60_000.0  # an expression is not held for longer
 _SHORT_MS = 6_000.0  # in a stretch so short, what it returns from may not have been seen
 # Slope and shift of the log-odds over the logarithm of the strength: fitted on 143 movements that
 # were found in made recordings of three faces, right if their overlap with a true one is .5.
@@ -114,17 +107,6 @@ def region_names() -> tuple[str, ...]:
     return tuple(region.name for region in regions() if region.role == "expressive")
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A movement of a stretch, in ms. The offset of a change that stays is infinite."""
-
-    onset: float
-    apex: float
-    offset: float
-    course: Course
-    signals: Signals
-
-
 def find_events(
     measured: Iterable[Measured],
     times_ms: Float,
@@ -146,9 +128,10 @@ def find_events(
     -------
     Sorted by their onsets.
     """
-    found: list[tuple[_Found, float]] = []
+    found: list[tuple[Movement, float]] = []
     others: list[Event] = []
-    for one_chunk in measured:
+    chunks = list(measured)
+    for one_chunk in chunks:
         chunk = one_chunk.chunk
         begin, end = float(times_ms[chunk.core_first]), float(times_ms[chunk.core_stop - 1])
         for signals in one_chunk.signals:
@@ -163,7 +146,7 @@ def find_events(
                 for event in _others(signals, times_ms, spans)
                 if chunk.core_first <= event.apex < chunk.core_stop
             ]
-    kept = _outside_held(_joined(_continued(_once(found))))
+    kept = made_one(found, times_ms[cuts_of(chunks)])
     strong = [one for one in kept if one.course.strength >= threshold]
     events = [event for one in strong if (event := _event(one, times_ms)) is not None]
     return sorted(
@@ -173,7 +156,7 @@ def find_events(
 
 def _movements(
     signals: Signals, times_ms: Float, threshold: float
-) -> tuple[list[_Found], list[tuple[float, float]]]:
+) -> tuple[list[Movement], list[tuple[float, float]]]:
     """Return the movements of a stretch, and the spans of speech."""
     motion = signals.motion
     t = times_ms[signals.positions]
@@ -186,24 +169,24 @@ def _movements(
     nuisance = np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
     search = CourseSearch(quiet.reshape(len(t), -1), t, nuisance)
     blinks = [(t[first], t[last]) for first, _, last in find_blinks(motion.eyes, t)]
-    accepted: list[_Found] = []
+    accepted: list[Movement] = []
     # The strongest first: the weaker ones may be parts of it that its course left over.
     for course in sorted(search.find(threshold), key=lambda one: -one.strength):
         one = _timed(course, signals)
-        if not any(_same(one, other) for other in accepted) and not _of_blink(one, blinks):
+        if not any(same(one, other) for other in accepted) and not _of_blink(one, blinks):
             accepted.append(one)
     return accepted, spans
 
 
-def _timed(course: Course, signals: Signals) -> _Found:
-    onset = course.start_ms + _TENTH * (course.full_ms - course.start_ms)
+def _timed(course: Course, signals: Signals) -> Movement:
+    onset = course.start_ms + TENTH * (course.full_ms - course.start_ms)
     if course.stays:
-        return _Found(onset, course.full_ms, np.inf, course, signals)
-    offset = course.end_ms - _TENTH * (course.end_ms - course.fall_ms)
-    return _Found(onset, (course.full_ms + course.fall_ms) / 2, offset, course, signals)
+        return Movement(onset, course.full_ms, np.inf, course, signals)
+    offset = course.end_ms - TENTH * (course.end_ms - course.fall_ms)
+    return Movement(onset, (course.full_ms + course.fall_ms) / 2, offset, course, signals)
 
 
-def _of_blink(one: _Found, blinks: Sequence[tuple[float, float]]) -> bool:
+def _of_blink(one: Movement, blinks: Sequence[tuple[float, float]]) -> bool:
     """Return True if a movement is of one region and during a blink, which explains it."""
     energy = np.square(one.course.pattern).reshape(-1, 2).sum(axis=1)
     if energy.max() < _ONE_REGION * energy.sum():
@@ -212,96 +195,7 @@ def _of_blink(one: _Found, blinks: Sequence[tuple[float, float]]) -> bool:
     return during > _BLINK_PART * (one.offset - one.onset)
 
 
-def _same(one: _Found, other: _Found) -> bool:
-    """Return True if two movements of a face overlap so much that they are one."""
-    if one.course.stays and other.course.stays:
-        return abs(one.onset - other.onset) < _STEP_MS
-    if one.course.stays:
-        return other.onset - _STEP_MS <= one.onset <= other.offset + _STEP_MS
-    if other.course.stays:
-        return one.onset - _STEP_MS <= other.onset <= one.offset + _STEP_MS
-    both = min(one.offset, other.offset) - max(one.onset, other.onset)
-    return both > _PART * min(one.offset - one.onset, other.offset - other.onset)
-
-
-def _once(found: Sequence[tuple[_Found, float]]) -> list[_Found]:
-    """Return the movements without those that two chunks or two stretches both found."""
-    kept: list[_Found] = []
-    for one, _ in sorted(found, key=lambda pair: (pair[1], -pair[0].course.strength)):
-        if not any(one.signals.face == other.signals.face and _same(one, other) for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda one: one.onset)
-
-
-def _continued(found: Sequence[_Found]) -> list[_Found]:
-    """Return the movements with those made one of which the second only goes on with the first.
-
-    A course has one rise, one plateau and one fall; what a face does may take two.
-    """
-    kept: list[_Found] = []
-    for one in found:
-        last = next((k for k in reversed(kept) if k.signals.face == one.signals.face), None)
-        if (
-            last is not None
-            and not (last.course.stays or one.course.stays)
-            and one.onset <= last.offset + _NEXT_MS
-            and _correlation(one.course.pattern, last.course.pattern) >= _ALIKE_PATTERN
-        ):
-            stronger = last if last.course.strength >= one.course.strength else one
-            kept[kept.index(last)] = replace(
-                stronger, onset=last.onset, offset=max(last.offset, one.offset)
-            )
-        else:
-            kept.append(one)
-    return kept
-
-
-def _correlation(one: Float, other: Float) -> float:
-    return float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12)
-
-
-def _joined(found: Sequence[_Found]) -> list[_Found]:
-    """Return the movements with each change that stays joined to its return."""
-    kept: list[_Found] = []
-    for one in found:
-        before = next(
-            (
-                index
-                for index in range(len(kept) - 1, -1, -1)
-                if one.course.stays
-                and kept[index].course.stays
-                and not np.isfinite(kept[index].offset)
-                and kept[index].signals.face == one.signals.face
-                and one.onset - kept[index].onset <= _HELD_MS
-                and _opposite(one.course.pattern, kept[index].course.pattern)
-            ),
-            None,
-        )
-        if before is None:
-            kept.append(one)
-        else:
-            end = one.course.full_ms - _TENTH * (one.course.full_ms - one.course.start_ms)
-            kept[before] = replace(kept[before], offset=end)
-    return kept
-
-
-def _outside_held(found: Sequence[_Found]) -> list[_Found]:
-    """Return the movements without those that are parts of one that was joined to its return."""
-    held = [one for one in found if one.course.stays and one.offset - one.onset <= _SHORT_MS]
-    return [one for one in found if one in held or not any(_within(one, other) for other in held)]
-
-
-def _within(one: _Found, other: _Found) -> bool:
-    same = one.signals.face == other.signals.face
-    return same and other.onset <= one.apex <= other.offset
-
-
-def _opposite(one: Float, other: Float) -> bool:
-    lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))
-    return max(lengths) <= _ALIKE * min(lengths) and _correlation(one, other) <= _OPPOSITE
-
-
-def _event(one: _Found, times_ms: Float) -> Event | None:
+def _event(one: Movement, times_ms: Float) -> Event | None:
     positions = one.signals.positions
     t = times_ms[positions]
 
@@ -309,7 +203,9 @@ def _event(one: _Found, times_ms: Float) -> Event | None:
         return None  # too little is seen of it
     kind: Kind = "macro"
     offset: int | None = None
-    if np.isfinite(one.offset):
+    if _is_cut_off(one, times_ms):
+        kind = "micro" if one.offset - one.onset <= LONGEST_MICRO_MS else "macro"
+    elif np.isfinite(one.offset):
         # The last frame with a tenth of the fall. The return of a held expression may lie in
         # another stretch.
         offset = int(np.searchsorted(times_ms, one.offset + _EXACT_MS, side="right")) - 1
@@ -337,6 +233,16 @@ def _event(one: _Found, times_ms: Float) -> Event | None:
         motion=one.course.pattern.reshape(-1, 2),
         eyes_px=one.signals.eyes_px,
     )
+
+
+def _is_cut_off(one: Movement, times_ms: Float) -> bool:
+    """Return True if a fall would end after the face, the scene or the recording did."""
+    if one.course.stays:
+        return False
+    last = int(one.signals.positions[-1])
+    ended = one.signals.ends in ("cut", "face") or last == len(times_ms) - 1
+    step = float(times_ms[last] - times_ms[last - 1])
+    return ended and one.offset >= float(times_ms[last]) + step
 
 
 def confidence(strength: float) -> float:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mepipe.cache.location import cache_root
 from mepipe.cache.store import Store, open_store
 from mepipe.clips.clip_task import Failure, PreparedClip
@@ -21,6 +24,8 @@ from mepipe.datasets.registry import as_datasets
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
 from mepipe.execution.progress import NoProgress, progress_for
+from mepipe.plausible import RATES, is_rate
+from mepipe.recordings.chunks import cuts_of
 from mepipe.recordings.curve import motion_curve
 from mepipe.recordings.events import find_events
 from mepipe.recordings.faces import linked
@@ -117,8 +122,11 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
     ------
     UsageError
         If there is no such path, it holds no recording, two recordings have one name, or no
-        table can hold a name (`mepipe.datasets.name_cells.check_name`).
+    camera has this rate or no table can hold a name
+    (`mepipe.datasets.name_cells.check_name`).
     """
+    if fps is not None and not is_rate(fps):
+        raise UsageError(f"--fps {fps:g} is not a rate", f"Give frames per second: {RATES}.")
     found: list[Source] = []
     for given in paths:
         path = Path(given).expanduser()
@@ -292,19 +300,21 @@ def search(
         )
     )
     events = find_events(chunks, times, threshold=config.recordings.threshold)
-    cuts = {
-        cut
-        for one in chunks
-        for cut in one.cuts
-        if one.chunk.core_first <= cut < one.chunk.core_stop
-    }
     return RecordingEvents(
         prepared.clip.id,
         prepared.clip.subject,
-        clip.timing.fps,
+        _constant_rate(clip.timing.fps, times),
         times,
         prepared.numbers,
         tuple(events),
-        tuple(sorted(cuts)),
+        tuple(cuts_of(chunks)),
         motion_curve(chunks, times),
     )
+
+
+def _constant_rate(fps: float | None, times_ms: NDArray[np.float64]) -> float | None:
+    """Return the frames per second, unless a frame is half a frame away from where it would be."""
+    if fps is None:
+        return None
+    even = np.arange(len(times_ms)) * 1000 / fps
+    return fps if np.abs(times_ms - times_ms[0] - even).max() <= 500 / fps else None

@@ -39,7 +39,7 @@ def write_found(
 
     Returns
     -------
-    The names of the files, in order.
+    The names of the files, in order. None without a recording: then what stands there stays.
 
     Raises
     ------
@@ -48,6 +48,8 @@ def write_found(
     SystemProblemError
         If the folder cannot be written.
     """
+    if not recordings:
+        return []
     manifest = Manifest(out)
     written: list[str] = []
 
@@ -75,6 +77,26 @@ def write_found(
 def spotted_key(name: str) -> str:
     """Return the key that the manifest has for a file of `write_found`."""
     return sha256_text(name)
+
+
+def require_own(out: Path, names: Sequence[str], *, pictures: bool, elan: bool) -> None:
+    """Check that what will be written of recordings of these names can be, before the work.
+
+    Parameters
+    ----------
+    out, pictures, elan
+        As for `write_found`.
+    names
+        Of the recordings.
+
+    Raises
+    ------
+    UsageError
+        If a file is in the way that mepipe did not write, or two recordings would have one.
+    """
+    endings = ["-curve.csv", ".vtt"] + [".eaf"] * elan + [".png"] * pictures
+    files = [stem + ending for stem in stems(names) for ending in endings]
+    Manifest(out).require_own([EVENTS, *files])
 
 
 def stems(names: Sequence[str]) -> list[str]:

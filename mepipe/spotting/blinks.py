@@ -114,7 +114,8 @@ def find_turns(head: Float, times_ms: Float) -> list[tuple[int, int, int]]:
         course = (pose[low : high + 1] - pose[low]) @ whole / float(whole @ whole)
         moving = np.flatnonzero((course >= TURN_EDGE) & (course <= 1 - TURN_EDGE))
         if len(moving):
-            found.append((low + int(moving[0]), middle, low + int(moving[-1])))
+            begin, end = low + int(moving[0]), low + int(moving[-1])
+            found.append((begin, min(max(middle, begin), end), end))
     return found
 
 

@@ -170,7 +170,7 @@ def test_images_link_no_video(pympi, tmp_path):
     assert eaf.get_linked_files() == []
 
 
-@given(events, st.sets(st.integers(1, 199), max_size=3), st.integers(1, 3000))
+@given(events, st.sets(st.integers(1, 199), max_size=3), st.integers(1, 1000))
 @settings(deadline=None, max_examples=40)
 def test_no_event_is_lost_or_cut_and_none_overlap_in_a_tier(tmp_path_factory, made, cuts, fps):
     pympi = pytest.importorskip("pympi")
