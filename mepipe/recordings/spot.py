@@ -121,9 +121,8 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
     Raises
     ------
     UsageError
-        If there is no such path, it holds no recording, two recordings have one name, or no
-    camera has this rate or no table can hold a name
-    (`mepipe.datasets.name_cells.check_name`).
+        If there is no such path, it holds no recording, two recordings have one name, no camera
+        has this rate, or no table can hold a name (`mepipe.datasets.name_cells.check_name`).
     """
     if fps is not None and not is_rate(fps):
         raise UsageError(f"--fps {fps:g} is not a rate", f"Give frames per second: {RATES}.")

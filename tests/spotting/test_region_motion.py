@@ -30,3 +30,32 @@ def test_without_eye_regions_nothing_is_said_of_the_eyes(texture):
     found = face_motion(frames, blind, inter_ocular=INTER_OCULAR, reference=slice(0, 2))
     assert found.eyes.shape == (15, 0)
     assert np.isfinite(found.regions).all()
+
+
+def test_from_the_middle_outward_a_face_that_starts_far_away_is_found(texture):
+    """Each frame starts from its neighbour's motion, so far from the reference all are near."""
+    count, reference = 41, slice(20, 21)
+    drift = np.stack([0.9 * (np.arange(count) - 20.0), np.zeros(count)], axis=1)
+    made = crops(np.zeros(count), texture, drift=drift, noise=0.5)
+    far, near = (
+        face_motion(
+            made, polygons(), inter_ocular=INTER_OCULAR, reference=reference, outward=outward
+        )
+        for outward in (False, True)
+    )
+    true = drift[:, 0] / INTER_OCULAR
+    assert abs(near.head[0, 0] - true[0]) < 0.01
+    assert abs(far.head[0, 0] - true[0]) > 0.03
+    np.testing.assert_allclose(near.head[:, 0], true, atol=0.01)
+
+
+def test_outward_from_the_first_frame_is_from_the_first_to_the_last(texture):
+    made = crops(course(24, 4, 10, 18), texture)
+    one, other = (
+        face_motion(
+            made, polygons(), inter_ocular=INTER_OCULAR, reference=slice(0, 1), outward=outward
+        )
+        for outward in (False, True)
+    )
+    np.testing.assert_array_equal(one.regions, other.regions)
+    np.testing.assert_array_equal(one.eyes, other.eyes)
