@@ -89,12 +89,14 @@ def api_page() -> str:
 # The order of the page; what is returned stands behind what returns it.
 _DOOR_PARTS = {
     "A dataset and a run": ("read_dataset", "check", "Config", "run", "RunResult"),
+    "Recordings": ("spot",),
     "One clip": ("extract", "ClipResult"),
     "Features": ("load", "Features"),
     "Models": ("evaluate", "train", "load_model", "compare"),
     "Predictions": ("Predictor", "Prediction"),
 }
 _RETURNED = {
+    "spot": "mepipe.recordings.spot.Found",
     "check": "mepipe.pipeline.check.Findings",
     "evaluate": "mepipe.evaluation.evaluation_result.EvaluationResult",
     "load_model": "mepipe.evaluation.saved_model.SavedModel",
