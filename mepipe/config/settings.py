@@ -122,8 +122,8 @@ class RecordingSettings(Settings):
     """Recordings: the movements in a video that is longer than a clip."""
 
     threshold: Positive = Field(
-        2.2,
-        description="a movement must be this many times stronger than chance; 2.2 gives less than "
+        2.0,
+        description="a movement must be this many times stronger than chance; 2.0 gives less than "
         "one false alarm a minute on a still face",
     )
     longer_than_s: float = Field(

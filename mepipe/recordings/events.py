@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mepipe.assets import regions
 from mepipe.recordings.chunks import Measured, Signals, cuts_of
 from mepipe.recordings.joining import TENTH, Movement, made_one, same
-from mepipe.spotting.along import Course, CourseSearch
+from mepipe.spotting.along import Course, CourseSearch, noise_ratio
 from mepipe.spotting.blinks import find_blinks, find_turns
 from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE
 from mepipe.spotting.speech import find_speech, without_syllables
@@ -23,7 +23,7 @@ Kind = Literal["micro", "macro", "return", "blink", "turn", "speech"]
 
 MOVEMENTS: tuple[Kind, ...] = ("micro", "macro")
 LONGEST_MICRO_MS = 500.0  # MEGC: from onset to offset
-THRESHOLD = 2.2
+THRESHOLD = 2.0
 # Down to this strength movements are looked for and taken off, whatever the threshold: so those
 # above it are the same for any threshold, and nothing behind them is computed again.
 SEARCHED = 1.5
@@ -31,9 +31,9 @@ SEARCHED = 1.5
 _ONE_REGION = 0.6  # of the squared motion lies in one region
 _BLINK_PART = 0.4  # of a movement during which an eye is closed
 _SHORT_MS = 6_000.0  # in a stretch so short, what it returns from may not have been seen
-# Slope and shift of the log-odds over the logarithm of the strength: fitted on 143 movements that
+# Slope and shift of the log-odds over the logarithm of the strength: fitted on 144 movements that
 # were found in made recordings of three faces, right if their overlap with a true one is .5.
-_CONFIDENCE = (2.78, -0.85)
+_CONFIDENCE = (2.67, 0.72)
 _EXACT_MS = 1.0  # between a time and that of a frame
 _STAYS_MS = 150.0  # a change is seen for so long at least, before it counts as one
 _REGION = 0.5  # of the motion of the strongest region: others with less are not named
@@ -167,12 +167,14 @@ def _movements(
     quiet = without_syllables(motion.regions, t, spans, mouth)
     usual = np.median(motion.head, axis=0)
     nuisance = np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
-    search = CourseSearch(quiet.reshape(len(t), -1), t, nuisance)
+    skin = [number for number, name in enumerate(names) if name not in _MOUTH]
+    noise = noise_ratio(motion.regions[:, skin].reshape(len(t), -1), t)
+    search = CourseSearch(quiet.reshape(len(t), -1) / noise, t, nuisance / noise)
     blinks = [(t[first], t[last]) for first, _, last in find_blinks(motion.eyes, t)]
     accepted: list[Movement] = []
     # The strongest first: the weaker ones may be parts of it that its course left over.
     for course in sorted(search.find(threshold), key=lambda one: -one.strength):
-        one = _timed(course, signals)
+        one = _timed(replace(course, pattern=course.pattern * noise), signals)
         if not any(same(one, other) for other in accepted) and not _of_blink(one, blinks):
             accepted.append(one)
     return accepted, spans
@@ -249,8 +251,8 @@ def confidence(strength: float) -> float:
     """Return the chance that a movement of this strength is one (docs/recordings.md).
 
     >>> from mepipe.recordings.events import confidence
-    >>> round(confidence(2.2), 2), round(confidence(10.0), 2)
-    (0.79, 1.0)
+    >>> round(confidence(2.0), 2), round(confidence(10.0), 2)
+    (0.93, 1.0)
     """
     slope, shift = _CONFIDENCE
     return float(1 / (1 + np.exp(-(slope * np.log(max(strength, 1e-9)) + shift))))
