@@ -12,7 +12,7 @@ from mepipe.config import Config
 from mepipe.datasets.clip import Clip, Kind, Note
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 from mepipe.execution.context import Context
-from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
+from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.recordings.events import Event
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.recordings.result import RecordingEvents
@@ -169,9 +169,7 @@ def _answers(
     by_id = {one.clip.id: one for one in recordings}
     tasks = [_Task(one.task(), one.clip, one.numbers) for one in recordings]
     if context.jobs <= 1 or len(recordings) <= 1:
-        return [
-            (by_id[task.task.clip], one_thread(_Search(config, context), task)) for task in tasks
-        ]
+        return [(by_id[task.task.clip], _Search(config, context)(task)) for task in tasks]
     context.progress.begin("recordings", len(recordings))
     answers: list[tuple[PreparedClip, RecordingEvents | Failure]] = []
     try:

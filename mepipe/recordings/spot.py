@@ -190,7 +190,7 @@ def spot_sources(
 
     if jobs <= 1 or len(sources) == 1:
         for source in sources:
-            take(source, one_thread(_Search(config, store.root, progress), source))
+            take(source, _Search(config, store.root, progress)(source))
     else:
         progress.begin("recordings", len(sources))
         try:
@@ -287,28 +287,33 @@ def search(
             "spotting needs the recording's frames per second, which are unknown",
             "Give them: --fps 30, or --set data.fps=30.",
         )
-    chunks = linked(
-        measured(
-            clip.frames,
-            times,
-            store,
-            size=config.spot.size,
-            search_size=config.face.search_size,
-            progress=progress,
-            title=f"{prepared.clip.id}, s",
+
+    def found(_: None) -> RecordingEvents:
+        chunks = linked(
+            measured(
+                clip.frames,
+                times,
+                store,
+                size=config.spot.size,
+                search_size=config.face.search_size,
+                progress=progress,
+                title=f"{prepared.clip.id}, s",
+            )
         )
-    )
-    events = find_events(chunks, times, threshold=config.recordings.threshold)
-    return RecordingEvents(
-        prepared.clip.id,
-        prepared.clip.subject,
-        _constant_rate(clip.timing.fps, times),
-        times,
-        prepared.numbers,
-        tuple(events),
-        tuple(cuts_of(chunks)),
-        motion_curve(chunks, times),
-    )
+        events = find_events(chunks, times, threshold=config.recordings.threshold)
+        return RecordingEvents(
+            prepared.clip.id,
+            prepared.clip.subject,
+            _constant_rate(clip.timing.fps, times),
+            times,
+            prepared.numbers,
+            tuple(events),
+            tuple(cuts_of(chunks)),
+            motion_curve(chunks, times),
+        )
+
+    # The same bits, whoever calls this, and on how many cores.
+    return one_thread(found, None)
 
 
 def _constant_rate(fps: float | None, times_ms: NDArray[np.float64]) -> float | None:
