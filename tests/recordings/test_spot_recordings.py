@@ -216,3 +216,23 @@ def test_the_folder_of_the_video_is_left_as_it_was(write, brief, spot, tmp_path)
     assert [one.name for one in path.parent.iterdir()] == ["a.mp4"]
     shutil.rmtree(tmp_path / "cache")
     assert path.read_bytes() == brief
+
+
+def test_a_real_smile_shown_five_times_is_five_movements(shared_data, tmp_path):
+    """A person smiles once, and the video is repeated: the cuts are no movements."""
+    from mepipe.clips.file_index import probe_file
+    from mepipe.frames import video_frames
+    from mepipe.sample.video_files import write_video
+
+    source = shared_data / "videos" / "single_face.mp4"
+    facts = probe_file(source).video
+    with source.open("rb") as file:
+        images = [image for _, image in video_frames(file, facts=facts)]
+    five = tmp_path / "five.mp4"
+    write_video(five, images * 5, 30, codec="libx264", pixels="yuv420p", options={"crf": "16"})
+    (found,) = mepipe.spot(five, cache=tmp_path / "cache").recordings
+    assert found.cuts == (72, 144, 216, 288)
+    # The smile begins after frame 14 of each pass, and is held until the last frames.
+    assert [round((event.onset - 15) / 72) for event in found.movements] == [0, 1, 2, 3, 4]
+    assert all((event.onset - 13) % 72 <= 8 for event in found.movements)
+    assert not [event for event in found.events if event.kind == "speech"]
