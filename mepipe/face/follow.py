@@ -25,7 +25,7 @@ Image = NDArray[np.uint8]
 Edge = Literal["start", "end", "cut", "face", "pose"]
 
 SEARCH_MS = 1000.0  # between two searches of the whole picture
-RETRY_MS = 300.0  # the same while no face is followed
+RETRY_MS, MOST_RETRY_MS = 300.0, 2400.0  # the same while no face is followed
 CHECK_MS = 200.0  # between two looks at the pose of a face
 MOST_FACES = 4  # that are followed at once, the larger ones
 
@@ -149,6 +149,7 @@ class Follower:
         self._known: dict[int, tuple[float, float, float, float]] = {}  # boxes, also of lost faces
         self._thumb: NDArray[np.float32] | None = None
         self._searched = self._checked = -np.inf
+        self._misses = 0  # searches without a face since the last face or cut
         self._begins: Edge = "start"
 
     def look(self, position: int, time_ms: float, image: Image) -> None:
@@ -170,16 +171,18 @@ class Follower:
             self.cuts.append(position)
             for one in list(self._faces):
                 self._end(one, "cut")
-            self._searched = -np.inf
+            self._searched, self._misses = -np.inf, 0
             self._begins = "cut"
         if time_ms - self._checked >= CHECK_MS:
             self._checked = time_ms
             for one in list(self._faces):
                 self._check(one, position, time_ms, grey)
-        wait = SEARCH_MS if self._faces else RETRY_MS
+        # Where there is none, the search is dear: it is repeated less and less often.
+        wait = SEARCH_MS if self._faces else min(RETRY_MS * 2**self._misses, MOST_RETRY_MS)
         if time_ms - self._searched >= wait:
             self._searched = time_ms
             self._look_for_faces(position, time_ms, grey, self._begins)
+            self._misses = 0 if self._faces else min(self._misses + 1, 8)
             self._begins = "face"
         for one in self._faces:
             if one.old is not None and time_ms > one.old_until:
@@ -199,7 +202,7 @@ class Follower:
         for one in list(self._faces):
             one.drop_after(position - 1)
             self._end(one, "cut")
-        self._searched = -np.inf
+        self._searched, self._misses = -np.inf, 0
         self._begins = "cut"
 
     def finish(self) -> None:

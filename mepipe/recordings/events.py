@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mepipe.assets import regions
 from mepipe.recordings.chunks import Measured, Signals, cuts_of
 from mepipe.recordings.joining import TENTH, Movement, made_one, same
-from mepipe.spotting.along import Course, CourseSearch, noise_ratio
+from mepipe.spotting.along import Course, CourseSearch
 from mepipe.spotting.blinks import find_blinks, find_turns
 from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE
+from mepipe.spotting.noise import noise_ratio
 from mepipe.spotting.speech import find_speech, without_syllables
 
 Float = NDArray[np.float64]
