@@ -19,6 +19,23 @@ STEPS = (*CLIP_STAGES, "pack", "classify")
 KeyFrameName = Literal["onset", "apex", "offset"]
 KEY_FRAMES: tuple[KeyFrameName, ...] = get_args(KeyFrameName)
 
+LONGEST_MICRO_S = 0.5
+"""The longest micro-expression from onset to offset (Yan, Wu, Liang, Chen and Fu, Journal of
+Nonverbal Behavior 37, 2013), in seconds. MEGC counts so, too."""
+
+
+def is_micro(seconds: float) -> bool:
+    """Return True if a movement of this length, onset to offset, is a micro-expression.
+
+    Half a second of whole frames has no exact number at every rate: no kind hangs on the last bits.
+
+    >>> from mepipe.schema import is_micro
+    >>> is_micro(15 / 30), is_micro(16 / 30), is_micro(15 / 29.97)
+    (True, False, False)
+    """
+    return seconds <= LONGEST_MICRO_S * (1 + 1e-6)
+
+
 CHANNELS = ("u", "v", "strain")
 """The channels of a tensor: horizontal and vertical flow, optical strain."""
 

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from mepipe.errors import UsageError
+from mepipe.evaluation.spotting_events import IOU, iou, kind_of, match
 from mepipe.sample.everyday import Everyday
 from mepipe.sample.identity import make_subject
 from mepipe.sample.photos import load_photos
 from mepipe.sample.recordings import write_recording
-from mepipe.sample.timeline import LONGEST_MICRO_MS, plan_recording
+from mepipe.sample.timeline import plan_recording
 
 Interval = tuple[int, int, int]
 Spotter = Callable[[Path], Sequence[Interval]]
@@ -39,8 +40,6 @@ KINDS = {
     "empty": Everyday(still=True),
 }
 """The kinds of recordings. The last has no movement, and everything else."""
-
-IOU = 0.5
 
 _CHILD = """
 import sys
@@ -161,20 +160,15 @@ def measure(
 def count(row: Row, truth: Sequence[Interval], found: Sequence[Interval], fps: float) -> None:
     """Add a recording to a row."""
     for kind in row.counts:
-        sides = [[one for one in side if kind in ("all", kind_of(one, fps))]
+        sides = [[one for one in side if kind in ("all", kind_of(one[0], one[2], fps))]
                  for side in (truth, found)]  # fmt: skip
         pairs = matched(*sides)
         hits, said, true = row.counts[kind]
         row.counts[kind] = (hits + len(pairs), said + len(sides[1]), true + len(sides[0]))
     for i, j in matched(truth, found):
-        if kind_of(truth[i], fps) == "micro":
+        if kind_of(truth[i][0], truth[i][2], fps) == "micro":
             row.onset_ms.append(1000 * abs(truth[i][0] - found[j][0]) / fps)
             row.offset_ms.append(1000 * abs(truth[i][2] - found[j][2]) / fps)
-
-
-def kind_of(one: Interval, fps: float) -> str:
-    """Return micro or macro by the length from onset to offset."""
-    return "micro" if 1000 * (one[2] - one[0]) / fps <= LONGEST_MICRO_MS + 1e-6 else "macro"
 
 
 def matched(truth: Sequence[Interval], found: Sequence[Interval]) -> list[tuple[int, int]]:
@@ -186,18 +180,10 @@ def matched(truth: Sequence[Interval], found: Sequence[Interval]) -> list[tuple[
     >>> matched([(0, 2, 9), (20, 22, 29)], [(4, 6, 26), (1, 2, 8)])
     [(0, 1)]
     """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_bipartite_matching
-
     if not truth or not found:
         return []
-    a, b = np.array(truth)[:, None, [0, 2]], np.array(found)[None, :, [0, 2]]
-    both = np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]) + 1
-    either = np.maximum(a[..., 1], b[..., 1]) - np.minimum(a[..., 0], b[..., 0]) + 1
-    # Where they overlap at all, what lies between the outer ends is their union.
-    fits = csr_array(both >= IOU * either)
-    partners = maximum_bipartite_matching(fits, perm_type="column")
-    return [(i, int(j)) for i, j in enumerate(partners) if j >= 0]
+    overlap = iou([(one[0], one[2]) for one in truth], [(one[0], one[2]) for one in found])
+    return [(int(i), int(j)) for i, j in match(overlap, IOU)]
 
 
 def decoding_s(path: Path) -> float:

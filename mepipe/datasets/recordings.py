@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.datasets.clip import Clip, Dataset, Images, Kind, Mark, Video
+from mepipe.schema import is_micro
 
-MICRO_S = 0.5
-"""The longest micro-expression from onset to offset, in seconds (the rule of MEGC)."""
 _NEAR = 2  # frames: as far as the setting data.max_missing reaches by default
 
 
@@ -36,7 +35,7 @@ class Marked:
         missing, the nearest at most two numbers away. None also where it is not known
         with which number a video begins.
     kind
-        micro or macro: as the coders say, else by length, `MICRO_S` and shorter is micro.
+        micro or macro: as the coders say, else by length (`mepipe.schema.is_micro`).
         Empty if neither is known.
     emotion
         The word as `mepipe.datasets.emotions.normalise` writes it; empty without one.
@@ -129,8 +128,7 @@ def kind_by_length(onset: int | None, offset: int | None, fps: float | None) -> 
     """
     if onset is None or offset is None or not fps or offset < onset:
         return ""
-    # Half a second at 29.97 frames a second is 14.985 frames: no whole number misses by so little.
-    return "micro" if (offset - onset) <= MICRO_S * fps + 1e-6 else "macro"
+    return "micro" if is_micro((offset - onset) / fps) else "macro"
 
 
 def _recording(clips: Sequence[Clip]) -> Recording:

@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from mepipe.errors import UsageError
 from mepipe.plausible import RATES, is_rate
+from mepipe.schema import is_micro
 
 Kind = Literal["micro", "macro"]
 Spans = NDArray[np.float64]
 Pairs = NDArray[np.int64]
 
-MICRO_SECONDS = 0.5
-"""The longest micro-expression, from its onset to its offset."""
 IOU = 0.5
 """The least intersection over union of a true positive."""
 # 29.97 x 0.5 or a third of a second has no exact float: no count hangs on the last bit.
@@ -87,7 +86,7 @@ def kind_of(onset: int, offset: int, fps: float) -> Kind:
     >>> kind_of(100, 115, fps=30), kind_of(100, 116, fps=30)
     ('micro', 'macro')
     """
-    return "micro" if offset - onset <= MICRO_SECONDS * fps * (1 + _ROUNDING) else "macro"
+    return "micro" if is_micro((offset - onset) / fps) else "macro"
 
 
 def iou(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:

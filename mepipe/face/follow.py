@@ -19,6 +19,7 @@ from mepipe.face.align import Float, compose, invert, warp_face
 from mepipe.face.detect import Face, detect_fast, grey_of
 from mepipe.face.find import find_in_box
 from mepipe.face.levelled import Levelled, face_transform
+from mepipe.face.plausible_face import eye_line
 from mepipe.face.same_face import same_face
 
 Image = NDArray[np.uint8]
@@ -331,7 +332,7 @@ def _is_far(pose: Float) -> bool:
 
 
 def _eyes(points: Float) -> float:
-    return float(np.linalg.norm(points[42:48].mean(axis=0) - points[36:42].mean(axis=0)))
+    return float(np.hypot(*eye_line(points)))
 
 
 def _pose(at: Float, reference: Float) -> Float:

@@ -80,28 +80,30 @@ def video_frames(
         for position in sorted(wanted) if wanted is not None else [damage.first]:
             if damage.first <= position <= damage.last:
                 raise damaged_frame(damage, position, facts)
-    begin = None if wanted is None else _entry(facts, min(wanted))
-    if begin is not None:
-        with opened(stream) as video:
-            frames = _from_key(video, facts, begin)
-            if frames is not None:
-                convert = _converter(facts)
-                for position, frame in frames:
-                    if position in wanted:  # type: ignore[operator]
-                        yield position, convert(frame)
-                    if position >= last:
-                        return
-                raise _too_short(position, last)
-    with opened(stream) as video:
-        convert = _converter(facts)
-        position = -1
-        for position, frame in enumerate(_pictures(video, facts)):
-            if wanted is None or position in wanted:
-                yield position, convert(frame)
-            if position >= (facts.count - 1 if wanted is None else last):
-                return
+    convert = _converter(facts)
+    position = -1
+    for position, frame in _placed(stream, facts, wanted):
+        if wanted is None or position in wanted:
+            yield position, convert(frame)
+        if position >= (facts.count - 1 if wanted is None else last):
+            return
     if position < last:
         raise _too_short(position, last)
+
+
+def _placed(
+    stream: BinaryIO, facts: VideoFacts, wanted: Collection[int] | None
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Yield (position, frame), from a key frame before what is wanted, or from the start."""
+    entry = None if wanted is None else _entry(facts, min(wanted))
+    if entry is not None:
+        with opened(stream) as video:
+            frames = _from_key(video, facts, entry)
+            if frames is not None:
+                yield from frames
+                return
+    with opened(stream) as video:
+        yield from enumerate(_pictures(video, facts))
 
 
 def _too_short(position: int, last: int) -> BadDataError:

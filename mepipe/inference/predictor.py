@@ -32,7 +32,7 @@ from mepipe.inference.clip import (
     picture_of,
     run_stages,
 )
-from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, Progress
+from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, LONGEST_MICRO_S, Progress, is_micro
 from mepipe.stages.face import face_notes
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
@@ -44,9 +44,6 @@ _COLUMN = 40  # characters beside the curve of the picture
 # Measured: the 36 moving clips of the sample have 0.80 to 0.95, and a still face in a lossy
 # video had 0.08.
 _WEAK = 0.3
-# Yan, Wu, Liang, Chen and Fu, "How fast are the leaked facial expressions: The duration of
-# micro-expressions" (Journal of Nonverbal Behavior 37, 2013): half a second at most.
-_LONGEST_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -101,10 +98,10 @@ class Prediction:
             )
         if self.onset_s is not None and self.offset_s is not None:
             seconds = self.offset_s - self.onset_s
-            if seconds > _LONGEST_S:
+            if not is_micro(seconds):
                 found.append(
                     f"{seconds:.2f} s from onset to offset: a micro-expression lasts at most "
-                    f"{_LONGEST_S:g} s, and the model was trained on micro-expressions only"
+                    f"{LONGEST_MICRO_S:g} s, and the model was trained on micro-expressions only"
                 )
         return tuple(found)
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.assets import regions, template
+from mepipe.assets import template
 from mepipe.face.follow import Edge, Follower, Stretch
-from mepipe.spotting.key_frames import RegionPolygon
+from mepipe.spotting.key_frames import template_regions
 from mepipe.spotting.motion import FaceMotion, face_motion
 
 Float = NDArray[np.float64]
@@ -190,7 +190,7 @@ def _signals(stretch: Stretch, size: int) -> Signals:
     stretch.crops.clear()  # twice in memory would be too much
     motion = face_motion(
         crops,
-        polygons(size),
+        template_regions(size),
         inter_ocular=template().inter_ocular * size,
         reference=_reference(crops),
         outward=True,
@@ -217,11 +217,3 @@ def _reference(crops: Image) -> slice:
     usual = np.median(small, axis=0)
     middle = int(np.argmin(np.abs(small - usual).mean(axis=1)))
     return slice(middle, middle + 1)
-
-
-def polygons(size: int) -> list[RegionPolygon]:
-    """Return the regions of the template on an aligned face of this side, px."""
-    return [
-        RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
-        for region in regions()
-    ]

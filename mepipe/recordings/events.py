@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mepipe.assets import regions
 from mepipe.recordings.chunks import Measured, Signals, cuts_of
 from mepipe.recordings.joining import TENTH, Movement, made_one, same
+from mepipe.schema import is_micro
 from mepipe.spotting.along import Course, CourseSearch
 from mepipe.spotting.blinks import find_blinks, find_turns
-from mepipe.spotting.evidence import EYE_LEAKAGE, HEAD_LEAKAGE
+from mepipe.spotting.curve import leaks
 from mepipe.spotting.noise import noise_ratio
 from mepipe.spotting.speech import find_speech, without_syllables
 
@@ -23,7 +24,6 @@ Float = NDArray[np.float64]
 Kind = Literal["micro", "macro", "return", "blink", "turn", "speech"]
 
 MOVEMENTS: tuple[Kind, ...] = ("micro", "macro")
-LONGEST_MICRO_MS = 500.0  # MEGC: from onset to offset
 THRESHOLD = 2.0
 # Down to this strength movements are looked for and taken off, whatever the threshold: so those
 # above it are the same for any threshold, and nothing behind them is computed again.
@@ -166,11 +166,9 @@ def _movements(
     spans = find_speech(jaw, t)
     mouth = [names.index(name) for name in _MOUTH]
     quiet = without_syllables(motion.regions, t, spans, mouth)
-    usual = np.median(motion.head, axis=0)
-    nuisance = np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
     skin = [number for number, name in enumerate(names) if name not in _MOUTH]
     noise = noise_ratio(motion.regions[:, skin].reshape(len(t), -1), t)
-    search = CourseSearch(quiet.reshape(len(t), -1) / noise, t, nuisance / noise)
+    search = CourseSearch(quiet.reshape(len(t), -1) / noise, t, leaks(motion) / noise)
     blinks = [(t[first], t[last]) for first, _, last in find_blinks(motion.eyes, t)]
     accepted: list[Movement] = []
     # The strongest first: the weaker ones may be parts of it that its course left over.
@@ -207,7 +205,7 @@ def _event(one: Movement, times_ms: Float) -> Event | None:
     kind: Kind = "macro"
     offset: int | None = None
     if _is_cut_off(one, times_ms):
-        kind = "micro" if one.offset - one.onset <= LONGEST_MICRO_MS else "macro"
+        kind = "micro" if is_micro((one.offset - one.onset) / 1000) else "macro"
     elif np.isfinite(one.offset):
         # The last frame with a tenth of the fall. The return of a held expression may lie in
         # another stretch.
@@ -223,7 +221,7 @@ def _event(one: Movement, times_ms: Float) -> Event | None:
         if not onset < offset:
             return None
         apex = min(max(apex, onset + 1), offset)
-        if times_ms[offset] - times_ms[onset] <= LONGEST_MICRO_MS + _EXACT_MS:
+        if is_micro(float(times_ms[offset] - times_ms[onset]) / 1000):
             kind = "micro"
     return Event(
         kind,

@@ -21,10 +21,10 @@ from mepipe.sample.everyday import (
     stream,
 )
 from mepipe.sample.movement import EXPRESSIONS, Expression
+from mepipe.schema import is_micro
 
 MICRO_MS = (200.0, 480.0)  # from onset to offset, in whole frames
 MACRO_MS = (600.0, 4000.0)
-LONGEST_MICRO_MS = 500.0  # by its length alone a movement is micro or macro
 MICRO_PX, MACRO_PX = (0.9, 2.2), (2.0, 6.0)  # at 110 px between the eyes
 SPEECH_UNITS = {"9", "12", "15", "25", "26"}  # move what a speaker moves
 
@@ -181,7 +181,7 @@ def _movements(
                 start + last,
                 px,
                 (*numbers, EVENTS, len(found)),
-                "micro" if 1000 * (last - seen) / fps <= LONGEST_MICRO_MS else "macro",
+                "micro" if is_micro((last - seen) / fps) else "macro",
             )
         )
         at = (start + last) / fps + pause

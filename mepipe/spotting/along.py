@@ -20,6 +20,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.spotting.evidence import (
+    NOISE,
+    PATTERN,
+    SHORT_MS,
+    SHORT_NOISE,
+    WANDER,
+    WANDER_MS,
+    squared_exponential,
+)
+
 Float = NDArray[np.float64]
 
 KNOT_MS = 1000 / 30  # frames that are nearer in time are averaged: noise means the same at any rate
@@ -34,13 +44,9 @@ MOST_UNEVEN = 4.0  # ratio of rise and fall
 MOVES_MS = (60.0, 30.0, 15.0, 7.0)  # by which the times of a course are moved to fit better
 MOST_A_SECOND = 2.0  # movements
 
-# Standard deviations of the covariance's terms, in inter-ocular distances.
-NOISE = 5e-4  # independent in each frame
-SHORT_NOISE, SHORT_MS = 3e-4, 12.0  # correlated over a few frames
-WANDER, WANDER_MS = 6e-4, 250.0  # slow, without a form
+# Standard deviations of the terms that the model of clips has not, in inter-ocular distances.
 DRIFT, DRIFT_MS = 3e-3, 3000.0  # posture and alignment, over seconds
 CONSTANT = 2e-2  # of the reference frame
-PATTERN = 5e-3  # of a component's motion at the peak
 PATTERNS = (2e-3, 5e-3, 1e-2, 2e-2)  # the likeliest of these gives the evidence
 
 SEEN = 0.5  # share of a movement that must be seen without a model of what else moves
@@ -157,14 +163,14 @@ class CourseSearch:
         t = self.times
         drifts: Float = np.asarray(
             CONSTANT**2
-            + DRIFT**2 * _correlation(t, DRIFT_MS)
-            + WANDER**2 * _correlation(t, WANDER_MS),
+            + DRIFT**2 * squared_exponential(t, DRIFT_MS)
+            + WANDER**2 * squared_exponential(t, WANDER_MS),
             np.float64,
         )
         if nuisance.shape[1]:
             beside = _on_knots(nuisance, knots, count)
             drifts = np.asarray(drifts + beside @ beside.T, np.float64)
-        noise = NOISE**2 * np.eye(count) + SHORT_NOISE**2 * _correlation(t, SHORT_MS)
+        noise = NOISE**2 * np.eye(count) + SHORT_NOISE**2 * squared_exponential(t, SHORT_MS)
         self._precision: Float = np.asarray(np.linalg.inv(drifts + noise), np.float64)  # P
         lengths = sorted({max(one, self.step) for one in (*RISES, *FALLS)})
         # (T, T): column j holds the step that begins at knot j.
@@ -372,8 +378,3 @@ def _on_knots(values: Float, knots: NDArray[np.int64], count: int) -> Float:
     means = np.add.reduceat(values, first, axis=0) / sizes[:, None]
     every = np.arange(count)
     return np.stack([np.interp(every, filled, column) for column in means.T], axis=1)
-
-
-def _correlation(t: Float, width_ms: float) -> Float:
-    """Return the correlation (T, T) that falls with the distance in time as a Gaussian."""
-    return np.asarray(np.exp(-0.5 * ((t[:, None] - t) / width_ms) ** 2), np.float64)

@@ -68,9 +68,7 @@ def expression_curve(
     """
     # (N, K, 2) -> (N, D): x and y of every region are components alike.
     vectors = motion.regions.reshape(len(times_ms), -1)
-    # What leaks into the regions: a share of the head's motion, and of the change of the eyes.
-    usual = np.median(motion.head[stretch], axis=0)
-    nuisance = np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
+    nuisance = leaks(motion, stretch)
     begin = stretch.start
     steps = step_courses(vectors[stretch], [key - begin for key in keys])
     movement = find_movement(
@@ -90,6 +88,25 @@ def expression_curve(
     # Projected on the pattern, in units of the length that the strongest region has in it.
     most = float(np.linalg.norm(movement.pattern.reshape(-1, 2), axis=1).max())
     return residual @ movement.pattern * (most / length**2), movement
+
+
+def leaks(motion: FaceMotion, stretch: slice = slice(None)) -> Float:
+    """Return what leaks into the regions: a share of the head's motion, and of the eyes' change.
+
+    Parameters
+    ----------
+    motion
+        Of N frames.
+    stretch
+        The frames whose median is the usual place of the head.
+
+    Returns
+    -------
+    (N, M): courses, each scaled to one standard deviation of the motion that it causes, in
+    inter-ocular distances.
+    """
+    usual = np.median(motion.head[stretch], axis=0)
+    return np.hstack([(motion.head - usual) * HEAD_LEAKAGE, motion.eyes * EYE_LEAKAGE])
 
 
 def smoothed(curve: Float, times_ms: Float, width_ms: float) -> Float:

@@ -126,7 +126,7 @@ def find_movement(
     # Q of the model, in two parts: the first is motion and is subtracted at the end, the
     # second is noise and stays in the residual.
     drifts = _drift_covariance(t, knots.mean(nuisance))
-    noise = NOISE**2 * np.eye(len(t)) + SHORT_NOISE**2 * _squared_exponential(t, SHORT_MS)
+    noise = NOISE**2 * np.eye(len(t)) + SHORT_NOISE**2 * squared_exponential(t, SHORT_MS)
     precision = np.linalg.inv(drifts + noise)  # P
     data = knots.mean(vectors)  # (T, D)
     weighted = precision @ data  # P y
@@ -196,13 +196,13 @@ def _drift_covariance(t: Float, nuisance: Float) -> Float:
     return np.asarray(
         CONSTANT**2
         + SLOPE**2 * np.outer(seconds, seconds)
-        + WANDER**2 * _squared_exponential(t, WANDER_MS)
+        + WANDER**2 * squared_exponential(t, WANDER_MS)
         + nuisance @ nuisance.T,
         np.float64,
     )
 
 
-def _squared_exponential(t: Float, width_ms: float) -> Float:
+def squared_exponential(t: Float, width_ms: float) -> Float:
     """Return the correlation (T, T) that falls with the distance in time as a Gaussian."""
     return np.asarray(np.exp(-0.5 * ((t[:, None] - t) / width_ms) ** 2), np.float64)
 

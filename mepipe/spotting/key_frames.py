@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.assets import regions, template
+
 
 @dataclass(frozen=True)
 class RegionPolygon:
@@ -41,6 +43,21 @@ class RegionPolygon:
     name: str
     role: Literal["expressive", "eye", "rigid"]
     vertices: NDArray[np.float64]
+
+
+def template_regions(size: int) -> list[RegionPolygon]:
+    """Return the regions of the template on an aligned face of ``size`` px a side.
+
+    Examples
+    --------
+    >>> from mepipe.spotting.key_frames import template_regions
+    >>> {region.role for region in template_regions(160)} == {"expressive", "eye", "rigid"}
+    True
+    """
+    return [
+        RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
+        for region in regions()
+    ]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.assets import asset_digest, model_files, regions, template
+from mepipe.assets import asset_digest, model_files, template
 from mepipe.cache.keys import Json
 from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
@@ -16,8 +16,9 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import same_face, warp_face
 from mepipe.schema import KEY_FRAMES, SPOT_METHODS, SpotMethod
-from mepipe.spotting import RegionPolygon, Spotted, flow_peak, lbp_divide, midpoint, visible_span
+from mepipe.spotting import Spotted, flow_peak, lbp_divide, midpoint, visible_span
 from mepipe.spotting.codec import predicts
+from mepipe.spotting.key_frames import template_regions
 from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 
@@ -141,10 +142,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     first, stop = visible_span(crops, int(picture[reference]), still_seen)
     if any(not first <= position < stop for position in positions.values()):
         first, stop = 0, len(shown)
-    polygons = [
-        RegionPolygon(region.name, region.role, region.polygon(template().points) * size - 0.5)
-        for region in regions()
-    ]
+    polygons = template_regions(size)
     seen, when = crops[first:stop], times[shown][first:stop]
     within = {name: position - first for name, position in positions.items()}
     if method == "lbp-divide":

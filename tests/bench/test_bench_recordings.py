@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from mepipe.bench import mdmd, windows
-from mepipe.bench.recordings import KINDS, Row, count, kind_of, matched, recordings_table
+from mepipe.bench.recordings import KINDS, Row, count, matched, recordings_table
 from mepipe.sample.timeline import plan_recording
 
 FPS = 30.0
@@ -34,11 +34,6 @@ def test_counts_are_pooled_and_by_kind():
     assert row.counts["all"] == (1, 4, 2)
     row.seconds = 120.0
     assert row.false_a_minute == 1.5
-
-
-def test_half_a_second_is_micro():
-    assert kind_of((0, 7, 15), 30) == "micro"
-    assert kind_of((0, 7, 16), 30) == "macro"
 
 
 def test_a_row_without_predictions_is_shown_with_gaps():

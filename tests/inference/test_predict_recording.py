@@ -36,6 +36,7 @@ def test_each_movement_has_an_answer(answers, talk):
     plan = talk[1]
     assert len(plan.movements) >= 2
     large = [one for one in plan.movements if one.px > 1.2]
+    assert large
     for true in large:
         found = [e for e, _ in answers.answers if e.onset <= true.apex <= answers.found.last_of(e)]
         assert len(found) == 1, (true, answers.found.movements)
