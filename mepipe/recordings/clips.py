@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_task import ClipTask, Failure, PreparedClip
 from mepipe.clips.inputs import Inputs
 from mepipe.config import Config
 from mepipe.datasets.clip import Clip, Kind, Note
-from mepipe.errors import BadDataError, UnreadableInputError, UsageError
+from mepipe.errors import UsageError
 from mepipe.execution.context import Context
-from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.recordings.events import Event
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.recordings.result import RecordingEvents
-from mepipe.recordings.spot import killed, search
+from mepipe.recordings.spot import Attempt, search_all
 from mepipe.recordings.stored import is_stored
 
 
@@ -81,9 +81,11 @@ def with_movements(
         long = [one for one in long if one not in waiting]
     found: dict[str, RecordingEvents] = {}
     failures: list[Failure] = []
-    for prepared, answer in _answers(long, config, context):
+    tasks = [_Task(one.task(), one.clip, one.numbers) for one in long]
+    attempt = Attempt(_opened, config, context.cache, context.progress)
+    for task, answer in search_all(tasks, attempt, context.jobs):
         if isinstance(answer, RecordingEvents):
-            found[prepared.clip.id] = answer
+            found[task.clip.id] = answer
         else:
             failures.append(answer)
     searched = {one.clip.id for one in long}
@@ -163,25 +165,6 @@ def _mark(position: int, event: Event, numbers: Sequence[int]) -> KeyFrame:
     return KeyFrame(position, numbers[position], "spotted", round(event.confidence, 4))
 
 
-def _answers(
-    recordings: Sequence[PreparedClip], config: Config, context: Context
-) -> list[tuple[PreparedClip, RecordingEvents | Failure]]:
-    by_id = {one.clip.id: one for one in recordings}
-    tasks = [_Task(one.task(), one.clip, one.numbers) for one in recordings]
-    if context.jobs <= 1 or len(recordings) <= 1:
-        return [(by_id[task.task.clip], _Search(config, context)(task)) for task in tasks]
-    context.progress.begin("recordings", len(recordings))
-    answers: list[tuple[PreparedClip, RecordingEvents | Failure]] = []
-    try:
-        for task, found in run_tasks(_Search(config, context.for_worker()), tasks, context.jobs):
-            answer = found if not isinstance(found, WorkerDied) else killed(task.task.clip, found)
-            answers.append((by_id[task.task.clip], answer))
-            context.progress.advance()
-    finally:
-        context.progress.end()
-    return answers
-
-
 @dataclass(frozen=True)
 class _Task:
     """A recording as a worker gets it."""
@@ -191,18 +174,6 @@ class _Task:
     numbers: Sequence[int]
 
 
-@dataclass(frozen=True)
-class _Search:
-    """Searches a recording of a run, here or in a worker."""
-
-    config: Config
-    context: Context
-
-    def __call__(self, one: _Task) -> RecordingEvents | Failure:
-        prepared = PreparedClip(one.clip, one.task.open(), one.numbers, ())
-        try:
-            return search(prepared, self.config, self.context.store, self.context.progress)
-        except (BadDataError, UnreadableInputError) as error:
-            return Failure.of(one.clip.id, "recording", error)
-        except MemoryError:
-            return Failure.of_memory(one.clip.id, "recording")
+def _opened(one: _Task, config: Config, cache: Path) -> PreparedClip:
+    del config, cache  # a run has prepared it already
+    return PreparedClip(one.clip, one.task.open(), one.numbers, ())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,36 +178,73 @@ def spot_sources(
     sources: Sequence[Source], config: Config, store: Store, *, jobs: int, progress: Progress
 ) -> Found:
     """Search recordings, several at once where ``jobs`` is more than 1."""
-    events: list[RecordingEvents] = []
-    failures: list[Failure] = []
-
-    def take(source: Source, answer: RecordingEvents | Failure | WorkerDied) -> None:
-        if isinstance(answer, RecordingEvents):
-            events.append(answer)
-        elif isinstance(answer, Failure):
-            failures.append(answer)
-        else:
-            failures.append(killed(source.clip.id, answer))
-
-    if jobs <= 1 or len(sources) == 1:
-        for source in sources:
-            take(source, _Search(config, store.root, progress)(source))
-    else:
-        progress.begin("recordings", len(sources))
-        try:
-            search = _Search(config, store.root.absolute(), NoProgress())
-            for source, answer in run_tasks(search, sources, jobs):
-                take(source, answer)
-                progress.advance()
-        finally:
-            progress.end()
+    attempt = Attempt(prepared_source, config, store.root, progress)
+    answers = [answer for _, answer in search_all(sources, attempt, jobs)]
+    events = [one for one in answers if isinstance(one, RecordingEvents)]
+    failures = [one for one in answers if isinstance(one, Failure)]
     return Found(
         tuple(sorted(events, key=lambda one: one.name)),
         tuple(sorted(failures, key=lambda one: one.clip)),
     )
 
 
-def killed(name: str, worker: WorkerDied) -> Failure:
+class Task(Protocol):
+    """A recording that is to be searched, small and picklable."""
+
+    @property
+    def clip(self) -> Clip:
+        """The recording as a clip without key frames."""
+
+
+TaskType = TypeVar("TaskType", bound=Task)
+
+
+@dataclass(frozen=True)
+class Attempt(Generic[TaskType]):
+    """Searches a recording, in this process or in a worker, and gives its events or a failure.
+
+    ``prepare`` makes the prepared clip of a task; it is a function of a module.
+    """
+
+    prepare: Callable[[TaskType, Config, Path], PreparedClip]
+    config: Config
+    cache: Path
+    progress: Progress
+
+    def __call__(self, task: TaskType) -> RecordingEvents | Failure:
+        """Search one recording."""
+        try:
+            prepared = self.prepare(task, self.config, self.cache)
+            return search(prepared, self.config, Store(self.cache), self.progress)
+        except (BadDataError, UnreadableInputError) as error:
+            return Failure.of(task.clip.id, "recording", error)
+        except MemoryError:
+            return Failure.of_memory(task.clip.id, "recording")
+
+
+def search_all(
+    tasks: Sequence[TaskType], attempt: Attempt[TaskType], jobs: int
+) -> list[tuple[TaskType, RecordingEvents | Failure]]:
+    """Search recordings, several at once where ``jobs`` is more than 1; in no order."""
+    if jobs <= 1 or len(tasks) <= 1:
+        return [(task, attempt(task)) for task in tasks]
+    answers: list[tuple[TaskType, RecordingEvents | Failure]] = []
+    progress = attempt.progress
+    far = replace(attempt, cache=attempt.cache.absolute(), progress=NoProgress())
+    progress.begin("recordings", len(tasks))
+    try:
+        for task, answer in run_tasks(far, tasks, jobs):
+            if isinstance(answer, WorkerDied):
+                answers.append((task, _killed(task.clip.id, answer)))
+            else:
+                answers.append((task, answer))
+            progress.advance()
+    finally:
+        progress.end()
+    return answers
+
+
+def _killed(name: str, worker: WorkerDied) -> Failure:
     """Return the failure of a recording whose search a process did not survive."""
     return Failure(
         name,
@@ -215,24 +253,6 @@ def killed(name: str, worker: WorkerDied) -> Failure:
         f"the process that searched it was killed: {worker.reason}",
         worker.remedy or "Free some memory, or use fewer --jobs.",
     )
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Searches one recording, in this process or in a worker."""
-
-    config: Config
-    cache: Path
-    progress: Progress
-
-    def __call__(self, source: Source) -> RecordingEvents | Failure:
-        try:
-            prepared = prepared_source(source, self.config, self.cache)
-            return search(prepared, self.config, Store(self.cache), self.progress)
-        except (BadDataError, UnreadableInputError) as error:
-            return Failure.of(source.clip.id, "recording", error)
-        except MemoryError:
-            return Failure.of_memory(source.clip.id, "recording")
 
 
 def prepared_source(source: Source, config: Config, cache: Path | None = None) -> PreparedClip:

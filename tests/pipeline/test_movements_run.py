@@ -8,7 +8,7 @@ from toy_stages import install
 
 from mepipe.errors import UsageError
 from mepipe.features import load
-from mepipe.recordings import chunks, clips
+from mepipe.recordings import chunks, spot
 from mepipe.recordings.clips import is_recording
 
 
@@ -178,7 +178,7 @@ def test_a_recording_that_cannot_be_searched_is_a_failure_and_the_others_go_on(
     def search(*given):
         raise BadDataError("a frame is damaged", "Record it again.")
 
-    monkeypatch.setattr(clips, "search", search)
+    monkeypatch.setattr(spot, "search", search)
     done = toy_run(films, cache=cache).execute()
     assert ids(done) == ["films/s01/clip"]
     (failure,) = done.failures
