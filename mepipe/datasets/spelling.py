@@ -48,7 +48,7 @@ def _fold(text: str) -> str:
     folded = _NEEDLESS_GAP.sub("", _GAP.sub(" ", folded).strip())
     folded = _DECIMAL.sub(r"\1", _PADDING.sub("", folded)) if folded else ""
     # A name of nothing but signs is its own.
-    return folded or text
+    return folded or text.strip() or text
 
 
 def _plain(char: str) -> str:

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lookalikes import write_csv, write_frames, write_xlsx
 
@@ -60,6 +60,7 @@ def test_other_names_are_other_people(tmp_path, names):
 
 
 @given(st.text(min_size=1, max_size=12))
+@example("-")  # a name of nothing but signs
 def test_the_form_of_a_name_is_settled(name):
     key = person_key(name)
     assert person_key(key) == key
