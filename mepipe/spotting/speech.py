@@ -1,4 +1,4 @@
-"""Speech: the jaw goes up and down, several times a second."""
+"""Speech: the jaw goes up and down, several times a second, and pulls the cheeks with it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ PAUSE_MS = 500.0  # shorter ones are part of the speech
 BESIDE_MS = 150.0
 SMILE_MS = 400.0  # sigma of what is left of the mouth's motion while it speaks
 FADE_MS = 200.0
+COMPONENTS = 3  # of the syllables of a mouth, which the rest of the face may follow
 
 
 def find_speech(jaw: Float, times_ms: Float) -> list[Span]:
@@ -80,6 +81,11 @@ def without_syllables(
 ) -> Float:
     """Return the motion of the regions in which a mouth that speaks moves only slowly.
 
+    The skin beside the mouth follows it: within each span the fast motion of the other
+    regions is regressed on that of the mouth (its `COMPONENTS` largest principal components),
+    and what these explain is subtracted. A brow that rises while the mouth speaks is not in
+    step with the syllables, and stays.
+
     Parameters
     ----------
     regions
@@ -93,27 +99,42 @@ def without_syllables(
 
     Returns
     -------
-    (N, K, 2). Outside the spans, and in other regions, as it was.
+    (N, K, 2). Outside the spans as it was.
 
     Examples
     --------
     >>> import numpy as np
     >>> from mepipe.spotting.speech import without_syllables
     >>> times = np.arange(0, 3000, 33.3)
-    >>> regions = np.sin(times / 40)[:, None, None] * np.ones((1, 2, 2))
-    >>> quiet = without_syllables(regions, times, [(500.0, 2500.0)], mouth=[1])
-    >>> bool(abs(quiet[45, 1]).max() < 0.05), bool((quiet[:, 0] == regions[:, 0]).all())
-    (True, True)
+    >>> syllables, brow = np.sin(times / 40), np.exp(-(((times - 1500) / 150) ** 2))
+    >>> regions = np.stack([brow, 0.2 * syllables, syllables], axis=1)[..., None] * np.ones(2)
+    >>> quiet = without_syllables(regions, times, [(500.0, 2500.0)], mouth=[2])
+    >>> abs(quiet[45]).max(axis=1).round(1)  # brow, cheek, mouth
+    array([1., 0., 0.])
     """
     if not spans:
         return regions
-    mouths = list(mouth)
-    slow = gaussian_mean(regions[:, mouths], times_ms, SMILE_MS)
-    weight = np.zeros(len(times_ms))
+    mouths = np.array(mouth, np.intp)
+    rest = np.setdiff1d(np.arange(regions.shape[1]), mouths)
+    # What is as fast as syllables, and of the mouth all that is faster than a smile.
+    fast = regions - gaussian_mean(regions, times_ms, SLOW_MS)
+    faster = regions[:, mouths] - gaussian_mean(regions[:, mouths], times_ms, SMILE_MS)
+    result = regions.copy()
     for begin, end in spans:
         outside = np.maximum(begin - times_ms, times_ms - end)
-        weight = np.maximum(weight, np.clip(1 - outside / FADE_MS, 0, 1))
-    share = weight[:, None, None]
-    result = regions.copy()
-    result[:, mouths] = (1 - share) * regions[:, mouths] + share * slow
+        share = np.clip(1 - outside / FADE_MS, 0, 1)
+        during = np.flatnonzero(share)
+        part = share[during, None, None]
+        result[np.ix_(during, rest)] -= part * _in_step(
+            fast[np.ix_(during, rest)], fast[np.ix_(during, mouths)]
+        )
+        result[np.ix_(during, mouths)] -= part * faster[during]
     return result
+
+
+def _in_step(others: Float, mouth: Float) -> Float:
+    """Return what the mouth's largest components explain of the others, both (n, k, 2)."""
+    left, size, _ = np.linalg.svd(mouth.reshape(len(mouth), -1), full_matrices=False)
+    syllables = left[:, :COMPONENTS] * (size[:COMPONENTS] > 1e-9 * size[:1])
+    flat = others.reshape(len(others), -1)
+    return (syllables @ (syllables.T @ flat)).reshape(others.shape)
