@@ -17,7 +17,8 @@ from mepipe.errors import DamageError, UsageError
 from mepipe.schema import CLIP_STAGES
 
 FORMAT = "mepipe-model"
-FORMAT_VERSION = 1
+# 2: an older mepipe would leave out inputs.per_clip and inputs.temperature, and answer wrongly.
+FORMAT_VERSION = 2
 # Sections of the feature settings that decide what a network sees.
 DECIDING = CLIP_STAGES
 
@@ -26,6 +27,9 @@ _BESIDE = {"flow": {"keep_faces", "targets"}}
 
 _LONGEST_HEADER = 100 << 20
 _ABSENT = "(not set)"
+
+# Of the logits, divided by it before the softmax.
+COLDEST, HOTTEST = 0.05, 20.0
 
 WIDEST = 512
 LARGEST = 512
@@ -96,6 +100,9 @@ class _Inputs(_Plain):
     mirror: bool
     seen: list[bool]
     members: int = Field(ge=1, le=20)
+    # Cards of the format 1 have neither.
+    per_clip: bool = False
+    temperature: float = Field(1.0, ge=COLDEST, le=HOTTEST)
 
 
 class _Features(_Plain):

@@ -119,6 +119,8 @@ def encode_model(ensemble: Ensemble, card: Mapping[str, Any]) -> bytes:
             "mirror": first.mirror,
             "seen": first.seen.tolist(),
             "members": len(ensemble.members),
+            "per_clip": first.normalise.per_clip,
+            "temperature": first.temperature,
         },
     }
     text = json.dumps(full, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -196,7 +198,8 @@ def load_model(
             "Train the model again.",
         )
     inputs, (channels, size, _) = known.inputs, known.features.shape
-    normalise = Normalisation(inputs.recentre, np.array(inputs.scale, dtype=np.float32))
+    scale = np.array(inputs.scale, dtype=np.float32)
+    normalise = Normalisation(inputs.recentre, scale, inputs.per_clip)
     seen = np.array(inputs.seen, dtype=np.bool_)
     built = []
     for number in range(inputs.members):
@@ -212,7 +215,9 @@ def load_model(
                 "Train the model again, or use the mepipe that trained it.",
             ) from error
         network = network.to(device).eval()
-        built.append(Trained(network, normalise, seen, inputs.mirror, device, name))
+        built.append(
+            Trained(network, normalise, seen, inputs.mirror, device, name, inputs.temperature)
+        )
     model = SavedModel(Ensemble(built), card)
     if features is not None:
         model.check(features.settings, features.channels)

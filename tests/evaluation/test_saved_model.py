@@ -1,6 +1,7 @@
 import json
 import pickle
 import struct
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from made_features import MODEL, TRAINING, made_features
 from safetensors.torch import load_file, save_file
 
 from mepipe.errors import DamageError, UsageError
+from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.model_card import FORMAT_VERSION, differences, read_card
 from mepipe.evaluation.saved_model import encode_model, load_model
@@ -31,6 +33,15 @@ def card(**changes):
     return {**made, **changes}
 
 
+def with_card(data, told):
+    """Return the bytes of a saved model with another card."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"]["mepipe"] = json.dumps(told)
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]
+
+
 @pytest.fixture(scope="module")
 def trained():
     training = {**TRAINING, "members": 2}
@@ -50,6 +61,26 @@ def test_what_is_saved_predicts_the_same_bits(trained, saved):
     assert again.classes == ("negative", "positive", "surprise")
     assert again.card["features"]["settings"] == SETTINGS
     assert encode_model(trained, card()) == saved.read_bytes()
+
+
+def test_a_size_per_clip_and_a_temperature_are_saved(tmp_path):
+    training = {**TRAINING, "per_clip": True}
+    made = fit(MADE.x, MADE.y, classes=3, model=MODEL, training=training)
+    calm = Ensemble([replace(member, temperature=1.7) for member in made.members])
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(encode_model(calm, card()))
+    again = load_model(path)
+    assert again.card["inputs"]["temperature"] == 1.7
+    assert again.predict(MADE.x).tobytes() == calm.predict(MADE.x).tobytes()
+    assert again.predict(MADE.x).tobytes() != made.predict(MADE.x).tobytes()
+
+
+def test_a_card_of_before_has_neither_and_predicts_as_it_did(trained, saved):
+    told = read_card(saved)
+    assert told["inputs"].pop("per_clip") is False
+    assert told["inputs"].pop("temperature") == 1.0
+    saved.write_bytes(with_card(saved.read_bytes(), {**told, "format_version": 1}))
+    assert load_model(saved).predict(MADE.x).tobytes() == trained.predict(MADE.x).tobytes()
 
 
 def test_any_safetensors_reader_can_open_it(saved):
@@ -160,18 +191,18 @@ def test_a_card_that_cannot_be_right_is_damage_before_anything_is_built(
         ("scale", [1.0]),
         ("scale", [-1.0, 1, 1]),
         ("seen", [False] * 3),
+        ("per_clip", "yes"),
+        ("temperature", 0),
+        ("temperature", 1000.0),
+        ("temperature", "warm"),
     ],
 )
 def test_inputs_that_cannot_be_right_are_damage(name, value, trained, tmp_path):
-    data = encode_model(trained, card())
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    told = json.loads(header["__metadata__"]["mepipe"])
-    told["inputs"][name] = value
-    header["__metadata__"]["mepipe"] = json.dumps(told)
-    text = json.dumps(header).encode()
     path = tmp_path / "m.safetensors"
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+    path.write_bytes(encode_model(trained, card()))
+    told = read_card(path)
+    told["inputs"][name] = value
+    path.write_bytes(with_card(path.read_bytes(), told))
     with pytest.raises(DamageError):
         load_model(path)
 
