@@ -13,7 +13,13 @@ from safetensors.torch import load_file, save_file
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.fitting import fit
-from mepipe.evaluation.model_card import FORMAT_VERSION, differences, read_card
+from mepipe.evaluation.model_card import (
+    FORMAT_VERSION,
+    describe_card,
+    differences,
+    figures_of,
+    read_card,
+)
 from mepipe.evaluation.saved_model import encode_model, load_model
 
 MADE = made_features(3)
@@ -81,6 +87,35 @@ def test_a_card_of_before_has_neither_and_predicts_as_it_did(trained, saved):
     assert told["inputs"].pop("temperature") == 1.0
     saved.write_bytes(with_card(saved.read_bytes(), {**told, "format_version": 1}))
     assert load_model(saved).predict(MADE.x).tobytes() == trained.predict(MADE.x).tobytes()
+
+
+def test_the_model_that_comes_with_mepipe_is_loaded_by_its_name(pretrained):
+    model = load_model("pretrained")
+    assert model.predict(MADE.x).tobytes() == load_model(pretrained).predict(MADE.x).tobytes()
+    assert model.card["inputs"]["per_clip"] is True
+    assert describe_card("pretrained", model.card) == (
+        "pretrained: trained on made movements only, on no real clip; knows negative, positive "
+        "and surprise; UF1 0.875, UAR 0.812 on made clips of other faces"
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "found"),
+    [
+        (None, []),
+        ("high", []),
+        ([3, {"on": "x"}, {"on": "x", "uf1": "1", "uar": 1}], []),
+        (
+            {"protocol": "loso", "clips": 9, "uf1": 0.5, "uar": 0.25, "ci": {}},
+            [(0.5, 0.25, "9 clips by loso, with other networks of the same settings")],
+        ),
+        ({"protocol": "loso", "clips": 9, "uf1": None, "uar": 0.25}, []),
+    ],
+)
+def test_figures_of_a_card_are_read_whatever_stands_there(figures, found):
+    told = card(figures=figures, clips=["a", "b"], subjects=2)
+    assert [(one["uf1"], one["uar"], one["on"]) for one in figures_of(told)] == found
+    assert describe_card("m", told).startswith("m: trained on 2 clips of 2 people; knows negative")
 
 
 def test_any_safetensors_reader_can_open_it(saved):
