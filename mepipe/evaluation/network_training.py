@@ -66,21 +66,42 @@ class Trained:
         """
         import torch
 
-        never = torch.from_numpy(~self.seen).to(self.device)
-        out = []
         with _reproducible(), torch.inference_mode():
-            for clip in torch.from_numpy(self.normalise(x)).to(self.device):
-                views = [clip, mirrored(clip)] if self.mirror else [clip]
-                batch = torch.stack(views).contiguous(memory_format=_layout(self.name))
-                logits = self.network(batch)
-                _check_logits(logits, len(views), len(self.seen), self.name)
-                # By 1.0 it is exact.
-                logits = (logits / self.temperature).masked_fill(never, float("-inf"))
-                out.append(logits.softmax(dim=1).mean(dim=0))
+            # A division by 1.0 is exact.
+            out = [
+                (logits / self.temperature).softmax(dim=1).mean(dim=0) for logits in self._views(x)
+            ]
         if not out:
             return np.empty((0, len(self.seen)), dtype=np.float32)
         probabilities: Floats = torch.stack(out).cpu().numpy()
         return probabilities
+
+    def logits(self, x: Floats) -> Floats:
+        """Return what `predict` takes the softmax of, before the temperature: (N, V, K) float32.
+
+        V views: the clip and, with ``mirror``, its mirror image. -inf for a class without
+        training clips.
+        """
+        import torch
+
+        with _reproducible(), torch.inference_mode():
+            out = list(self._views(x))
+        if not out:
+            return np.empty((0, 1 + self.mirror, len(self.seen)), dtype=np.float32)
+        logits: Floats = torch.stack(out).cpu().numpy()
+        return logits
+
+    def _views(self, x: Floats) -> Iterator[Tensor]:
+        """Give the logits (V, K) of each clip."""
+        import torch
+
+        never = torch.from_numpy(~self.seen).to(self.device)
+        for clip in torch.from_numpy(self.normalise(x)).to(self.device):
+            views = [clip, mirrored(clip)] if self.mirror else [clip]
+            batch = torch.stack(views).contiguous(memory_format=_layout(self.name))
+            logits = self.network(batch)
+            _check_logits(logits, len(views), len(self.seen), self.name)
+            yield logits.masked_fill(never, float("-inf"))
 
 
 def mirrored(x: Tensor) -> Tensor:
