@@ -1,7 +1,7 @@
-"""The face data in ``landmarks/``, and the model files that it lists.
+"""The face data in ``landmarks/``, the model files that it lists, and mepipe's own weights.
 
 The folder is beside the package in a checkout or an editable install, and inside
-it (``mepipe/_landmarks``) in a wheel.
+it (``mepipe/_landmarks``) in a wheel. The weights are in ``mepipe/weights``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mepipe.errors import UsageError
+from mepipe.errors import DamageError, UsageError
+from mepipe.schema import PRETRAINED
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 Role = Literal["expressive", "eye", "rigid"]
+
+_WEIGHTS, _SUMS = "spp.safetensors", "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -184,5 +187,39 @@ def verified_model_path(name: str) -> Path:
         raise UsageError(
             f"the model file {path} has the sha256 {digest}, not {model.sha256}",
             f"Run: pip install --force-reinstall {model.distribution}",
+        )
+    return path
+
+
+def weights_dir() -> Path:
+    """Return the folder of the weights that come with mepipe."""
+    return Path(__file__).resolve().parent / "weights"
+
+
+def pretrained_path() -> Path:
+    """Return the path of the model ``pretrained``, after a check of its sha256.
+
+    Raises
+    ------
+    UsageError
+        If the file, or that of its digest, is missing from this installation.
+    DamageError
+        If it has another digest.
+    """
+    path, sums = (weights_dir() / name for name in (_WEIGHTS, _SUMS))
+    install = "Run: pip install --force-reinstall --no-deps mepipe"
+    for file in (path, sums):
+        if not file.is_file():
+            raise UsageError(
+                f"the model {PRETRAINED} is not in this installation of mepipe: {file} is missing",
+                install,
+            )
+    words = sums.read_text(encoding="utf-8", errors="replace").split()
+    known = dict(zip(words[1::2], words[::2], strict=False))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if known.get(_WEIGHTS) != digest:
+        raise DamageError(
+            f"{path} is damaged: its sha256 is {digest}, not {known.get(_WEIGHTS, 'known')}",
+            install,
         )
     return path

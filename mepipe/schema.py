@@ -45,6 +45,9 @@ FLOW_CHANNELS = 2
 CLASSES = ("negative", "positive", "surprise")
 """The three classes of MEGC 2019."""
 
+PRETRAINED = "pretrained"
+"""The name of the model whose weights come with mepipe."""
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 

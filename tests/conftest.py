@@ -206,6 +206,53 @@ def trained_sample(made_sample, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def stand_in_weights(tmp_path_factory):
+    """A folder with a small model in the place of the weights that come with mepipe."""
+    import hashlib
+    from dataclasses import replace
+
+    from made_features import MODEL, TRAINING, made_features
+
+    from mepipe.config import Config
+    from mepipe.evaluation.ensemble import Ensemble
+    from mepipe.evaluation.fitting import fit
+    from mepipe.evaluation.saved_model import encode_model
+
+    made = made_features(3)
+    training = {**TRAINING, "members": 2, "per_clip": True}
+    fitted = fit(made.x, made.y, classes=3, model=MODEL, training=training)
+    warm = Ensemble([replace(member, temperature=1.7) for member in fitted.members])
+    card = {
+        "model": MODEL,
+        "training": training,
+        "classes": ["negative", "positive", "surprise"],
+        "features": {
+            "shape": [3, 28, 28],
+            "channels": ["u", "v", "strain"],
+            "settings": Config().model_dump(mode="json", by_alias=True),
+        },
+        "synthetic": {"seed": 0},
+        "figures": [{"on": "made clips of other faces", "uf1": 0.875, "uar": 0.8125}],
+    }
+    folder = tmp_path_factory.mktemp("weights")
+    data = encode_model(warm, card)
+    (folder / "spp.safetensors").write_bytes(data)
+    sums = f"{hashlib.sha256(data).hexdigest()}  spp.safetensors\n"
+    (folder / "SHA256SUMS").write_text(sums)
+    return folder
+
+
+@pytest.fixture
+def pretrained(stand_in_weights, tmp_path, monkeypatch):
+    """A copy of the small model, which the test may change, as the one that comes with mepipe."""
+    from mepipe import assets
+
+    folder = shutil.copytree(stand_in_weights, tmp_path / "own-weights")
+    monkeypatch.setattr(assets, "weights_dir", lambda: folder)
+    return folder / "spp.safetensors"
+
+
+@pytest.fixture(scope="session")
 def made_recording(tmp_path_factory):
     """Eleven seconds of a face with two movements and a blink: frames, and a video of them."""
     pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")

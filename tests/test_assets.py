@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mepipe import assets
-from mepipe.errors import UsageError
+from mepipe.errors import DamageError, UsageError
 
 
 def test_the_template_is_symmetric_and_upright():
@@ -56,3 +56,34 @@ def test_a_wrong_model_file_is_refused_with_the_way_out(tmp_path, monkeypatch, s
     with pytest.raises(UsageError, match="sha256" if size > 3 else "3 bytes") as caught:
         assets.verified_model_path("shape_predictor_68")
     assert "pip install" in caught.value.remedy
+
+
+def test_the_weights_of_the_package_are_found_and_checked(pretrained):
+    assert assets.pretrained_path() == pretrained
+
+
+@pytest.mark.parametrize("name", ["spp.safetensors", "SHA256SUMS"])
+def test_weights_that_are_missing_from_an_installation_say_so(name, pretrained):
+    (pretrained.parent / name).unlink()
+    with pytest.raises(
+        UsageError, match="the model pretrained is not in this installation"
+    ) as error:
+        assets.pretrained_path()
+    assert name in error.value.message
+    assert "--force-reinstall" in error.value.remedy
+
+
+@pytest.mark.parametrize("changed", ["a byte", "cut", "empty", "sums", "no sums"])
+def test_weights_that_are_not_those_that_were_packed_are_damage(changed, pretrained):
+    data, sums = pretrained.read_bytes(), pretrained.parent / "SHA256SUMS"
+    if changed == "a byte":  # in the middle of a tensor, where nothing else would notice it
+        pretrained.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    elif changed == "cut":
+        pretrained.write_bytes(data[:-100])
+    elif changed == "empty":
+        pretrained.write_bytes(b"")
+    else:
+        sums.write_bytes(b"\xff\xfe" if changed == "no sums" else b"0" * 64 + b"  spp.safetensors")
+    with pytest.raises(DamageError, match="is damaged: its sha256 is") as error:
+        assets.pretrained_path()
+    assert "--force-reinstall" in error.value.remedy

@@ -52,6 +52,11 @@ def test_the_wheel_holds_landmarks_types_and_licence(installed):
         assert (installed / "mepipe" / "_landmarks" / name).read_bytes() == (
             ROOT / "landmarks" / name
         ).read_bytes()
+    weights = sorted((ROOT / "mepipe" / "weights").iterdir())
+    assert weights
+    for path in weights:
+        packed = installed / "mepipe" / "weights" / path.name
+        assert packed.read_bytes() == path.read_bytes()
     assert list(installed.glob("mepipe-*.dist-info/licenses/LICENSE"))
     assert not (installed / "tests").exists()
 

@@ -12,7 +12,7 @@ from mepipe.cli.choices import find_modules_here
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
-from mepipe.schema import KEY_FRAMES
+from mepipe.schema import KEY_FRAMES, PRETRAINED
 
 if TYPE_CHECKING:
     from mepipe.inference.predictor import Prediction, Predictor
@@ -26,9 +26,9 @@ _KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FR
 @click.argument("clip", metavar="VIDEO_OR_FOLDER", type=click.Path(path_type=Path))
 @click.option(
     "--model",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="A .safetensors file of `mepipe train`.",
+    default=PRETRAINED,
+    show_default=True,
+    help="A .safetensors file of `mepipe train`, or the model that comes with mepipe.",
 )
 @click.option(
     "--fps",
@@ -49,7 +49,7 @@ _KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FR
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     clip: Path,
-    model: Path,
+    model: str,
     fps: float | None,
     picture: Path | None,
     trust: str | None,
@@ -57,14 +57,16 @@ def command(
     no_picture: bool,
     as_json: bool,
 ) -> None:
-    """Predict the class of micro-expression of one new clip with a saved model.
+    """Predict the class of micro-expression of one new clip.
 
     The clip is a video or a folder of images, without annotation. If no face or no
     movement is found, there is no answer, and the exit code is 3. In a recording (longer
-    than 10 s) each movement has an answer of its own.
+    than 10 s) each movement has an answer of its own. The model that comes with mepipe was
+    trained on made movements only: try it, and train one on clips of your own for work.
 
     \b
     Examples:
+      mepipe predict smile.mp4
       mepipe predict smile.mp4 --model model.safetensors
       mepipe predict frames/ --model model.safetensors --fps 200 --json
     """
@@ -79,11 +81,15 @@ def command(
         try:
             progress = make_progress(quiet=as_json)
             predictor = Predictor(model, trust=trust, progress=progress)
+            facts = dict(predictor.facts)
+            ended_early.update(model=facts)
+            # Who did not train the model must be told what it is.
+            about = [f"model       {predictor.about}"] if facts["kind"] == "synthetic" else []
             answers = _recording(predictor, clip, fps, progress)
             if answers is not None:
-                ended_early.update(_recording_json(answers, None))
+                ended_early.update(_recording_json(answers, None), model=facts)
                 if not as_json:
-                    click.echo(_recording_text(answers))
+                    click.echo("\n".join([_recording_text(answers), *about]))
                 if target is not None:
                     from mepipe.cache import disk
 
@@ -95,10 +101,10 @@ def command(
                     print_json(ended_early)
                 sys.exit(EXIT_DONE if answers.labels else EXIT_SOME_FAILED)
             found = predictor.clip(clip, fps)
-            ended_early.update(_json(found, None))
+            ended_early.update(_json(found, None), model=facts)
             # Printed first: the answer must not be lost if the picture cannot be written.
             if not as_json:
-                click.echo(_text(found))
+                click.echo("\n".join([_text(found), *about]))
             drawn = found.png() if target is not None else None
             if target is not None and drawn is not None:
                 from mepipe.cache import disk
@@ -147,7 +153,7 @@ def _target(clip: Path, picture: Path | None, *, no_picture: bool) -> Path | Non
 
 def _json(found: Prediction, picture: str | None) -> dict[str, Any]:
     keys = {key: getattr(found, key) for key in _KEYS}
-    return {**keys, "picture": picture, "reason": found.reason}
+    return {**keys, "picture": picture, "reason": found.reason, "model": None}
 
 
 def _recording_json(answers: RecordingPrediction, picture: str | None) -> dict[str, Any]:
@@ -157,7 +163,7 @@ def _recording_json(answers: RecordingPrediction, picture: str | None) -> dict[s
         f"{count or 'no'} movement{'s' if count != 1 else ''}, see events"
     )
     return {
-        **dict.fromkeys((*_KEYS, "picture", "reason")),
+        **dict.fromkeys((*_KEYS, "picture", "reason", "model")),
         "probabilities": {},
         "picture": picture,
         "reason": reason,

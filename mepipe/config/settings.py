@@ -299,6 +299,11 @@ class TrainSettings(Settings):
         description="augmentation: scale the flow by up to this fraction, up or down",
     )
     shift: int = Field(2, ge=0, description="augmentation: shift by up to this many cells")
+    per_clip: bool = Field(
+        False,
+        description="bring the movement of each clip to one size (root mean square): its form "
+        "alone decides",
+    )
     members: int = Field(
         2, ge=1, le=20, description="networks per training, whose probabilities are averaged"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,14 @@ class Ensemble:
         """Return class probabilities (N, K) float32 for features (N, C, S, S)."""
         mean: Floats = np.mean([member.predict(x) for member in self.members], axis=0)
         return mean.astype(np.float32)
+
+    def logits(self, x: Floats) -> Floats:
+        """Return the logits (M, N, V, K) float32 of M members (`Trained.logits`)."""
+        return np.stack([member.logits(x) for member in self.members])
+
+    def at_temperature(self, temperature: float) -> Ensemble:
+        """Return the same networks with another temperature."""
+        return Ensemble([replace(member, temperature=temperature) for member in self.members])
 
 
 def member_seeds(seed: int, members: int) -> list[int]:

@@ -18,9 +18,9 @@ from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
 from mepipe.evaluation.model_settings import (
-    NOT_TRAINING,
     model_of,
     needs_recentring,
+    training_of,
     trains_network,
     tuning_grid,
 )
@@ -68,7 +68,7 @@ class Evaluation:
             "model": model_of(self.model),
             "code": code_digest(self.model.name),
             "recentre": self.model.recentre,
-            "train": self.train.model_dump(mode="json"),
+            "train": training_of(self.train, leave_out=()),
             "protocol": self.protocol,
             "k": self.k,
             "select": list(self.select),
@@ -110,9 +110,7 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         clips,
         model=model,
         # An estimator reads no training settings, so they are not in its keys.
-        training=train.model_dump(mode="json", exclude=NOT_TRAINING)
-        if trains_network(evaluation.model.name)
-        else {},
+        training=training_of(train) if trains_network(evaluation.model.name) else {},
         seeds=range(train.seed, train.seed + train.seeds),
         protocol=evaluation.protocol,
         k=evaluation.k,

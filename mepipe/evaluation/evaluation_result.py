@@ -8,10 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mepipe.evaluation.results import Predictions, predictions_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mepipe.viz.reliability import ReliabilityBins
 
 _FIGURES = ("uf1", "uar", "accuracy")
 
@@ -93,6 +97,21 @@ class EvaluationResult:
     def per_seed(self) -> Sequence[Mapping[str, Any]]:
         """The figures of each seed."""
         return list(self.content["per_seed"])
+
+    @cached_property
+    def reliability(self) -> ReliabilityBins:
+        """How often answers of each confidence are right, over all clips and seeds."""
+        from mepipe.evaluation.calibration import reliability
+
+        probabilities = self.pooled.probabilities
+        y = np.tile(self.pooled.clips.y, len(probabilities))
+        return reliability(probabilities.reshape(len(y), -1), y)
+
+    def reliability_png(self) -> bytes:
+        """Return a PNG of `reliability`: whether the probabilities mean what they say."""
+        from mepipe.viz.reliability import reliability_png
+
+        return reliability_png({str(self.content["model"]): self.reliability})
 
     @cached_property
     def predictions(self) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from mepipe.errors import DamageError, UsageError
 from mepipe.schema import CLIP_STAGES
 
 FORMAT = "mepipe-model"
-FORMAT_VERSION = 1
+# 2: an older mepipe would leave out inputs.per_clip and inputs.temperature, and answer wrongly.
+FORMAT_VERSION = 2
 # Sections of the feature settings that decide what a network sees.
 DECIDING = CLIP_STAGES
 
@@ -26,6 +27,9 @@ _BESIDE = {"flow": {"keep_faces", "targets"}}
 
 _LONGEST_HEADER = 100 << 20
 _ABSENT = "(not set)"
+
+# Of the logits, divided by it before the softmax.
+COLDEST, HOTTEST = 0.05, 20.0
 
 WIDEST = 512
 LARGEST = 512
@@ -42,6 +46,52 @@ def differences(trained: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
             if was != now:
                 found.append(f"{section}.{key} was {was} in training and is {now} here")
     return found
+
+
+def kind_of(card: Mapping[str, Any]) -> str:
+    """Return "synthetic" for a model of made movements only, "trained" for one of clips."""
+    return "synthetic" if card.get("synthetic") else "trained"
+
+
+def figures_of(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the figures in a card: ``on`` (what they were measured on), ``uf1`` and ``uar``.
+
+    A card has those of an evaluation with the same settings, or a list of such entries, or
+    none. An entry that is no such thing is left out: the card is another's.
+    """
+    given = card.get("figures")
+    if isinstance(given, dict):
+        protocol, clips = given.get("protocol"), given.get("clips")
+        on = f"{clips} clips by {protocol}, with other networks of the same settings"
+        given = [{**given, "on": on}]
+    return [
+        {name: one[name] for name in ("on", "uf1", "uar")}
+        for one in (given if isinstance(given, list) else ())
+        if isinstance(one, dict)
+        and isinstance(one.get("on"), str)
+        and all(isinstance(one.get(name), int | float) for name in ("uf1", "uar"))
+    ]
+
+
+def describe_card(name: str, card: Mapping[str, Any]) -> str:
+    """Return in a line what a saved model is: what it was trained on, its classes, its figures.
+
+    >>> told = {"synthetic": {"seed": 0}, "classes": ["negative", "positive", "surprise"]}
+    >>> told["figures"] = [{"on": "made clips of other faces", "uf1": 0.8, "uar": 0.81}]
+    >>> print(describe_card("pretrained", told))
+    pretrained: trained on made movements only, on no real clip; knows negative, positive and \
+surprise; UF1 0.800, UAR 0.810 on made clips of other faces
+    """
+    *first, last = map(str, card["classes"])
+    trained = "trained on made movements only, on no real clip"
+    if kind_of(card) != "synthetic":
+        clips, people = len(card.get("clips") or ()), card.get("subjects", "unknown")
+        trained = f"trained on {clips} clips of {people} people"
+    parts = [f"{name}: {trained}", f"knows {', '.join(first)} and {last}"]
+    parts += [
+        f"UF1 {one['uf1']:.3f}, UAR {one['uar']:.3f} on {one['on']}" for one in figures_of(card)
+    ]
+    return "; ".join(parts)
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -96,6 +146,9 @@ class _Inputs(_Plain):
     mirror: bool
     seen: list[bool]
     members: int = Field(ge=1, le=20)
+    # Cards of the format 1 have neither.
+    per_clip: bool = False
+    temperature: float = Field(1.0, ge=COLDEST, le=HOTTEST)
 
 
 class _Features(_Plain):

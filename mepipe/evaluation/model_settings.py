@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +16,22 @@ from mepipe.networks.registry import MODELS, find_factory, is_own, takes
 
 NOT_TRAINING = {"seed", "seeds", "choices"}
 """The settings in ``train`` that say what is trained and how often, and not how."""
+
+# Settings that came later, and their value that changes nothing: with it they are in no key, so
+# folds that were stored before are still found.
+_UNSAID = {"per_clip": False}
+
+
+def training_of(
+    settings: TrainSettings, leave_out: Collection[str] = NOT_TRAINING
+) -> dict[str, Any]:
+    """Return how a network is trained, as plain values."""
+    plain = settings.model_dump(mode="json", exclude=set(leave_out))
+    return {
+        name: value
+        for name, value in plain.items()
+        if name not in _UNSAID or value != _UNSAID[name]
+    }
 
 
 def model_of(settings: ModelSettings) -> dict[str, Any]:

@@ -45,6 +45,9 @@ class Trained:
         "cpu", "cuda" or "mps".
     name
         What the user calls the network.
+    temperature
+        The logits are divided by it before the softmax: above 1, the probabilities are less
+        certain. It changes no order of the classes of one network and one view.
     """
 
     network: torch.nn.Module
@@ -53,6 +56,7 @@ class Trained:
     mirror: bool
     device: str
     name: str
+    temperature: float = 1.0
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features (N, C, S, S).
@@ -62,20 +66,42 @@ class Trained:
         """
         import torch
 
-        never = torch.from_numpy(~self.seen).to(self.device)
-        out = []
         with _reproducible(), torch.inference_mode():
-            for clip in torch.from_numpy(self.normalise(x)).to(self.device):
-                views = [clip, mirrored(clip)] if self.mirror else [clip]
-                batch = torch.stack(views).contiguous(memory_format=_layout(self.name))
-                logits = self.network(batch)
-                _check_logits(logits, len(views), len(self.seen), self.name)
-                logits = logits.masked_fill(never, float("-inf"))
-                out.append(logits.softmax(dim=1).mean(dim=0))
+            # A division by 1.0 is exact.
+            out = [
+                (logits / self.temperature).softmax(dim=1).mean(dim=0) for logits in self._views(x)
+            ]
         if not out:
             return np.empty((0, len(self.seen)), dtype=np.float32)
         probabilities: Floats = torch.stack(out).cpu().numpy()
         return probabilities
+
+    def logits(self, x: Floats) -> Floats:
+        """Return what `predict` takes the softmax of, before the temperature: (N, V, K) float32.
+
+        V views: the clip and, with ``mirror``, its mirror image. -inf for a class without
+        training clips.
+        """
+        import torch
+
+        with _reproducible(), torch.inference_mode():
+            out = list(self._views(x))
+        if not out:
+            return np.empty((0, 1 + self.mirror, len(self.seen)), dtype=np.float32)
+        logits: Floats = torch.stack(out).cpu().numpy()
+        return logits
+
+    def _views(self, x: Floats) -> Iterator[Tensor]:
+        """Give the logits (V, K) of each clip."""
+        import torch
+
+        never = torch.from_numpy(~self.seen).to(self.device)
+        for clip in torch.from_numpy(self.normalise(x)).to(self.device):
+            views = [clip, mirrored(clip)] if self.mirror else [clip]
+            batch = torch.stack(views).contiguous(memory_format=_layout(self.name))
+            logits = self.network(batch)
+            _check_logits(logits, len(views), len(self.seen), self.name)
+            yield logits.masked_fill(never, float("-inf"))
 
 
 def mirrored(x: Tensor) -> Tensor:
@@ -115,7 +141,7 @@ def fit(
     training
         ``epochs``, ``batch``, ``learning_rate``, ``weight_decay``, ``balance``,
         ``label_smoothing``, ``mirror``, ``amplitude`` and ``shift``, as in
-        `mepipe.config.settings.TrainSettings`.
+        `mepipe.config.settings.TrainSettings`; ``per_clip`` where it is true.
     seed
         Decides the first weights, the order, dropout and augmentation. The
         order of the rows counts too: sort them by clip id.
@@ -137,7 +163,9 @@ def fit(
     clips, channels, size, _ = x.shape
     epochs, shift = int(training["epochs"]), int(training["shift"])
     steps = -(-clips // int(training["batch"]))
-    normalise = Normalisation.of(x, recentre=recentre)
+    normalise = Normalisation.of(
+        x, recentre=recentre, per_clip=bool(training.get("per_clip", False))
+    )
     draw = np.random.default_rng(seed)
     with _reproducible(), _seeded(int(draw.integers(2**31)), device):
         network = build(**model, channels=channels, size=size, classes=classes)

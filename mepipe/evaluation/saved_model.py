@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.assets import pretrained_path
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation.device import resolve
 from mepipe.evaluation.ensemble import Ensemble
@@ -30,6 +31,7 @@ from mepipe.evaluation.model_card import (
 from mepipe.evaluation.network_training import Trained
 from mepipe.evaluation.normalisation import Normalisation
 from mepipe.networks.registry import MODELS, build, is_own
+from mepipe.schema import PRETRAINED
 
 if TYPE_CHECKING:
     from mepipe.features import Features
@@ -119,10 +121,23 @@ def encode_model(ensemble: Ensemble, card: Mapping[str, Any]) -> bytes:
             "mirror": first.mirror,
             "seen": first.seen.tolist(),
             "members": len(ensemble.members),
+            "per_clip": first.normalise.per_clip,
+            "temperature": first.temperature,
         },
     }
     text = json.dumps(full, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return save(tensors, metadata={"mepipe": text})
+
+
+def model_file(model: str | Path) -> Path:
+    """Return the file of a saved model: that of mepipe's own weights for ``pretrained``.
+
+    Raises
+    ------
+    UsageError, DamageError
+        As `mepipe.assets.pretrained_path`.
+    """
+    return pretrained_path() if str(model) == PRETRAINED else Path(model)
 
 
 def load_model(
@@ -137,7 +152,8 @@ def load_model(
     Parameters
     ----------
     path
-        A .safetensors file that `mepipe train` wrote.
+        A .safetensors file that `mepipe train` wrote, or ``pretrained``: the model that comes
+        with mepipe.
     features
         What it is to be used on: features made with other settings are refused
         (`SavedModel.check`).
@@ -150,11 +166,12 @@ def load_model(
     Raises
     ------
     UsageError
-        As `read_card`; if the model needs code that is not trusted; if the
-        features were made with other settings; if the device is not there.
+        As `read_card`; if mepipe was installed without its weights; if the model needs code
+        that is not trusted; if the features were made with other settings; if the device is
+        not there.
     DamageError
-        If its card cannot be right, or its tensors are not those of the network
-        that it names.
+        If its card cannot be right, its tensors are not those of the network
+        that it names, or the weights that come with mepipe are not those that were packed.
 
     Examples
     --------
@@ -170,7 +187,7 @@ def load_model(
     (6, (18, 3))
     >>> folder.cleanup()
     """
-    path = Path(path)
+    path = model_file(path)
     card = read_card(path)
     known = checked_card(path, card)
     name = known.model["name"]
@@ -196,7 +213,8 @@ def load_model(
             "Train the model again.",
         )
     inputs, (channels, size, _) = known.inputs, known.features.shape
-    normalise = Normalisation(inputs.recentre, np.array(inputs.scale, dtype=np.float32))
+    scale = np.array(inputs.scale, dtype=np.float32)
+    normalise = Normalisation(inputs.recentre, scale, inputs.per_clip)
     seen = np.array(inputs.seen, dtype=np.bool_)
     built = []
     for number in range(inputs.members):
@@ -212,7 +230,9 @@ def load_model(
                 "Train the model again, or use the mepipe that trained it.",
             ) from error
         network = network.to(device).eval()
-        built.append(Trained(network, normalise, seen, inputs.mirror, device, name))
+        built.append(
+            Trained(network, normalise, seen, inputs.mirror, device, name, inputs.temperature)
+        )
     model = SavedModel(Ensemble(built), card)
     if features is not None:
         model.check(features.settings, features.channels)

@@ -17,9 +17,9 @@ from mepipe.evaluation.evaluate import labelled
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.folds import features_for, training_seed
 from mepipe.evaluation.model_settings import (
-    NOT_TRAINING,
     model_of,
     needs_recentring,
+    training_of,
     trains_network,
 )
 from mepipe.features import Features
@@ -89,7 +89,7 @@ def train_model(
     if not trains_network(model.name):
         raise _not_saved(model.name)
     named = model_of(model)
-    training = train.model_dump(mode="json", exclude=NOT_TRAINING)
+    training = training_of(train)
     recentre = needs_recentring(model, features)
     code = code_digest(model.name)
     asked = {

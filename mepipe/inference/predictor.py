@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config, DataSettings
 from mepipe.errors import BadDataError, DamageError, MepipeError, UnreadableInputError, UsageError
-from mepipe.evaluation.model_card import DECIDING
+from mepipe.evaluation.model_card import DECIDING, describe_card, figures_of, kind_of
 from mepipe.evaluation.saved_model import SavedModel, load_model
 from mepipe.execution.progress import progress_for
 from mepipe.frames import FramesInMemory, Timing
@@ -32,7 +32,15 @@ from mepipe.inference.clip import (
     picture_of,
     run_stages,
 )
-from mepipe.schema import CHANNELS, IMPORTED, KEY_FRAMES, LONGEST_MICRO_S, Progress, is_micro
+from mepipe.schema import (
+    CHANNELS,
+    IMPORTED,
+    KEY_FRAMES,
+    LONGEST_MICRO_S,
+    PRETRAINED,
+    Progress,
+    is_micro,
+)
 from mepipe.stages.face import face_notes
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
@@ -129,6 +137,7 @@ class Predictor:
     ----------
     model
         A .safetensors file that `mepipe train` wrote, trained on features of `mepipe run`.
+        By default ``pretrained``, the model that comes with mepipe.
     trust
         The ``package.module:factory`` of your own model, as in
         `mepipe.evaluation.saved_model.load_model`.
@@ -146,12 +155,13 @@ class Predictor:
 
     def __init__(
         self,
-        model: str | Path,
+        model: str | Path = PRETRAINED,
         *,
         trust: str | None = None,
         progress: Progress | Callable[[str, int, int], object] | None = None,
     ) -> None:
-        self._model = load_model(Path(model), trust=trust)
+        self._model = load_model(model, trust=trust)
+        self._name = str(model)
         self._config = settings_of(self._model, str(model))
         make_ready(self._config, progress_for(progress))
 
@@ -159,6 +169,17 @@ class Predictor:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the probabilities."""
         return self._model.classes
+
+    @property
+    def about(self) -> str:
+        """What the model is, in a line: what it was trained on, its classes, its figures."""
+        return describe_card(self._name, self._model.card)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The same as values: ``name``, ``kind`` (synthetic or trained) and ``figures``."""
+        card = self._model.card
+        return {"name": self._name, "kind": kind_of(card), "figures": figures_of(card)}
 
     def __call__(
         self, frames: NDArray[np.uint8] | Iterable[NDArray[np.uint8]], fps: float | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mepipe.viz.confusion import confusion_png
     from mepipe.viz.feature_picture import png, tensor_picture
     from mepipe.viz.motion_curve import draw_curve
+    from mepipe.viz.reliability import ReliabilityBins, reliability_png
     from mepipe.viz.thumbnails import flow_key, flow_thumbnail, strain_thumbnail, thumbnail
     from mepipe.viz.timeline import Timeline, TimelineEvent, timeline_png
     from mepipe.viz.trade_off import trade_off_png
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AblationRow",
     "ClipPicture",
+    "ReliabilityBins",
     "Timeline",
     "TimelineEvent",
     "ablation_png",
@@ -36,6 +38,7 @@ __all__ = [
     "flow_key",
     "flow_thumbnail",
     "png",
+    "reliability_png",
     "strain_thumbnail",
     "tensor_picture",
     "thumbnail",
@@ -50,6 +53,7 @@ _MODULES = {
     "confusion": ("confusion_png",),
     "motion_curve": ("draw_curve",),
     "feature_picture": ("png", "tensor_picture"),
+    "reliability": ("ReliabilityBins", "reliability_png"),
     "thumbnails": ("flow_key", "flow_thumbnail", "strain_thumbnail", "thumbnail"),
     "timeline": ("Timeline", "TimelineEvent", "timeline_png"),
     "trade_off": ("trade_off_png",),

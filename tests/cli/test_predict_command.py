@@ -13,7 +13,7 @@ from mepipe.cli import main
 
 KEYS = [
     "schema", "label", "probabilities", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s",
-    "confidence", "picture", "reason",
+    "confidence", "picture", "reason", "model",
 ]  # fmt: skip
 
 
@@ -22,7 +22,8 @@ def ask(trained_sample, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def call(clip, *options, model=trained_sample.model):
-        arguments = ["predict", str(clip), "--model", str(model), *map(str, options)]
+        named = [] if model is None else ["--model", str(model)]
+        arguments = ["predict", str(clip), *named, *map(str, options)]
         return CliRunner().invoke(main, arguments)
 
     return call
@@ -47,6 +48,43 @@ def test_a_person_reads_class_times_and_where_the_picture_is(ask, trained_sample
     for words in ("positive 0.", "onset       frame", "confidence", "picture     mine.png"):
         assert words in answer.stdout
     assert not ask(trained_sample.video, "--no-picture").stdout.count("picture")
+
+
+def test_without_a_model_the_one_that_comes_with_mepipe_answers_and_says_what_it_is(
+    ask, trained_sample, pretrained
+):
+    answer = ask(trained_sample.video, "--no-picture", model=None)
+    assert answer.exit_code == 0, answer.output
+    line = answer.stdout.splitlines()[-1]
+    assert line.startswith("model       pretrained: trained on made movements only")
+    assert "negative, positive and surprise; UF1 0.875" in line
+    told = json.loads(ask(trained_sample.video, "--no-picture", "--json", model=None).stdout)
+    assert list(told) == KEYS
+    assert told["model"] == {
+        "name": "pretrained",
+        "kind": "synthetic",
+        "figures": [{"on": "made clips of other faces", "uf1": 0.875, "uar": 0.8125}],
+    }
+    named = ask(trained_sample.video, "--no-picture", "--json", model="pretrained")
+    assert json.loads(named.stdout) == told
+    own = json.loads(ask(trained_sample.video, "--no-picture", "--json").stdout)
+    name = str(trained_sample.model)
+    assert own["model"] == {"name": name, "kind": "trained", "figures": []}
+    assert "made movements" not in ask(trained_sample.video, "--no-picture").stdout
+
+
+def test_an_installation_without_its_weights_is_exit_2_and_damaged_ones_5(
+    ask, trained_sample, pretrained
+):
+    pretrained.write_bytes(pretrained.read_bytes()[:-10])
+    answer = ask(trained_sample.video, "--json", model=None)
+    assert answer.exit_code == 5
+    assert "--force-reinstall" in answer.stderr
+    assert json.loads(answer.stdout)["model"] is None
+    pretrained.unlink()
+    answer = ask(trained_sample.video, model=None)
+    assert answer.exit_code == 2
+    assert "not in this installation" in answer.stderr
 
 
 def test_no_answer_is_exit_3_with_a_reason(ask, trained_sample, tmp_path):

@@ -16,7 +16,7 @@ from mepipe.evaluation.evaluate import (
     jobs_of,
     write_results,
 )
-from mepipe.evaluation.fold_cache import Source
+from mepipe.evaluation.fold_cache import Source, fold_key
 from mepipe.evaluation.model_settings import describe_model, model_of
 from mepipe.evaluation.train import train_model
 from mepipe.execution.context import Context
@@ -76,6 +76,21 @@ def test_settings_of_networks_do_not_touch_estimators(features, run):
     assert run(features, train=TrainSettings(epochs=9, seeds=1)).computed == 0
     assert run(features, ModelSettings(name="svm", width=16)).computed == 0
     assert run(features, ModelSettings(name="svm", options={"C": 3.0})).computed == 6
+
+
+def test_a_training_setting_that_came_later_is_in_no_key_until_it_is_set(features):
+    def key(train):
+        work = jobs_of(Features(features), Evaluation(SMALL, train))
+        return work.jobs[0].training, fold_key(work.jobs[0], "digest")
+
+    plain, level = key(QUICK), key(TrainSettings(epochs=1, seeds=1, per_clip=True))
+    # What a fold's key had before there was such a setting.
+    assert set(plain[0]) == {
+        "epochs", "batch", "learning_rate", "weight_decay", "balance", "label_smoothing",
+        "mirror", "amplitude", "shift", "members",
+    }  # fmt: skip
+    assert level[0] == {**plain[0], "per_clip": True}
+    assert level[1] != plain[1]
 
 
 def test_a_selection_trains_on_what_it_says(features, run):

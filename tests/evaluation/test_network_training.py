@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,62 @@ def test_normalisation_keeps_the_direction_of_motion_and_sees_each_clip_alone():
     assert np.array_equal(normalise(x[2:3]), out[2:3])
     tiny = Normalisation.of(x * np.float32(1e-3), recentre=False)
     assert tiny(x * np.float32(1e-3)) == pytest.approx(out, rel=1e-4)
+
+
+def test_per_clip_the_size_of_a_movement_says_nothing_and_its_direction_stays():
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (4, 3, 6, 6)) * np.array([2, 1, 9])[:, None, None]
+    x[3] = 0
+    x[2, 2] = 0
+    x = x.astype(np.float32)
+    sizes = np.array([1, 1e-6, 40, 7], np.float32)[:, None, None, None]
+    normalise = Normalisation.of(x, recentre=False, per_clip=True)
+    out = normalise(x)
+    assert normalise(x * sizes) == pytest.approx(out, rel=1e-5)
+    ratio = x[:2, 0] / x[:2, 1]
+    assert out[:2, 0] / out[:2, 1] == pytest.approx(ratio, rel=1e-4)
+    assert np.mean(np.square(out[:2, :2]), axis=(1, 2, 3)) == pytest.approx(
+        np.square(normalise.scale[0]), rel=1e-4
+    )
+    assert not out[3].any()
+    assert not out[2, 2].any()
+    assert np.array_equal(normalise(x[1:2]), out[1:2])
+    assert normalise(x[:0]).shape == (0, 3, 6, 6)
+
+
+def test_per_clip_min_max_scaled_features_differ_from_the_flow_by_the_strain_alone():
+    flow = made_features(3).x
+    channels = flow[:, :2]
+    # Zero motion is the median here, and one factor scales u and v.
+    channels -= np.median(channels, axis=(2, 3), keepdims=True)
+    low = channels.min(axis=(1, 2, 3), keepdims=True)
+    scaled = flow.copy()
+    scaled[:, :2] = (channels - low) / (channels.max(axis=(1, 2, 3), keepdims=True) - low)
+    ones = np.ones(3, np.float32)
+    one = Normalisation(recentre=False, scale=ones, per_clip=True)(flow)
+    two = Normalisation(recentre=True, scale=ones, per_clip=True)(scaled)
+    assert two == pytest.approx(one, abs=1e-4)
+
+
+def test_a_network_trained_per_clip_answers_the_same_for_a_movement_of_any_size():
+    made = made_features(3)
+    plan = {**PLAIN, "training": {**TRAINING, "per_clip": True}}
+    trained = fit(made.x, made.y, **plan)
+    assert trained.normalise.per_clip
+    assert trained.predict(made.x * 8) == pytest.approx(trained.predict(made.x), abs=1e-5)
+    other = fit(made.x, made.y, **PLAIN)
+    assert not np.allclose(other.predict(made.x * 8), other.predict(made.x), atol=1e-3)
+
+
+def test_a_higher_temperature_makes_every_probability_less_certain_and_1_changes_nothing():
+    made = made_features(3)
+    trained = replace(fit(made.x, made.y, **PLAIN), mirror=False)
+    plain = trained.predict(made.x)
+    assert replace(trained, temperature=1.0).predict(made.x).tobytes() == plain.tobytes()
+    warm = replace(trained, temperature=2.5).predict(made.x)
+    expected = plain ** (1 / 2.5)
+    assert warm == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
+    assert (warm.max(axis=1) < plain.max(axis=1)).all()
 
 
 def test_the_scale_is_that_of_all_training_clips():

@@ -1,6 +1,7 @@
 import json
 import pickle
 import struct
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,15 @@ from made_features import MODEL, TRAINING, made_features
 from safetensors.torch import load_file, save_file
 
 from mepipe.errors import DamageError, UsageError
+from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.fitting import fit
-from mepipe.evaluation.model_card import FORMAT_VERSION, differences, read_card
+from mepipe.evaluation.model_card import (
+    FORMAT_VERSION,
+    describe_card,
+    differences,
+    figures_of,
+    read_card,
+)
 from mepipe.evaluation.saved_model import encode_model, load_model
 
 MADE = made_features(3)
@@ -29,6 +37,15 @@ def card(**changes):
         },
     }
     return {**made, **changes}
+
+
+def with_card(data, told):
+    """Return the bytes of a saved model with another card."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"]["mepipe"] = json.dumps(told)
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +67,55 @@ def test_what_is_saved_predicts_the_same_bits(trained, saved):
     assert again.classes == ("negative", "positive", "surprise")
     assert again.card["features"]["settings"] == SETTINGS
     assert encode_model(trained, card()) == saved.read_bytes()
+
+
+def test_a_size_per_clip_and_a_temperature_are_saved(tmp_path):
+    training = {**TRAINING, "per_clip": True}
+    made = fit(MADE.x, MADE.y, classes=3, model=MODEL, training=training)
+    calm = Ensemble([replace(member, temperature=1.7) for member in made.members])
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(encode_model(calm, card()))
+    again = load_model(path)
+    assert again.card["inputs"]["temperature"] == 1.7
+    assert again.predict(MADE.x).tobytes() == calm.predict(MADE.x).tobytes()
+    assert again.predict(MADE.x).tobytes() != made.predict(MADE.x).tobytes()
+
+
+def test_a_card_of_before_has_neither_and_predicts_as_it_did(trained, saved):
+    told = read_card(saved)
+    assert told["inputs"].pop("per_clip") is False
+    assert told["inputs"].pop("temperature") == 1.0
+    saved.write_bytes(with_card(saved.read_bytes(), {**told, "format_version": 1}))
+    assert load_model(saved).predict(MADE.x).tobytes() == trained.predict(MADE.x).tobytes()
+
+
+def test_the_model_that_comes_with_mepipe_is_loaded_by_its_name(pretrained):
+    model = load_model("pretrained")
+    assert model.predict(MADE.x).tobytes() == load_model(pretrained).predict(MADE.x).tobytes()
+    assert model.card["inputs"]["per_clip"] is True
+    assert describe_card("pretrained", model.card) == (
+        "pretrained: trained on made movements only, on no real clip; knows negative, positive "
+        "and surprise; UF1 0.875, UAR 0.812 on made clips of other faces"
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "found"),
+    [
+        (None, []),
+        ("high", []),
+        ([3, {"on": "x"}, {"on": "x", "uf1": "1", "uar": 1}], []),
+        (
+            {"protocol": "loso", "clips": 9, "uf1": 0.5, "uar": 0.25, "ci": {}},
+            [(0.5, 0.25, "9 clips by loso, with other networks of the same settings")],
+        ),
+        ({"protocol": "loso", "clips": 9, "uf1": None, "uar": 0.25}, []),
+    ],
+)
+def test_figures_of_a_card_are_read_whatever_stands_there(figures, found):
+    told = card(figures=figures, clips=["a", "b"], subjects=2)
+    assert [(one["uf1"], one["uar"], one["on"]) for one in figures_of(told)] == found
+    assert describe_card("m", told).startswith("m: trained on 2 clips of 2 people; knows negative")
 
 
 def test_any_safetensors_reader_can_open_it(saved):
@@ -160,18 +226,18 @@ def test_a_card_that_cannot_be_right_is_damage_before_anything_is_built(
         ("scale", [1.0]),
         ("scale", [-1.0, 1, 1]),
         ("seen", [False] * 3),
+        ("per_clip", "yes"),
+        ("temperature", 0),
+        ("temperature", 1000.0),
+        ("temperature", "warm"),
     ],
 )
 def test_inputs_that_cannot_be_right_are_damage(name, value, trained, tmp_path):
-    data = encode_model(trained, card())
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    told = json.loads(header["__metadata__"]["mepipe"])
-    told["inputs"][name] = value
-    header["__metadata__"]["mepipe"] = json.dumps(told)
-    text = json.dumps(header).encode()
     path = tmp_path / "m.safetensors"
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+    path.write_bytes(encode_model(trained, card()))
+    told = read_card(path)
+    told["inputs"][name] = value
+    path.write_bytes(with_card(path.read_bytes(), told))
     with pytest.raises(DamageError):
         load_model(path)
 
