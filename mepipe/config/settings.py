@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from mepipe.config.fields import Maps, Positive, PresetName, Settings, Targets
 from mepipe.flow.settings import PRESETS, Tvl1Settings
-from mepipe.networks.pyramid import Fusion, Mode, Pool
+from mepipe.networks.pyramid import Cells, Fusion, Mode, Pool
 from mepipe.networks.registry import MODELS
 from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE
 from mepipe.schema import MAPS, Limit, Missing, MotionModel, Repair, Scale, SpotMethod, TimeUnit
@@ -268,6 +268,11 @@ class ModelSettings(Settings):
     )
     pool: Pool = Field("max", description="spp: pooling in the branches")
     fuse: Fusion = Field("concat-1x1", description="spp: how the branches and the map are combined")
+    cells: Cells = Field(
+        "distinct",
+        description="spp: windows a side of a branch, with mode upsample: a smaller kernel has one "
+        "more where two would have as many; or as few as cover the map",
+    )
     width: int = Field(
         8,
         ge=4,

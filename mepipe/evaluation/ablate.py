@@ -109,7 +109,13 @@ def _cells(figures: Mapping[str, Any]) -> str:
     settings = figures["settings"]["model"]
     if settings["name"] != "spp" or not settings["kernels"]:
         return ""
-    pyramid = plan(figures["shape"][1], settings["kernels"], settings["position"], settings["mode"])
+    pyramid = plan(
+        figures["shape"][1],
+        settings["kernels"],
+        settings["position"],
+        settings["mode"],
+        settings["cells"],
+    )
     return ", ".join(map(str, pyramid.cells))
 
 

@@ -14,11 +14,14 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mepipe.errors import DamageError, UsageError
+from mepipe.networks.registry import MODELS, takes
 from mepipe.schema import CLIP_STAGES
 
 FORMAT = "mepipe-model"
-# 2: an older mepipe would leave out inputs.per_clip and inputs.temperature, and answer wrongly.
 FORMAT_VERSION = 2
+"""Version 1 knows no ``model.cells``: each branch of its pyramids has the fewest windows.
+Nor ``inputs.per_clip`` and ``inputs.temperature``: an older mepipe would answer wrongly."""
+
 # Sections of the feature settings that decide what a network sees.
 DECIDING = CLIP_STAGES
 
@@ -190,7 +193,7 @@ class Card(_Plain):
 def checked_card(path: Path, card: Mapping[str, Any]) -> Card:
     """Return what a card says; raise DamageError if it cannot be right."""
     try:
-        return Card.model_validate(card)
+        known = Card.model_validate(card)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -198,3 +201,7 @@ def checked_card(path: Path, card: Mapping[str, Any]) -> Card:
             f"{path}: its card cannot be right: {where} {first['msg'].lower()}".rstrip(),
             "Train the model again.",
         ) from None
+    name = known.model["name"]
+    if card["format_version"] < 2 and name in MODELS and "cells" in takes(name):
+        return known.model_copy(update={"model": {**known.model, "cells": "fewest"}})
+    return known

@@ -71,7 +71,7 @@ def describe_model(settings: ModelSettings, size: int) -> str:
         return f"{settings.name}: your own model"
     if "kernels" not in takes(settings.name):
         return f"{settings.name}: {MODELS[settings.name].what}"
-    pyramid = plan(size, settings.kernels, settings.position, settings.mode)
+    pyramid = plan(size, settings.kernels, settings.position, settings.mode, settings.cells)
     return pyramid.describe() if settings.name == "spp" else f"{settings.name}: no pyramid"
 
 

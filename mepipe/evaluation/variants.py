@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mepipe.errors import UsageError
-from mepipe.networks.pyramid import MODES, POOLS, plan
+from mepipe.networks.pyramid import CELLS, MODES, POOLS, Pyramid, plan
 
 LARGEST = 6
 
@@ -38,25 +38,29 @@ def variants(size: int, model: Mapping[str, Any]) -> list[Variant]:
     size
         Side of the input.
     model
-        The settings of the model: ``kernels``, ``position``, ``mode`` at least.
+        The settings of the model: ``kernels``, ``position``, ``mode`` and ``cells`` at
+        least.
 
     Returns
     -------
     list of Variant
         Those that fit: a kernel larger than the map is left out with its
-        variant. No two are alike.
+        variant. No two are alike. Where the choice of ``cells`` makes no
+        difference there is no row for it.
 
     Raises
     ------
     UsageError
         If the settings as they are do not fit: there is nothing to compare with.
     """
-    plan(size, model["kernels"], model["position"], model["mode"])
+    whole = _plan(size, model)
     seen: list[dict[str, Any]] = []
     rows = []
     for variant in _all(model):
         settings = {**model, **variant.change}
         if settings in seen or not _fits(size, settings):
+            continue
+        if variant.study == "cells" and _plan(size, settings) == whole:
             continue
         seen.append(settings)
         rows.append(variant)
@@ -79,6 +83,8 @@ def _all(model: Mapping[str, Any]) -> Iterator[Variant]:
         some = tuple(range(2, last + 1))
         text = f"{{{', '.join(map(str, some))}}}"
         yield Variant("kernels", text, {"name": "spp", "kernels": some})
+    for cells in CELLS:
+        yield Variant("cells", f"{cells} windows", {"name": "spp", "cells": cells})
     for mode in MODES:
         if mode != "flat":  # which only the last layer can have
             yield Variant("mode", mode, {"name": "spp", "mode": mode})
@@ -89,13 +95,19 @@ def _all(model: Mapping[str, Any]) -> Iterator[Variant]:
         yield Variant("fuse", fuse, {"name": "spp", "fuse": fuse})
 
 
+def _plan(size: int, settings: Mapping[str, Any]) -> Pyramid:
+    return plan(
+        size, settings["kernels"], settings["position"], settings["mode"], settings["cells"]
+    )
+
+
 def _fits(size: int, settings: Mapping[str, Any]) -> bool:
     if settings["mode"] == "flat" and (settings["name"] == "base" or settings["fuse"] == "sum"):
         return False  # neither has a meaning
     if not settings["kernels"]:
         return True
     try:
-        plan(size, settings["kernels"], settings["position"], settings["mode"])
+        _plan(size, settings)
     except UsageError:
         return False
     return True

@@ -51,6 +51,8 @@ class PyramidPooling(nn.Module):
         normalisation and ReLU. "concat": C (1 + K) channels, which widen the
         layer that follows. "sum": C channels, no weights. With "flat" the
         vectors are always concatenated; they cannot be summed.
+    cells
+        "distinct" or "fewest" windows a side (`mepipe.networks.pyramid.cells_of`).
 
     Attributes
     ----------
@@ -60,7 +62,7 @@ class PyramidPooling(nn.Module):
     Raises
     ------
     UsageError
-        If pool, mode or fuse is unknown, or "sum" is combined with "flat".
+        If pool, mode, fuse or cells is unknown, or "sum" is combined with "flat".
     """
 
     upsampling: Tensor
@@ -73,6 +75,7 @@ class PyramidPooling(nn.Module):
         pool: str = "max",
         mode: str = "upsample",
         fuse: str = "concat-1x1",
+        cells: str = "distinct",
     ) -> None:
         super().__init__()
         pyramid.check_choice("pool", pool, pyramid.POOLS)
@@ -88,6 +91,14 @@ class PyramidPooling(nn.Module):
         self.pool = pool
         self.mode = mode
         self.fusion = fuse
+        self.cells = pyramid.cells_of(size, self.kernels, mode, cells)
+        # Torch's pooling pads half a window at most. Windows that extend further need a frame.
+        self.frames = {
+            kernel: max(0, pyramid.overhang(size, kernel, count) - kernel // 2)
+            if mode == "upsample"
+            else 0
+            for kernel, count in zip(self.kernels, self.cells, strict=True)
+        }
         self.outputs = pyramid.outputs(channels, self.kernels, mode, fuse)
         if fuse == "concat-1x1" and mode != "flat":
             self.fuse = nn.Linear(channels * (1 + len(self.kernels)), channels, bias=False)
@@ -96,14 +107,18 @@ class PyramidPooling(nn.Module):
         # One matrix for all branches is faster where it is small: it has S^2 rows. "concat"
         # needs the branches one by one.
         fused_upsampling = upsamples and fuse != "concat" and size <= MAX_FUSED_SIDE
-        for kernel in self.kernels:
+        along = []
+        for kernel, count in zip(self.kernels, self.cells, strict=True):
             if mode in ("bins", "flat"):
                 self._add_constant(f"bins{kernel}", binning_matrix(size, kernel, pool))
-            if upsamples and not fused_upsampling:
-                self._add_constant(f"rows{kernel}", axis_upsampling(size, kernel, mode))
-        self._add_constant(
-            "upsampling", upsampling_matrix(size, self.kernels if fused_upsampling else (), mode)
-        )
+            if self.frames[kernel] and pool == "average":
+                shares = frame_shares(size, kernel, count, self.frames[kernel])
+                self._add_constant(f"shares{kernel}", shares)
+            if upsamples:
+                along.append(axis_upsampling(size, kernel, mode, count))
+                if not fused_upsampling:
+                    self._add_constant(f"rows{kernel}", along[-1])
+        self._add_constant("upsampling", upsampling_matrix(size, along if fused_upsampling else ()))
 
     def _add_constant(self, name: str, constant: Tensor) -> None:
         # A buffer moves to the device with the module. It is no part of a saved model.
@@ -111,13 +126,27 @@ class PyramidPooling(nn.Module):
 
     def pooled(self, x: Tensor, kernel: int) -> Tensor:
         """Pool (B, C, S, S) to (B, C, cells, cells)."""
+        return self._pooled(self._framed(x, self.frames[kernel]), kernel)
+
+    def _framed(self, x: Tensor, width: int) -> Tensor:
+        """Put ``width`` rows of nothing around the map, for the windows that extend far beyond."""
+        if not width:
+            return x
+        nothing = float("-inf") if self.pool == "max" else 0.0
+        return functional.pad(x, (width,) * 4, value=nothing)
+
+    def _pooled(self, x: Tensor, kernel: int) -> Tensor:
         if self.mode == "upsample":
-            before = pyramid.overhang(self.size, kernel)
+            count = self.cells[self.kernels.index(kernel)]
+            beyond = pyramid.overhang(self.size, kernel, count) - self.frames[kernel]
+            largest: Tensor
             if self.pool == "max":
-                return functional.max_pool2d(x, kernel, padding=before, ceil_mode=True)
-            return functional.avg_pool2d(
-                x, kernel, padding=before, ceil_mode=True, count_include_pad=False
+                largest = functional.max_pool2d(x, kernel, padding=beyond, ceil_mode=True)
+                return largest
+            mean = functional.avg_pool2d(
+                x, kernel, padding=beyond, ceil_mode=True, count_include_pad=False
             )
+            return mean * self.get_buffer(f"shares{kernel}") if self.frames[kernel] else mean
         if self.mode == "same":
             # The window reaches kernel // 2 cells back, and one less forward if it is even. Padding
             # is symmetric, so even windows give one row and column too many.
@@ -163,7 +192,8 @@ class PyramidPooling(nn.Module):
         # fused    (B, C, S, S)
         # Products with matrices along the axes are fastest with the axes last in memory.
         whole = x.contiguous() if self.mode in ("bins", "flat") else x
-        pooled = [self.pooled(whole, kernel) for kernel in self.kernels]
+        framed = {width: self._framed(whole, width) for width in set(self.frames.values())}
+        pooled = [self._pooled(framed[self.frames[kernel]], kernel) for kernel in self.kernels]
         if self.mode == "flat":
             return torch.cat([cells.flatten(1) for cells in pooled], dim=1)
         branches = [cells.permute(0, 2, 3, 1) for cells in pooled]  # (B, n, n, C)
@@ -191,22 +221,39 @@ class PyramidPooling(nn.Module):
         return out
 
 
-def axis_upsampling(size: int, kernel: int, mode: str) -> Tensor:
+def axis_upsampling(size: int, kernel: int, mode: str, cells: int) -> Tensor:
     """Return the matrix (S, n) of 0 and 1 that upsamples one axis from windows to cells."""
-    window = torch.tensor(pyramid.nearest_window(size, kernel, mode))
-    return functional.one_hot(window, len(pyramid.windows(size, kernel, mode))).float()
+    window = torch.tensor(pyramid.nearest_window(size, kernel, mode, cells))
+    return functional.one_hot(window, cells).float()
 
 
-def upsampling_matrix(size: int, kernels: Sequence[int], mode: str = "upsample") -> Tensor:
+def upsampling_matrix(size: int, along: Sequence[Tensor]) -> Tensor:
     """Return the matrix that upsamples all branches and sums them.
 
+    ``along`` has the matrix (S, n) of each branch (`axis_upsampling`). The result is
     (S * S, sum of n * n) of 0 and 1: nearest-neighbour upsampling as one fixed
     matrix product. Its backward pass is deterministic on every device; that of
     interpolation is not.
     """
-    along = [axis_upsampling(size, kernel, mode) for kernel in kernels]
     parts = [torch.kron(one, one) for one in along]  # of rows and columns
     return torch.cat(parts, dim=1) if parts else torch.zeros(size * size, 0)
+
+
+def frame_shares(size: int, kernel: int, cells: int, frame: int) -> Tensor:
+    """Return (n, n) the factor of the mean of each window, for a frame that counts as zeros.
+
+    The area of the window with the frame over that without it.
+    """
+    before = pyramid.overhang(size, kernel, cells)
+    starts = [i * kernel - before for i in range(cells)]
+    share = torch.tensor(
+        [
+            (min(size + frame, start + kernel) - max(-frame, start))
+            / (min(size, start + kernel) - max(0, start))
+            for start in starts
+        ]
+    )
+    return torch.outer(share, share)
 
 
 def binning_matrix(size: int, bins: int, pool: str) -> Tensor:
@@ -216,7 +263,7 @@ def binning_matrix(size: int, bins: int, pool: str) -> Tensor:
     the length of the longest bin: the cells of each bin side by side. Shorter
     bins repeat their last cell, which does not change the maximum.
     """
-    windows = pyramid.windows(size, bins, "bins")
+    windows = pyramid.windows(size, bins, "bins", bins)
     if pool == "average":
         mean = torch.zeros(bins, size)
         for row, (start, end) in zip(mean, windows, strict=True):

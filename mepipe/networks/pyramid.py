@@ -17,6 +17,10 @@ Mode = Literal["upsample", "same", "bins", "flat"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 """The modes of pooling (`plan` explains each)."""
 
+Cells = Literal["distinct", "fewest"]
+CELLS: tuple[Cells, ...] = get_args(Cells)
+"""How many windows a side a branch has in the mode "upsample" (`cells_of`)."""
+
 Pool = Literal["max", "average"]
 POOLS: tuple[Pool, ...] = get_args(Pool)
 
@@ -119,7 +123,13 @@ class Pyramid:
         return text
 
 
-def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample") -> Pyramid:
+def plan(
+    size: int,
+    kernels: Sequence[int],
+    position: int,
+    mode: str = "upsample",
+    cells: str = "distinct",
+) -> Pyramid:
     """Return the pyramid with these kernels for an input of ``size`` x ``size``.
 
     Parameters
@@ -132,18 +142,20 @@ def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample
         The layer that it follows, 1 to 5.
     mode
         "upsample": windows side by side (stride = kernel) that cover the whole
-        map. A branch has ceil(map / kernel) cells a side and is upsampled to
-        the size of the map.
+        map. A branch is upsampled to the size of the map.
         "same": a window around every cell (stride 1). A branch has the size of
         the map.
         "bins": kernel x kernel bins that divide the map as evenly as possible,
         upsampled to the size of the map (PSPNet).
         "flat": the same bins as one vector, input of the classifier (SPP-net).
+    cells
+        How many windows a side a branch has with "upsample": "distinct" or
+        "fewest" (`cells_of`).
 
     Raises
     ------
     UsageError
-        If there is no such layer or mode; if a kernel is repeated, too small or
+        If there is no such layer, mode or choice of cells; if a kernel is repeated, too small or
         larger than the map (its branch would be constant); if there are more
         bins than cells; or if "flat" is not in front of the classifier.
 
@@ -152,6 +164,10 @@ def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample
     >>> from mepipe.networks.pyramid import plan
     >>> plan(28, kernels=(2, 3, 4), position=2).cells
     (7, 5, 4)
+    >>> plan(28, kernels=(2, 3, 4, 5, 6), position=2).cells
+    (7, 6, 5, 4, 3)
+    >>> plan(28, kernels=(2, 3, 4, 5, 6), position=2, cells="fewest").cells
+    (7, 5, 4, 3, 3)
     """
     check_choice("mode", mode, MODES)
     if not 1 <= position <= LAYERS:
@@ -190,13 +206,46 @@ def plan(size: int, kernels: Sequence[int], position: int, mode: str = "upsample
             f"for an input of {size}x{size}, so {what}",
             f"Use kernels up to {side}, an earlier model.position, or a larger tensor.size.",
         )
-    cells = {
-        "upsample": tuple(-(-side // kernel) for kernel in kernels),
-        "same": (side,) * len(kernels),
-        "bins": kernels,
-        "flat": kernels,
-    }[mode]
-    return Pyramid(position, side, kernels, cells, mode)
+    return Pyramid(position, side, kernels, cells_of(side, kernels, mode, cells), mode)
+
+
+def cells_of(size: int, kernels: Sequence[int], mode: str, cells: str) -> tuple[int, ...]:
+    """Return the number of cells a side of each branch on a map of ``size`` x ``size``.
+
+    With "fewest", windows of "upsample" are as few as cover the map: ceil(size / k)
+    for kernel k. Two kernels of nearly the same size then may have as many windows,
+    at nearly the same places, and are one scale instead of two. With "distinct", the
+    smaller of them has one window more. The windows are centred, so one more shifts
+    all of them by half a window: a border comes to lie where the middle of a window
+    was. On 14x14, kernels 2 to 6 have 7, 6, 5, 4 and 3 windows, which are those of a
+    map of 18x18 cells, 2 of them a side around the real ones. This is our choice; the
+    paper's map is not known to us.
+
+    Where the map is too small (a window would lie outside of it) "distinct" is the
+    same as "fewest". It is also the same where no two branches are equal. The other
+    modes leave no choice.
+
+    Raises
+    ------
+    UsageError
+        If ``cells`` is neither.
+    """
+    check_choice("cells", cells, CELLS)
+    if mode == "same":
+        return (size,) * len(kernels)
+    if mode in ("bins", "flat"):
+        return tuple(kernels)
+    fewest = {kernel: -(-size // kernel) for kernel in kernels}
+    found: dict[int, int] = {}
+    if cells == "distinct":
+        for kernel in sorted(fewest, reverse=True):
+            found[kernel] = fewest[kernel] + (fewest[kernel] in found.values())
+        # The outer windows must hold a cell each, and the windows beyond one border may
+        # extend by at most one cell more than those beyond the other.
+        fit = all(cell * kernel - size <= 2 * (kernel - 1) for kernel, cell in found.items())
+        if not fit or len(set(found.values())) < len(found):
+            found = {}
+    return tuple((found or fewest)[kernel] for kernel in kernels)
 
 
 def outputs(channels: int, kernels: Sequence[int], mode: str, fuse: str) -> int:
@@ -225,8 +274,10 @@ def check_choice(setting: str, value: str, choices: Sequence[str]) -> None:
         )
 
 
-def windows(size: int, kernel: int, mode: str) -> tuple[tuple[int, int], ...]:
+def windows(size: int, kernel: int, mode: str, cells: int) -> tuple[tuple[int, int], ...]:
     """Return the half-open range of cells of each window along one axis of the map.
+
+    ``cells`` is the number of windows (`cells_of`).
 
     "bins" and "flat" take He et al.'s windows, floor(i S / n) to
     ceil((i + 1) S / n) for bin i of n. Where n does not divide S, neighbours
@@ -236,9 +287,11 @@ def windows(size: int, kernel: int, mode: str) -> tuple[tuple[int, int], ...]:
     Examples
     --------
     >>> from mepipe.networks.pyramid import windows
-    >>> windows(7, 3, "upsample")
+    >>> windows(7, 3, "upsample", 3)
     ((0, 2), (2, 5), (5, 7))
-    >>> windows(7, 3, "bins")
+    >>> windows(14, 5, "upsample", 4)
+    ((0, 2), (2, 7), (7, 12), (12, 14))
+    >>> windows(7, 3, "bins", 3)
     ((0, 3), (2, 5), (4, 7))
     """
     if mode in ("bins", "flat"):
@@ -247,20 +300,19 @@ def windows(size: int, kernel: int, mode: str) -> tuple[tuple[int, int], ...]:
         return tuple(
             (max(0, i - kernel // 2), min(size, i - kernel // 2 + kernel)) for i in range(size)
         )
-    before = overhang(size, kernel)
+    before = overhang(size, kernel, cells)
     return tuple(
-        (max(0, i * kernel - before), min(size, (i + 1) * kernel - before))
-        for i in range(-(-size // kernel))
+        (max(0, i * kernel - before), min(size, (i + 1) * kernel - before)) for i in range(cells)
     )
 
 
-def overhang(size: int, kernel: int) -> int:
-    """Return the number of cells by which centred windows extend beyond the first border."""
-    return (-size % kernel) // 2
+def overhang(size: int, kernel: int, cells: int) -> int:
+    """Return by how many map cells centred windows extend beyond the first border."""
+    return (cells * kernel - size) // 2
 
 
-def nearest_window(size: int, kernel: int, mode: str) -> tuple[int, ...]:
+def nearest_window(size: int, kernel: int, mode: str, cells: int) -> tuple[int, ...]:
     """Return for each cell along one axis the window whose value it gets by upsampling."""
     if mode == "bins":
         return tuple((2 * i + 1) * kernel // (2 * size) for i in range(size))
-    return tuple((i + overhang(size, kernel)) // kernel for i in range(size))
+    return tuple((i + overhang(size, kernel, cells)) // kernel for i in range(size))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from mepipe.errors import UsageError, suggest
 from mepipe.networks.own_modules import import_from_here, spec_here
 
-PYRAMID = ("kernels", "position", "mode", "pool", "fuse", "width", "dropout")
+PYRAMID = ("kernels", "position", "mode", "pool", "fuse", "cells", "width", "dropout")
 
 
 @dataclass(frozen=True)

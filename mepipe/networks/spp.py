@@ -15,6 +15,8 @@ known to us. So these are our choices:
   and 5: at 28x28 a cell is as large as 8 pixels of VGG-M's input;
 - narrow layers: a few hundred clips cannot feed 512 channels;
 - batch normalisation for local response normalisation; pooling 2x2 for 3x3;
+- five branches that differ: on 14x14, kernels 5 and 6 both need 3x3 windows, so
+  kernel 5 has 4x4 (`mepipe.networks.pyramid.cells_of`);
 - the branches upsampled to the size of the map (nearest cell), concatenated with
   it and fused by a 1x1 convolution;
 - other modes and fusions of `mepipe.networks.pooling`, by name, to compare;
@@ -34,12 +36,11 @@ from mepipe.networks.pooling import PointwiseLayers, PyramidPooling
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Return convolution, batch normalisation and ReLU. At stride 1 the size is kept."""
+    """Return convolution and batch normalisation. At stride 1 the size is kept."""
     # No bias: batch normalisation subtracts the mean.
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
     )
 
 
@@ -52,7 +53,7 @@ class SPPNet(nn.Module):
     ----------
     channels, size, classes
         The network takes (B, channels, size, size) and returns logits (B, classes).
-    kernels, position, mode, pool, fuse
+    kernels, position, mode, pool, fuse, cells
         Of the pyramid (`mepipe.networks.pyramid.plan`, `PyramidPooling`).
     width
         Channels of layer 1. Layer 2 has twice as many, layers 3 to 5 four times.
@@ -85,12 +86,13 @@ class SPPNet(nn.Module):
         mode: str = "upsample",
         pool: str = "max",
         fuse: str = "concat-1x1",
+        cells: str = "distinct",
         width: int = 8,
         dropout: float = 0.5,
         pooled: bool = True,
     ) -> None:
         super().__init__()
-        self.pyramid = pyramid.plan(size, kernels, position, mode)
+        self.pyramid = pyramid.plan(size, kernels, position, mode, cells)
         first, second = pyramid.strides(size)
         widths = (width, 2 * width, 4 * width, 4 * width, 4 * width)
         here = widths[position - 1]
@@ -107,10 +109,11 @@ class SPPNet(nn.Module):
             ]
         )
         self.spp = (
-            PyramidPooling(here, self.pyramid.size, kernels, pool, mode, fuse)
+            PyramidPooling(here, self.pyramid.size, kernels, pool, mode, fuse, cells)
             if pooled
             else PointwiseLayers(here, len(self.pyramid.kernels), fuse)
         )
+        self.relu = nn.ReLU(inplace=True)
         # Pooling follows layers 1, 2 and 5, as in VGG-M; ceil keeps every row.
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.final_pool: nn.Module = nn.AvgPool2d(2, ceil_mode=True)
@@ -132,10 +135,13 @@ class SPPNet(nn.Module):
         # classifier                     (B, 32 * 4 * 4) -> (B, 3)
         for number, layer in enumerate(self.layers, start=1):
             x = layer(x)
+            pools = number <= 2
             if number == self.pyramid.position:
-                x = self.spp(x)
-            if number <= 2:
-                x = self.pool(x)
+                x = self.spp(self.relu(x))
+                x = self.pool(x) if pools else x
+            else:
+                # The largest of rectified cells is the rectified largest, at a quarter of the work.
+                x = self.relu(self.pool(x) if pools else x)
         logits: Tensor = self.classify(self.final_pool(x))
         return logits
 

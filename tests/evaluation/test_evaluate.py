@@ -304,7 +304,10 @@ def test_a_full_disk_between_folds_keeps_what_is_finished(features, run, monkeyp
 
 def test_models_are_described_before_they_are_trained():
     assert "kernel 6: 3x3" in describe_model(ModelSettings(), 28)
-    assert "warning: kernels 5 and 6" in describe_model(ModelSettings(), 28)
+    assert "kernel 5: 4x4" in describe_model(ModelSettings(), 28)
+    for size in (28, 56, 64, 112, 224):
+        assert "warning" not in describe_model(ModelSettings(), size)
+    assert "warning: kernels 5 and 6" in describe_model(ModelSettings(cells="fewest"), 28)
     assert "Liong" in describe_model(ModelSettings(name="ststnet"), 28)
     assert "your own" in describe_model(ModelSettings(name="sklearn.svm:SVC"), 28)
     with pytest.raises(UsageError, match="no module a"):

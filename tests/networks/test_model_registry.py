@@ -45,6 +45,7 @@ def test_options_reach_the_model():
 def test_every_option_that_a_model_says_it_takes_it_takes(name):
     values = {
         "kernels": (2, 3), "position": 3, "mode": "bins", "pool": "average", "fuse": "sum",
+        "cells": "fewest",
         "width": 4, "dropout": 0.0, "C": 2.0, "gamma": 0.1, "max_depth": 3, "min_samples_leaf": 1,
     }  # fmt: skip
     build(name, **SIZES, **{option: values[option] for option in takes(name)})

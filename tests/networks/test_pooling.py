@@ -63,7 +63,8 @@ def test_fusions_equal_their_definition(mode, size):
     parts = [x]
     for kernel in kernels:
         cells = layers["sum"].pooled(x, kernel)
-        along = range(size) if mode == "same" else nearest_window(size, kernel, mode)
+        count = cells.shape[-1]
+        along = range(size) if mode == "same" else nearest_window(size, kernel, mode, count)
         parts.append(cells[:, :, list(along)][:, :, :, list(along)])
     together = torch.cat(parts, dim=1)
     torch.testing.assert_close(layers["concat"](x), together)
@@ -85,13 +86,14 @@ def test_flat_is_every_bin_of_every_branch():
 @settings(max_examples=60, deadline=None)
 def test_windows_cover_the_map_and_each_cell_takes_one_that_holds_it(size, data):
     kernel = data.draw(st.integers(2, size))
-    for mode in ("upsample", "same", "bins"):
-        spans = windows(size, kernel, mode)
+    counts = {"upsample": -(-size // kernel), "same": size, "bins": kernel}
+    for mode, count in counts.items():
+        spans = windows(size, kernel, mode, count)
         assert set(itertools.chain(*(range(*span) for span in spans))) == set(range(size))
         assert all(start < end for start, end in spans)
     for mode in ("upsample", "bins"):
-        spans = windows(size, kernel, mode)
-        for cell, window in enumerate(nearest_window(size, kernel, mode)):
+        spans = windows(size, kernel, mode, counts[mode])
+        for cell, window in enumerate(nearest_window(size, kernel, mode, counts[mode])):
             assert spans[window][0] <= cell < spans[window][1]
 
 
@@ -129,6 +131,7 @@ def test_the_bases_layers_are_two_convolutions_with_something_between():
         ({"mode": "psp"}, "model.mode = psp"),
         ({"pool": "median"}, "model.pool = median"),
         ({"fuse": "add"}, "model.fuse = add"),
+        ({"cells": "most"}, "model.cells = most"),
     ],
 )
 def test_pooling_refuses_impossible_combinations(options, words):

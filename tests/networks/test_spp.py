@@ -27,9 +27,8 @@ def test_shapes_and_gradients_at_every_size(size, position):
         assert torch.isfinite(parameter.grad).all(), name
 
 
-def windows(size, kernel):
+def windows(size, kernel, cells):
     """The centred windows of one axis, written out."""
-    cells = -(-size // kernel)
     start = -((cells * kernel - size) // 2)
     return [
         range(max(0, start + n * kernel), min(size, start + (n + 1) * kernel)) for n in range(cells)
@@ -37,18 +36,28 @@ def windows(size, kernel):
 
 
 @pytest.mark.parametrize("pool", ["max", "average"])
-@pytest.mark.parametrize("size", [7, 14, 15])
-def test_the_pyramid_is_pooling_upsampling_concatenation_and_a_1x1_convolution(pool, size):
+@pytest.mark.parametrize(
+    ("size", "cells", "counts"),
+    [
+        (7, "distinct", (4, 3, 2, 2, 2)),
+        (14, "fewest", (7, 5, 4, 3, 3)),
+        (14, "distinct", (7, 6, 5, 4, 3)),
+        (15, "distinct", (8, 6, 5, 4, 3)),
+    ],
+)
+def test_the_pyramid_is_pooling_upsampling_concatenation_and_a_1x1_convolution(
+    pool, size, cells, counts
+):
     """The fused computation against the definition, window by window."""
     kernels = (2, 3, 4, 5, 6)
-    layer = PyramidPooling(3, size, kernels, pool).double().eval()
+    layer = PyramidPooling(3, size, kernels, pool, cells=cells).double().eval()
     x = torch.randn(2, 3, size, size, dtype=torch.float64)
     reduce = torch.amax if pool == "max" else torch.mean
     parts = [x]
-    for kernel in kernels:
+    for kernel, count in zip(kernels, counts, strict=True):
         branch = torch.empty_like(x)
-        for rows in windows(size, kernel):
-            for columns in windows(size, kernel):
+        for rows in windows(size, kernel, count):
+            for columns in windows(size, kernel, count):
                 area = np.ix_([0, 1], [0, 1, 2], rows, columns)
                 branch[area] = reduce(x[area], dim=(2, 3), keepdim=True)
         parts.append(branch)
@@ -58,7 +67,7 @@ def test_the_pyramid_is_pooling_upsampling_concatenation_and_a_1x1_convolution(p
 
 
 def test_centred_windows_are_the_same_in_a_mirror():
-    layer = PyramidPooling(2, 14, (2, 4, 6)).double().eval()
+    layer = PyramidPooling(2, 14, (2, 3, 4, 5, 6)).double().eval()
     x = torch.randn(1, 2, 14, 14, dtype=torch.float64)
     torch.testing.assert_close(layer(x.flip(-1)), layer(x).flip(-1))
 
