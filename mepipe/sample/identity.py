@@ -57,7 +57,7 @@ def _placement(
     return np.hstack([turn, (middle - turn @ ((left + right) / 2))[:, None]])
 
 
-def _shape_change(
+def shape_change(
     x: NDArray[np.float64], y: NDArray[np.float64], size: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return by how much (x, y) of the photograph is read off, all in inter-ocular distances.
@@ -105,7 +105,7 @@ def _photograph(
 
     def read_from(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Canvas px to canvas px of the unchanged face."""
-        dx, dy = _shape_change((x - middle[0]) / eye_distance, (y - middle[1]) / eye_distance, size)
+        dx, dy = shape_change((x - middle[0]) / eye_distance, (y - middle[1]) / eye_distance, size)
         return np.stack([x + dx * eye_distance, y + dy * eye_distance], axis=-1)
 
     source = read_from(xs, ys)

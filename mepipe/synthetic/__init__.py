@@ -1,0 +1,1 @@
+"""Labelled flow of made expressions: what a network can be trained on without any clip."""
