@@ -30,7 +30,7 @@ from mepipe.features.protocols import protocol_notes
 from mepipe.features.splits import LabelledClips, LeftOut, select_clips
 from mepipe.networks.registry import code_digest
 from mepipe.plausible import one_class_each, one_class_text
-from mepipe.schema import PROTOCOLS
+from mepipe.schema import protocol_words
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> Non
         content["classes"],
         uf1=content["uf1"],
         uar=content["uar"],
-        name=f"{content['model']}, {PROTOCOLS[content['protocol']].title}",
+        name=f"{content['model']}, {protocol_words(content['protocol']).title}",
         runs=len(content["per_seed"]),
     )
     manifest.write("predictions.csv", key, predictions_csv(result.pooled).encode())

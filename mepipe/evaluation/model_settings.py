@@ -79,8 +79,16 @@ def trains_network(name: str) -> bool:
     """Return True if a model is a network.
 
     A user's own model counts as one: what it is shows only when it is built.
+
+    Raises
+    ------
+    UsageError
+        If there is no such built-in model.
     """
-    return is_own(name) or MODELS[name].kind == "network"
+    if is_own(name):
+        return True
+    takes(name)
+    return MODELS[name].kind == "network"
 
 
 def needs_recentring(model: ModelSettings, features: Features) -> bool:

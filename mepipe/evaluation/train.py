@@ -152,6 +152,7 @@ def train_model(
             )
         },
         "subjects": len(set(kept.group)),
+        "persons": sorted(set(kept.group)),
         "figures": figures,
         "versions": {"mepipe": __version__, **libraries(("numpy", "torch", "safetensors"))},
     }
