@@ -17,6 +17,7 @@ from mepipe.cli.choices import (
     classifier_settings,
     find_modules_here,
     fold_options,
+    start_option,
 )
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
@@ -33,6 +34,7 @@ FOLDER = Path("mepipe-eval")
 @click.command()
 @classifier_options
 @fold_options
+@start_option
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="loso", show_default=True)
 @click.option(
     "--k",
@@ -67,6 +69,7 @@ def command(
     config_file: Path | None,
     assignments: tuple[str, ...],
     cache: Path | None,
+    start: str | None,
     protocol: str,
     k: int,
     out: Path | None,
@@ -90,6 +93,7 @@ def command(
       mepipe evaluate mepipe-out/features.h5
       mepipe evaluate features.h5 --model svm --protocol megc2019
       mepipe evaluate features.h5 --model pretrained
+      mepipe evaluate features.h5 --from pretrained
       mepipe evaluate features.h5 --model my_package.nets:make --select dataset=casme2
       mepipe evaluate features.h5 --model sklearn.ensemble:RandomForestClassifier --tune \\
         --set 'train.choices={"model.max_depth" = [3, 6]}'
@@ -107,7 +111,7 @@ def command(
         from mepipe.evaluation.evaluate import Evaluation
         from mepipe.execution.context import Context
 
-        config = classifier_settings(config_file, assignments, model, seeds)
+        config = classifier_settings(config_file, assignments, model, seeds, start)
         if is_saved(config.model.name):
             refuse_folds(config.model.name, protocol, seeds, tune=tune)
             if trust is not None:

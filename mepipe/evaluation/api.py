@@ -220,10 +220,17 @@ def measure_saved(
 ) -> EvaluationResult:
     """Measure the saved model ``config.model.name``; with ``out``, write the files of the results.
 
-    Errors are those of `mepipe.evaluation.evaluate_saved.SavedEvaluation`.
+    Errors are those of `mepipe.evaluation.evaluate_saved.SavedEvaluation`; and UsageError if the
+    settings name weights to start from.
     """
     from mepipe.evaluation.evaluate_saved import SavedEvaluation
 
+    if config.train.init is not None:
+        raise UsageError(
+            f"nothing is trained of {config.model.name}, so train.init = {config.train.init} has "
+            "no meaning",
+            "Leave --from (train.init) out, or name a kind of model.",
+        )
     prepared = SavedEvaluation.of(path, config.model, select=select, device=device, trust=trust)
     if out is not None:
         claim_results(out)

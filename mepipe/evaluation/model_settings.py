@@ -14,7 +14,7 @@ from mepipe.features import Features
 from mepipe.networks.pyramid import plan
 from mepipe.networks.registry import MODELS, find_factory, is_own, takes
 
-NOT_TRAINING = {"seed", "seeds", "choices"}
+NOT_TRAINING = {"seed", "seeds", "choices", "init"}
 """The settings in ``train`` that say what is trained and how often, and not how."""
 
 # Settings that came later, and their value that changes nothing: with it they are in no key, so

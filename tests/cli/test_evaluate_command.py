@@ -164,3 +164,29 @@ def test_a_trained_model_is_measured_without_training(call, write_features, pret
         "have no meaning"
         in call("evaluate", features, "--model", "pretrained", "--seeds", 2, code=2).stderr
     )
+
+
+def test_training_starts_from_the_weights_that_from_names(
+    call, write_features, pretrained, tmp_path
+):
+    features = write_features(tmp_path / "f.h5", size=28)
+    options = ("--set=train.epochs=1", "--set=model.width=4", "--from", "pretrained")
+    shown = call("train", features, *options, "--out", "m.safetensors").stdout
+    assert "started from the weights of pretrained" in shown
+    assert json.loads((tmp_path / "m.json").read_text())["from"]["kind"] == "synthetic"
+    told = call(
+        "evaluate",
+        features,
+        *options,
+        "--seeds",
+        1,
+        "--protocol",
+        "kfold",
+        "--k",
+        2,
+        "--jobs",
+        1,
+    ).stdout
+    assert "every training started from the weights of pretrained" in told
+    wide = ("--set=model.width=8", "--from", "pretrained")
+    assert "model.width was 4" in call("train", features, *wide, code=2).stderr
