@@ -48,6 +48,12 @@ CLASSES = ("negative", "positive", "surprise")
 PRETRAINED = "pretrained"
 """The name of the model whose weights come with mepipe."""
 
+
+def is_saved(model: str) -> bool:
+    """Return True if a name is that of a trained model, and not of a kind of model."""
+    return model == PRETRAINED or model.endswith(".safetensors")
+
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -76,6 +82,19 @@ PROTOCOLS: Mapping[str, ProtocolWords] = {
     "cross-dataset": ProtocolWords("leave one dataset out", "leaving one dataset out"),
 }
 """The protocols of evaluation (their folds: `mepipe.features.protocols.FOLDS`)."""
+
+NOTHING_TRAINED = "none"
+"""The protocol in the results of a saved model: there are no folds."""
+
+_UNTRAINED = ProtocolWords(
+    "nothing is trained on these clips", "a model that had been trained on other clips"
+)
+
+
+def protocol_words(protocol: str) -> ProtocolWords:
+    """Return what a protocol of results is called, also where nothing was trained."""
+    return _UNTRAINED if protocol == NOTHING_TRAINED else PROTOCOLS[protocol]
+
 
 EXPORT_FORMS = ("npz", "png", "csv", "ststnet", "htnet")
 """What features can be exported to (`mepipe.io.export_features` has the writers)."""

@@ -77,8 +77,22 @@ def fold_options(command: _Command) -> _Command:
     return command
 
 
+def start_option(command: _Command) -> _Command:
+    """Add the option for the weights that training starts from to a command."""
+    return click.option(
+        "--from",
+        "start",
+        metavar="MODEL",
+        help="Train on from these weights: pretrained, or a .safetensors file.",
+    )(command)
+
+
 def classifier_settings(
-    config_file: Path | None, assignments: Sequence[str], model: str | None, seeds: int | None
+    config_file: Path | None,
+    assignments: Sequence[str],
+    model: str | None,
+    seeds: int | None,
+    start: str | None = None,
 ) -> Config:
     """Return the configuration of these options. Raises as `load_config`.
 
@@ -88,6 +102,7 @@ def classifier_settings(
 
     named = [] if model is None else [f"model.name={json.dumps(model)}"]
     named += [] if seeds is None else [f"train.seeds={seeds}"]
+    named += [] if start is None else [f"train.init={json.dumps(start, ensure_ascii=False)}"]
     return _finding_models(load_config(config_file, [*assignments, *named]))
 
 

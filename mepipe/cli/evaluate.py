@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mepipe.cli.choices import classifier_options, classifier_settings, fold_options
+from mepipe.cli.choices import (
+    classifier_options,
+    classifier_settings,
+    find_modules_here,
+    fold_options,
+    start_option,
+)
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
-from mepipe.schema import PROTOCOLS
+from mepipe.schema import PROTOCOLS, is_saved, protocol_words
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from mepipe.evaluation.evaluation_result import EvaluationResult
 
 FOLDER = Path("mepipe-eval")
 
@@ -26,6 +34,7 @@ FOLDER = Path("mepipe-eval")
 @click.command()
 @classifier_options
 @fold_options
+@start_option
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="loso", show_default=True)
 @click.option(
     "--k",
@@ -44,6 +53,11 @@ FOLDER = Path("mepipe-eval")
     type=click.Path(path_type=Path),
     help="Folder for the results. Default: mepipe-eval/MODEL-PROTOCOL.",
 )
+@click.option(
+    "--trust",
+    metavar="MODULE:FACTORY",
+    help="The code of a saved model of your own. It is imported and run.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print results.json and the paths.")
 def command(
     features: Path,
@@ -55,9 +69,11 @@ def command(
     config_file: Path | None,
     assignments: tuple[str, ...],
     cache: Path | None,
+    start: str | None,
     protocol: str,
     k: int,
     out: Path | None,
+    trust: str | None,
     *,
     tune: bool,
     again: bool,
@@ -68,12 +84,16 @@ def command(
 
     MODEL is spp, base, ststnet, off-apexnet, svm, tree, hoof-svm, hoof-tree,
     mdmo-svm, mdmo-tree, or package.module:factory: a function or class that
-    returns a torch Module or a scikit-learn estimator.
+    returns a torch Module or a scikit-learn estimator. With a trained model (pretrained, which
+    comes with mepipe, or a .safetensors file of `mepipe train`) nothing is trained: it is
+    measured on the clips.
 
     \b
     Examples:
       mepipe evaluate mepipe-out/features.h5
       mepipe evaluate features.h5 --model svm --protocol megc2019
+      mepipe evaluate features.h5 --model pretrained
+      mepipe evaluate features.h5 --from pretrained
       mepipe evaluate features.h5 --model my_package.nets:make --select dataset=casme2
       mepipe evaluate features.h5 --model sklearn.ensemble:RandomForestClassifier --tune \\
         --set 'train.choices={"model.max_depth" = [3, 6]}'
@@ -82,11 +102,25 @@ def command(
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import open_store
-        from mepipe.evaluation.api import PreparedEvaluation, claim_results
+        from mepipe.evaluation.api import (
+            PreparedEvaluation,
+            claim_results,
+            measure_saved,
+            refuse_folds,
+        )
         from mepipe.evaluation.evaluate import Evaluation
         from mepipe.execution.context import Context
 
-        config = classifier_settings(config_file, assignments, model, seeds)
+        config = classifier_settings(config_file, assignments, model, seeds, start)
+        if is_saved(config.model.name):
+            refuse_folds(config.model.name, protocol, seeds, tune=tune)
+            if trust is not None:
+                find_modules_here()  # the user's model may be one
+            out = out or FOLDER / _plain(Path(config.model.name).stem)
+            measured = measure_saved(features, config, select, device, out, trust)
+            ended_early["out"] = str(out)
+            _show(measured, out, "nothing was trained", as_json=as_json)
+            return
         evaluation = Evaluation(
             config.model,
             config.train,
@@ -109,24 +143,28 @@ def command(
             strict_versions=strict_versions,
         )
         done = prepared.run(context, out=out, again=again)
-        if as_json:
-            extra = {"out": str(out), "computed": done.computed, "reused": done.reused}
-            print_json({**done.content, **extra})
-            return
-        from rich.console import Console
+        seconds = time.monotonic() - started
+        work = f"{done.computed} folds trained, {done.reused} reused, in {seconds:.0f} s"
+        _show(done, out, work, as_json=as_json)
 
-        console = Console(highlight=False, soft_wrap=True)
-        print_results(console, done.content)
-        console.print(done.about, markup=False)
-        print_tuned(console, done.content)
-        for note in done.content["notes"]:
-            console.print(note, markup=False)
-        console.print(
-            f"{done.computed} folds trained, {done.reused} reused, "
-            f"in {time.monotonic() - started:.0f} s"
-        )
-        for name in ("results.json", "predictions.csv", "confusion.png"):
-            console.print(f"{name:<16} {out / name}", markup=False)
+
+def _show(done: EvaluationResult, out: Path, work: str, *, as_json: bool) -> None:
+    """Print results, what the model is, and where the files are; ``work`` says what was done."""
+    if as_json:
+        extra = {"out": str(out), "computed": done.computed, "reused": done.reused}
+        print_json({**done.content, **extra})
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    print_results(console, done.content)
+    console.print(done.about, markup=False)
+    print_tuned(console, done.content)
+    for note in done.content["notes"]:
+        console.print(note, markup=False)
+    console.print(work)
+    for name in ("results.json", "predictions.csv", "confusion.png"):
+        console.print(f"{name:<16} {out / name}", markup=False)
 
 
 def print_results(console: Console, content: Mapping[str, Any]) -> None:
@@ -150,11 +188,13 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
     if len(seeds) > 1:
         values = [one["uf1"] for one in seeds]
         spread = f" (UF1 {min(values):.3f} to {max(values):.3f})"
+    means = f"means over {len(seeds)} seed(s){spread}, computed from counts pooled over folds"
+    if not content["folds"]:
+        means = "computed from the counts of all clips"
     console.print(
-        f"{content['model']}, {PROTOCOLS[content['protocol']].title} "
-        f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, computed from "
-        "counts pooled over folds; (largest class): always predicting it; [95 %]: interval over "
-        "resampled subjects.",
+        f"{content['model']}, {protocol_words(content['protocol']).title} "
+        f"({content['subjects']} subjects), {means}; (largest class): always predicting it; "
+        "[95 %]: interval over resampled subjects.",
         markup=False,
     )
 

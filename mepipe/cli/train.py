@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from mepipe.cli.choices import classifier_options, classifier_settings
+from mepipe.cli.choices import classifier_options, classifier_settings, start_option
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 
 
 @click.command()
 @classifier_options
+@start_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -34,6 +35,7 @@ def command(
     device: str,
     config_file: Path | None,
     assignments: tuple[str, ...],
+    start: str | None,
     out: Path,
     results: Path | None,
     *,
@@ -48,6 +50,7 @@ def command(
     Examples:
       mepipe train features.h5 --out model.safetensors
       mepipe train features.h5 --results mepipe-eval/spp-loso
+      mepipe train features.h5 --from pretrained
     """
     started = time.monotonic()
     with exit_codes(as_json=as_json, resume="Nothing was written."):
@@ -56,7 +59,7 @@ def command(
         from mepipe.evaluation.train import train_model
         from mepipe.features import Features
 
-        config = classifier_settings(config_file, assignments, model, None)
+        config = classifier_settings(config_file, assignments, model, None, start)
         figures = None if results is None else results_content(results)
         source = Source.of(features)
         replaced = out.exists()
@@ -79,6 +82,8 @@ def command(
             f"trained {card['model']['name']} on {len(card['clips'])} clips of "
             f"{card['subjects']} subjects ({counts}) in {time.monotonic() - started:.0f} s"
         )
+        if card["from"] is not None:
+            click.echo(f"started from the weights of {card['from']['name']}")
         missing = [name for name, count in card["clips_by_class"].items() if not count]
         if missing:
             click.echo(

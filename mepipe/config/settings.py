@@ -312,6 +312,11 @@ class TrainSettings(Settings):
     members: int = Field(
         2, ge=1, le=20, description="networks per training, whose probabilities are averaged"
     )
+    init: str | None = Field(
+        None,
+        description="start from the weights of a trained model: pretrained, or a .safetensors "
+        "file; unset: from random weights",
+    )
     choices: dict[str, tuple[Any, ...]] = Field(
         {},
         description="values that --tune tries, for example {learning_rate = [1e-3, 1e-2]}, "

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from mepipe.errors import UsageError
 from mepipe.evaluation.results import Predictions
 from mepipe.evaluation.results_io import RESULTS, Saved
+from mepipe.schema import NOTHING_TRAINED
 
 
 def aligned(saved: Mapping[str, Saved], *, common: bool = False) -> dict[str, Predictions]:
@@ -22,13 +23,14 @@ def aligned(saved: Mapping[str, Saved], *, common: bool = False) -> dict[str, Pr
     Raises
     ------
     UsageError
-        If they differ in protocol, classes, or the label, group or dataset of a
-        clip. If their clips differ, unless ``common``. If they have fewer than two
-        persons in common.
+        If they differ in protocol (a saved model, for which nothing was trained, may stand
+        beside any), classes, or the label, group or dataset of a clip. If their clips differ,
+        unless ``common``. If they have fewer than two persons in common.
     """
     (first, one), *others = saved.items()
     for name, other in others:
-        if other.protocol != one.protocol:
+        # A model that was trained on none of the clips can stand beside any other.
+        if other.protocol != one.protocol and NOTHING_TRAINED not in (one.protocol, other.protocol):
             raise UsageError(
                 f"{first} was evaluated by {one.protocol} ({one.place(file=RESULTS)}) and {name} "
                 f"by {other.protocol} ({other.place(file=RESULTS)})",

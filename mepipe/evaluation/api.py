@@ -25,6 +25,7 @@ from mepipe.evaluation.model_settings import describe_model
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.features import Features
+from mepipe.schema import is_saved
 
 if TYPE_CHECKING:
     from mepipe.evaluation.saved_model import SavedModel
@@ -105,6 +106,7 @@ def evaluate(
     jobs: int = 1,
     cache: str | Path | None = None,
     out: str | Path | None = None,
+    trust: str | None = None,
     progress: Callback | None = None,
 ) -> EvaluationResult:
     """Evaluate a model on a features file; no person is tested on whom it was trained.
@@ -117,7 +119,8 @@ def evaluate(
         A features.h5, or what `mepipe.load` returned for one.
     model
         ``spp``, ``svm`` or another that the setting ``model.name`` lists, or
-        ``package.module:factory`` for your own.
+        ``package.module:factory`` for your own. ``pretrained``, or a .safetensors file:
+        this model is measured on the clips, and nothing is trained.
     protocol
         ``loso`` (leave one subject out), ``megc2019`` (the same on the composite of
         See et al., FG 2019), ``kfold`` (of persons) or ``cross-dataset``.
@@ -140,6 +143,8 @@ def evaluate(
     out
         A folder for results.json, predictions.csv and confusion.png; None: no file
         is written but the folds in the cache.
+    trust
+        The code that a saved model may need, as for `mepipe.load_model`.
     progress
         Called with (title, done, total). None: progress goes to the logger ``mepipe``.
 
@@ -147,7 +152,8 @@ def evaluate(
     ------
     UsageError
         If there is no such file, model, protocol, setting or device, the clips do
-        not allow the protocol, or the training diverges.
+        not allow the protocol, or the training diverges; if a saved model takes other
+        features or classes, or was trained on these clips.
     BadDataError
         If features of a clip are not finite.
     DamageError
@@ -183,10 +189,55 @@ def evaluate(
         tune=tune,
         device=device,
     )
+    if is_saved(model):
+        refuse_folds(model, protocol, seeds, tune=tune)
+        return measure_saved(
+            _path(features), config, select, device, None if out is None else Path(out), trust
+        )
     prepared = PreparedEvaluation.of(_path(features), evaluation)
     store = open_store(cache_root(None if cache is None else Path(cache)))
     context = Context(store, jobs=jobs, device=device, progress=progress_for(progress))
     return prepared.run(context, out=None if out is None else Path(out))
+
+
+def refuse_folds(model: str, protocol: str, seeds: int | None, *, tune: bool) -> None:
+    """Raise UsageError if folds are asked for of a trained model."""
+    if tune or seeds is not None or protocol != "loso":
+        raise UsageError(
+            f"{model} is a trained model, which is measured without training: a protocol, seeds "
+            "and tuning have no meaning",
+            "Leave them out.",
+        )
+
+
+def measure_saved(
+    path: Path,
+    config: Config,
+    select: Sequence[str],
+    device: str,
+    out: Path | None,
+    trust: str | None,
+) -> EvaluationResult:
+    """Measure the saved model ``config.model.name``; with ``out``, write the files of the results.
+
+    Errors are those of `mepipe.evaluation.evaluate_saved.SavedEvaluation`; and UsageError if the
+    settings name weights to start from.
+    """
+    from mepipe.evaluation.evaluate_saved import SavedEvaluation
+
+    if config.train.init is not None:
+        raise UsageError(
+            f"nothing is trained of {config.model.name}, so train.init = {config.train.init} has "
+            "no meaning",
+            "Leave --from (train.init) out, or name a kind of model.",
+        )
+    prepared = SavedEvaluation.of(path, config.model, select=select, device=device, trust=trust)
+    if out is not None:
+        claim_results(out)
+    done = prepared.run()
+    if out is not None:
+        write_results(Manifest(out), prepared.key, done)
+    return replace(done, out=out)
 
 
 def train(

@@ -165,7 +165,7 @@ def compare(
     predictions = aligned(saved, common=common)
     pairs = compare_predictions(predictions, all_pairs=all_pairs, resamples=resamples)
     content = {
-        "protocol": next(iter(saved.values())).protocol,
+        "protocol": ", ".join(dict.fromkeys(one.protocol for one in saved.values())),
         "resamples": resamples,
         "left_out": {
             name: len(one.predictions.clips) - len(predictions[name].clips)

@@ -24,13 +24,14 @@ from mepipe.evaluation.model_settings import (
     trains_network,
     tuning_grid,
 )
+from mepipe.evaluation.starting_weights import Start
 from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.features.protocols import protocol_notes
 from mepipe.features.splits import LabelledClips, LeftOut, select_clips
 from mepipe.networks.registry import code_digest
 from mepipe.plausible import one_class_each, one_class_text
-from mepipe.schema import PROTOCOLS
+from mepipe.schema import protocol_words
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,17 @@ class Evaluation:
             "model": model_of(self.model),
             "code": code_digest(self.model.name),
             "recentre": self.model.recentre,
-            "train": training_of(self.train, leave_out=()),
+            # Of the weights that all start from, their digest counts and not their place.
+            "train": training_of(self.train, leave_out={"init"}),
             "protocol": self.protocol,
             "k": self.k,
             "select": list(self.select),
             "tune": self.tune,
             "device": self.device,
         }
+        start = Start.of(self.train)
+        if start is not None:
+            parts["start"] = start.sha256
         return object_key("results", VERSION, parts)
 
 
@@ -105,18 +110,25 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
     clips = labelled(features, evaluation.select)
     model, train = model_of(evaluation.model), evaluation.train
     candidates = tuning_grid(evaluation.model, train) if evaluation.tune else ()
+    # An estimator reads no training settings, so they are not in its keys.
+    training = training_of(train) if trains_network(evaluation.model.name) else {}
+    start = Start.of(train)
+    if start is not None:
+        training = start.training_for(features, model, training)
+        start.refuse_known(clips)
+        start.refuse_choices(candidates)
     _check_duplicate_recordings(features, set(clips.clip))
     jobs, kept, left_out = fold_jobs(
         clips,
         model=model,
-        # An estimator reads no training settings, so they are not in its keys.
-        training=training_of(train) if trains_network(evaluation.model.name) else {},
+        training=training,
         seeds=range(train.seed, train.seed + train.seeds),
         protocol=evaluation.protocol,
         k=evaluation.k,
         recentre=needs_recentring(evaluation.model, features),
         candidates=candidates,
         code=code_digest(evaluation.model.name),
+        start=start,
     )
     return Jobs(jobs, kept, left_out)
 
@@ -204,6 +216,7 @@ def evaluate(
     started = time.perf_counter()
     predictions, computed = train_folds(work.jobs, source, context, again=again, title=title)
     joined = tables.join(work.clips, predictions)
+    start = work.jobs[0].start
     content = tables.results(
         joined,
         model=evaluation.model.name,
@@ -213,7 +226,11 @@ def evaluate(
     )
     content |= {
         "folds": len(work.jobs),
-        "notes": [*protocol_notes(work.clips, evaluation.protocol), *one_class_notes(work.clips)],
+        "notes": [
+            *protocol_notes(work.clips, evaluation.protocol),
+            *one_class_notes(work.clips),
+            *([start.note] if start is not None else []),
+        ],
         "features": source.digest,
         "shape": list(features.shape[1:]),
         "select": list(evaluation.select),
@@ -223,6 +240,7 @@ def evaluate(
             "training": dict(work.jobs[0].training),
             "recentre": work.jobs[0].recentre,
             "code": work.jobs[0].code,
+            **({} if start is None else {"start": start.sha256}),
         },
         "k": evaluation.k if evaluation.protocol == "kfold" else None,
         "tuned": _count_choices(predictions) if evaluation.tune else None,
@@ -251,7 +269,7 @@ def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> Non
         content["classes"],
         uf1=content["uf1"],
         uar=content["uar"],
-        name=f"{content['model']}, {PROTOCOLS[content['protocol']].title}",
+        name=f"{content['model']}, {protocol_words(content['protocol']).title}",
         runs=len(content["per_seed"]),
     )
     manifest.write("predictions.csv", key, predictions_csv(result.pooled).encode())

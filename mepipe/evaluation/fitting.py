@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.networks.registry import MODELS, build, is_network, is_own
+
+if TYPE_CHECKING:
+    from mepipe.evaluation.starting_weights import Start
 
 Floats = NDArray[np.float32]
 
@@ -32,13 +35,15 @@ def fit(
     recentre: bool = False,
     seed: int = 0,
     device: str = "cpu",
+    start: Start | None = None,
     advance: Callable[[], None] | None = None,
 ) -> Fitted:
     """Train the model that ``model`` names.
 
     Parameters are those of `mepipe.evaluation.network_training.fit`; an estimator takes
-    no training settings and knows no device. An error of a user's
-    own model is passed on, with a note that names the model.
+    no training settings and knows no device. With ``start`` the first network starts from the
+    first one of that saved model, the second from the second, and so on, and round again. An
+    error of a user's own model is passed on, with a note that names the model.
     """
     name = str(model["name"])
     try:
@@ -52,6 +57,7 @@ def fit(
         from mepipe.evaluation.ensemble import Ensemble, member_seeds
         from mepipe.evaluation.network_training import fit as fit_network
 
+        weights = [None] if start is None else start.weights()
         members = [
             fit_network(
                 x,
@@ -62,9 +68,10 @@ def fit(
                 recentre=recentre,
                 seed=one,
                 device=device,
+                weights=weights[number % len(weights)],
                 advance=advance,
             )
-            for one in member_seeds(seed, int(training.get("members", 1)))
+            for number, one in enumerate(member_seeds(seed, int(training.get("members", 1))))
         ]
         return Ensemble(members)
     except Exception as error:

@@ -20,6 +20,7 @@ from mepipe.features.protocols import folds_of
 from mepipe.features.splits import LabelledClips, LeftOut, usable
 
 if TYPE_CHECKING:
+    from mepipe.evaluation.starting_weights import Start
     from mepipe.features import Features
 
 
@@ -32,7 +33,7 @@ class FoldJob:
     plain values. ``candidates`` are changes to these (`mepipe.evaluation.tuning`)
     among which inner splits of the training persons decide; none: nothing is
     chosen. ``device`` is resolved, never "auto". ``code`` is a digest of a user's
-    own model code.
+    own model code. ``start`` has the weights that the training starts from; None: random ones.
     """
 
     fold: str
@@ -47,12 +48,18 @@ class FoldJob:
     groups: tuple[str, ...] = ()
     candidates: tuple[Mapping[str, Any], ...] = ()
     code: str = ""
+    start: Start | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
         parts = asdict(self)
         if not self.candidates:  # then the persons decide nothing
             del parts["groups"], parts["candidates"]
+        # The digest decides, and not where the weights lie. Without a start there is no such
+        # part, as before there was one.
+        del parts["start"]
+        if self.start is not None:
+            parts["start"] = self.start.sha256
         return parts
 
 
@@ -82,6 +89,7 @@ def fold_jobs(
     device: str = "cpu",
     candidates: Sequence[Mapping[str, Any]] = (),
     code: str = "",
+    start: Start | None = None,
 ) -> tuple[list[FoldJob], LabelledClips, LeftOut]:
     """Return the jobs, the clips they evaluate (sorted by id), and the clips left out.
 
@@ -107,6 +115,7 @@ def fold_jobs(
             groups=tuple(person[clip] for clip in fold.train),
             candidates=tuple(candidates),
             code=code,
+            start=start,
         )
         for seed in seeds
         for fold in folds_of(kept, protocol, k=k)
@@ -146,6 +155,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         recentre=job.recentre,
         seed=training_seed(job.seed, job.fold),
         device=job.device,
+        start=job.start,
     )
     probabilities = trained.predict(features_for(features, job.test))
     if not np.isfinite(probabilities).all():

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mepipe.errors import DamageError, UsageError
+from mepipe.features.splits import LabelledClips
 from mepipe.networks.registry import MODELS, takes
 from mepipe.schema import CLIP_STAGES
 
@@ -95,6 +96,19 @@ surprise; UF1 0.800, UAR 0.810 on made clips of other faces
         f"UF1 {one['uf1']:.3f}, UAR {one['uar']:.3f} on {one['on']}" for one in figures_of(card)
     ]
     return "; ".join(parts)
+
+
+def seen_in_training(card: Mapping[str, Any], clips: LabelledClips) -> tuple[str, ...]:
+    """Return the ids of those clips that a model was trained on, or whose person it was trained on.
+
+    Cards of before name clips and no persons.
+    """
+    known, persons = (set(map(str, card.get(name) or ())) for name in ("clips", "persons"))
+    return tuple(
+        clip
+        for clip, person in zip(clips.clip, clips.group, strict=True)
+        if clip in known or person in persons
+    )
 
 
 def read_card(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mepipe.features import Features
 from mepipe.networks.pyramid import plan
 from mepipe.networks.registry import MODELS, find_factory, is_own, takes
 
-NOT_TRAINING = {"seed", "seeds", "choices"}
+NOT_TRAINING = {"seed", "seeds", "choices", "init"}
 """The settings in ``train`` that say what is trained and how often, and not how."""
 
 # Settings that came later, and their value that changes nothing: with it they are in no key, so
@@ -79,8 +79,16 @@ def trains_network(name: str) -> bool:
     """Return True if a model is a network.
 
     A user's own model counts as one: what it is shows only when it is built.
+
+    Raises
+    ------
+    UsageError
+        If there is no such built-in model.
     """
-    return is_own(name) or MODELS[name].kind == "network"
+    if is_own(name):
+        return True
+    takes(name)
+    return MODELS[name].kind == "network"
 
 
 def needs_recentring(model: ModelSettings, features: Features) -> bool:

@@ -123,6 +123,7 @@ def fit(
     recentre: bool = False,
     seed: int = 0,
     device: str = "cpu",
+    weights: Mapping[str, Tensor] | None = None,
     advance: Callable[[], None] | None = None,
 ) -> Trained:
     """Train a network: AdamW on a one-cycle schedule, fixed epochs, the last weights.
@@ -148,6 +149,9 @@ def fit(
     device
         "cpu", "cuda" or "mps". The data lie there from the first step to the
         last, and nothing is read back in between.
+    weights
+        What the network starts from, by the names of its tensors; None: random weights. All
+        other random numbers are the same with and without.
     advance
         Called after each epoch.
 
@@ -155,6 +159,8 @@ def fit(
     ------
     ValueError
         If there is no clip, a class number is out of range or a feature not finite.
+    UsageError
+        If the weights are not those of such a network.
     """
     import torch
     from torch.nn import functional
@@ -170,6 +176,8 @@ def fit(
     with _reproducible(), _seeded(int(draw.integers(2**31)), device):
         network = build(**model, channels=channels, size=size, classes=classes)
         name = str(model["name"])
+        if weights is not None:
+            _load(network, weights, name)
         layout = _layout(name)
         network = network.to(device).train()
         if not is_own(name):
@@ -216,6 +224,17 @@ def fit(
                 advance()
     seen = np.bincount(y, minlength=classes) > 0
     return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device, name)
+
+
+def _load(network: torch.nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        raise UsageError(
+            f"the weights to start from are not those of the network {name}: "
+            f"{str(error).splitlines()[-1].strip()}",
+            "Use the settings that they were trained with, or start without them.",
+        ) from error
 
 
 def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:

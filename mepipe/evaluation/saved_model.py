@@ -34,6 +34,8 @@ from mepipe.networks.registry import MODELS, build, is_own
 from mepipe.schema import PRETRAINED
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mepipe.features import Features
 
 Floats = NDArray[np.float32]
@@ -129,6 +131,32 @@ def encode_model(ensemble: Ensemble, card: Mapping[str, Any]) -> bytes:
     return save(tensors, metadata={"mepipe": text})
 
 
+def split_members(
+    path: Path, tensors: Mapping[str, Tensor], members: int
+) -> list[dict[str, Tensor]]:
+    """Return the tensors of each network of a saved model, by their names in the network.
+
+    Raises
+    ------
+    DamageError
+        If there are not as many networks as its card says.
+    """
+    numbers = {key.partition(".")[0] for key in tensors}
+    if numbers != {str(number) for number in range(members)}:
+        raise DamageError(
+            f"{path}: its card names {members} networks, and it holds others",
+            "Train the model again.",
+        )
+    return [
+        {
+            key.removeprefix(f"{number}."): value
+            for key, value in tensors.items()
+            if key.startswith(f"{number}.")
+        }
+        for number in range(members)
+    ]
+
+
 def model_file(model: str | Path) -> Path:
     """Return the file of a saved model: that of mepipe's own weights for ``pretrained``.
 
@@ -206,21 +234,14 @@ def load_model(
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise DamageError(f"{path} is damaged: {error}", "Train the model again.") from error
-    numbers = {key.partition(".")[0] for key in tensors}
-    if numbers != {str(number) for number in range(known.inputs.members)}:
-        raise DamageError(
-            f"{path}: its card names {known.inputs.members} networks, and it holds others",
-            "Train the model again.",
-        )
+    members = split_members(path, tensors, known.inputs.members)
     inputs, (channels, size, _) = known.inputs, known.features.shape
     scale = np.array(inputs.scale, dtype=np.float32)
     normalise = Normalisation(inputs.recentre, scale, inputs.per_clip)
     seen = np.array(inputs.seen, dtype=np.bool_)
     built = []
-    for number in range(inputs.members):
+    for own in members:
         network = build(**known.model, channels=channels, size=size, classes=len(known.classes))
-        prefix = f"{number}."
-        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         try:
             network.load_state_dict(own)
         except RuntimeError as error:

@@ -22,6 +22,7 @@ from mepipe.evaluation.model_settings import (
     training_of,
     trains_network,
 )
+from mepipe.evaluation.starting_weights import Start
 from mepipe.features import Features
 from mepipe.features.splits import usable
 from mepipe.networks.registry import code_digest
@@ -68,7 +69,8 @@ def train_model(
     Raises
     ------
     UsageError
-        If ``out`` is no .safetensors file; if there is nothing to train on; if the
+        If ``out`` is no .safetensors file; if there is nothing to train on; if the weights to
+        start from (``train.init``) are of another network; if the
         model is an estimator, which could only be pickled; if the results are of
         other features or settings.
     BadDataError
@@ -90,15 +92,19 @@ def train_model(
         raise _not_saved(model.name)
     named = model_of(model)
     training = training_of(train)
+    start = Start.of(train)
+    if start is not None:
+        training = start.training_for(features, named, training)
     recentre = needs_recentring(model, features)
     code = code_digest(model.name)
-    asked = {
+    asked: dict[str, Any] = {
         "features": source.digest,
         "select": list(select),
         "model": named,
         "training": training,
         "recentre": recentre,
         "code": code,
+        "start": None if start is None else start.sha256,
     }
     figures = None if results is None else _figures(results, asked)
     from mepipe.evaluation.device import resolve
@@ -119,6 +125,7 @@ def train_model(
             recentre=recentre,
             seed=training_seed(train.seed, "all"),
             device=resolve(device),
+            start=start,
             advance=progress.advance if progress is not None else None,
         )
     finally:
@@ -135,6 +142,7 @@ def train_model(
         "code": code,
         "training": training,
         "seed": train.seed,
+        "from": None if start is None else start.in_a_card(),
         "classes": list(kept.classes),
         "features": {
             "sha256": source.digest,
@@ -152,6 +160,7 @@ def train_model(
             )
         },
         "subjects": len(set(kept.group)),
+        "persons": sorted(set(kept.group)),
         "figures": figures,
         "versions": {"mepipe": __version__, **libraries(("numpy", "torch", "safetensors"))},
     }
@@ -192,7 +201,7 @@ def _figures(results: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, 
     there = {
         "features": results.get("features"),
         "select": results.get("select"),
-        **{name: settings.get(name) for name in ("model", "training", "recentre", "code")},
+        **{name: settings.get(name) for name in ("model", "training", "recentre", "code", "start")},
     }
     here = json.loads(json.dumps(dict(asked)))
     different = [name for name in here if here[name] != there[name]]

@@ -125,6 +125,7 @@ def choose_candidate(
                 recentre=job.recentre,
                 seed=training_seed(job.seed, f"{job.fold}/{fold.name}"),
                 device=job.device,
+                start=job.start,
             )
             predicted = trained.predict(x[outside]).argmax(axis=1)
             counts += metrics.confusion(y[outside], predicted, job.classes)

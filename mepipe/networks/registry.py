@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from mepipe.errors import UsageError, suggest
 from mepipe.networks.own_modules import import_from_here, spec_here
+from mepipe.schema import is_saved
 
 PYRAMID = ("kernels", "position", "mode", "pool", "fuse", "cells", "width", "dropout")
 
@@ -205,6 +206,12 @@ def is_network(model: object) -> bool:
 
 
 def _entry(name: str) -> Entry:
+    if is_saved(name):
+        raise UsageError(
+            f"{name} is a trained model, and this needs a kind of model to train",
+            f"To train on from its weights: --from {name}; to measure it: mepipe evaluate "
+            f"FEATURES --model {name}.",
+        )
     if name not in MODELS:
         meant = suggest(name, MODELS, form="Did you mean {!r}? ")
         raise UsageError(

@@ -145,3 +145,48 @@ def test_nan_in_features_names_the_clip(call, write_features, tmp_path):
     path = write_features(tmp_path / "nan.h5", change=spoil)
     error = call("evaluate", path, "--model", "svm", "--jobs", 1, code=3).stderr
     assert "features of a/p0/c0 hold NaN" in error
+
+
+def test_a_trained_model_is_measured_without_training(call, write_features, pretrained, tmp_path):
+    features = write_features(tmp_path / "f.h5", size=28)
+    shown = call("evaluate", features, "--model", "pretrained").stdout
+    for words in (
+        "pretrained, nothing is trained on these clips (6 subjects), computed from the counts",
+        "pretrained: trained on made movements only, on no real clip",
+        "nothing was trained",
+    ):
+        assert words in shown
+    out = tmp_path / "mepipe-eval" / "pretrained"
+    told = json.loads(call("evaluate", features, "--model", pretrained, "--json").stdout)
+    assert told["uf1"] == json.loads((out / "results.json").read_text())["uf1"]
+    assert told["out"] == str(tmp_path.joinpath("mepipe-eval", "spp").relative_to(tmp_path))
+    assert (
+        "have no meaning"
+        in call("evaluate", features, "--model", "pretrained", "--seeds", 2, code=2).stderr
+    )
+
+
+def test_training_starts_from_the_weights_that_from_names(
+    call, write_features, pretrained, tmp_path
+):
+    features = write_features(tmp_path / "f.h5", size=28)
+    options = ("--set=train.epochs=1", "--set=model.width=4", "--from", "pretrained")
+    shown = call("train", features, *options, "--out", "m.safetensors").stdout
+    assert "started from the weights of pretrained" in shown
+    assert json.loads((tmp_path / "m.json").read_text())["from"]["kind"] == "synthetic"
+    told = call(
+        "evaluate",
+        features,
+        *options,
+        "--seeds",
+        1,
+        "--protocol",
+        "kfold",
+        "--k",
+        2,
+        "--jobs",
+        1,
+    ).stdout
+    assert "every training started from the weights of pretrained" in told
+    wide = ("--set=model.width=8", "--from", "pretrained")
+    assert "model.width was 4" in call("train", features, *wide, code=2).stderr
