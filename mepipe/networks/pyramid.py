@@ -155,9 +155,9 @@ def plan(
     Raises
     ------
     UsageError
-        If there is no such layer, mode or choice of cells; if a kernel is repeated, too small or
-        larger than the map (its branch would be constant); if there are more
-        bins than cells; or if "flat" is not in front of the classifier.
+        If there is no such layer, mode or choice of cells; if a kernel is
+        repeated, too small or larger than the map (its branch would be constant);
+        if there are more bins than cells; or if "flat" is not in front of the classifier.
 
     Examples
     --------
@@ -240,8 +240,7 @@ def cells_of(size: int, kernels: Sequence[int], mode: str, cells: str) -> tuple[
     if cells == "distinct":
         for kernel in sorted(fewest, reverse=True):
             found[kernel] = fewest[kernel] + (fewest[kernel] in found.values())
-        # The outer windows must hold a cell each, and the windows beyond one border may
-        # extend by at most one cell more than those beyond the other.
+        # The outer windows must hold at least one cell each.
         fit = all(cell * kernel - size <= 2 * (kernel - 1) for kernel, cell in found.items())
         if not fit or len(set(found.values())) < len(found):
             found = {}

@@ -281,6 +281,10 @@ def test_an_ablation_needs_settings_that_fit_and_skips_what_has_no_meaning(featu
     assert ("mode", "flat, after layer 5") not in names
     flat = {**settings, "mode": "flat", "position": 5}
     assert not any("as many parameters" in row.name for row in variants(28, flat))
+    # The choice of cells has a row where it makes another network, not on a 28x28 map.
+    default = ModelSettings().model_dump()
+    assert [row.name for row in variants(28, default) if row.study == "cells"] == ["fewest windows"]
+    assert not any(row.study == "cells" for row in variants(56, default))
 
 
 def test_a_full_disk_between_folds_keeps_what_is_finished(features, run, monkeypatch):
