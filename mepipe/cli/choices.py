@@ -43,7 +43,6 @@ _OPTIONS = (
 
 
 _CLASSIFIER = (
-    click.argument("features", type=click.Path(path_type=Path)),
     click.option("--model", metavar="NAME", help="The model. Default: the one of the settings."),
     click.option(
         "--select",
@@ -64,7 +63,13 @@ _FOLDS = (
 
 
 def classifier_options(command: _Command) -> _Command:
-    """Add the options for the features, the model and the device to a command."""
+    """Add the features and the options for the model and the device to a command."""
+    features = click.argument("features", type=click.Path(path_type=Path))
+    return features(model_options(command))
+
+
+def model_options(command: _Command) -> _Command:
+    """Add the options for the model and the device to a command."""
     for option in reversed(_CLASSIFIER):
         command = option(command)
     return command

@@ -7,14 +7,21 @@ from pathlib import Path
 
 import click
 
-from mepipe.cli.choices import classifier_options, classifier_settings, start_option
+from mepipe.cli.choices import classifier_settings, model_options, start_option
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.errors import UsageError
 
 
 @click.command()
-@classifier_options
+@click.argument("features", type=click.Path(path_type=Path), required=False)
+@model_options
 @start_option
+@click.option(
+    "--synthetic",
+    is_flag=True,
+    help="Train on made movements instead of features: the model that comes with mepipe again.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -29,7 +36,7 @@ from mepipe.cli.progress import make_progress
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the card.")
 def command(
-    features: Path,
+    features: Path | None,
     model: str | None,
     select: tuple[str, ...],
     device: str,
@@ -39,6 +46,7 @@ def command(
     out: Path,
     results: Path | None,
     *,
+    synthetic: bool,
     as_json: bool,
 ) -> None:
     """Train a network on every labelled clip of a features file and save it.
@@ -51,9 +59,18 @@ def command(
       mepipe train features.h5 --out model.safetensors
       mepipe train features.h5 --results mepipe-eval/spp-loso
       mepipe train features.h5 --from pretrained
+      mepipe train --synthetic --out spp.safetensors
     """
     started = time.monotonic()
     with exit_codes(as_json=as_json, resume="Nothing was written."):
+        if synthetic:
+            given = (features, model, start, results, config_file, *select, *assignments)
+            _synthetic(out, as_json=as_json, alone=not any(given) and device in ("auto", "cpu"))
+            return
+        if features is None:
+            raise UsageError(
+                "there are no features to train on", "Name a features.h5, or say --synthetic."
+            )
         from mepipe.evaluation.api import results_content
         from mepipe.evaluation.fold_cache import Source
         from mepipe.evaluation.train import train_model
@@ -96,3 +113,27 @@ def command(
                 "The card has no results: run `mepipe evaluate` and give its folder with --results."
             )
         click.echo(f"model  {out}\ncard   {out.with_suffix('.json')}")
+
+
+def _synthetic(out: Path, *, as_json: bool, alone: bool) -> None:
+    if not alone:
+        raise UsageError(
+            "--synthetic takes no features and no options but --out and --json",
+            "It makes one file, always the same. `mepipe train FEATURES --from pretrained` goes on "
+            "from its weights.",
+        )
+    from mepipe.synthetic.train import train_synthetic
+
+    started = time.monotonic()
+    card = train_synthetic(out, progress=make_progress(quiet=as_json))
+    if as_json:
+        print_json({**card, "out": str(out)})
+        return
+    made = card["synthetic"]
+    click.echo(
+        f"trained {card['model']['name']} on {made['fields']} made flow fields and "
+        f"{made['rendered']} rendered movements in {time.monotonic() - started:.0f} s"
+    )
+    for one in card["figures"]:
+        click.echo(f"UF1 {one['uf1']:.3f}, UAR {one['uar']:.3f} on {one['clips']} {one['on']}")
+    click.echo(f"model  {out}\ncard   {out.with_suffix('.json')}")

@@ -19,6 +19,7 @@ from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uar, uf1
 from mepipe.evaluation.model_settings import model_of, training_of
 from mepipe.evaluation.saved_model import encode_model
+from mepipe.sample.photos import load_photos
 from mepipe.schema import CHANNELS, CLASSES, CLIP_STAGES, Progress
 from mepipe.synthetic.dataset import MadeSet, make_set
 from mepipe.synthetic.rendered import render_set
@@ -39,9 +40,9 @@ def train_synthetic(
     out: Path,
     *,
     seed: int = 0,
-    fields: int = FIELDS,
-    rendered: int = RENDERED,
-    epochs: int = SETTINGS.epochs,
+    fields: int | None = None,
+    rendered: int | None = None,
+    epochs: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train the SPP network on made movements, write the model, return its card.
@@ -57,9 +58,9 @@ def train_synthetic(
         Of all that is drawn.
     fields, rendered
         How many movements are made for the training: flow fields, and pairs of
-        frames that go through the stages of a run.
+        frames that go through the stages of a run. None: `FIELDS` and `RENDERED`.
     epochs
-        Of the training.
+        Of the training. None: those of `SETTINGS`.
     progress
         Counts movements, then epochs.
 
@@ -71,6 +72,9 @@ def train_synthetic(
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
+    load_photos(None)  # what is missing is better said before the work
+    fields, rendered = fields or FIELDS, rendered or RENDERED
+    epochs = epochs or SETTINGS.epochs
     config, model = Config(), model_of(ModelSettings())
     training = training_of(SETTINGS.model_copy(update={"epochs": epochs, "seed": seed}))
     held = max(len(CLASSES), fields // 10), max(len(CLASSES), rendered // 2)
