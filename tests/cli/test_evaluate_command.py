@@ -188,5 +188,7 @@ def test_training_starts_from_the_weights_that_from_names(
         1,
     ).stdout
     assert "every training started from the weights of pretrained" in told
+    # Not the folder of the same evaluation from random weights.
+    assert (tmp_path / "mepipe-eval" / "spp-kfold-from-pretrained" / "results.json").exists()
     wide = ("--set=model.width=16", "--from", "pretrained")
     assert "model.width was 8" in call("train", features, *wide, code=2).stderr
