@@ -211,19 +211,20 @@ def stand_in_weights(tmp_path_factory):
     import hashlib
     from dataclasses import replace
 
-    from made_features import MODEL, TRAINING, made_features
+    from made_features import TRAINING, made_features
 
     from mepipe.config import Config
     from mepipe.evaluation.ensemble import Ensemble
     from mepipe.evaluation.fitting import fit
+    from mepipe.evaluation.model_settings import model_of
     from mepipe.evaluation.saved_model import encode_model
 
-    made = made_features(3)
+    made, model = made_features(3), model_of(Config().model)
     training = {**TRAINING, "members": 2, "per_clip": True}
-    fitted = fit(made.x, made.y, classes=3, model=MODEL, training=training)
+    fitted = fit(made.x, made.y, classes=3, model=model, training=training)
     warm = Ensemble([replace(member, temperature=1.7) for member in fitted.members])
     card = {
-        "model": MODEL,
+        "model": model,
         "training": training,
         "classes": ["negative", "positive", "surprise"],
         "features": {

@@ -51,7 +51,8 @@ FOLDER = Path("mepipe-eval")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder for the results. Default: mepipe-eval/MODEL-PROTOCOL.",
+    help="Folder for the results. Default: mepipe-eval/MODEL-PROTOCOL, or mepipe-eval/MODEL of "
+    "a trained model.",
 )
 @click.option(
     "--trust",
@@ -131,7 +132,10 @@ def command(
             device=device,
         )
         prepared = PreparedEvaluation.of(features, evaluation)
-        out = out or FOLDER / f"{_plain(config.model.name)}-{protocol}{'-tuned' if tune else ''}"
+        way = f"{protocol}{'-tuned' if tune else ''}"
+        if config.train.init is not None:
+            way += f"-from-{_plain(Path(config.train.init).stem)}"
+        out = out or FOLDER / f"{_plain(config.model.name)}-{way}"
         # Before the training: a folder that cannot be written must not cost hours of work.
         claim_results(out)
         ended_early["out"] = str(out)

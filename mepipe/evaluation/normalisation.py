@@ -37,13 +37,19 @@ class Normalisation:
     @classmethod
     def of(cls, x: Floats, *, recentre: bool, per_clip: bool = False) -> Normalisation:
         """Return the one that brings the training clips (N, C, S, S) to unit root mean square."""
-        x = _prepared(x, recentre, per_clip)
-        squares = np.mean(np.square(x, dtype=np.float64), axis=(0, 2, 3))
+        squares = _mean_squares(_prepared(x, recentre, per_clip))
         return cls(recentre, _factors(squares).astype(np.float32), per_clip)
 
     def __call__(self, x: Floats) -> Floats:
         """Return inputs (N, C, S, S) for features (N, C, S, S)."""
         return _prepared(x, self.recentre, self.per_clip) * self.scale[:, None, None]
+
+
+def _mean_squares(x: Floats) -> NDArray[np.float64]:
+    """Return the mean square (C,) of each channel of (..., C, S, S)."""
+    but_channels = tuple(axis for axis in range(x.ndim) if axis != x.ndim - 3)
+    squares: NDArray[np.float64] = np.mean(np.square(x, dtype=np.float64), axis=but_channels)
+    return squares
 
 
 def _factors(squares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,7 +72,7 @@ def _prepared(x: Floats, recentre: bool, per_clip: bool) -> Floats:
 
 def _levelled(clip: Floats) -> Floats:
     """Return a clip (C, S, S) with unit root mean square."""
-    factors = _factors(np.mean(np.square(clip, dtype=np.float64), axis=(1, 2)))
+    factors = _factors(_mean_squares(clip))
     levelled: Floats = (clip * factors[:, None, None]).astype(np.float32)
     return levelled
 

@@ -215,6 +215,11 @@ def _classifier(run: RunSummary, results: Mapping[str, Any], cite: _Cited) -> li
             f"Each training is {several}, {training['epochs']} epochs of AdamW (peak learning rate "
             f"{training['learning_rate']:g}, batch {training['batch']}), last weights."
         )
+    start = results.get("settings", {}).get("start")
+    if start:
+        sentences.append(
+            f"Each training started from the weights of a trained model (sha256 {start[:12]})."
+        )
     interval = results["ci"]
     spread = "seed" if len(seeds) == 1 else "seeds"
     sentences.append(

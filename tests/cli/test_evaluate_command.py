@@ -170,7 +170,7 @@ def test_training_starts_from_the_weights_that_from_names(
     call, write_features, pretrained, tmp_path
 ):
     features = write_features(tmp_path / "f.h5", size=28)
-    options = ("--set=train.epochs=1", "--set=model.width=4", "--from", "pretrained")
+    options = ("--set=train.epochs=1", "--from", "pretrained")
     shown = call("train", features, *options, "--out", "m.safetensors").stdout
     assert "started from the weights of pretrained" in shown
     assert json.loads((tmp_path / "m.json").read_text())["from"]["kind"] == "synthetic"
@@ -188,5 +188,7 @@ def test_training_starts_from_the_weights_that_from_names(
         1,
     ).stdout
     assert "every training started from the weights of pretrained" in told
-    wide = ("--set=model.width=8", "--from", "pretrained")
-    assert "model.width was 4" in call("train", features, *wide, code=2).stderr
+    # Not the folder of the same evaluation from random weights.
+    assert (tmp_path / "mepipe-eval" / "spp-kfold-from-pretrained" / "results.json").exists()
+    wide = ("--set=model.width=16", "--from", "pretrained")
+    assert "model.width was 8" in call("train", features, *wide, code=2).stderr

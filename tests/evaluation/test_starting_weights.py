@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_features import MODEL
 
 import mepipe
 from mepipe.config.settings import ModelSettings, TrainSettings
@@ -19,7 +18,7 @@ from mepipe.evaluation.starting_weights import Start
 from mepipe.features import Features
 
 # The network of the weights in the place of those that come with mepipe.
-SAME = ModelSettings(kernels=(2, 3, 4, 5, 6), width=4, dropout=0.1)
+SAME = ModelSettings(dropout=0.1)
 QUICK = TrainSettings(epochs=1, seeds=1, members=3)
 FROM = QUICK.model_copy(update={"init": "pretrained"})
 
@@ -51,7 +50,7 @@ def test_it_keeps_the_scale_of_the_training_clips_and_what_the_weights_know_of_s
     assert "init" not in job.training
     saved = mepipe.train(
         features, pretrained.parent / "own.safetensors", device="cpu",
-        settings=["train.init=pretrained", "train.epochs=1", "model.width=4"],
+        settings=["train.init=pretrained", "train.epochs=1"],
     )  # fmt: skip
     first = saved.ensemble.members[0]
     assert first.normalise.per_clip
@@ -84,7 +83,7 @@ def test_the_held_out_subject_decides_nothing(features, write_features, pretrain
                 row["y"] = (row["y"] + 1) % 3
                 row["label"] = ("negative", "positive", "surprise")[row["y"]]
 
-    options = ["train.init=pretrained", "train.epochs=1", "train.members=1", "model.width=4"]
+    options = ["train.init=pretrained", "train.epochs=1", "train.members=1"]
     results = []
     for name, path in (
         ("one", features),
@@ -107,7 +106,7 @@ def test_the_held_out_subject_decides_nothing(features, write_features, pretrain
 
 
 def test_weights_that_know_the_tested_people_are_refused(features, pretrained, tmp_path):
-    quick = ["train.epochs=1", "train.members=1", "model.width=4"]
+    quick = ["train.epochs=1", "train.members=1"]
     out = tmp_path / "own.safetensors"
     mepipe.train(features, out, settings=quick, device="cpu")
     with pytest.raises(UsageError, match="was trained on 18 of these clips, or on their persons"):
@@ -120,7 +119,7 @@ def test_weights_that_know_the_tested_people_are_refused(features, pretrained, t
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ({"width": 8}, "model.width was 4 in the weights and is 8 here"),
+        ({"width": 16}, "model.width was 8 in the weights and is 16 here"),
         ({"pool": "average"}, "model.pool was max in the weights and is average here"),
         ({"kernels": (2, 3)}, "model.kernels was"),
         ({"name": "base"}, "model.name was spp in the weights and is base here"),
@@ -139,7 +138,7 @@ def test_other_features_and_choices_of_the_network_are_refused(
     small = write_features(tmp_path / "small.h5", size=12)
     with pytest.raises(UsageError, match=r"shape: \[3, 28, 28\] in the weights and \[3, 12, 12\]"):
         jobs_of(Features(small), Evaluation(SAME, FROM))
-    choices = FROM.model_copy(update={"choices": {"model.width": (4, 8)}})
+    choices = FROM.model_copy(update={"choices": {"model.width": (8, 16)}})
     with pytest.raises(UsageError, match=r"model\.width would change the network"):
         jobs_of(Features(features), Evaluation(SAME, choices, tune=True))
     fine = FROM.model_copy(update={"choices": {"learning_rate": (1e-4, 1e-3)}})
@@ -151,7 +150,7 @@ def test_weights_that_change_meanwhile_or_are_not_there_say_so(features, pretrai
     training = {**QUICK.model_dump(), "per_clip": True}
     pretrained.write_bytes(pretrained.read_bytes() + b" ")
     with pytest.raises(SystemProblemError, match="changed while it was used"):
-        fit(given.x, given.y, classes=3, model=MODEL, training=training, start=start)
+        fit(given.x, given.y, classes=3, model=model_of(SAME), training=training, start=start)
     gone = replace(start, path=tmp_path / "gone.safetensors")
     with pytest.raises(SystemProblemError, match="changed while it was used"):
         gone.weights()

@@ -86,6 +86,9 @@ def test_methods_name_the_classifier_and_undefined_results():
     assert "pyramid pooling" in text
     assert "1 seed (7)" in text
     assert "UAR undefined" in text
+    assert "started from" not in text
+    started = results(settings={"start": "0123456789abcdef" * 4})
+    assert "(sha256 0123456789ab)" in write(results=started).text
     assert "the model my.nets:make" in write(results=results(model="my.nets:make")).text
 
 
