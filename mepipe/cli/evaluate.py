@@ -150,11 +150,18 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
     if len(seeds) > 1:
         values = [one["uf1"] for one in seeds]
         spread = f" (UF1 {min(values):.3f} to {max(values):.3f})"
+    with_interval = content["ci"]["uf1"] is not None
+    shuffled = ""
+    if content.get("chance"):
+        shuffled = (
+            f"; (chance): median and 95th percentile of a {content['chance']['model']} with "
+            f"shuffled labels on the same folds, {content['chance']['permutations']} times"
+        )
     console.print(
         f"{content['model']}, {PROTOCOLS[content['protocol']].title} "
         f"({content['subjects']} subjects), means over {len(seeds)} seed(s){spread}, computed from "
-        "counts pooled over folds; (largest class): always predicting it; [95 %]: interval over "
-        "resampled subjects.",
+        "counts pooled over folds; (largest class): always predicting it"
+        + f"{shuffled}{'; [95 %]: interval over resampled subjects' * with_interval}.",
         markup=False,
     )
 

@@ -7,27 +7,34 @@ from typing import Any
 
 import numpy as np
 
+from mepipe.evaluation.chance_level import not_above
 from mepipe.evaluation.comparison import Difference, Pair
+from mepipe.evaluation.metrics import interval_note
 from mepipe.evaluation.results import (
     Predictions,
     Table,
-    interval_text,
     pooled_figures,
     subject_confusions,
     text,
+    with_interval,
 )
 
 CAPTION = (
     "Figures are means over seeds of figures from counts pooled over all clips; [95 %] is over "
-    "resampled subjects. A difference is the model's figure less the reference's, over the same "
-    "resampled subjects; it is called better or worse only where its interval excludes 0. p Holm: "
-    "corrected for all pairs of the table. McNemar: clips that only the model has right : clips "
-    "that only the reference has right, of several seeds by their mean probability; it takes clips "
-    "for independent, which those of a person are not."
+    "resampled subjects; chance is the 95th percentile of what shuffled labels reach. A difference "
+    "is the model's figure less the reference's, over the same resampled subjects; it is called "
+    "better or worse only where its interval excludes 0. p Holm: corrected for all pairs of the "
+    "table. McNemar: clips that only the model has right : clips that only the reference has "
+    "right, of several seeds by their mean probability; it takes clips for independent, which "
+    "those of a person are not."
 )
 
 
-def comparison_json(models: Mapping[str, Predictions], pairs: Sequence[Pair]) -> dict[str, Any]:
+def comparison_json(
+    models: Mapping[str, Predictions],
+    pairs: Sequence[Pair],
+    chance: Mapping[str, Mapping[str, Any] | None] | None = None,
+) -> dict[str, Any]:
     """Return everything of a comparison as plain values.
 
     Parameters
@@ -36,24 +43,30 @@ def comparison_json(models: Mapping[str, Predictions], pairs: Sequence[Pair]) ->
         The predictions that were compared, by name.
     pairs
         What `mepipe.evaluation.comparison.compare` found.
+    chance
+        What shuffled labels reach, by name of the model, as its results say; None
+        where that is not known or is of other clips.
     """
     clips = next(iter(models.values())).clips
+    chance = chance or {}
     return {
         "clips": len(clips),
         "subjects": len(set(clips.group)),
         "classes": list(clips.classes),
-        "models": [_model(name, one) for name, one in models.items()],
+        "ci_note": interval_note(len(set(clips.group))) or None,
+        "models": [_model(name, one, chance.get(name)) for name, one in models.items()],
         "pairs": [_pair(pair) for pair in pairs],
     }
 
 
-def _model(name: str, predictions: Predictions) -> dict[str, Any]:
+def _model(name: str, predictions: Predictions, chance: Mapping[str, Any] | None) -> dict[str, Any]:
     by_subject = subject_confusions(predictions)
     right = np.trace(by_subject, axis1=2, axis2=3).mean(axis=1)
     return {
         "name": name,
         "seeds": list(predictions.seeds),
         **pooled_figures(predictions),
+        "chance": None if chance is None else dict(chance),
         "per_subject": {
             group: {"clips": int(matrices[0].sum()), "right": float(share)}
             for group, matrices, share in zip(
@@ -84,7 +97,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
 def _difference(one: Difference) -> dict[str, Any]:
     return {
         "difference": one.value,
-        "ci": [one.low, one.high],
+        "ci": None if one.low is None else [one.low, one.high],
         "p": one.p,
         "p_holm": one.p_holm,
         "verdict": one.verdict,
@@ -98,13 +111,31 @@ def verdict_text(content: Mapping[str, Any]) -> str:
     return str(content["verdict"]) + ("" if left else ", but not after Holm")
 
 
+def comparison_notes(content: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of the intervals, and of models that are not above chance."""
+    notes = [content["ci_note"]] if content["ci_note"] else []
+    return notes + [
+        f"{model['name']} is {sentence}"
+        for model in content["models"]
+        if model["chance"]
+        for sentence in not_above(model)
+    ]
+
+
+def _chance(model: Mapping[str, Any]) -> str:
+    if not model["chance"]:
+        return ""
+    return " / ".join(text(model["chance"][name]["p95"]) for name in ("uf1", "uar"))
+
+
 def comparison_tables(content: Mapping[str, Any]) -> dict[str, Table]:
     """Return the tables of `comparison_json` by title: models, differences, classes, ..."""
     models = content["models"]
     names = tuple(model["name"] for model in models)
+    told = ("chance: UF1 / UAR",) if any(model["chance"] for model in models) else ()
     tables = {
         "Models": Table(
-            ("model", "seeds", "UF1 [95 %]", "UAR [95 %]", "accuracy"),
+            ("model", "seeds", "UF1 [95 %]", "UAR [95 %]", "accuracy", *told),
             tuple(
                 (
                     model["name"],
@@ -112,6 +143,7 @@ def comparison_tables(content: Mapping[str, Any]) -> dict[str, Table]:
                     _with_interval(model, "uf1"),
                     _with_interval(model, "uar"),
                     text(model["accuracy"]),
+                    *(_chance(model) for _ in told),
                 )
                 for model in models
             ),
@@ -144,8 +176,9 @@ def _pair_rows(pair: Mapping[str, Any]) -> list[tuple[str, ...]]:
     name = f"{pair['model']} - {pair['reference']}"
     for key in ("uf1", "uar"):
         one = pair[key]
-        low, high = one["ci"]
-        value = f"{one['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        value = f"{one['difference']:+.3f}"
+        if one["ci"] is not None:
+            value += " [{:+.3f}, {:+.3f}]".format(*one["ci"])
         rows.append((name, key.upper(), value, *_p(one), verdict_text(one)))
     test = pair["mcnemar"]
     right = f"{test['only_model']} : {test['only_reference']}"
@@ -172,6 +205,7 @@ def comparison_markdown(content: Mapping[str, Any]) -> str:
     parts = [
         f"# {', '.join(model['name'] for model in content['models'])}",
         f"{content['clips']} clips of {content['subjects']} subjects. {CAPTION}",
+        *(f"Note: {note}." for note in comparison_notes(content)),
     ]
     for title, table in comparison_tables(content).items():
         lines = [table.header, ("---",) * len(table.header), *table.rows]
@@ -216,9 +250,11 @@ def _latex(text: str) -> str:
 
 
 def _with_interval(model: Mapping[str, Any], key: str) -> str:
-    return f"{text(model[key])} {interval_text(model['ci'][key])}"
+    return with_interval(model[key], model["ci"][key])
 
 
 def _p(one: Mapping[str, Any]) -> tuple[str, str]:
+    if one["p"] is None:
+        return "", ""
     p, corrected = ("< .001" if one[k] < 0.001 else f"{one[k]:.3f}" for k in ("p", "p_holm"))
     return p, corrected
