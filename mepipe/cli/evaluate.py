@@ -154,8 +154,8 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
     shuffled = ""
     if content.get("chance"):
         shuffled = (
-            f"; (chance): median and 95th percentile of a {content['chance']['model']} with "
-            f"shuffled labels on the same folds, {content['chance']['permutations']} times"
+            f"; (chance): median and 95th percentile of {content['chance']['permutations']} runs "
+            f"of a {content['chance']['model']} with shuffled labels, on the same folds"
         )
     console.print(
         f"{content['model']}, {PROTOCOLS[content['protocol']].title} "
