@@ -37,6 +37,7 @@ CELLS = 14
 MODEL = "nearest-class-mean model"
 
 _ROWS = 1024  # of the kernel, that are in memory at a time
+_DIGITS = 9  # of a score, which is 0 to 1
 _NUMBERS = 2**24  # in an array of class sums
 
 Ints = NDArray[np.int64]
@@ -169,6 +170,8 @@ def nearest_class_mean(
         left = among - 2 * (own * alike[rows]).sum(axis=0) + (own * within).sum(axis=0)
         divisor = np.maximum(known, 1)
         score = (alike[rows] - within) / divisor - 0.5 * left / divisor**2
+        # Means that are equally near must stay so, whatever the order of the additions was.
+        score = score.round(_DIGITS)
         score[:, known == 0] = -np.inf
         out[:, rows] = score.reshape(len(rows), shuffles, classes).argmax(axis=2).T
     return out
