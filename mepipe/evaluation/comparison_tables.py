@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mepipe.evaluation.chance_level import not_above
+from mepipe.evaluation.chance_level import chance_text, not_above
 from mepipe.evaluation.comparison import Difference, Pair
 from mepipe.evaluation.metrics import interval_note
 from mepipe.evaluation.results import (
@@ -21,12 +21,11 @@ from mepipe.evaluation.results import (
 
 CAPTION = (
     "Figures are means over seeds of figures from counts pooled over all clips; [95 %] is over "
-    "resampled subjects; chance is the 95th percentile of what shuffled labels reach. A difference "
-    "is the model's figure less the reference's, over the same resampled subjects; it is called "
-    "better or worse only where its interval excludes 0. p Holm: corrected for all pairs of the "
-    "table. McNemar: clips that only the model has right : clips that only the reference has "
-    "right, of several seeds by their mean probability; it takes clips for independent, which "
-    "those of a person are not."
+    "resampled subjects. A difference is the model's figure less the reference's, over the same "
+    "resampled subjects; it is called better or worse only where its interval excludes 0. p Holm: "
+    "corrected for all pairs of the table. McNemar: clips that only the model has right : clips "
+    "that only the reference has right, of several seeds by their mean probability; it takes clips "
+    "for independent, which those of a person are not."
 )
 
 
@@ -112,30 +111,27 @@ def verdict_text(content: Mapping[str, Any]) -> str:
 
 
 def comparison_notes(content: Mapping[str, Any]) -> list[str]:
-    """Return what is to be said of the intervals, and of models that are not above chance."""
+    """Return what is to be said of the intervals, of chance, and of who is not above it."""
     notes = [content["ci_note"]] if content["ci_note"] else []
+    known = [model for model in content["models"] if model["chance"]]
+    told = {model["name"]: chance_text(model["chance"]) for model in known}
+    # On the same features and folds chance is the same for all.
+    if len(known) == len(content["models"]) and len(set(told.values())) == 1:
+        notes.append(next(iter(told.values())))
+    else:
+        notes += [f"{name}, {text}" for name, text in told.items()]
     return notes + [
-        f"{model['name']} is {sentence}"
-        for model in content["models"]
-        if model["chance"]
-        for sentence in not_above(model)
+        f"{model['name']} is {sentence}" for model in known for sentence in not_above(model)
     ]
-
-
-def _chance(model: Mapping[str, Any]) -> str:
-    if not model["chance"]:
-        return ""
-    return " / ".join(text(model["chance"][name]["p95"]) for name in ("uf1", "uar"))
 
 
 def comparison_tables(content: Mapping[str, Any]) -> dict[str, Table]:
     """Return the tables of `comparison_json` by title: models, differences, classes, ..."""
     models = content["models"]
     names = tuple(model["name"] for model in models)
-    told = ("chance: UF1 / UAR",) if any(model["chance"] for model in models) else ()
     tables = {
         "Models": Table(
-            ("model", "seeds", "UF1 [95 %]", "UAR [95 %]", "accuracy", *told),
+            ("model", "seeds", "UF1 [95 %]", "UAR [95 %]", "accuracy"),
             tuple(
                 (
                     model["name"],
@@ -143,7 +139,6 @@ def comparison_tables(content: Mapping[str, Any]) -> dict[str, Table]:
                     _with_interval(model, "uf1"),
                     _with_interval(model, "uar"),
                     text(model["accuracy"]),
-                    *(_chance(model) for _ in told),
                 )
                 for model in models
             ),
