@@ -66,6 +66,7 @@ def command(
         from mepipe.cache.store import open_store
         from mepipe.errors import UsageError
         from mepipe.evaluation.ablate import FILES, ablate, write_ablation
+        from mepipe.evaluation.chance_level import level_alone
         from mepipe.evaluation.evaluate import Evaluation
         from mepipe.evaluation.fold_cache import Source
         from mepipe.execution.context import Context
@@ -106,11 +107,13 @@ def command(
         write_ablation(Manifest(out), done, evaluation, source.digest, protocol)
         if as_json:
             rows = [row.as_json() for row in done.rows]
-            print_json({"protocol": protocol, "rows": rows, "out": str(out)})
+            shared = {"chance": level_alone(done.chance), "ci_note": done.ci_note}
+            print_json({"protocol": protocol, **shared, "rows": rows, "out": str(out)})
             return
         from mepipe.viz.ablation import NOTE
 
-        click.echo(NOTE)
+        for note in (*done.notes, NOTE):
+            click.echo(note)
         click.echo(
             f"{done.computed} folds trained, {done.reused} reused, "
             f"in {time.monotonic() - started:.0f} s"

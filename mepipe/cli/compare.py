@@ -89,7 +89,11 @@ def _print(content: Mapping[str, Any], out: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from mepipe.evaluation.comparison_tables import CAPTION, comparison_tables
+    from mepipe.evaluation.comparison_tables import (
+        CAPTION,
+        comparison_notes,
+        comparison_tables,
+    )
 
     # Names come from the user: `escape` keeps "[" in them from being read as markup.
     console = Console(highlight=False, soft_wrap=True)
@@ -111,6 +115,8 @@ def _print(content: Mapping[str, Any], out: Path | None) -> None:
                 f"{counts['same']}"
             )
         )
+    for note in comparison_notes(content):
+        console.print(escape(note))
     for name, clips in content["left_out"].items():
         if clips:
             console.print(escape(f"{clips} clip(s) of {name} that others lack were left out"))

@@ -195,10 +195,17 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
     means = f"means over {len(seeds)} seed(s){spread}, computed from counts pooled over folds"
     if not content["folds"]:
         means = "computed from the counts of all clips"
+    with_interval = content["ci"]["uf1"] is not None
+    shuffled = ""
+    if content.get("chance"):
+        shuffled = (
+            f"; (chance): median and 95th percentile of {content['chance']['permutations']} runs "
+            f"of a {content['chance']['model']} with shuffled labels, on the same folds"
+        )
     console.print(
         f"{content['model']}, {protocol_words(content['protocol']).title} "
-        f"({content['subjects']} subjects), {means}; (largest class): always predicting it; "
-        "[95 %]: interval over resampled subjects.",
+        f"({content['subjects']} subjects), {means}; (largest class): always predicting it"
+        f"{shuffled}{'; [95 %]: interval over resampled subjects' * with_interval}.",
         markup=False,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mepipe.cache.keys import object_key
 from mepipe.cache.manifest import Manifest
+from mepipe.evaluation.chance_level import chance_text, level_alone
 from mepipe.evaluation.comparison import holm, paired_bootstrap
 from mepipe.evaluation.evaluate import Evaluation, evaluate, jobs_of
 from mepipe.evaluation.evaluation_result import EvaluationResult
@@ -26,11 +27,35 @@ FILES = ("ablation.json", "ablation.md", "ablation.png")
 
 @dataclass(frozen=True)
 class AblationResult:
-    """The rows of the study, the settings as they are first; folds trained, and found stored."""
+    """The rows of the study, and what all of them share.
+
+    Parameters
+    ----------
+    rows
+        The settings as they are first.
+    computed, reused
+        Folds trained, and found stored.
+    chance
+        What shuffled labels reach: the same for all rows, for they have the same folds.
+    ci_note
+        What is to be said of the intervals, as `mepipe.evaluation.metrics.interval_note`.
+    """
 
     rows: tuple[AblationRow, ...]
     computed: int
     reused: int
+    chance: Mapping[str, Any]
+    ci_note: str | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What is said under the table."""
+        above = self.chance["uf1"]["p95"]
+        below = [f"{row.study}: {row.name}" for row in self.rows if row.uf1 <= above]
+        notes = [chance_text(self.chance)]
+        if below:
+            notes.append(f"UF1 not above chance: {', '.join(below)}")
+        return notes + ([self.ci_note] if self.ci_note else [])
 
 
 def ablate(
@@ -80,14 +105,17 @@ def ablate(
         first = first or done
         rows.append(_row(variant, done, first))
         report_row(rows[-1])
-    corrected = holm([row.p for row in rows[1:] if row.p is not None])
-    whole = [replace(row, p_holm=p) for row, p in zip(rows[1:], corrected, strict=True)]
-    return AblationResult((rows[0], *whole), computed, reused)
+    assert first is not None  # the settings as they are always fit
+    # The rows are of the same subjects, so either all were tested or none.
+    corrected = iter(holm([row.p for row in rows if row.p is not None]))
+    whole = [row if row.p is None else replace(row, p_holm=next(corrected)) for row in rows]
+    shared = {name: first.content[name] for name in ("chance", "ci_note")}
+    return AblationResult(tuple(whole), computed, reused, **shared)
 
 
 def _row(variant: Variant, done: EvaluationResult, first: EvaluationResult) -> AblationRow:
     figures = done.content
-    low, high = figures["ci"]["uf1"]
+    bounds = figures["ci"]["uf1"]
     difference, p = None, None
     if done is not first:
         uf1, _ = paired_bootstrap(subject_confusions(done.pooled), subject_confusions(first.pooled))
@@ -98,7 +126,7 @@ def _row(variant: Variant, done: EvaluationResult, first: EvaluationResult) -> A
         _parameters(figures),
         float(figures["uf1"]),
         float(figures["uar"]),
-        (float(low), float(high)),
+        None if bounds is None else (float(bounds[0]), float(bounds[1])),
         difference,
         p,
         cells=_cells(figures),
@@ -140,8 +168,11 @@ def write_ablation(
         "protocol": protocol,
         "features": digest,
         "chosen_on": "the tested subjects: the best row is no estimate of its own figure",
+        "chance": level_alone(result.chance),
+        "ci_note": result.ci_note,
         "rows": [row.as_json() for row in result.rows],
     }
-    manifest.write("ablation.md", key, ablation_markdown(result.rows, protocol).encode())
+    page = ablation_markdown(result.rows, protocol, result.notes)
+    manifest.write("ablation.md", key, page.encode())
     manifest.write("ablation.png", key, ablation_png(result.rows, protocol))
     manifest.write("ablation.json", key, json.dumps(content, indent=1).encode())

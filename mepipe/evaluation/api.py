@@ -166,15 +166,17 @@ def evaluate(
     >>> from tempfile import TemporaryDirectory
     >>> from mepipe.features import demo_features
     >>> folder = TemporaryDirectory()
-    >>> features = demo_features(f"{folder.name}/features.h5")
+    >>> features = demo_features(f"{folder.name}/features.h5", subjects=8)
     >>> result = evaluate(features, "svm", seeds=1, cache=f"{folder.name}/cache")
     >>> result.computed, result.content["subjects"], sorted(result.per_dataset)
-    (6, 6, ['demo-a', 'demo-b'])
-    >>> low, high = result.ci["uf1"]
+    (8, 8, ['demo-a', 'demo-b'])
+    >>> low, high = result.ci["uf1"]  # None with fewer than eight subjects
     >>> 0 <= low <= result.uf1 <= high <= 1
     True
+    >>> result.chance["uf1"]["above"] == (result.uf1 > result.chance["uf1"]["p95"])
+    True
     >>> result.predictions.shape  # a row for each clip and seed
-    (18, 11)
+    (24, 11)
     >>> evaluate(features, "svm", seeds=1, cache=f"{folder.name}/cache").computed
     0
     >>> folder.cleanup()

@@ -34,7 +34,7 @@ FEWEST_RESAMPLES = 39
 # Figures that are equal may differ by this much when their terms were added in another order.
 _ROUNDING = 1e-12
 
-Verdict = Literal["better", "worse", "not distinguishable"]
+Verdict = Literal["better", "worse", "not distinguishable", "not tested"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -48,23 +48,25 @@ class Difference:
     value
         The difference of the means over seeds of the pooled figures, -1 to 1.
     low, high
-        95 % percentile interval over resampled subjects.
+        95 % percentile interval over resampled subjects; None with fewer than 8.
     p
         Two-sided, above 0 and at most 1; .05 or less exactly where the interval
-        excludes 0.
+        excludes 0. None without an interval.
     p_holm
         ``p`` corrected for the other rows of the table.
     """
 
     value: float
-    low: float
-    high: float
-    p: float
-    p_holm: float = 1.0
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None = None
 
     @property
     def verdict(self) -> Verdict:
         """Return "better" or "worse" only where the interval excludes 0."""
+        if self.low is None or self.high is None:
+            return "not tested"
         if self.low > 0:
             return "better"
         return "worse" if self.high < 0 else "not distinguishable"
@@ -72,7 +74,9 @@ class Difference:
     @property
     def after_holm(self) -> Verdict:
         """Return what is left of the verdict among all rows of the table."""
-        return self.verdict if self.p_holm <= LEVEL else "not distinguishable"
+        if self.p_holm is None or self.p_holm <= LEVEL:
+            return self.verdict
+        return "not distinguishable"
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,8 @@ def compare(
             )
         )
     corrected = zip(
-        holm([pair.uf1.p for pair in pairs]),
-        holm([pair.uar.p for pair in pairs]),
+        _holm([pair.uf1.p for pair in pairs]),
+        _holm([pair.uar.p for pair in pairs]),
         holm([pair.mcnemar.p for pair in pairs]),
         strict=True,
     )
@@ -186,7 +190,9 @@ def paired_bootstrap(
     differences, k = floor((B + 1) / 40); p is twice the smaller share of
     differences on either side of 0, itself included, with the observed sample
     counted among them: 2 (1 + n) / (B + 1), at most 1. So the two always agree,
-    p is never 0, and exchanging the models only changes signs.
+    p is never 0, and exchanging the models only changes signs. Of fewer than 8
+    subjects only the difference is returned: resampling so few gives intervals
+    that are far too narrow (`mepipe.evaluation.metrics.interval_note`).
 
     Parameters
     ----------
@@ -207,6 +213,7 @@ def paired_bootstrap(
         raise ValueError(f"two subjects or more, the same for both: {subjects}, {len(reference)}")
     if resamples < FEWEST_RESAMPLES:
         raise ValueError(f"at least {FEWEST_RESAMPLES} resamples, not {resamples}")
+    few = subjects < metrics.FEWEST_SUBJECTS
     draw = np.random.default_rng(seed)
     times = draw.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
     everyone = np.ones((1, subjects), dtype=times.dtype)
@@ -217,7 +224,12 @@ def paired_bootstrap(
                 figure, weights, reference
             )
 
-        return _difference(float(higher(everyone)[0]), higher(times))
+        value = float(higher(everyone)[0])
+        return (
+            Difference(_rounded(value), None, None, None)
+            if few
+            else _difference(value, higher(times))
+        )
 
     return one(metrics.uf1), one(metrics.uar)
 
@@ -234,11 +246,15 @@ def _difference(value: float, resampled: Floats) -> Difference:
     edge = (count + 1) // 40
     beside = min(int((ordered <= 0).sum()), int((ordered >= 0).sum()))
     return Difference(
-        0.0 if abs(value) < _ROUNDING else value,
+        _rounded(value),
         float(ordered[edge - 1]),
         float(ordered[count - edge]),
         min(1.0, 2 * (1 + beside) / (count + 1)),
     )
+
+
+def _rounded(value: float) -> float:
+    return 0.0 if abs(value) < _ROUNDING else value
 
 
 def answers(predictions: Predictions) -> Ints:
@@ -278,6 +294,12 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
         largest = max(largest, min(1.0, (len(p) - rank) * p[place]))
         corrected[place] = largest
     return tuple(corrected)
+
+
+def _holm(p: Sequence[float | None]) -> Sequence[float | None]:
+    # All pairs are of the same subjects, so all or none were tested.
+    known = [one for one in p if one is not None]
+    return holm(known) if len(known) == len(p) else [None] * len(p)
 
 
 def _sign(differences: Floats) -> tuple[int, int]:

@@ -57,7 +57,8 @@ class Comparison:
         """A row for each pair and figure (UF1, UAR).
 
         ``difference`` is the model's figure less the reference's, with its 95 %
-        interval ``low``, ``high``; ``p_holm`` is corrected for all pairs.
+        interval ``low``, ``high``; ``p_holm`` is corrected for all pairs. With fewer
+        than 8 subjects there is no interval and no p.
         """
         import pandas as pd
 
@@ -68,8 +69,8 @@ class Comparison:
                     "reference": pair["reference"],
                     "figure": figure.upper(),
                     "difference": pair[figure]["difference"],
-                    "low": pair[figure]["ci"][0],
-                    "high": pair[figure]["ci"][1],
+                    "low": None if pair[figure]["ci"] is None else pair[figure]["ci"][0],
+                    "high": None if pair[figure]["ci"] is None else pair[figure]["ci"][1],
                     "p": pair[figure]["p"],
                     "p_holm": pair[figure]["p_holm"],
                     "verdict": verdict_text(pair[figure]),
@@ -115,7 +116,8 @@ def compare(
 
     The difference of the pooled UF1 and UAR is tested by a paired bootstrap over
     subjects (Efron and Tibshirani, 1993), with Holm's correction over all pairs.
-    McNemar's exact test stands beside it.
+    McNemar's exact test stands beside it. With fewer than 8 subjects the bootstrap
+    would find too much, and the difference alone is given.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def compare(
     >>> from mepipe.evaluation.api import evaluate
     >>> from mepipe.features import demo_features
     >>> folder = TemporaryDirectory()
-    >>> features = demo_features(f"{folder.name}/features.h5")
+    >>> features = demo_features(f"{folder.name}/features.h5", subjects=8)
     >>> cache = f"{folder.name}/cache"
     >>> svm = evaluate(features, "svm", seeds=1, cache=cache)
     >>> tree = evaluate(features, "tree", seeds=1, cache=cache)
@@ -164,6 +166,11 @@ def compare(
     saved = {name: _saved(one) for name, one in models.items()}
     predictions = aligned(saved, common=common)
     pairs = compare_predictions(predictions, all_pairs=all_pairs, resamples=resamples)
+    # What chance reaches was found on all clips of an evaluation: it says nothing of fewer.
+    chance = {
+        name: one.chance if len(one.predictions.clips) == len(predictions[name].clips) else None
+        for name, one in saved.items()
+    }
     content = {
         "protocol": ", ".join(dict.fromkeys(one.protocol for one in saved.values())),
         "resamples": resamples,
@@ -171,12 +178,15 @@ def compare(
             name: len(one.predictions.clips) - len(predictions[name].clips)
             for name, one in saved.items()
         },
-        **comparison_json(predictions, pairs),
+        **comparison_json(predictions, pairs, chance),
     }
     return Comparison(pairs, content)
 
 
 def _saved(model: EvaluationResult | str | Path) -> Saved:
     if isinstance(model, EvaluationResult):
-        return Saved(model.pooled, model.content["model"], model.content["protocol"])
+        content = model.content
+        return Saved(
+            model.pooled, content["model"], content["protocol"], chance=content.get("chance")
+        )
     return read_saved(Path(model))

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from mepipe.evaluation.chance_level import chance_text, not_above
 from mepipe.evaluation.comparison import Difference, Pair
+from mepipe.evaluation.metrics import interval_note
 from mepipe.evaluation.results import (
     Predictions,
     Table,
-    interval_text,
     pooled_figures,
     subject_confusions,
     text,
+    with_interval,
 )
 
 CAPTION = (
@@ -27,7 +29,11 @@ CAPTION = (
 )
 
 
-def comparison_json(models: Mapping[str, Predictions], pairs: Sequence[Pair]) -> dict[str, Any]:
+def comparison_json(
+    models: Mapping[str, Predictions],
+    pairs: Sequence[Pair],
+    chance: Mapping[str, Mapping[str, Any] | None] | None = None,
+) -> dict[str, Any]:
     """Return everything of a comparison as plain values.
 
     Parameters
@@ -36,24 +42,30 @@ def comparison_json(models: Mapping[str, Predictions], pairs: Sequence[Pair]) ->
         The predictions that were compared, by name.
     pairs
         What `mepipe.evaluation.comparison.compare` found.
+    chance
+        What shuffled labels reach, by name of the model, as its results say; None
+        where that is not known or is of other clips.
     """
     clips = next(iter(models.values())).clips
+    chance = chance or {}
     return {
         "clips": len(clips),
         "subjects": len(set(clips.group)),
         "classes": list(clips.classes),
-        "models": [_model(name, one) for name, one in models.items()],
+        "ci_note": interval_note(len(set(clips.group))) or None,
+        "models": [_model(name, one, chance.get(name)) for name, one in models.items()],
         "pairs": [_pair(pair) for pair in pairs],
     }
 
 
-def _model(name: str, predictions: Predictions) -> dict[str, Any]:
+def _model(name: str, predictions: Predictions, chance: Mapping[str, Any] | None) -> dict[str, Any]:
     by_subject = subject_confusions(predictions)
     right = np.trace(by_subject, axis1=2, axis2=3).mean(axis=1)
     return {
         "name": name,
         "seeds": list(predictions.seeds),
         **pooled_figures(predictions),
+        "chance": None if chance is None else dict(chance),
         "per_subject": {
             group: {"clips": int(matrices[0].sum()), "right": float(share)}
             for group, matrices, share in zip(
@@ -84,7 +96,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
 def _difference(one: Difference) -> dict[str, Any]:
     return {
         "difference": one.value,
-        "ci": [one.low, one.high],
+        "ci": None if one.low is None else [one.low, one.high],
         "p": one.p,
         "p_holm": one.p_holm,
         "verdict": one.verdict,
@@ -96,6 +108,21 @@ def verdict_text(content: Mapping[str, Any]) -> str:
     """Return in words what a difference of `comparison_json` says, and what Holm leaves of it."""
     left = content["after_holm"] == content["verdict"]
     return str(content["verdict"]) + ("" if left else ", but not after Holm")
+
+
+def comparison_notes(content: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of the intervals, of chance, and of who is not above it."""
+    notes = [content["ci_note"]] if content["ci_note"] else []
+    known = [model for model in content["models"] if model["chance"]]
+    told = {model["name"]: chance_text(model["chance"]) for model in known}
+    # On the same features and folds chance is the same for all.
+    if len(known) == len(content["models"]) and len(set(told.values())) == 1:
+        notes.append(next(iter(told.values())))
+    else:
+        notes += [f"{name}, {text}" for name, text in told.items()]
+    return notes + [
+        f"{model['name']} is {sentence}" for model in known for sentence in not_above(model)
+    ]
 
 
 def comparison_tables(content: Mapping[str, Any]) -> dict[str, Table]:
@@ -144,8 +171,9 @@ def _pair_rows(pair: Mapping[str, Any]) -> list[tuple[str, ...]]:
     name = f"{pair['model']} - {pair['reference']}"
     for key in ("uf1", "uar"):
         one = pair[key]
-        low, high = one["ci"]
-        value = f"{one['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        value = f"{one['difference']:+.3f}"
+        if one["ci"] is not None:
+            value += " [{:+.3f}, {:+.3f}]".format(*one["ci"])
         rows.append((name, key.upper(), value, *_p(one), verdict_text(one)))
     test = pair["mcnemar"]
     right = f"{test['only_model']} : {test['only_reference']}"
@@ -172,6 +200,7 @@ def comparison_markdown(content: Mapping[str, Any]) -> str:
     parts = [
         f"# {', '.join(model['name'] for model in content['models'])}",
         f"{content['clips']} clips of {content['subjects']} subjects. {CAPTION}",
+        *(f"Note: {note}." for note in comparison_notes(content)),
     ]
     for title, table in comparison_tables(content).items():
         lines = [table.header, ("---",) * len(table.header), *table.rows]
@@ -216,9 +245,11 @@ def _latex(text: str) -> str:
 
 
 def _with_interval(model: Mapping[str, Any], key: str) -> str:
-    return f"{text(model[key])} {interval_text(model['ci'][key])}"
+    return with_interval(model[key], model["ci"][key])
 
 
 def _p(one: Mapping[str, Any]) -> tuple[str, str]:
+    if one["p"] is None:
+        return "", ""
     p, corrected = ("< .001" if one[k] < 0.001 else f"{one[k]:.3f}" for k in ("p", "p_holm"))
     return p, corrected

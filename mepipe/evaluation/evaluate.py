@@ -14,6 +14,7 @@ from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
+from mepipe.evaluation.chance_level import chance_content, chance_level
 from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
@@ -32,6 +33,9 @@ from mepipe.features.splits import LabelledClips, LeftOut, select_clips
 from mepipe.networks.registry import code_digest
 from mepipe.plausible import one_class_each, one_class_text
 from mepipe.schema import protocol_words
+
+CONTENT = 2
+"""Raised when results.json says more than before: it is then written again, from stored folds."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Evaluation:
     def key(self, digest: str) -> str:
         """Return the key of the results for the features with that digest."""
         parts: dict[str, Json] = {
+            "content": CONTENT,
             "features": digest,
             "model": model_of(self.model),
             "code": code_digest(self.model.name),
@@ -187,7 +192,7 @@ def evaluate(
     again: bool = False,
     title: str = "folds",
 ) -> EvaluationResult:
-    """Train every fold that the cache lacks, and return the figures of all.
+    """Train every fold that the cache lacks, and return the figures of all, beside chance.
 
     Parameters
     ----------
@@ -224,7 +229,9 @@ def evaluate(
         elapsed_s=time.perf_counter() - started,
         left_out=work.left_out,
     )
+    level = chance_level(work.jobs, work.clips, features, source, context, again=again)
     content |= {
+        "chance": chance_content(level, content),
         "folds": len(work.jobs),
         "notes": [
             *protocol_notes(work.clips, evaluation.protocol),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mepipe.evaluation.chance_level import CHANCE_ROWS
 from mepipe.evaluation.results import Predictions, predictions_table
 
 if TYPE_CHECKING:
@@ -79,9 +80,24 @@ class EvaluationResult:
         return None if value is None else float(value)
 
     @property
-    def ci(self) -> Mapping[str, tuple[float, float]]:
-        """95 % intervals over resampled subjects of ``uf1`` and ``uar``: (low, high)."""
-        return {name: (float(low), float(high)) for name, (low, high) in self.content["ci"].items()}
+    def ci(self) -> Mapping[str, tuple[float, float] | None]:
+        """95 % intervals over resampled subjects of ``uf1`` and ``uar``: (low, high).
+
+        None with fewer than 8 subjects; ``content["ci_note"]`` says why.
+        """
+        return {
+            name: None if bounds is None else (float(bounds[0]), float(bounds[1]))
+            for name, bounds in self.content["ci"].items()
+        }
+
+    @property
+    def chance(self) -> Mapping[str, Any]:
+        """What shuffled labels reach: of ``uf1`` and ``uar`` each the ``median`` and ``p95``.
+
+        ``p95`` is the 95th percentile; ``above`` says whether this model's figure lies
+        above it. See `mepipe.evaluation.chance`.
+        """
+        return dict(self.content["chance"])
 
     @property
     def per_dataset(self) -> Mapping[str, Mapping[str, Any]]:
@@ -120,7 +136,11 @@ class EvaluationResult:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The figures of all clips, of each dataset, and of always answering the largest class."""
+        """The figures of all clips, of each dataset, of the largest class, and of chance.
+
+        The largest class: always answering it. Chance: the median and the 95th percentile
+        of what a cheap model reaches with shuffled labels.
+        """
         import pandas as pd
 
         content = self.content
@@ -128,8 +148,15 @@ class EvaluationResult:
             f"({name})": {**one, "clips": content["clips"]}
             for name, one in content["floors"].items()
         }
-        rows = {"all": content, **content["per_dataset"], **floors}
+        shuffled = {
+            row: {
+                "clips": content["clips"],
+                **{name: self.chance[name][level] for name in ("uf1", "uar")},
+            }
+            for row, level in CHANCE_ROWS.items()
+        }
+        rows = {"all": content, **content["per_dataset"], **floors, **shuffled}
         columns = ["clips", *_FIGURES]
         return pd.DataFrame(
-            {name: [row[name] for row in rows.values()] for name in columns}, index=list(rows)
+            {name: [row.get(name) for row in rows.values()] for name in columns}, index=list(rows)
         )

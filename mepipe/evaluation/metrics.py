@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+FEWEST_SUBJECTS = 8
+"""With fewer, resampling them gives no interval that deserves its name."""
+ENOUGH_SUBJECTS = 20
+"""With fewer, the interval is said to be too narrow."""
+
 
 def __getattr__(name: str) -> object:
     # `mepipe.metrics.spotting`; imported when it is used, for it is built on this module.
@@ -152,14 +157,42 @@ def largest_class(matrix: ArrayLike) -> Ints:
 
 @dataclass(frozen=True)
 class Intervals:
-    """95 % intervals (low, high) of UF1 and UAR."""
+    """95 % intervals (low, high) of UF1 and UAR.
 
-    uf1: tuple[float, float]
-    uar: tuple[float, float]
+    None where the subjects are too few; ``note`` then says so, and says it, too, where
+    they are enough for an interval, but for one that is too narrow.
+    """
+
+    uf1: tuple[float, float] | None
+    uar: tuple[float, float] | None
+    note: str = ""
+
+
+def interval_note(units: int, unit: str = "subject") -> str:
+    """Return what is to be said of intervals over so many resampled units; empty if nothing.
+
+    Resampling few subjects gives too narrow an interval, because it knows no others than
+    these. In a simulation, nominal 95 % held the true UF1 in 54 % of cases with 2 subjects,
+    81 % with 4, 89 % with 8, 92 % with 20 and 94 % with 40.
+
+    >>> interval_note(40), interval_note(12)
+    ('', 'with 12 subjects a 95 % interval is too narrow: it covers about 90 %')
+    >>> interval_note(4).partition(":")[0]
+    'no 95 % interval is given'
+    """
+    if units >= ENOUGH_SUBJECTS:
+        return ""
+    if units >= FEWEST_SUBJECTS:
+        return f"with {units} {unit}s a 95 % interval is too narrow: it covers about 90 %"
+    counted = f"{units} {unit}{'' if units == 1 else 's'}"
+    return (
+        f"no 95 % interval is given: of {counted} it would be far too narrow "
+        f"({FEWEST_SUBJECTS} {unit}s or more are needed)"
+    )
 
 
 def subject_bootstrap(matrices: Ints, *, resamples: int = 10_000, seed: int = 0) -> Intervals:
-    """Return percentile intervals over resampled subjects.
+    """Return percentile intervals over resampled subjects; none of fewer than 8 subjects.
 
     Clips of a person are not independent, so persons are drawn with
     replacement, not clips, and the figures are computed from the pooled counts
@@ -174,16 +207,30 @@ def subject_bootstrap(matrices: Ints, *, resamples: int = 10_000, seed: int = 0)
     seed
         Of the draws.
 
+    Returns
+    -------
+    Intervals
+        Of fewer than 20 subjects with a note (`interval_note`), of fewer than 8 only this.
+
     Examples
     --------
-    >>> matrices = np.array([[[[3, 1], [0, 2]]], [[[2, 0], [2, 1]]], [[[4, 0], [1, 3]]]])
-    >>> matrices.shape  # three subjects, one seed, two classes
-    (3, 1, 2, 2)
-    >>> low, high = subject_bootstrap(matrices, resamples=1000).uf1
+    >>> some = np.array([[[[3, 1], [0, 2]]], [[[2, 0], [2, 1]]], [[[4, 0], [1, 3]]]])
+    >>> matrices = np.tile(some, (3, 1, 1, 1))
+    >>> matrices.shape  # nine subjects, one seed, two classes
+    (9, 1, 2, 2)
+    >>> intervals = subject_bootstrap(matrices, resamples=1000)
+    >>> low, high = intervals.uf1
     >>> bool(low < uf1(matrices.sum(axis=(0, 1))) < high)
+    True
+    >>> intervals.note
+    'with 9 subjects a 95 % interval is too narrow: it covers about 90 %'
+    >>> subject_bootstrap(some).uf1 is None  # three subjects
     True
     """
     subjects, runs, classes, _ = matrices.shape
+    note = interval_note(subjects)
+    if subjects < FEWEST_SUBJECTS:
+        return Intervals(None, None, note)
     draw = np.random.default_rng(seed)
     times = draw.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
     pooled = times @ matrices.reshape(subjects, -1)
@@ -191,7 +238,7 @@ def subject_bootstrap(matrices: Ints, *, resamples: int = 10_000, seed: int = 0)
     low_high = [2.5, 97.5]
     one = np.percentile(uf1(pooled).mean(axis=1), low_high)
     two = np.percentile(uar(pooled).mean(axis=1), low_high)
-    return Intervals((float(one[0]), float(one[1])), (float(two[0]), float(two[1])))
+    return Intervals((float(one[0]), float(one[1])), (float(two[0]), float(two[1])), note)
 
 
 def absent(matrix: ArrayLike, names: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.evaluation import metrics
+from mepipe.evaluation.chance_level import CHANCE_ROWS, not_above
 from mepipe.evaluation.folds import FoldPrediction
 from mepipe.features.splits import LabelledClips, LeftOut
 
@@ -85,7 +86,8 @@ def results(
     """Return the content of results.json.
 
     Figures are means over the seeds of figures from pooled counts. ``ci`` holds
-    95 % intervals over resampled subjects. ``confusion`` is summed over the seeds.
+    95 % intervals over resampled subjects, None where these are too few, and
+    ``ci_note`` what is to be said of them. ``confusion`` is summed over the seeds.
     """
     clips = predictions.clips
     confusions = predictions.confusions()
@@ -122,7 +124,11 @@ def pooled_figures(predictions: Predictions) -> dict[str, Any]:
     truth = confusions[0].sum(axis=1)
     return {
         **_figures(confusions),
-        "ci": {"uf1": list(interval.uf1), "uar": list(interval.uar)},
+        "ci": {
+            name: None if bounds is None else list(bounds)
+            for name, bounds in (("uf1", interval.uf1), ("uar", interval.uar))
+        },
+        "ci_note": interval.note or None,
         "per_dataset": {
             name: _of_dataset(predictions, datasets == name) for name in sorted(set(clips.dataset))
         },
@@ -209,21 +215,31 @@ class Table:
 
 
 def screen_table(content: Mapping[str, Any]) -> Table:
-    """Return the table of `results`' figures: all, each dataset, the floor; with notes."""
+    """Return the table of `results`' figures: all, each dataset, the floors; with notes."""
     interval = content["ci"]
     rows: list[tuple[str, ...]] = [
         (
             "all",
             str(content["clips"]),
-            f"{text(content['uf1'])} {interval_text(interval['uf1'])}",
-            f"{text(content['uar'])} {interval_text(interval['uar'])}",
+            with_interval(content["uf1"], interval["uf1"]),
+            with_interval(content["uar"], interval["uar"]),
             text(content["accuracy"]),
         )
     ]
     if len(content["per_dataset"]) > 1:
         rows += [_row(name, one) for name, one in content["per_dataset"].items()]
     rows += [_row(f"({name})", one, content) for name, one in content["floors"].items()]
-    notes = [
+    notes = []
+    # Results of an earlier version have neither.
+    if content.get("chance"):
+        rows += [
+            _row(name, {key: content["chance"][key][level] for key in ("uf1", "uar")}, content)
+            for name, level in CHANCE_ROWS.items()
+        ]
+        notes += not_above(content)
+    if content.get("ci_note"):
+        notes.append(content["ci_note"])
+    notes += [
         f"{name}: no clips of {', '.join(one['absent_classes'])}; its means leave that out"
         for name, one in content["per_dataset"].items()
         if one["absent_classes"]
@@ -244,13 +260,13 @@ def _row(
     name: str, figures: Mapping[str, Any], whole: Mapping[str, Any] | None = None
 ) -> tuple[str, ...]:
     clips = str((whole or figures)["clips"])
-    return (name, clips, *(text(figures[key]) for key in ("uf1", "uar", "accuracy")))
+    return (name, clips, *(text(figures.get(key)) for key in ("uf1", "uar", "accuracy")))
 
 
-def interval_text(bounds: Sequence[float]) -> str:
-    """Return a 95 % interval as tables show it."""
+def with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
+    """Return a figure and its 95 % interval, if there is one, as tables show them."""
     # Two digits: the bounds themselves are no more certain than that.
-    return f"[{bounds[0]:.2f}, {bounds[1]:.2f}]"
+    return text(value) + ("" if bounds is None else f" [{bounds[0]:.2f}, {bounds[1]:.2f}]")
 
 
 def text(value: float | None) -> str:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mepipe.errors import UsageError
+from mepipe.evaluation.chance_level import is_chance
 from mepipe.evaluation.results import COLUMNS, PROBABILITY, Predictions
 from mepipe.features.splits import LabelledClips
 
@@ -45,6 +46,8 @@ class Saved:
         Where it was read from; None for a result in memory.
     line
         The first line of each clip in predictions.csv.
+    chance
+        What shuffled labels reach, if the results say so.
     """
 
     predictions: Predictions
@@ -52,6 +55,7 @@ class Saved:
     protocol: str
     folder: Path | None = None
     line: Mapping[str, int] = field(default_factory=dict)
+    chance: Mapping[str, Any] | None = None
 
     def place(self, clip: str | None = None, *, file: str = PREDICTIONS) -> str:
         """Return what messages call the file, and the line of ``clip`` in it."""
@@ -84,7 +88,8 @@ def read_saved(folder: Path) -> Saved:
     _check_figures(path, predictions, content)
     # In reverse, so that the first line of a clip is the one that stays.
     line = {row.clip: row.line for row in reversed(rows)}
-    return Saved(predictions, content["model"], content["protocol"], folder, line)
+    chance = content.get("chance") if is_chance(content.get("chance")) else None
+    return Saved(predictions, content["model"], content["protocol"], folder, line, chance)
 
 
 def _read(path: Path) -> bytes:

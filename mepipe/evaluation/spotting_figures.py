@@ -10,7 +10,15 @@ import numpy as np
 from mepipe.errors import UsageError
 from mepipe.evaluation.event_lists import EventList
 from mepipe.evaluation.event_pairing import Together
-from mepipe.evaluation.metrics import Floats, Ints, accuracy, macro_precision, uar
+from mepipe.evaluation.metrics import (
+    FEWEST_SUBJECTS,
+    Floats,
+    Ints,
+    accuracy,
+    interval_note,
+    macro_precision,
+    uar,
+)
 from mepipe.evaluation.spotting_counts import (
     Recognition,
     Tally,
@@ -43,7 +51,8 @@ def spotting_content(
     """Return everything that spotting.json holds (docs/reference/json.md has its keys)."""
     truth, predicted = sides
     units = list(dict.fromkeys(one.unit for one in together.pairings))
-    times = draws(len(units), resamples, seed) if len(units) > 1 else None
+    unit = "subject" if together.by_subject else "recording"
+    times = draws(len(units), resamples, seed) if len(units) >= FEWEST_SUBJECTS else None
     notes = [*truth.notes, *predicted.notes, *together.notes]
     counted = [event for one in together.pairings for event in one.truth.events]
     found = [event for one in together.pairings for event in one.predicted.events]
@@ -74,6 +83,7 @@ def spotting_content(
             **{name: _intervals(tallies[name].by_unit, units, times) for name in GROUPS},
             BOTH: _intervals(both, units, times),
         },
+        "ci_note": interval_note(len(units), unit) or None,
         "errors_ms": {name: _apart(tallies[name]) for name in GROUPS},
         "recognition": None
         if not named
@@ -84,7 +94,7 @@ def spotting_content(
                 for name in GROUPS
             },
         },
-        "unit": "subject" if together.by_subject else "recording",
+        "unit": unit,
         "units": len(units),
         "resamples": resamples,
         "seed": seed,

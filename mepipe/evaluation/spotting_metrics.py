@@ -111,7 +111,8 @@ def score(
     numbers
         As for `read_events`.
     resamples, seed
-        Of the bootstrap over subjects (over recordings if no subject is known).
+        Of the bootstrap over subjects (over recordings if no subject is known). Of fewer
+        than 8 there are no intervals.
 
     Returns
     -------

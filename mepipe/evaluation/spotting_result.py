@@ -176,9 +176,15 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
         f"Rule {content['rule']}, intersection over union at least {content['iou']:g}. "
         f"{content['events']['truth']} true and {content['events']['predicted']} predicted events; "
         f"{recordings['truth']} recordings of the truth, {recordings['predicted']} of the "
-        f"predictions, {recordings['both']} in both. Intervals: {content['resamples']} resamples "
-        f"of {content['units']} {content['unit']}s."
+        f"predictions, {recordings['both']} in both."
     ]
+    if content["ci"]["all"]["f1"] is not None:
+        told[0] += (
+            f" Intervals: {content['resamples']} resamples of {content['units']} "
+            f"{content['unit']}s."
+        )
+    if content["ci_note"] is not None:
+        told.append(f"{content['ci_note'][0].upper()}{content['ci_note'][1:]}.")
     apart = content["errors_ms"]["all"]
     if apart["onset"] is not None:
         told.append(

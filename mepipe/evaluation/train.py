@@ -212,4 +212,6 @@ def _figures(results: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, 
             "Evaluate the same features with the same settings, or leave --results out.",
         )
     keys = ("protocol", "uf1", "uar", "accuracy", "ci", "per_dataset", "clips", "subjects")
-    return {key: results[key] for key in keys}
+    # Results of an earlier version have none of these.
+    later = {key: results[key] for key in ("ci_note", "chance") if key in results}
+    return {key: results[key] for key in keys} | later

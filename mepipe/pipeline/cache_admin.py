@@ -23,6 +23,7 @@ from mepipe.cache.records import (
 )
 from mepipe.cache.store import GoneError, ObjectName, Store
 from mepipe.errors import DamageError, UsageError
+from mepipe.evaluation import chance_level as chance
 from mepipe.evaluation import fold_cache as folds
 from mepipe.pipeline.run_records import PastRun
 from mepipe.recordings import stored
@@ -34,9 +35,11 @@ _DECLARED: Mapping[str, Declaration] = {
     stored.STAGE: stored.ARRAYS,
     **ARRAYS,
     folds.STAGE: folds.ARRAYS,
+    chance.STAGE: chance.ARRAYS,
 }
-# No record lists these: folds belong to a features.h5, chunks to a recording.
-_UNLISTED = {folds.STAGE, stored.STAGE}
+# No record lists these: folds and what chance reaches belong to a features.h5, chunks to a
+# recording.
+_UNLISTED = {folds.STAGE, chance.STAGE, stored.STAGE}
 _TABLES = ("clips", "parts", "pack", "recordings")  # of a record
 
 

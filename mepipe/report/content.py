@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mepipe.evaluation.chance_level import not_above
+
 # A key frame with a lower confidence should be checked by the user.
 DOUBTFUL = 0.5
 
@@ -216,3 +218,8 @@ class Page:
     not_shown: int
     faces: bool
     recordings: Sequence[RecordingCard] = ()
+
+    @property
+    def not_above(self) -> list[str]:
+        """What is to be said where the results are not above what shuffled labels reach."""
+        return not_above(self.results) if self.results and self.results.get("chance") else []

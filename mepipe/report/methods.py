@@ -220,16 +220,33 @@ def _classifier(run: RunSummary, results: Mapping[str, Any], cite: _Cited) -> li
         sentences.append(
             f"Each training started from the weights of a trained model (sha256 {start[:12]})."
         )
-    interval = results["ci"]
     spread = "seed" if len(seeds) == 1 else "seeds"
+    one = _with_interval(results, "uf1", "95 % interval over resampled subjects ")
     sentences.append(
         f"Over {len(seeds)} {spread} ({', '.join(map(str, seeds))}), from counts pooled over "
-        f"folds, UF1 is {_figure(results['uf1'])} (95 % interval over resampled subjects "
-        f"{_figure(interval['uf1'][0])} to {_figure(interval['uf1'][1])}) and UAR "
-        f"{_figure(results['uar'])} ({_figure(interval['uar'][0])} to "
-        f"{_figure(interval['uar'][1])})."
+        f"folds, UF1 is {one} and UAR {_with_interval(results, 'uar')}."
     )
+    if results.get("ci_note"):
+        sentences.append(f"{results['ci_note'][0].upper()}{results['ci_note'][1:]}.")
+    chance = results.get("chance")
+    if chance:
+        sentences.append(
+            f"With the labels shuffled, a {chance['model']} on the same folds reaches, in the "
+            f"median and at the 95th percentile of {chance['permutations']} shuffles, UF1 "
+            f"{_level(chance['uf1'])} and UAR {_level(chance['uar'])}."
+        )
     return sentences
+
+
+def _with_interval(results: Mapping[str, Any], name: str, words: str = "") -> str:
+    bounds = results["ci"][name]
+    if bounds is None:
+        return _figure(results[name])
+    return f"{_figure(results[name])} ({words}{_figure(bounds[0])} to {_figure(bounds[1])})"
+
+
+def _level(figures: Mapping[str, Any]) -> str:
+    return f"{_figure(figures['median'])} and {_figure(figures['p95'])}"
 
 
 def _figure(value: float | None) -> str:

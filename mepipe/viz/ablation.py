@@ -26,12 +26,13 @@ class AblationRow:
     uf1, uar
         Pooled figures, means over the seeds.
     interval
-        95 % over resampled subjects, of UF1.
+        95 % over resampled subjects, of UF1; None with too few.
     difference
-        UF1 less that of the first row, with its paired 95 % interval; None for
-        the first row itself.
+        UF1 less that of the first row, with its paired 95 % interval (None, None with
+        too few subjects); None for the first row itself.
     p, p_holm
-        Two-sided p of that difference, and the same corrected for all rows.
+        Two-sided p of that difference, and the same corrected for all rows; None
+        without an interval.
     cells
         Cells a side of each branch.
     """
@@ -41,8 +42,8 @@ class AblationRow:
     parameters: int
     uf1: float
     uar: float
-    interval: tuple[float, float]
-    difference: tuple[float, float, float] | None
+    interval: tuple[float, float] | None
+    difference: tuple[float, float | None, float | None] | None
     p: float | None = None
     p_holm: float | None = None
     cells: str = ""
@@ -57,6 +58,8 @@ class AblationRow:
         if self.difference is None:
             return ""
         _, low, high = self.difference
+        if low is None or high is None:
+            return "not tested"
         if low <= 0 <= high:
             return "not distinguishable"
         word = "better" if low > 0 else "worse"
@@ -64,25 +67,27 @@ class AblationRow:
         return word if holds else f"{word}, but not after Holm"
 
 
-def ablation_markdown(rows: Sequence[AblationRow], protocol: str) -> str:
-    """Return the study as a Markdown table with its note."""
+def ablation_markdown(rows: Sequence[AblationRow], protocol: str, notes: Sequence[str] = ()) -> str:
+    """Return the study as a Markdown table with its notes."""
     lines = [
         "| varied | variant | cells | parameters | UF1 [95 %] | UAR | UF1 less the first [95 %] "
         "| p | p Holm | |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        low, high = row.interval
+        around = "" if row.interval is None else " [{:.2f}, {:.2f}]".format(*row.interval)
         less = ""
         if row.difference is not None:
             value, below, above = row.difference
-            less = f"{value:+.3f} [{below:+.3f}, {above:+.3f}]"
+            less = f"{value:+.3f}"
+            less += "" if below is None else f" [{below:+.3f}, {above:+.3f}]"
         lines.append(
             f"| {row.study} | {row.name} | {row.cells} | {row.parameters:,} "
-            f"| {row.uf1:.3f} [{low:.2f}, {high:.2f}] | {row.uar:.3f} | {less} "
+            f"| {row.uf1:.3f}{around} | {row.uar:.3f} | {less} "
             f"| {_p(row.p)} | {_p(row.p_holm)} | {row.verdict} |"
         )
-    return "\n".join([f"Protocol: {protocol}.", "", *lines, "", NOTE, ""])
+    told = [line for note in notes for line in (f"{note}.", "")]
+    return "\n".join([f"Protocol: {protocol}.", "", *lines, "", *told, NOTE, ""])
 
 
 def _p(value: float | None) -> str:
@@ -112,7 +117,9 @@ def ablation_png(rows: Sequence[AblationRow], protocol: str) -> bytes:
         if row.difference is not None:
             _, below, above = row.difference
             colour = colours.get(row.verdict.partition(",")[0], "#555555")
-            axes.plot([first + below, first + above], [place, place], color=colour, linewidth=1.6)
+            if below is not None and above is not None:
+                ends = [first + below, first + above]
+                axes.plot(ends, [place, place], color=colour, linewidth=1.6)
             axes.plot(row.uf1, place, "o", color=colour, markersize=5)
         else:
             axes.plot(row.uf1, place, "*", color="#08519c", markersize=12)

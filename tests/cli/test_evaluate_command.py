@@ -29,8 +29,12 @@ def features(write_features, tmp_path):
 
 def test_evaluate_prints_figures_and_writes_them(call, features, tmp_path):
     shown = call("evaluate", features, "--model", "svm", "--seeds", 2).stdout
-    for words in ("UF1 [95 %]", "(largest class)", "leave one subject out (6 subjects)", "2 seed"):
+    for words in (
+        "UF1 [95 %]", "(largest class)", "leave one subject out (6 subjects)", "2 seed",
+        "(chance, 95 %)", "with shuffled labels", "of 6 subjects it would be far too narrow",
+    ):  # fmt: skip
         assert words in shown
+    assert "interval over resampled subjects" not in shown
     out = tmp_path / "mepipe-eval" / "svm-loso"
     content = json.loads((out / "results.json").read_text())
     assert len(content["per_seed"]) == 2
@@ -60,6 +64,7 @@ def test_what_evaluate_writes_compare_reads(call, features, tmp_path):
         call("compare", "mepipe-eval/svm-loso", "mepipe-eval/tree-loso", "--json").stdout
     )
     figures = [one["uf1"] for one in told["models"]]
+    assert all(one["chance"]["uf1"]["p95"] > 0.3 for one in told["models"])
     kept = [
         json.loads((tmp_path / "mepipe-eval" / f"{model}-loso" / "results.json").read_text())
         for model in ("svm", "tree")
@@ -86,6 +91,9 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
     shown = call("ablate", features, *QUICK, "--full", "--seeds", 1, "--json").stdout
     content = json.loads(shown)
     assert content["rows"][0]["study"] == "settings as they are"
+    assert content["chance"]["uf1"].keys() == {"median", "p95"}
+    assert content["rows"][1]["p"] is None  # six subjects are too few for a test
+    assert content["ci_note"] in (tmp_path / "mepipe-ablation" / "ablation.md").read_text()
     assert {"ablation.md", "ablation.png", "ablation.json"} < {
         path.name for path in (tmp_path / "mepipe-ablation").iterdir()
     }

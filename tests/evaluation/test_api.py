@@ -35,10 +35,15 @@ def run(features, tmp_path):
 def test_evaluate_returns_figures_and_writes_only_the_cache(run, tmp_path):
     result = run()
     assert result.uf1 == result.content["uf1"]
-    assert result.ci["uar"] == tuple(result.content["ci"]["uar"])
+    assert result.ci == {"uf1": None, "uar": None}  # six subjects
+    assert "6 subjects" in result.content["ci_note"]
     assert (result.computed, result.reused) == (6, 0)
     assert repr(result).startswith("<EvaluationResult svm, loso: UF1 0.")
-    assert result.table.index.tolist() == ["all", "demo-a", "demo-b", "(largest class)"]
+    assert result.table.index.tolist() == [
+        "all", "demo-a", "demo-b", "(largest class)",
+        "(chance)", "(chance, 95 %)",
+    ]  # fmt: skip
+    assert result.table.loc["(chance, 95 %)", "uf1"] == result.chance["uf1"]["p95"]
     assert result.per_seed[0]["seed"] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "features.h5"]
     assert run().reused == 6

@@ -87,8 +87,8 @@ def test_p_and_interval_agree_and_p_is_never_0(seed, right, resamples):
     rng = np.random.default_rng(seed)
 
     def matrices(share):
-        y = rng.integers(0, 3, (5, 6))
-        predicted = np.where(rng.random((5, 6)) < share, y, (y + 1) % 3)
+        y = rng.integers(0, 3, (8, 6))
+        predicted = np.where(rng.random((8, 6)) < share, y, (y + 1) % 3)
         pairs = zip(y, predicted, strict=True)
         return np.stack([metrics.confusion(*pair, 3) for pair in pairs])[:, None]
 
@@ -111,6 +111,41 @@ def test_a_model_that_is_always_right_is_better(predict):
     assert len(compare(models, all_pairs=True, resamples=99)) == 3
     (worse,) = compare({"perfect": models["perfect"], "poor": models["poor"]}, resamples=99)
     assert worse.uf1.verdict == "worse"
+
+
+def test_with_few_subjects_only_the_difference_is_given(predict):
+    models = {"poor": predict(0.4, subjects=7), "perfect": predict(1.0, seed=1, subjects=7)}
+    (pair,) = compare(models, resamples=199)
+    for one in (pair.uf1, pair.uar):
+        assert one.value > 0
+        assert (one.low, one.high, one.p, one.p_holm) == (None,) * 4
+        assert one.verdict == one.after_holm == "not tested"
+    content = comparison_json(models, (pair,))
+    assert content["pairs"][0]["uf1"]["ci"] is None
+    assert "7 subjects" in content["ci_note"]
+    text = comparison_markdown(content)
+    assert f"| {pair.uf1.value:+.3f} |  |  | not tested |" in text
+    assert "no 95 % interval is given: of 7 subjects" in text
+    assert comparison_latex(content).splitlines()[2].startswith("perfect & 1.000 & 1.000 &")
+
+
+def test_what_chance_reaches_stands_beside_the_models(predict):
+    models = {"poor": predict(0.4), "perfect": predict(1.0, seed=1), "unknown": predict(0.5)}
+    level = {"median": 0.33, "p95": 0.51}
+    known = {"model": "nearest class mean", "permutations": 500}
+    chance = {
+        name: {**known, **{figure: {**level, "above": name == "perfect"} for figure in figures}}
+        for name, figures in (("poor", ("uf1", "uar")), ("perfect", ("uf1", "uar")))
+    }
+    content = comparison_json(models, compare(models, resamples=99), chance)
+    text = comparison_markdown(content)
+    assert text.count("not above chance") == 1
+    for name in ("poor", "perfect"):
+        assert f"Note: {name}, chance (labels shuffled): UF1 median 0.330, 95 % 0.510;" in text
+    del models["unknown"]  # the others have the same level: it is said once
+    content = comparison_json(models, compare(models, resamples=99), chance)
+    assert comparison_markdown(content).count("Note: chance (labels shuffled): UF1 median") == 1
+    assert "poor is not above chance: UF1 0." in text
 
 
 def test_what_holm_takes_away_is_said():

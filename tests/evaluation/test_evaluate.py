@@ -368,7 +368,8 @@ def test_what_cannot_be_saved_is_refused(change, words, features, tmp_path):
     assert not out.exists()
 
 
-def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(features, tmp_path):
+def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(write_features, tmp_path):
+    features = write_features(tmp_path / "eight.h5", people=8)  # fewer are not compared
     evaluation = Evaluation(SMALL, QUICK, protocol="kfold", k=2)
     told, source = Features(features), Source.of(features)
     said = []
@@ -405,5 +406,8 @@ def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(features, tmp_p
     table = (tmp_path / "out" / "ablation.md").read_text()
     assert table.count("\n| ") == len(done.rows) + 1
     assert "chosen on them" in table
+    level = json.loads((tmp_path / "out" / "ablation.json").read_text())["chance"]["uf1"]
+    assert f"UF1 median {level['median']:.3f}, 95 % {level['p95']:.3f}" in table
+    assert "with 8 subjects a 95 % interval is too narrow" in table
     assert (tmp_path / "out" / "ablation.png").read_bytes().startswith(b"\x89PNG")
     assert once().computed == 0

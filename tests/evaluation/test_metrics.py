@@ -99,6 +99,46 @@ def test_the_interval_holds_the_figure_repeats_and_narrows_with_subjects():
 
 
 def test_the_interval_of_identical_subjects_is_a_point():
-    same = np.tile(np.array(KNOWN[0][0]), (6, 2, 1, 1))
+    same = np.tile(np.array(KNOWN[0][0]), (8, 2, 1, 1))
     interval = metrics.subject_bootstrap(same, resamples=200)
     assert interval.uf1 == pytest.approx((0.7353, 0.7353), abs=5e-5)
+
+
+def test_few_subjects_give_no_interval_or_one_that_is_called_narrow():
+    rng = np.random.default_rng(3)
+    for count in (1, 2, 7):
+        interval = metrics.subject_bootstrap(subjects(rng, count, 0.7), resamples=50)
+        assert interval.uf1 is interval.uar is None
+        assert f"of {count} subject" in interval.note
+        assert "8 subjects or more" in interval.note
+    for count in (8, 19):
+        interval = metrics.subject_bootstrap(subjects(rng, count, 0.7), resamples=50)
+        assert interval.uf1 is not None
+        assert f"with {count} subjects" in interval.note
+        assert "too narrow" in interval.note
+    assert metrics.subject_bootstrap(subjects(rng, 20, 0.7), resamples=50).note == ""
+
+
+def test_the_limits_are_where_the_bootstrap_covers_too_little(monkeypatch):
+    # Persons differ in how well they are recognised: what the interval must cover is the
+    # figure of all of them.
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, (6000, 6), p=[0.5, 0.3, 0.2])
+    right = rng.random(y.shape) < rng.uniform(0.4, 1, (len(y), 1))
+    predicted = np.where(right, y, (y + rng.integers(1, 3, y.shape)) % 3)
+    matrices = np.zeros((len(y), 1, 3, 3), dtype=np.int64)
+    np.add.at(matrices[:, 0], (np.arange(len(y))[:, None], y, predicted), 1)
+    truth = float(metrics.uf1(matrices.sum(axis=(0, 1))))
+    monkeypatch.setattr(metrics, "FEWEST_SUBJECTS", 2)
+
+    def covered(count, trials=200):
+        hits = 0
+        for trial in range(trials):
+            some = matrices[rng.integers(0, len(matrices), count)]
+            low, high = metrics.subject_bootstrap(some, resamples=200, seed=trial).uf1
+            hits += low <= truth <= high
+        return hits / trials
+
+    assert covered(4) < 0.88
+    assert 0.83 < covered(8) < 0.935
+    assert covered(40) > 0.9

@@ -55,8 +55,35 @@ def test_figures():
         "largest class": pytest.approx({"uf1": 2 / 9, "uar": 1 / 3, "accuracy": 0.5})
     }
     assert got["left_out"] == {"unlabelled": 1, "unknown_person": 2}
-    low, high = got["ci"]["uf1"]
-    assert 0 <= low < got["uf1"] < high <= 1
+    # Four persons are too few for an interval.
+    assert got["ci"] == {"uf1": None, "uar": None}
+    assert "of 4 subjects it would be far too narrow" in got["ci_note"]
+
+
+def test_the_interval_is_given_of_eight_persons_and_without_a_note_of_twenty():
+    for people, note in ((7, "no 95 % interval"), (8, "too narrow"), (19, "too narrow"), (20, "")):
+        ids = tuple(f"d/p{n // 3:02d}/{n}" for n in range(3 * people))
+        groups = tuple(clip.rpartition("/")[0] for clip in ids)
+        y = np.arange(3 * people) % 3
+        clips = LabelledClips(ids, ("d",) * len(ids), groups, y, CLASSES)
+        right = np.random.default_rng(people).random(len(ids)) < 0.7
+        p = np.eye(3, dtype=np.float32)[np.where(right, y, (y + 1) % 3)]
+        got = results(
+            join(clips, [FoldPrediction("all", 0, ids, p)]),
+            model="spp", protocol="loso", elapsed_s=0,
+        )  # fmt: skip
+        table = screen_table(got)
+        assert (got["ci"]["uf1"] is None) == (people < 8)
+        if people >= 8:
+            low, high = got["ci"]["uf1"]
+            assert 0 <= low < got["uf1"] < high <= 1
+        assert ("[" in table.rows[0][2]) == (people >= 8)
+        if note:
+            assert note in got["ci_note"]
+            assert table.notes == (got["ci_note"],)
+        else:
+            assert got["ci_note"] is None
+            assert table.notes == ()
 
 
 def test_a_dataset_without_a_class_leaves_it_out_and_names_it():
@@ -141,9 +168,10 @@ def test_the_table_on_the_screen():
     table = screen_table(content(left_out=LeftOut(unknown_person=("y",))))
     assert [row[0] for row in table.rows] == ["all", "a", "b", "(largest class)"]
     assert all(len(row) == len(table.header) for row in table.rows)
-    assert table.rows[0][2].startswith("0.743 [")
+    assert table.rows[0][2] == "0.743"
     assert table.rows[3] == ("(largest class)", "6", "0.222", "0.333", "0.500")
-    assert table.notes == (
+    assert "too narrow" in table.notes[0]
+    assert table.notes[1:] == (
         "b: no clips of positive; its means leave that out",
         "1 clip(s) of an unknown person were left out",
     )

@@ -235,22 +235,31 @@ def test_errors_of_found_events():
 
 def test_intervals_are_of_subjects_and_the_same_every_time():
     truth, found = [], []
-    for number in range(12):
-        subject = f"s{number % 4}"
+    for number in range(24):
+        subject = f"s{number % 8}"
         truth += events(f"r{number}", (0, 9), (50, 59), subject=subject)
         found += events(f"r{number}", (0, 9), *([(50, 59)] if number % 4 else [(90, 99)]))
     result = score(truth, found, resamples=500)
-    assert (result.content["unit"], result.content["units"]) == ("subject", 4)
+    assert (result.content["unit"], result.content["units"]) == ("subject", 8)
     low, high = result.content["ci"]["all"]["f1"]
     assert low < result.all["f1"] < high
     assert score(truth, found, resamples=500).content == result.content
     without = [Event(one.recording, one.onset, one.offset, FPS) for one in truth]
     of_recordings = score(without, found, resamples=500).content
-    assert (of_recordings["unit"], of_recordings["units"]) == ("recording", 12)
+    assert (of_recordings["unit"], of_recordings["units"]) == ("recording", 24)
     # Recordings of one person are alike here: the interval over persons is the wider one.
     narrow = of_recordings["ci"]["all"]["f1"]
     assert high - low > narrow[1] - narrow[0]
-    assert score(truth[:2], found[:2]).content["ci"]["all"]["f1"] is None  # one subject
+    assert "with 8 subjects a 95 % interval is too narrow" in result.markdown().casefold()
+    assert of_recordings["ci_note"] is None
+    first = {one.recording for one in truth if one.subject == "s0"}
+    few = [[one for one in side if one.recording not in first] for side in (truth, found)]
+    result = score(*few, resamples=500)
+    assert result.content["units"] == 7
+    assert all(bounds["f1"] is None for bounds in result.content["ci"].values())
+    assert "of 7 subjects" in result.content["ci_note"]
+    assert "No 95 % interval is given" in result.markdown()
+    assert "resamples of" not in result.markdown()
 
 
 def test_names_that_differ_by_folders_and_endings_are_one_recording():

@@ -89,6 +89,14 @@ def test_methods_name_the_classifier_and_undefined_results():
     assert "started from" not in text
     started = results(settings={"start": "0123456789abcdef" * 4})
     assert "(sha256 0123456789ab)" in write(results=started).text
+    few = results(ci={"uf1": None, "uar": None}, ci_note="no interval is given: few")
+    text = write(results=few).text
+    assert "UF1 is 0.500 and UAR undefined. No interval is given: few." in text
+    level = {"median": 0.33, "p95": 0.4}
+    chance = {"model": "class mean", "permutations": 500, "uf1": level, "uar": level}
+    text = write(results=results(chance=chance)).text
+    assert "shuffled, a class mean on the same folds reaches" in text
+    assert "UF1 0.330 and 0.400 and UAR 0.330 and 0.400." in text
     assert "the model my.nets:make" in write(results=results(model="my.nets:make")).text
 
 
