@@ -19,6 +19,7 @@ from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
 from mepipe.evaluation.model_settings import (
     NOT_TRAINING,
+    check_map,
     model_of,
     needs_recentring,
     trains_network,
@@ -75,6 +76,8 @@ class Evaluation:
             "tune": self.tune,
             "device": self.device,
         }
+        if self.model.map != "x":
+            parts["map"] = self.model.map
         return object_key("results", VERSION, parts)
 
 
@@ -100,8 +103,10 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
     Raises
     ------
     UsageError
-        If the clips do not allow the protocol, or settings do not fit the model.
+        If the clips do not allow the protocol, settings do not fit the model, or the features
+        do not have the map that it reads.
     """
+    check_map(evaluation.model, features)
     clips = labelled(features, evaluation.select)
     model, train = model_of(evaluation.model), evaluation.train
     candidates = tuning_grid(evaluation.model, train) if evaluation.tune else ()
@@ -119,6 +124,7 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         recentre=needs_recentring(evaluation.model, features),
         candidates=candidates,
         code=code_digest(evaluation.model.name),
+        reads=evaluation.model.map,
     )
     return Jobs(jobs, kept, left_out)
 
@@ -217,7 +223,7 @@ def evaluate(
         "folds": len(work.jobs),
         "notes": [*protocol_notes(work.clips, evaluation.protocol), *one_class_notes(work.clips)],
         "features": source.digest,
-        "shape": list(features.shape[1:]),
+        "shape": list(features.shape_of(work.jobs[0].reads)[1:]),
         "select": list(evaluation.select),
         "device": work.jobs[0].device,
         "settings": {
@@ -225,6 +231,7 @@ def evaluate(
             "training": dict(work.jobs[0].training),
             "recentre": work.jobs[0].recentre,
             "code": work.jobs[0].code,
+            "map": work.jobs[0].reads,
         },
         "k": evaluation.k if evaluation.protocol == "kfold" else None,
         "tuned": _count_choices(predictions) if evaluation.tune else None,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mepipe.errors import BadDataError, UsageError
 from mepipe.features.protocols import folds_of
 from mepipe.features.splits import LabelledClips, LeftOut, usable
+from mepipe.schema import ModelMap
 
 if TYPE_CHECKING:
     from mepipe.features import Features
@@ -32,7 +33,7 @@ class FoldJob:
     plain values. ``candidates`` are changes to these (`mepipe.evaluation.tuning`)
     among which inner splits of the training persons decide; none: nothing is
     chosen. ``device`` is resolved, never "auto". ``code`` is a digest of a user's
-    own model code.
+    own model code. ``reads`` is the map that the model reads of each clip.
     """
 
     fold: str
@@ -47,12 +48,15 @@ class FoldJob:
     groups: tuple[str, ...] = ()
     candidates: tuple[Mapping[str, Any], ...] = ()
     code: str = ""
+    reads: ModelMap = "x"
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
         parts = asdict(self)
         if not self.candidates:  # then the persons decide nothing
             del parts["groups"], parts["candidates"]
+        if self.reads == "x":  # the key of folds from before there was a choice
+            del parts["reads"]
         return parts
 
 
@@ -82,6 +86,7 @@ def fold_jobs(
     device: str = "cpu",
     candidates: Sequence[Mapping[str, Any]] = (),
     code: str = "",
+    reads: ModelMap = "x",
 ) -> tuple[list[FoldJob], LabelledClips, LeftOut]:
     """Return the jobs, the clips they evaluate (sorted by id), and the clips left out.
 
@@ -107,6 +112,7 @@ def fold_jobs(
             groups=tuple(person[clip] for clip in fold.train),
             candidates=tuple(candidates),
             code=code,
+            reads=reads,
         )
         for seed in seeds
         for fold in folds_of(kept, protocol, k=k)
@@ -131,7 +137,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
     from mepipe.evaluation.tuning import apply_candidate, choose_candidate
 
     # By clip id, never by row: the order of the file must not change a result.
-    x = features_for(features, job.train)
+    x = features_for(features, job.train, job.reads)
     y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
     model, training, chosen = dict(job.model), dict(job.training), None
     if job.candidates:
@@ -147,7 +153,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         seed=training_seed(job.seed, job.fold),
         device=job.device,
     )
-    probabilities = trained.predict(features_for(features, job.test))
+    probabilities = trained.predict(features_for(features, job.test, job.reads))
     if not np.isfinite(probabilities).all():
         raise UsageError(
             f"the training without {job.fold} (seed {job.seed}) diverged: its predictions are "
@@ -163,17 +169,21 @@ def training_seed(seed: int, fold: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def features_for(features: Features, clips: Sequence[str]) -> NDArray[np.float32]:
-    """Return the features (n, C, S, S) float32 of ``clips``, in their order.
+def features_for(
+    features: Features, clips: Sequence[str], reads: ModelMap = "x"
+) -> NDArray[np.float32]:
+    """Return a map of ``clips``, in their order: (n, C, S, S) float32, or (n, K, C, S, S).
 
     Raises
     ------
     BadDataError
         If those of one clip are not finite.
     UsageError
-        If there are none of one clip.
+        If there are none of one clip, or not of that map.
     """
-    x = np.asarray(features.x)[rows_of(features, clips)].astype(np.float32)
+    rows = rows_of(features, clips)
+    read = np.asarray(features.x)[rows] if reads == "x" else features.read(reads, rows)
+    x = read.astype(np.float32)
     for clip, value in zip(clips, x, strict=True):
         if not np.isfinite(value).all():
             raise BadDataError(

@@ -18,6 +18,7 @@ from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.folds import features_for, training_seed
 from mepipe.evaluation.model_settings import (
     NOT_TRAINING,
+    check_map,
     model_of,
     needs_recentring,
     trains_network,
@@ -91,6 +92,7 @@ def train_model(
     named = model_of(model)
     training = train.model_dump(mode="json", exclude=NOT_TRAINING)
     recentre = needs_recentring(model, features)
+    shape = check_map(model, features)
     code = code_digest(model.name)
     asked = {
         "features": source.digest,
@@ -99,6 +101,7 @@ def train_model(
         "training": training,
         "recentre": recentre,
         "code": code,
+        "map": model.map,
     }
     figures = None if results is None else _figures(results, asked)
     from mepipe.evaluation.device import resolve
@@ -106,7 +109,7 @@ def train_model(
     from mepipe.evaluation.fitting import fit
     from mepipe.evaluation.saved_model import encode_model
 
-    x = features_for(features, kept.clip)
+    x = features_for(features, kept.clip, model.map)
     if progress is not None:
         progress.begin("epochs", train.epochs * train.members)
     try:
@@ -138,7 +141,8 @@ def train_model(
         "classes": list(kept.classes),
         "features": {
             "sha256": source.digest,
-            "shape": list(features.shape[1:]),
+            "map": model.map,
+            "shape": list(shape),
             "channels": list(features.channels),
             "settings": features.settings,
             "libraries": features.libraries,
@@ -193,6 +197,7 @@ def _figures(results: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, 
         "features": results.get("features"),
         "select": results.get("select"),
         **{name: settings.get(name) for name in ("model", "training", "recentre", "code")},
+        "map": settings.get("map", "x"),  # results of before have none
     }
     here = json.loads(json.dumps(dict(asked)))
     different = [name for name in here if here[name] != there[name]]
