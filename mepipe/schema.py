@@ -204,11 +204,15 @@ MAPS: Mapping[str, FeatureMap] = {
             "flow.targets",
             "8",
             "which there is not with flow.targets = apex",
-            " (any number from 2 to 64) or --set flow.targets=apex-offset",
+            " (any number from 2 to 64), --set flow.targets=phases or "
+            "--set flow.targets=apex-offset",
         ),
     ),
 }
 """What features.h5 may hold, in the order of the file. Every file has ``x``."""
+
+ModelMap = Literal["x", "sequence"]
+"""The maps that a model can read (`model.map`): one a clip, or several."""
 
 MAP_STAGES = tuple(stage for stage in CLIP_STAGES if any(m.stage == stage for m in MAPS.values()))
 """The stages whose arrays features.h5 may hold."""

@@ -111,7 +111,9 @@ def write_features():
     from mepipe.cache.pack import COLUMNS, Pack, encode_pack
     from mepipe.schema import CHANNELS
 
-    def make(path, people=6, size=12, scale="fixed", classes=3, change=lambda x, rows: None):
+    def make(
+        path, people=6, size=12, scale="fixed", classes=3, maps=0, change=lambda x, rows: None
+    ):
         rng = np.random.default_rng(0)
         facts = sorted(
             (f"{'ab'[n % 2]}/p{n}/c{k}", "ab"[n % 2], f"p{n}", k % classes)
@@ -137,8 +139,16 @@ def write_features():
         ]
         change(x, rows)
         settings = {"flow": {"size": 224}, "tensor": {"size": size, "scale": scale}}
-        pack = Pack(rows, ("negative", "positive", "surprise"), settings, {"mepipe": "0"})
-        path.write_bytes(encode_pack(pack, x))
+        names, more, targets = ("negative", "positive", "surprise"), {}, None
+        if maps:
+            # The movement comes and goes; a little of it stays.
+            rise = np.sin(np.linspace(0.4, 2.8, maps)).astype(np.float32)
+            noise = rng.normal(0, 0.1, (len(x), maps, *x.shape[1:]))
+            more["sequence"] = (x[:, None] * rise[:, None, None, None] + noise).astype(np.float32)
+            settings["flow"]["targets"] = maps
+            targets = [list(range(1, maps + 1))] * len(x)
+        pack = Pack(rows, names, settings, {"mepipe": "0"}, targets=targets)
+        path.write_bytes(encode_pack(pack, x, more))
         return path
 
     return make

@@ -209,7 +209,7 @@ def rows(
             told = _by_network if network else None
             by_network[name] = _confusions(x[here], facts[here], told)
             scores = [
-                (_score(some[name]), _gain(some[name], next(iter(some.values()))))
+                (_score(some[name]), gain_over(some[name], next(iter(some.values()))))
                 for some in (right, by_network)
             ]
             (score, gain), (other, more) = scores
@@ -269,7 +269,7 @@ def _confusions(
     return np.stack(result)
 
 
-def _gain(
+def gain_over(
     one: NDArray[np.int64], other: NDArray[np.int64], seed: int = 0
 ) -> tuple[float, float, float]:
     """Return how much higher the UF1 of one is, with its 95 % interval over faces, in pairs."""

@@ -111,6 +111,13 @@ def flow_table(rows: list[Row]) -> str:
 )
 @click.option("--only", multiple=True, help="One of the compared settings, instead of all.")
 @click.option("--network", is_flag=True, help="Train the SPP network beside the SVM.")
+@click.option(
+    "--maps",
+    is_flag=True,
+    help="Compare instead what a model reads of a clip: one map, two phases, four frames; and the "
+    "size of a tensor.",
+)
+@click.option("--clips", type=click.IntRange(3), help="With --maps: of each face. [default: 12]")
 def features(
     photos: Path | None,
     peaks: tuple[float, ...],
@@ -118,6 +125,8 @@ def features(
     crf: int | None,
     only: tuple[str, ...],
     network: bool,
+    maps: bool,
+    clips: int | None,
 ) -> None:
     """Compare the features with the exact truth, before and after each change of defaults.
 
@@ -127,10 +136,14 @@ def features(
     and setting.
 
     \b
-    Example:
+    Examples:
       mepipe bench features --photos faces/ --peak 0.6
+      mepipe bench features --photos faces/ --peak 0.4 --maps
     """
     with exit_codes():
+        if maps:
+            _compare_maps(photos, peaks, clips, network=network)
+            return
         from mepipe.bench.features import PEAKS, compared, feature_table, measure
         from mepipe.bench.moving_faces import DEGREES
 
@@ -146,6 +159,26 @@ def features(
                 network=network,
             )
         click.echo(feature_table(rows, peaks or PEAKS))
+
+
+def _compare_maps(
+    photos: Path | None, peaks: tuple[float, ...], clips: int | None, *, network: bool
+) -> None:
+    from mepipe.bench.maps import CLIPS, map_table, measure
+    from mepipe.errors import UsageError
+
+    if len(peaks) > 1:
+        raise UsageError("--maps takes one --peak", "Give one, or none: 0.8 to 2 px are drawn.")
+    with counting("clips") as advance:
+        rows = measure(
+            photos,
+            clips=clips or CLIPS,
+            peak=peaks[0] if peaks else None,
+            network=network,
+            progress=advance,
+            report=lambda row: click.echo(f"{row.reads} {row.size} done", err=True),
+        )
+    click.echo(map_table(rows))
 
 
 @command.command()

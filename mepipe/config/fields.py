@@ -14,7 +14,7 @@ from mepipe.schema import MAPS
 Positive = Annotated[float, Field(gt=0)]
 
 # pydantic's own message for a union lists an error for each type, so `_targets` checks instead.
-_TargetName = Literal["apex", "apex-offset"]
+_TargetName = Literal["apex", "apex-offset", "phases"]
 _MOST_TARGETS = 64
 
 
@@ -25,7 +25,8 @@ def _targets(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= _MOST_TARGETS:
         return value
     raise PydanticCustomError(
-        "targets", f"input should be apex, apex-offset, or a whole number from 2 to {_MOST_TARGETS}"
+        "targets",
+        f"input should be apex, apex-offset, phases, or a whole number from 2 to {_MOST_TARGETS}",
     )
 
 

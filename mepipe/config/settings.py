@@ -17,7 +17,17 @@ from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.networks.pyramid import Cells, Fusion, Mode, Pool
 from mepipe.networks.registry import MODELS
 from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE
-from mepipe.schema import MAPS, Limit, Missing, MotionModel, Repair, Scale, SpotMethod, TimeUnit
+from mepipe.schema import (
+    MAPS,
+    Limit,
+    Missing,
+    ModelMap,
+    MotionModel,
+    Repair,
+    Scale,
+    SpotMethod,
+    TimeUnit,
+)
 
 
 class DataSettings(Settings):
@@ -151,7 +161,8 @@ class FlowSettings(Settings):
     targets: Targets = Field(
         "apex",
         description="targets of the flow from the onset: apex; apex-offset (both); or K, 2 to 64 "
-        "frames spread evenly up to the offset, as a sequence beside the flow to the apex",
+        "frames spread evenly up to the offset, as a sequence beside the flow to the apex; phases: "
+        "onset to apex, and apex to offset",
     )
     keep_faces: bool = Field(
         False, description="also store the aligned faces of the onset and of each target"
@@ -281,6 +292,11 @@ class ModelSettings(Settings):
     dropout: float = Field(0.5, ge=0, lt=1, description="spp: dropout before the classifier")
     options: dict[str, Any] = Field(
         {}, description='arguments of any other model, for example {"C" = 3.0}'
+    )
+    map: ModelMap = Field(
+        "x",
+        description="the map of features.h5 that the model reads: x, or sequence (spp, base, svm, "
+        "tree and your own; needs pack.include and flow.targets)",
     )
     recentre: Literal["auto", "always", "never"] = Field(
         "auto", description="subtract the median of u and of v (auto: where features are minmax)"

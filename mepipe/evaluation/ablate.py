@@ -138,7 +138,7 @@ def _cells(figures: Mapping[str, Any]) -> str:
     if settings["name"] != "spp" or not settings["kernels"]:
         return ""
     pyramid = plan(
-        figures["shape"][1],
+        figures["shape"][-1],
         settings["kernels"],
         settings["position"],
         settings["mode"],
@@ -149,11 +149,13 @@ def _cells(figures: Mapping[str, Any]) -> str:
 
 def _parameters(figures: Mapping[str, Any]) -> int:
     settings = figures["settings"]["model"]
+    *maps, channels, size, _ = figures["shape"]
     network = build(
         **settings,
-        channels=figures["shape"][0],
-        size=figures["shape"][1],
+        channels=channels,
+        size=size,
         classes=len(figures["classes"]),
+        maps=maps[0] if maps else None,
     )
     return sum(parameter.numel() for parameter in network.parameters())
 

@@ -21,7 +21,7 @@ from mepipe.evaluation.evaluate import Evaluation, Jobs, jobs_of, write_results
 from mepipe.evaluation.evaluate import evaluate as evaluate_folds
 from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import Source
-from mepipe.evaluation.model_settings import describe_model
+from mepipe.evaluation.model_settings import check_map, describe_model
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.features import Features
@@ -51,15 +51,16 @@ class PreparedEvaluation:
         Raises
         ------
         UsageError
-            If there is no such file, the clips do not allow the protocol, or the
-            settings do not fit the model.
+            If there is no such file, the clips do not allow the protocol, the settings
+            do not fit the model, or the file has no such map as it reads.
         DamageError
             If the file is damaged.
         """
         # Hashed before it is read: what is read later must be this.
         source = Source.of(path)
         features = Features(path)
-        about = describe_model(evaluation.model, features.shape[2])
+        *maps, _, _, size = check_map(evaluation.model, features)
+        about = describe_model(evaluation.model, size, *maps)
         return cls(evaluation, source, features, jobs_of(features, evaluation), about)
 
     def run(
@@ -289,7 +290,7 @@ def train(
     >>> saved = train(features, f"{folder.name}/model.safetensors", settings=quick, device="cpu")
     >>> saved.classes
     ('negative', 'positive', 'surprise')
-    >>> saved.predict(features.x).shape
+    >>> saved.predict(features.read(saved.map)).shape
     (18, 3)
     >>> folder.cleanup()
     """

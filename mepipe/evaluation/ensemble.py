@@ -22,7 +22,7 @@ class Ensemble:
     members: Sequence[Trained]
 
     def predict(self, x: Floats) -> Floats:
-        """Return class probabilities (N, K) float32 for features (N, C, S, S)."""
+        """Return class probabilities (N, K) float32 for features as those of the training."""
         mean: Floats = np.mean([member.predict(x) for member in self.members], axis=0)
         return mean.astype(np.float32)
 

@@ -50,7 +50,7 @@ class TrainedEstimator:
     classes: int
 
     def predict(self, x: Floats) -> Floats:
-        """Return class probabilities (N, K) float32 for features (N, C, S, S).
+        """Return class probabilities (N, K) float32 for features as those of the training.
 
         An estimator without ``predict_proba`` gives 1 for the class that it
         predicts and 0 for the others. A class that it never saw has 0.
@@ -110,7 +110,7 @@ def fit_estimator(
     estimator
         Not fitted yet.
     x, y
-        Features (N, C, S, S) and classes (N,), as for
+        Features (N, C, S, S) or (N, M, C, S, S), and classes (N,), as for
         `mepipe.evaluation.network_training.fit`.
     """
     present = np.unique(y)

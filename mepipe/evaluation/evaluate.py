@@ -19,6 +19,7 @@ from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
 from mepipe.evaluation.model_settings import (
+    check_map,
     model_of,
     needs_recentring,
     training_of,
@@ -85,6 +86,8 @@ class Evaluation:
         start = Start.of(self.train)
         if start is not None:
             parts["start"] = start.sha256
+        if self.model.map != "x":
+            parts["map"] = self.model.map
         return object_key("results", VERSION, parts)
 
 
@@ -110,8 +113,10 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
     Raises
     ------
     UsageError
-        If the clips do not allow the protocol, or settings do not fit the model.
+        If the clips do not allow the protocol, settings do not fit the model, or the features
+        do not have the map that it reads.
     """
+    check_map(evaluation.model, features)
     clips = labelled(features, evaluation.select)
     model, train = model_of(evaluation.model), evaluation.train
     candidates = tuning_grid(evaluation.model, train) if evaluation.tune else ()
@@ -134,6 +139,7 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         candidates=candidates,
         code=code_digest(evaluation.model.name),
         start=start,
+        reads=evaluation.model.map,
     )
     return Jobs(jobs, kept, left_out)
 
@@ -239,7 +245,7 @@ def evaluate(
             *([start.note] if start is not None else []),
         ],
         "features": source.digest,
-        "shape": list(features.shape[1:]),
+        "shape": list(features.shape_of(work.jobs[0].reads)[1:]),
         "select": list(evaluation.select),
         "device": work.jobs[0].device,
         "settings": {
@@ -248,6 +254,7 @@ def evaluate(
             "recentre": work.jobs[0].recentre,
             "code": work.jobs[0].code,
             **({} if start is None else {"start": start.sha256}),
+            "map": work.jobs[0].reads,
         },
         "k": evaluation.k if evaluation.protocol == "kfold" else None,
         "tuned": _count_choices(predictions) if evaluation.tune else None,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
+from mepipe.evaluation.normalisation import maps_of
 from mepipe.networks.registry import MODELS, build, is_network, is_own
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Fitted(Protocol):
     """A trained model."""
 
     def predict(self, x: Floats) -> Floats:
-        """Return class probabilities (N, K) float32 for features (N, C, S, S)."""
+        """Return class probabilities (N, K) float32 for features as those of the training."""
         ...
 
 
@@ -50,7 +51,7 @@ def fit(
         if not _is_network(x, classes, model):
             from mepipe.evaluation.estimators import fit_estimator
 
-            estimator = build(**model, channels=x.shape[1], size=x.shape[2], classes=classes)
+            estimator = build(**model, **_inputs(x, classes))
             return fit_estimator(
                 estimator, x, y, name=name, classes=classes, recentre=recentre, seed=seed
             )
@@ -87,9 +88,7 @@ def _is_network(x: Floats, classes: int, model: Mapping[str, Any]) -> bool:
         return MODELS[name].kind == "network"
     # What a user's model is shows only when it is built. Two are built, to see whether they
     # share weights.
-    made, other = (
-        build(**model, channels=x.shape[1], size=x.shape[2], classes=classes) for _ in range(2)
-    )
+    made, other = (build(**model, **_inputs(x, classes)) for _ in range(2))
     network = is_network(made)
     if made is other or (network and _weights(made) & _weights(other)):
         raise UsageError(
@@ -98,6 +97,12 @@ def _is_network(x: Floats, classes: int, model: Mapping[str, Any]) -> bool:
             "Make a new model at each call.",
         )
     return network
+
+
+def _inputs(x: Floats, classes: int) -> dict[str, Any]:
+    """Return what the features decide of a model."""
+    channels, size, _ = x.shape[-3:]
+    return {"channels": channels, "size": size, "classes": classes, "maps": maps_of(x)}
 
 
 def _weights(network: Any) -> set[int]:

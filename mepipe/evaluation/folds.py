@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mepipe.errors import BadDataError, UsageError
 from mepipe.features.protocols import folds_of
 from mepipe.features.splits import LabelledClips, LeftOut, usable
+from mepipe.schema import ModelMap
 
 if TYPE_CHECKING:
     from mepipe.evaluation.starting_weights import Start
@@ -34,6 +35,7 @@ class FoldJob:
     among which inner splits of the training persons decide; none: nothing is
     chosen. ``device`` is resolved, never "auto". ``code`` is a digest of a user's
     own model code. ``start`` has the weights that the training starts from; None: random ones.
+    ``reads`` is the map that the model reads of each clip.
     """
 
     fold: str
@@ -49,6 +51,7 @@ class FoldJob:
     candidates: tuple[Mapping[str, Any], ...] = ()
     code: str = ""
     start: Start | None = None
+    reads: ModelMap = "x"
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
@@ -60,6 +63,8 @@ class FoldJob:
         del parts["start"]
         if self.start is not None:
             parts["start"] = self.start.sha256
+        if self.reads == "x":  # the key of folds from before there was a choice
+            del parts["reads"]
         return parts
 
 
@@ -90,6 +95,7 @@ def fold_jobs(
     candidates: Sequence[Mapping[str, Any]] = (),
     code: str = "",
     start: Start | None = None,
+    reads: ModelMap = "x",
 ) -> tuple[list[FoldJob], LabelledClips, LeftOut]:
     """Return the jobs, the clips they evaluate (sorted by id), and the clips left out.
 
@@ -116,6 +122,7 @@ def fold_jobs(
             candidates=tuple(candidates),
             code=code,
             start=start,
+            reads=reads,
         )
         for seed in seeds
         for fold in folds_of(kept, protocol, k=k)
@@ -140,7 +147,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
     from mepipe.evaluation.tuning import apply_candidate, choose_candidate
 
     # By clip id, never by row: the order of the file must not change a result.
-    x = features_for(features, job.train)
+    x = features_for(features, job.train, job.reads)
     y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
     model, training, chosen = dict(job.model), dict(job.training), None
     if job.candidates:
@@ -157,7 +164,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         device=job.device,
         start=job.start,
     )
-    probabilities = trained.predict(features_for(features, job.test))
+    probabilities = trained.predict(features_for(features, job.test, job.reads))
     if not np.isfinite(probabilities).all():
         raise UsageError(
             f"the training without {job.fold} (seed {job.seed}) diverged: its predictions are "
@@ -173,17 +180,21 @@ def training_seed(seed: int, fold: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def features_for(features: Features, clips: Sequence[str]) -> NDArray[np.float32]:
-    """Return the features (n, C, S, S) float32 of ``clips``, in their order.
+def features_for(
+    features: Features, clips: Sequence[str], reads: ModelMap = "x"
+) -> NDArray[np.float32]:
+    """Return a map of ``clips``, in their order: (n, C, S, S) float32, or (n, K, C, S, S).
 
     Raises
     ------
     BadDataError
         If those of one clip are not finite.
     UsageError
-        If there are none of one clip.
+        If there are none of one clip, or not of that map.
     """
-    x = np.asarray(features.x)[rows_of(features, clips)].astype(np.float32)
+    rows = rows_of(features, clips)
+    read = np.asarray(features.x)[rows] if reads == "x" else features.read(reads, rows)
+    x = read.astype(np.float32)
     for clip, value in zip(clips, x, strict=True):
         if not np.isfinite(value).all():
             raise BadDataError(

@@ -16,18 +16,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mepipe.errors import DamageError, UsageError
 from mepipe.features.splits import LabelledClips
 from mepipe.networks.registry import MODELS, takes
-from mepipe.schema import CLIP_STAGES
+from mepipe.schema import CLIP_STAGES, ModelMap
 
 FORMAT = "mepipe-model"
 FORMAT_VERSION = 2
 """Version 1 knows no ``model.cells``: each branch of its pyramids has the fewest windows.
-Nor ``inputs.per_clip`` and ``inputs.temperature``: an older mepipe would answer wrongly."""
+Nor ``inputs.per_clip`` and ``inputs.temperature``: an older mepipe would answer wrongly.
+Nor models that read several maps a clip."""
 
 # Sections of the feature settings that decide what a network sees.
 DECIDING = CLIP_STAGES
 
 # These add to the features, and leave what a network sees as it is.
 _BESIDE = {"flow": {"keep_faces", "targets"}}
+_OF_A_SEQUENCE = {"targets"}
 
 _LONGEST_HEADER = 100 << 20
 _ABSENT = "(not set)"
@@ -38,14 +40,22 @@ COLDEST, HOTTEST = 0.05, 20.0
 WIDEST = 512
 LARGEST = 512
 _Side = Annotated[int, Field(ge=4, le=LARGEST)]
+_Channels = Annotated[int, Field(ge=1, le=16)]
+_OneMap = Annotated[tuple[_Channels, _Side, _Side], Field(strict=False)]
+_SeveralMaps = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=64)], _Channels, _Side, _Side], Field(strict=False)
+]
 
 
-def differences(trained: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """Return what differs between two feature settings, of the sections that decide features."""
+def differences(
+    trained: Mapping[str, Any], here: Mapping[str, Any], reads: ModelMap = "x"
+) -> list[str]:
+    """Return what differs between two feature settings, of the sections that decide a map."""
     found = []
     for section in DECIDING:
         one, two = trained.get(section) or {}, here.get(section) or {}
-        for key in sorted((one.keys() | two.keys()) - _BESIDE.get(section, set())):
+        beside = _BESIDE.get(section, set()) - (_OF_A_SEQUENCE if reads == "sequence" else set())
+        for key in sorted((one.keys() | two.keys()) - beside):
             was, now = one.get(key, _ABSENT), two.get(key, _ABSENT)
             if was != now:
                 found.append(f"{section}.{key} was {was} in training and is {now} here")
@@ -169,7 +179,8 @@ class _Inputs(_Plain):
 
 
 class _Features(_Plain):
-    shape: tuple[Annotated[int, Field(ge=1, le=16)], _Side, _Side] = Field(strict=False)
+    map: ModelMap = "x"  # cards of the format 1 have none
+    shape: _OneMap | _SeveralMaps
     channels: list[str]
     settings: dict[str, Any]
 
@@ -187,7 +198,9 @@ class Card(_Plain):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        channels, rows, columns = self.features.shape
+        channels, rows, columns = self.features.shape[-3:]
+        if (len(self.features.shape) == 4) != (self.features.map == "sequence"):
+            raise ValueError("shape and map do not agree")
         if rows != columns or channels != len(self.features.channels):
             raise ValueError("shape and channels do not agree")
         if len(self.inputs.scale) != channels:
@@ -196,8 +209,8 @@ class Card(_Plain):
             raise ValueError("seen needs a value a class, and one that is true")
         if not isinstance(self.model.get("name"), str):
             raise ValueError("the model has no name")  # noqa: TRY004
-        if {"channels", "size", "classes"} & set(self.model):
-            raise ValueError("the input decides channels, size and classes")
+        if {"channels", "size", "classes", "maps"} & set(self.model):
+            raise ValueError("the input decides channels, size, classes and maps")
         width = self.model.get("width", 8)
         if not isinstance(width, int) or not 4 <= width <= WIDEST:
             raise ValueError(f"a width beyond {WIDEST}")

@@ -7,12 +7,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.settings import Config, ModelSettings, TrainSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.tuning import MODEL, candidates, default_choices
 from mepipe.features import Features
 from mepipe.networks.pyramid import plan
-from mepipe.networks.registry import MODELS, find_factory, is_own, takes
+from mepipe.networks.registry import (
+    MODELS,
+    find_factory,
+    is_own,
+    require_several_maps,
+    takes,
+)
 
 NOT_TRAINING = {"seed", "seeds", "choices", "init"}
 """The settings in ``train`` that say what is trained and how often, and not how."""
@@ -42,12 +48,12 @@ def model_of(settings: ModelSettings) -> dict[str, Any]:
     UsageError
         If there is no such built-in model.
     """
-    own = settings.model_dump(mode="json", exclude={"name", "recentre", "options"})
-    fixed = {"name", "channels", "size", "classes", *own} & set(settings.options)
+    own = settings.model_dump(mode="json", exclude={"name", "recentre", "map", "options"})
+    fixed = {"name", "channels", "size", "classes", "maps", *own} & set(settings.options)
     if fixed:
         raise UsageError(
             f"model.options = {settings.options}: {min(fixed)} is no option",
-            "The input decides channels, size and classes; settings of spp are model.kernels "
+            "The input decides channels, size, classes and maps; settings of spp are model.kernels "
             "and so on.",
         )
     known = () if is_own(settings.name) else takes(settings.name)
@@ -58,21 +64,68 @@ def model_of(settings: ModelSettings) -> dict[str, Any]:
     }
 
 
-def describe_model(settings: ModelSettings, size: int) -> str:
+def describe_model(settings: ModelSettings, size: int, maps: int | None = None) -> str:
     """Return the cells of the model's pyramid, or what the model is, in a line.
+
+    Parameters
+    ----------
+    settings
+        The model.
+    size
+        Side of its input.
+    maps
+        How many maps a clip it reads, of a sequence.
 
     Raises
     ------
     UsageError
-        If there is no such built-in model, or its pyramid does not fit the input.
+        If there is no such built-in model, its pyramid does not fit the input, or it reads one
+        map a clip and there are several.
     """
+    several = "" if maps is None else f", on {maps} maps a clip"
     if is_own(settings.name):
         find_factory(settings.name)
-        return f"{settings.name}: your own model"
+        return f"{settings.name}: your own model{several}"
+    if several:
+        require_several_maps(settings.name)
     if "kernels" not in takes(settings.name):
-        return f"{settings.name}: {MODELS[settings.name].what}"
+        return f"{settings.name}: {MODELS[settings.name].what}{several}"
     pyramid = plan(size, settings.kernels, settings.position, settings.mode, settings.cells)
-    return pyramid.describe() if settings.name == "spp" else f"{settings.name}: no pyramid"
+    said = pyramid.describe() if settings.name == "spp" else f"{settings.name}: no pyramid"
+    return said + several
+
+
+def packed_maps(config: Config) -> int | None:
+    """Return how many maps a clip the model reads in the features of a run. None: ``x``.
+
+    Raises
+    ------
+    UsageError
+        If the run does not pack the map that the model reads.
+    """
+    wanted, targets = config.model.map, config.flow.targets
+    if wanted == "x":
+        return None
+    if wanted not in config.pack.include:
+        raise UsageError(
+            f"model.map = {wanted} reads a map that features.h5 will not hold",
+            f'Add --set \'pack.include=["x", "{wanted}"]\' and --set flow.targets=phases '
+            "(or apex-offset, or a number of frames from 2 to 64).",
+        )
+    return targets if isinstance(targets, int) else 2
+
+
+def check_map(settings: ModelSettings, features: Features) -> tuple[int, ...]:
+    """Return the shape of what the model reads of each clip: (C, S, S), or (M, C, S, S).
+
+    Raises
+    ------
+    UsageError
+        If the features have no such map, or the model reads one map a clip and not several.
+    """
+    if settings.map != "x":
+        require_several_maps(settings.name)
+    return features.shape_of(settings.map)[1:]
 
 
 def trains_network(name: str) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
-from mepipe.evaluation.normalisation import Normalisation
+from mepipe.evaluation.normalisation import Normalisation, maps_of
 from mepipe.networks.registry import build, is_own
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Trained:
     temperature: float = 1.0
 
     def predict(self, x: Floats) -> Floats:
-        """Return class probabilities (N, K) float32 for features (N, C, S, S).
+        """Return class probabilities (N, K) float32 for features as those of the training.
 
         Each clip passes alone: no clip's prediction depends on another's, not
         even in the last bit.
@@ -98,17 +98,16 @@ class Trained:
         never = torch.from_numpy(~self.seen).to(self.device)
         for clip in torch.from_numpy(self.normalise(x)).to(self.device):
             views = [clip, mirrored(clip)] if self.mirror else [clip]
-            batch = torch.stack(views).contiguous(memory_format=_layout(self.name))
-            logits = self.network(batch)
+            logits = self.network(laid_out(torch.stack(views), _layout(self.name)))
             _check_logits(logits, len(views), len(self.seen), self.name)
             yield logits.masked_fill(never, float("-inf"))
 
 
 def mirrored(x: Tensor) -> Tensor:
-    """Return features (C, S, S) as a mirror shows them: left is right and u changes sign."""
+    """Return features (..., C, S, S) as a mirror shows them: left is right and u changes sign."""
     import torch
 
-    sign = torch.ones(len(x), 1, 1, device=x.device)
+    sign = torch.ones(x.shape[-3], 1, 1, device=x.device)
     sign[0] = -1
     return x.flip(-1) * sign
 
@@ -132,7 +131,7 @@ def fit(
     ----------
     x
         (N, C, S, S) float32 features, u and v first, 0 meaning no motion (with
-        ``recentre``: the median meaning no motion).
+        ``recentre``: the median meaning no motion); or (N, M, C, S, S), M maps a clip.
     y
         (N,) class numbers, 0 to K - 1.
     classes
@@ -166,7 +165,8 @@ def fit(
     from torch.nn import functional
 
     _check(x, y, classes)
-    clips, channels, size, _ = x.shape
+    clips, (channels, size, _) = len(x), x.shape[-3:]
+    maps = maps_of(x)
     epochs, shift = int(training["epochs"]), int(training["shift"])
     steps = -(-clips // int(training["batch"]))
     normalise = Normalisation.of(
@@ -174,7 +174,7 @@ def fit(
     )
     draw = np.random.default_rng(seed)
     with _reproducible(), _seeded(int(draw.integers(2**31)), device):
-        network = build(**model, channels=channels, size=size, classes=classes)
+        network = build(**model, channels=channels, size=size, classes=classes, maps=maps)
         name = str(model["name"])
         if weights is not None:
             _load(network, weights, name)
@@ -182,7 +182,9 @@ def fit(
         network = network.to(device).train()
         if not is_own(name):
             network = network.to(memory_format=layout)
-        inputs = torch.from_numpy(normalise(x)).to(device).permute(0, 2, 3, 1).contiguous()
+        # The maps of a clip lie one after the other, as further channels.
+        stacked = normalise(x).reshape(clips, -1, size, size)
+        inputs = torch.from_numpy(stacked).to(device).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
         weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"])).to(device)
         optimiser = torch.optim.AdamW(
@@ -205,11 +207,13 @@ def fit(
         order, mirror, moves = order.to(device), mirror.to(device), moves.to(device)
         amplitude = (1 + amplitude).float().to(device)
         for epoch in range(epochs):
-            moved = augmented(inputs, mirror[epoch], amplitude[epoch], moves[epoch], shift)
+            moved = augmented(
+                inputs, mirror[epoch], amplitude[epoch], moves[epoch], shift, maps or 1
+            )
             # Batches of nearly equal size: no remainder too small to normalise.
             for rows in order[epoch].tensor_split(steps):
                 optimiser.zero_grad()
-                logits = network(moved[rows].permute(0, 3, 1, 2).contiguous(memory_format=layout))
+                logits = network(laid_out(_apart(moved[rows], maps), layout))
                 _check_logits(logits, len(rows), classes, name)
                 loss = functional.cross_entropy(
                     logits,
@@ -238,8 +242,10 @@ def _load(network: torch.nn.Module, weights: Mapping[str, Tensor], name: str) ->
 
 
 def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
-    if x.ndim != 4 or x.shape[2] != x.shape[3] or len(x) != len(y) or not len(x):
-        raise ValueError(f"x must be (N, C, S, S) with N labels, not {x.shape} with {y.shape}")
+    if x.ndim not in (4, 5) or x.shape[-2] != x.shape[-1] or len(x) != len(y) or not len(x):
+        raise ValueError(
+            f"x must be (N, C, S, S) or (N, M, C, S, S) with N labels, not {x.shape} with {y.shape}"
+        )
     if y.min() < 0 or y.max() >= classes:
         raise ValueError(f"y must be 0 to {classes - 1}, not {y.min()} to {y.max()}")
     if not np.isfinite(x).all():
@@ -253,6 +259,21 @@ def _layout(name: str) -> torch.memory_format:
     return torch.contiguous_format if is_own(name) else torch.channels_last
 
 
+def _apart(x: Tensor, maps: int | None) -> Tensor:
+    """Return (B, C, S, S) for a batch (B, S, S, C), or (B, M, C / M, S, S) for one of M maps."""
+    clips, size, _, channels = x.shape
+    x = x.permute(0, 3, 1, 2)
+    return x if maps is None else x.reshape(clips, maps, channels // maps, size, size)
+
+
+def laid_out(x: Tensor, layout: torch.memory_format) -> Tensor:
+    """Return a batch (B, C, S, S) or (B, M, C, S, S) with its maps in a layout of memory."""
+    if x.ndim == 5:
+        # view: the layout is that of each map, and stays.
+        return x.flatten(0, 1).contiguous(memory_format=layout).view(x.shape)
+    return x.contiguous(memory_format=layout)
+
+
 def _check_logits(logits: object, clips: int, classes: int, name: str) -> None:
     shape = tuple(getattr(logits, "shape", ()))
     if shape != (clips, classes):
@@ -262,13 +283,16 @@ def _check_logits(logits: object, clips: int, classes: int, name: str) -> None:
         )
 
 
-def augmented(x: Tensor, mirror: Tensor, amplitude: Tensor, moves: Tensor, most: int) -> Tensor:
+def augmented(
+    x: Tensor, mirror: Tensor, amplitude: Tensor, moves: Tensor, most: int, maps: int = 1
+) -> Tensor:
     """Return other faces with the same movement.
 
     Parameters
     ----------
     x
-        (N, S, S, C) inputs.
+        (N, S, S, C) inputs. Of several maps, C are the channels of the first, then those of
+        the second and so on. All maps of a clip are changed alike.
     mirror
         (N,) bool: left and right exchanged, u negated.
     amplitude
@@ -276,6 +300,8 @@ def augmented(x: Tensor, mirror: Tensor, amplitude: Tensor, moves: Tensor, most:
     moves
         (N, 2) rows and columns, 0 to 2 ``most``; ``most`` means not moved. What
         comes in from outside is no motion.
+    maps
+        How many maps a clip has.
     """
     import torch
     from torch.nn import functional
@@ -288,7 +314,7 @@ def augmented(x: Tensor, mirror: Tensor, amplitude: Tensor, moves: Tensor, most:
     columns = moves[:, 1, None] + torch.where(mirror[:, None], cell.flip(0), cell)
     moved = padded[clip[:, None, None], rows[:, :, None], columns[:, None, :]]
     factor = amplitude[:, None].repeat(1, channels)
-    factor[:, 0] *= 1 - 2 * mirror.float()
+    factor[:, :: channels // maps] *= 1 - 2 * mirror.float()[:, None]  # u of each map
     return moved * factor[:, None, None, :]
 
 

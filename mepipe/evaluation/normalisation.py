@@ -36,12 +36,16 @@ class Normalisation:
 
     @classmethod
     def of(cls, x: Floats, *, recentre: bool, per_clip: bool = False) -> Normalisation:
-        """Return the one that brings the training clips (N, C, S, S) to unit root mean square."""
+        """Return the one that brings the training clips (N, C, S, S) to unit root mean square.
+
+        Of several maps a clip, (N, M, C, S, S), all have one scale: what rises from one to the
+        next still does.
+        """
         squares = _mean_squares(_prepared(x, recentre, per_clip))
         return cls(recentre, _factors(squares).astype(np.float32), per_clip)
 
     def __call__(self, x: Floats) -> Floats:
-        """Return inputs (N, C, S, S) for features (N, C, S, S)."""
+        """Return inputs (N, C, S, S) for features (N, C, S, S), likewise of several maps."""
         return _prepared(x, self.recentre, self.per_clip) * self.scale[:, None, None]
 
 
@@ -71,15 +75,21 @@ def _prepared(x: Floats, recentre: bool, per_clip: bool) -> Floats:
 
 
 def _levelled(clip: Floats) -> Floats:
-    """Return a clip (C, S, S) with unit root mean square."""
+    """Return a clip (C, S, S) or (M, C, S, S) with unit root mean square."""
     factors = _factors(_mean_squares(clip))
     levelled: Floats = (clip * factors[:, None, None]).astype(np.float32)
     return levelled
+
+
+def maps_of(x: Floats) -> int | None:
+    """Return M for features (N, M, C, S, S), M maps a clip; None for (N, C, S, S), one map."""
+    return x.shape[1] if x.ndim == 5 else None
 
 
 def _centred(x: Floats, recentre: bool) -> Floats:
     if not recentre:
         return x
     x = x.copy()
-    x[:, :FLOW_CHANNELS] -= np.median(x[:, :FLOW_CHANNELS], axis=(2, 3), keepdims=True)
+    flow = x[..., :FLOW_CHANNELS, :, :]
+    flow -= np.median(flow, axis=(-2, -1), keepdims=True)  # of each map by itself
     return x

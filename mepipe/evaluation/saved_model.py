@@ -31,7 +31,7 @@ from mepipe.evaluation.model_card import (
 from mepipe.evaluation.network_training import Trained
 from mepipe.evaluation.normalisation import Normalisation
 from mepipe.networks.registry import MODELS, build, is_own
-from mepipe.schema import PRETRAINED
+from mepipe.schema import PRETRAINED, ModelMap
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +48,7 @@ class SavedModel:
     Parameters
     ----------
     ensemble
-        Predicts class probabilities (N, K) from features (N, C, S, S).
+        Predicts class probabilities (N, K) from the map of features that `map` names.
     card
         What it was trained on and how, as `encode_model` wrote it.
     """
@@ -60,6 +60,12 @@ class SavedModel:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the probabilities."""
         return tuple(self.card["classes"])
+
+    @property
+    def map(self) -> ModelMap:
+        """The map of the features that it reads: ``x``, or ``sequence``."""
+        named: ModelMap = self.card["features"].get("map", "x")
+        return named
 
     def check(self, settings: Mapping[str, Any], channels: Sequence[str]) -> None:
         """Refuse features made with other settings than those it was trained on.
@@ -74,7 +80,7 @@ class SavedModel:
         UsageError
             Naming every difference.
         """
-        different = differences(self.card["features"]["settings"], settings)
+        different = differences(self.card["features"]["settings"], settings, self.map)
         if list(channels) != list(self.card["features"]["channels"]):
             trained = ", ".join(self.card["features"]["channels"])
             different.append(f"channels: {trained} in training, {', '.join(channels)} here")
@@ -88,17 +94,20 @@ class SavedModel:
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features (N, C, S, S).
 
+        A model of sequences takes (N, M, C, S, S), what ``features.read(model.map)`` returns.
+
         Raises
         ------
         UsageError
             If the features have another shape than those of the training.
         """
         expected = tuple(self.card["features"]["shape"])
-        if x.ndim != 4 or x.shape[1:] != expected:
+        if x.shape[1:] != expected:
             raise UsageError(
                 f"the model takes features of the shape (N, {', '.join(map(str, expected))}), "
                 f"not {x.shape}",
-                "Make the features with the settings in the model's card.",
+                f"It reads the map {self.map}: give features.read({self.map!r}), of features made "
+                "with the settings in the model's card.",
             )
         return self.ensemble.predict(x)
 
@@ -183,8 +192,8 @@ def load_model(
         A .safetensors file that `mepipe train` wrote, or ``pretrained``: the model that comes
         with mepipe.
     features
-        What it is to be used on: features made with other settings are refused
-        (`SavedModel.check`).
+        What it is to be used on: features made with other settings, or without the map that
+        it reads, are refused (`SavedModel.check`).
     trust
         The ``package.module:factory`` that may be imported to build the networks,
         where the model is not one of mepipe's own: importing it runs its code.
@@ -235,13 +244,19 @@ def load_model(
     except (SafetensorError, OSError) as error:
         raise DamageError(f"{path} is damaged: {error}", "Train the model again.") from error
     members = split_members(path, tensors, known.inputs.members)
-    inputs, (channels, size, _) = known.inputs, known.features.shape
+    inputs, (*maps, channels, size, _) = known.inputs, known.features.shape
     scale = np.array(inputs.scale, dtype=np.float32)
     normalise = Normalisation(inputs.recentre, scale, inputs.per_clip)
     seen = np.array(inputs.seen, dtype=np.bool_)
     built = []
     for own in members:
-        network = build(**known.model, channels=channels, size=size, classes=len(known.classes))
+        network = build(
+            **known.model,
+            channels=channels,
+            size=size,
+            classes=len(known.classes),
+            maps=maps[0] if maps else None,
+        )
         try:
             network.load_state_dict(own)
         except RuntimeError as error:
@@ -257,4 +272,6 @@ def load_model(
     model = SavedModel(Ensemble(built), card)
     if features is not None:
         model.check(features.settings, features.channels)
+        if model.map != "x":  # which all features have
+            features.shape_of(model.map)
     return model

@@ -17,6 +17,7 @@ from mepipe.evaluation.evaluate import labelled
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.folds import features_for, training_seed
 from mepipe.evaluation.model_settings import (
+    check_map,
     model_of,
     needs_recentring,
     training_of,
@@ -96,6 +97,7 @@ def train_model(
     if start is not None:
         training = start.training_for(features, named, training)
     recentre = needs_recentring(model, features)
+    shape = check_map(model, features)
     code = code_digest(model.name)
     asked: dict[str, Any] = {
         "features": source.digest,
@@ -105,6 +107,7 @@ def train_model(
         "recentre": recentre,
         "code": code,
         "start": None if start is None else start.sha256,
+        "map": model.map,
     }
     figures = None if results is None else _figures(results, asked)
     from mepipe.evaluation.device import resolve
@@ -112,7 +115,7 @@ def train_model(
     from mepipe.evaluation.fitting import fit
     from mepipe.evaluation.saved_model import encode_model
 
-    x = features_for(features, kept.clip)
+    x = features_for(features, kept.clip, model.map)
     if progress is not None:
         progress.begin("epochs", train.epochs * train.members)
     try:
@@ -146,7 +149,8 @@ def train_model(
         "classes": list(kept.classes),
         "features": {
             "sha256": source.digest,
-            "shape": list(features.shape[1:]),
+            "map": model.map,
+            "shape": list(shape),
             "channels": list(features.channels),
             "settings": features.settings,
             "libraries": features.libraries,
@@ -202,6 +206,7 @@ def _figures(results: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, 
         "features": results.get("features"),
         "select": results.get("select"),
         **{name: settings.get(name) for name in ("model", "training", "recentre", "code", "start")},
+        "map": settings.get("map", "x"),  # results of before have none
     }
     here = json.loads(json.dumps(dict(asked)))
     different = [name for name in here if here[name] != there[name]]

@@ -68,7 +68,7 @@ class Features:
         self.settings: dict[str, Any] = dict(about.settings)
         self.libraries: dict[str, str] = dict(about.libraries)
         self.maps = tuple(about.shapes)
-        self.shape: tuple[int, ...] = (len(self._rows), *about.shapes["x"][1:])
+        self.shape: tuple[int, ...] = self.shape_of("x")
         self.columns: dict[str, NDArray[Any]] = {
             name: column if rows is None else column[rows] for name, column in about.columns.items()
         }
@@ -116,7 +116,8 @@ class Features:
         ====================== ================= =====================================
         ``x``                  (3, s, s) float32 u, v, strain, onset to apex, scaled
         ``sequence``        (K, 3, s, s) float32 the same from the onset to each of K
-                                                 frames (`targets`), at one scale
+                                                 frames (`targets`), at one scale; of
+                                                 phases: to the apex, and from there on
         ``flow``               (2, S, S) float32 u, v, onset to apex, in px of the
                                                  aligned face
         ``faces``          (1 + K, S, S) uint8   the aligned onset and those K frames
@@ -138,6 +139,18 @@ class Features:
         DamageError
             If a row is not what was written.
         """
+        self.shape_of(name)
+        wanted = self._rows if rows is None else self._rows[_index(rows)]
+        return self._source.read(name, wanted)
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a map, clips first; nothing is read.
+
+        Raises
+        ------
+        UsageError
+            If these features have no such map.
+        """
         if name not in self.maps:
             raise UsageError(
                 f"{self.name} has no {name!r}, only {', '.join(self.maps)}",
@@ -145,8 +158,7 @@ class Features:
                 if name in MAPS
                 else f"Maps are {', '.join(MAPS)}.",
             )
-        wanted = self._rows if rows is None else self._rows[_index(rows)]
-        return self._source.read(name, wanted)
+        return (len(self), *self._source.about.shapes[name][1:])
 
     @cached_property
     def x(self) -> NDArray[np.float32]:

@@ -28,9 +28,10 @@ from mepipe.flow.strain import optical_strain
 from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
 from mepipe.pipeline.walk import Found, walk
 from mepipe.plausible import RATES, is_rate
-from mepipe.schema import KEY_FRAMES
+from mepipe.schema import KEY_FRAMES, ModelMap
 from mepipe.stages import Result, Stage, Upstream
 from mepipe.stages.face import face_notes, face_position
+from mepipe.stages.flow import aligned_faces
 from mepipe.viz.clip_picture import ClipPicture
 
 if TYPE_CHECKING:
@@ -135,7 +136,11 @@ class ClipResult:
     @property
     def faces(self) -> NDArray[np.uint8]:
         """(2, S, S) grey aligned face at onset and apex."""
-        return np.asarray(self.results["flow"].arrays["faces"], np.uint8)
+        flow = self.results["flow"].arrays
+        if isinstance(self.config.flow.targets, int):
+            # The second face is the first target's then, which need not be the apex.
+            return aligned_faces(self.clip, self.values, flow)
+        return np.asarray(flow["faces"][:2], np.uint8)
 
     @property
     def flow(self) -> NDArray[np.float32]:
@@ -150,7 +155,11 @@ class ClipResult:
     @property
     def tensor(self) -> NDArray[np.float32]:
         """(3, T, T) u, v, strain at the network's size, scaled as ``tensor.scale`` says."""
-        return np.asarray(self.results["tensor"].arrays["x"], np.float32)
+        return self.map("x")
+
+    def map(self, name: ModelMap) -> NDArray[np.float32]:
+        """Return what a model reads: `tensor` for ``x``, (K, 3, T, T) for ``sequence``."""
+        return np.asarray(self.results["tensor"].arrays[name], np.float32)
 
 
 def open_clip(path: Path, data: DataSettings, fps: float | None = None) -> ClipInput:
@@ -245,15 +254,18 @@ def _clip_below(path: Path, listing: Listing) -> Path | None:
     return None
 
 
-def run_stages(clip: ClipInput, config: Config, until: str = "tensor") -> ClipResult:
+def run_stages(
+    clip: ClipInput, config: Config, until: str = "tensor", *, reads: ModelMap = "x"
+) -> ClipResult:
     """Compute the stages of a clip in memory, until one fails.
 
     The arrays equal those that a run with the same settings stores. In addition, flow has
-    the two aligned faces.
+    the two aligned faces. Flow goes to other targets than the apex only where ``sequence`` is
+    what a model ``reads``.
     """
-    # The picture and the model need flow to the apex, even if the features hold other targets.
-    apex = config.flow.model_copy(update={"keep_faces": True, "targets": "apex"})
-    config = config.model_copy(update={"flow": apex})
+    # The picture needs flow to the apex, which there is with any targets.
+    change = {"keep_faces": True, **({"targets": "apex"} if reads == "x" else {})}
+    config = config.model_copy(update={"flow": config.flow.model_copy(update=change)})
     done = ClipResult(clip, config)
     for step in walk(clip, config, ClipOutcome(""), _nothing, until=until):
         try:
@@ -296,6 +308,7 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
     face, spot = values["face"], values.get("spot")
     position = face_position(clip, config, values)
     flow = results["flow"].arrays if "flow" in results else None
+    faces = None if flow is None else done.faces
     method = config.spot.fallback if config.spot.method == "auto" else config.spot.method
     title, unit = _CURVES.get(method, ("no motion curve: nothing was measured", ""))
     curve = None
@@ -330,8 +343,8 @@ def picture_of(done: ClipResult, name: str, first_lines: Sequence[str] = ()) -> 
         frame=clip.frames.image(position),
         box=np.asarray(results["face"].arrays["box"]),
         landmarks=np.asarray(results["face"].arrays["landmarks"]),
-        onset_face=None if flow is None else np.asarray(flow["faces"][0]),
-        apex_face=None if flow is None else np.asarray(flow["faces"][1]),
+        onset_face=None if faces is None else faces[0],
+        apex_face=None if faces is None else faces[1],
         flow=None if flow is None else np.asarray(flow["uv"]),
         strain=None if flow is None else done.strain,
         curve=curve,

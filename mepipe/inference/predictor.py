@@ -38,6 +38,7 @@ from mepipe.schema import (
     KEY_FRAMES,
     LONGEST_MICRO_S,
     PRETRAINED,
+    ModelMap,
     Progress,
     is_micro,
 )
@@ -76,7 +77,7 @@ class Prediction:
     notes
         What there is to know about the face: others beside it, its roll, poor light.
     x
-        (C, S, S) float32, the input of the model.
+        (C, S, S) float32, the input of the model; (K, C, S, S) where it reads a sequence.
     shown
         The content of `png`. None if no face was found.
     """
@@ -239,14 +240,14 @@ class Predictor:
             return Prediction(reason=_reason(error.message, error))
 
     def _answer(self, clip: ClipInput, name: str) -> Prediction:
-        done = run_stages(clip, self._config)
-        reason = _refusal(done)
+        done = run_stages(clip, self._config, reads=self._model.map)
+        reason = _refusal(done, self._model.map)
         if reason is not None:
             shown = None
             if "face" in done.results:
                 shown = picture_of(done, f"{name}: no answer", [*wrap(reason, _COLUMN), ""])
             return Prediction(reason=reason, shown=shown)
-        x = np.asarray(done.results["tensor"].arrays["x"], np.float32)
+        x = done.map(self._model.map)
         given = self._model.predict(x[None])[0]
         # Damaged weights give NaN. The largest of NaN would still name a class.
         if not np.isfinite(given).all():
@@ -322,8 +323,13 @@ def settings_of(model: SavedModel, name: str = "the model") -> Config:
     return config
 
 
-def _refusal(done: ClipResult) -> str | None:
-    """Return why there is no answer, or None."""
+def _refusal(done: ClipResult, reads: ModelMap) -> str | None:
+    """Return why there is no answer, or None. A sequence is the map that a model ``reads``."""
+    if reads == "sequence" and "spot" in done.results and done.offset is None:
+        return (
+            "the model reads both phases of a movement, and the offset of this one is unknown: "
+            "it does not end in the recording, or is not annotated. Use a model of one map."
+        )
     if done.stopped is not None:
         if done.stage == "spot" and not done.clip.timing.known:
             return "the frame rate of the clip is unknown, and finding movement needs it. " + (

@@ -40,6 +40,8 @@ class Entry:
         The work that it is from, a name of `mepipe.report.references`; empty: none.
     note
         What a list of names says of it, where the name alone does not tell.
+    several_maps
+        Whether it reads several maps a clip. Published models were made for one.
     """
 
     target: str
@@ -49,6 +51,7 @@ class Entry:
     called: str
     cite: str = ""
     note: str = ""
+    several_maps: bool = False
 
 
 _SVM = ("C", "gamma")
@@ -62,6 +65,7 @@ MODELS = {
         "compact VGG-M with a spatial pyramid of pooling branches (Lim et al., IJACSA 2021)",
         called="a compact network with a spatial pyramid pooling module",
         cite="spp",
+        several_maps=True,
     ),
     "base": Entry(
         "mepipe.networks.spp:base",
@@ -71,6 +75,7 @@ MODELS = {
         called="the base of a spatial pyramid pooling network, without its pyramid",
         cite="spp",
         note="without its pyramid",
+        several_maps=True,
     ),
     "ststnet": Entry(
         "mepipe.networks.ststnet:STSTNet",
@@ -94,6 +99,7 @@ MODELS = {
         _SVM,
         "RBF-SVM on the features",
         called="a support vector machine (RBF kernel) on the features",
+        several_maps=True,
     ),
     "tree": Entry(
         "mepipe.networks.classical:decision_tree",
@@ -101,6 +107,7 @@ MODELS = {
         _TREE,
         "decision tree on the features",
         called="a decision tree on the features",
+        several_maps=True,
     ),
     "hoof-svm": Entry(
         "mepipe.networks.classical:hoof_svm",
@@ -137,7 +144,9 @@ MODELS = {
 }
 
 
-def build(name: str, *, channels: int, size: int, classes: int, **options: Any) -> Any:
+def build(
+    name: str, *, channels: int, size: int, classes: int, maps: int | None = None, **options: Any
+) -> Any:
     """Build the model ``name``.
 
     Parameters
@@ -151,6 +160,9 @@ def build(name: str, *, channels: int, size: int, classes: int, **options: Any) 
         A network takes (B, channels, size, size) and returns logits
         (B, classes). An estimator is fitted on (N, channels * size * size). A
         user's factory gets those that its signature names.
+    maps
+        How many maps a clip has, where the features are a sequence. A network then takes
+        (B, maps, channels, size, size), an estimator (N, maps * channels * size * size).
     options
         Keyword arguments of the model itself.
 
@@ -163,7 +175,8 @@ def build(name: str, *, channels: int, size: int, classes: int, **options: Any) 
     ------
     UsageError
         If there is no such model; if an option is unknown or impossible; or if
-        the user's factory cannot be imported or called, or returns neither.
+        the user's factory cannot be imported or called, or returns neither; or
+        if the features are a sequence, and the model reads one map a clip.
         Errors inside the user's code keep their traceback.
 
     Examples
@@ -173,6 +186,9 @@ def build(name: str, *, channels: int, size: int, classes: int, **options: Any) 
     'Pipeline'
     """
     given = {"channels": channels, "size": size, "classes": classes}
+    if maps is not None:
+        require_several_maps(name)
+        given["maps"] = maps
     if is_own(name):
         return _build_own(name, given, options)
     entry = _entry(name)
@@ -196,6 +212,23 @@ def takes(name: str) -> tuple[str, ...]:
         If there is no such model.
     """
     return _entry(name).options
+
+
+def require_several_maps(name: str) -> None:
+    """Check that a built-in model reads several maps a clip. Your own is asked when it is built.
+
+    Raises
+    ------
+    UsageError
+        If it does not, or there is no such model.
+    """
+    if is_own(name) or _entry(name).several_maps:
+        return
+    able = ", ".join(one for one, entry in MODELS.items() if entry.several_maps)
+    raise UsageError(
+        f"{name} reads one map a clip, and model.map = sequence has several",
+        f"Models of sequences are {able} and your own; or leave model.map at x.",
+    )
 
 
 def is_network(model: object) -> bool:
@@ -267,6 +300,13 @@ def _build_own(name: str, given: dict[str, Any], options: dict[str, Any]) -> Any
             "channels, size and classes.",
         ) from error
     model = factory(**arguments)
+    if "maps" in given and "maps" not in arguments and is_network(model):
+        raise UsageError(
+            f"{name} has no argument named maps, so its network reads one map a clip, and "
+            "model.map = sequence has several",
+            "Name maps in its signature, and take (B, maps, channels, size, size); or leave "
+            "model.map at x.",
+        )
     if not is_network(model) and not _is_estimator(model):
         raise UsageError(
             f"{name} returns {type(model).__name__}, neither a torch Module nor an object with "

@@ -20,7 +20,9 @@ known to us. So these are our choices:
 - the branches upsampled to the size of the map (nearest cell), concatenated with
   it and fused by a 1x1 convolution;
 - other modes and fusions of `mepipe.networks.pooling`, by name, to compare;
-- average pooling after layer 5 and one linear layer for VGG-M's three.
+- average pooling after layer 5 and one linear layer for VGG-M's three;
+- several maps a clip (two phases, a sequence) pass through the same layers, one by
+  one, and meet in the linear layer: so a filter is learnt from all of them.
 """
 
 from __future__ import annotations
@@ -53,6 +55,9 @@ class SPPNet(nn.Module):
     ----------
     channels, size, classes
         The network takes (B, channels, size, size) and returns logits (B, classes).
+    maps
+        Of each clip: the network takes (B, maps, channels, size, size). None: one map, without
+        that axis.
     kernels, position, mode, pool, fuse, cells
         Of the pyramid (`mepipe.networks.pyramid.plan`, `PyramidPooling`).
     width
@@ -81,6 +86,7 @@ class SPPNet(nn.Module):
         channels: int = 3,
         size: int = 28,
         classes: int = 3,
+        maps: int | None = None,
         kernels: Sequence[int] = (2, 3, 4, 5, 6),
         position: int = 2,
         mode: str = "upsample",
@@ -122,17 +128,28 @@ class SPPNet(nn.Module):
         if mode == "flat":
             self.final_pool, features = nn.Identity(), inputs[5]
         self.classify = nn.Sequential(
-            nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, classes)
+            nn.Flatten(), nn.Dropout(dropout), nn.Linear(features * (maps or 1), classes)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (B, classes) for features (B, channels, size, size)."""
+        """Return logits (B, classes) for (B, channels, size, size), or several maps a clip."""
+        if x.ndim == 5:
+            # (B, M, 3, 28, 28) -> (B * M, 3, 28, 28) -> (B, M, 32, 4, 4) -> (B, 3)
+            seen = self._seen(x.flatten(0, 1))
+            x = seen.reshape(len(x), -1, *seen.shape[1:])
+        else:
+            x = self._seen(x)
+        logits: Tensor = self.classify(x)
+        return logits
+
+    def _seen(self, x: Tensor) -> Tensor:
+        """Return what the classifier gets of each map (B, channels, size, size)."""
         # x                              (B, 3, 28, 28)
         # layer 1                        (B, 8, 28, 28), pooled to 14x14
         # layer 2                        (B, 16, 14, 14)
         # pyramid, fused by 1x1          (B, 16, 14, 14), pooled to 7x7
         # layers 3 to 5                  (B, 32, 7, 7), pooled to 4x4
-        # classifier                     (B, 32 * 4 * 4) -> (B, 3)
+        # classifier, in `forward`       (B, 32 * 4 * 4) -> (B, 3)
         for number, layer in enumerate(self.layers, start=1):
             x = layer(x)
             pools = number <= 2
@@ -142,8 +159,8 @@ class SPPNet(nn.Module):
             else:
                 # The largest of rectified cells is the rectified largest, at a quarter of the work.
                 x = self.relu(self.pool(x) if pools else x)
-        logits: Tensor = self.classify(self.final_pool(x))
-        return logits
+        seen: Tensor = self.final_pool(x)
+        return seen
 
 
 def base(*, mode: str = "upsample", **options: Any) -> SPPNet:

@@ -96,13 +96,17 @@ class Outputs:
         Raises
         ------
         UsageError
-            If there is no such model, or it does not fit the tensors.
+            If there is no such model, it does not fit the tensors, or the map that it reads
+            is not packed.
         """
-        if not self.reaches("classify") or not self.most_folds():
+        if not self.reaches("classify"):
             return ""
-        from mepipe.evaluation.model_settings import describe_model
+        from mepipe.evaluation.model_settings import describe_model, packed_maps
 
-        return describe_model(self.config.model, self.config.tensor.size)
+        maps = packed_maps(self.config)
+        if not self.most_folds():
+            return ""
+        return describe_model(self.config.model, self.config.tensor.size, maps)
 
     def plan(self, plan: Plan) -> tuple[StageCount, ...]:
         """Return the plan of the pack and of the classifier folds.

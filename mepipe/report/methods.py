@@ -205,7 +205,7 @@ def _classifier(run: RunSummary, results: Mapping[str, Any], cite: _Cited) -> li
     seeds = [one["seed"] for one in results["per_seed"]]
     sentences = [
         f"{results['clips']} clips of {results['subjects']} subjects in the classes {classes} were "
-        f"classified with {model}, evaluated by {protocol}."
+        f"classified with {model}{_read(run, results)}, evaluated by {protocol}."
     ]
     training = results.get("settings", {}).get("training")
     if training:
@@ -247,6 +247,18 @@ def _with_interval(results: Mapping[str, Any], name: str, words: str = "") -> st
 
 def _level(figures: Mapping[str, Any]) -> str:
     return f"{_figure(figures['median'])} and {_figure(figures['p95'])}"
+
+
+def _read(run: RunSummary, results: Mapping[str, Any]) -> str:
+    """Return what the model read of each clip, where it is more than the flow to the apex."""
+    if results.get("settings", {}).get("map", "x") == "x":
+        return ""
+    targets = run.settings["flow"]["targets"]
+    to = {
+        "phases": "from onset to apex and from apex to offset",
+        "apex-offset": "from onset to apex and from onset to offset",
+    }.get(str(targets), f"from onset to {targets} frames spread evenly up to the offset")
+    return f" on the flow {to}"
 
 
 def _figure(value: float | None) -> str:

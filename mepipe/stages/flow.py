@@ -1,4 +1,4 @@
-"""The flow stage: TV-L1 flow from the onset to the apex and other targets, without head motion."""
+"""The flow stage: TV-L1 flow from the onset to the apex, and other pairs, without head motion."""
 
 from __future__ import annotations
 
@@ -51,7 +51,18 @@ def target_positions(config: Config, spotted: Values) -> tuple[int, ...] | None:
         return (apex,)
     if offset is None:
         return None
-    return (apex, offset) if wanted == "apex-offset" else target_frames(onset, offset, wanted)
+    return target_frames(onset, offset, wanted) if isinstance(wanted, int) else (apex, offset)
+
+
+def _pairs(config: Config, spotted: Values) -> list[tuple[int, int]] | None:
+    """Return from where to where each flow of the sequence goes. None as `target_positions`."""
+    targets = target_positions(config, spotted)
+    if targets is None:
+        return None
+    if config.flow.targets == "phases":
+        apex, offset = targets
+        return [(spotted["onset"], apex), (apex, offset)]
+    return [(spotted["onset"], target) for target in targets]
 
 
 def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> list[int]:
@@ -257,41 +268,44 @@ def movement(
 
 
 def _movements(
-    clip: ClipInput, config: Config, upstream: Upstream
-) -> tuple[Image, dict[int, Movement]]:
-    """Return the onset's face, and the movement to each target by its position.
+    clip: ClipInput, config: Config, upstream: Upstream, pairs: list[tuple[int, int]]
+) -> tuple[Image, dict[tuple[int, int], Movement]]:
+    """Return the onset's face, and the movement of each pair of frames, and to the apex.
 
     Frames are read in the clip's order, the onset first. At most two are in memory
     at full size.
     """
     onset, apex, *others = _frames(clip, config, upstream.values)
+    wanted = {(onset, apex), *pairs}
     frames = one_size(clip.frames.images([onset, apex, *others]))
-    # The full-size image gets no name, so that it is freed at once.
-    reference = warp_face(next(frames)[1], transform_at(upstream.values, onset), config.flow.size)
     still = np.zeros((2, config.flow.size, config.flow.size), np.float32)
-    found = {onset: Movement(still, np.eye(2, 3), reference)}
+    starts: dict[int, Image] = {}
+    found: dict[tuple[int, int], Movement] = {}
     for position, image in frames:
-        digest = clip.frames.digest(position)
-        if digest == clip.frames.digest(onset):
-            found[position] = found[onset]
-            continue
         transform = transform_at(upstream.values, position)
-        name = "apex" if digest == clip.frames.digest(apex) else "target"
-        try:
-            found[position] = movement(reference, image, transform, config, name)
-        except BadDataError as error:
-            if name == "apex":
-                raise
-            # There are many targets, so the error carries the position.
-            raise BadDataError(error.message, error.remedy, position) from error
-    return reference, found
+        if any(start == position for start, _ in wanted):
+            starts[position] = warp_face(image, transform, config.flow.size)
+        for start in sorted(start for start, target in wanted if target == position):
+            reference, digest = starts[start], clip.frames.digest(position)
+            if digest == clip.frames.digest(start):
+                found[start, position] = Movement(still, np.eye(2, 3), reference)
+                continue
+            name = "apex" if digest == clip.frames.digest(apex) else "target"
+            try:
+                found[start, position] = movement(reference, image, transform, config, name)
+            except BadDataError as error:
+                if name == "apex":
+                    raise
+                # There are many targets, so the error carries the position.
+                raise BadDataError(error.message, error.remedy, position) from error
+    return starts[onset], found
 
 
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     settings, spotted = config.flow, upstream.values["spot"]
     onset, apex = spotted["onset"], spotted["apex"]
-    wanted = target_positions(config, spotted)
-    if wanted is None:
+    pairs = _pairs(config, spotted)
+    if pairs is None:
         raise BadDataError(
             f"flow.targets = {settings.targets} needs the clip's offset, which is unknown",
             "Annotate it; or say the frames per second, so that it can be found "
@@ -306,16 +320,17 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             else "Correct the annotation, or let mepipe find the frames "
             "(--set spot.method=flow-peak).",
         )
-    reference, found = _movements(clip, config, upstream)
-    uv = found[apex].uv
-    arrays: dict[str, NDArray[np.generic]] = {"uv": uv, "motion": found[apex].motion}
+    reference, found = _movements(clip, config, upstream, pairs)
+    to_apex = found[onset, apex]
+    uv = to_apex.uv
+    arrays: dict[str, NDArray[np.generic]] = {"uv": uv, "motion": to_apex.motion}
     values: dict[str, Json] = {
         "uv": hashlib.sha256(uv.tobytes()).hexdigest(),
         "inter_ocular": template().inter_ocular * settings.size,
     }
-    chosen = [found[position] for position in wanted]
+    chosen = [found[pair] for pair in pairs]
     if settings.stabilise == "head":
-        arrays["head"] = found[apex].head
+        arrays["head"] = to_apex.head
         if settings.targets != "apex":
             arrays["sequence_head"] = np.stack([one.head for one in chosen])
     if settings.keep_faces:

@@ -55,9 +55,9 @@ def test_the_truth_is_perfect_and_the_defaults_keep_the_rim_and_the_expression(c
 def test_a_gain_is_in_pairs():
     right = np.stack([np.diag([3] * 4)] * 5)
     wrong = np.stack([np.full((4, 4), 1)] * 5)
-    gain, low, high = features._gain(right, wrong)
+    gain, low, high = features.gain_over(right, wrong)
     assert gain == pytest.approx(low) == pytest.approx(high) == pytest.approx(0.75)
-    assert np.isnan(features._gain(right[:0], wrong[:0])).all()
+    assert np.isnan(features.gain_over(right[:0], wrong[:0])).all()
 
 
 def test_heads_turn_as_far_as_asked():

@@ -148,7 +148,10 @@ def test_gamma_needs_the_engine_that_has_it():
 
 @pytest.mark.parametrize(
     ("assignment", "value"),
-    [("apex", "apex"), ("apex-offset", "apex-offset"), ("8", 8), ("2", 2), ("64", 64)],
+    [
+        *((name, name) for name in ("apex", "apex-offset", "phases")),
+        *((str(number), number) for number in (2, 8, 64)),
+    ],
 )
 def test_targets_are_names_or_a_number(assignment, value):
     config = load_config(None, [f"flow.targets={assignment}"])
@@ -158,7 +161,7 @@ def test_targets_are_names_or_a_number(assignment, value):
 
 @pytest.mark.parametrize("value", ["offset", "1", "65", "true", "8.0", "[8]"])
 def test_a_target_that_is_none_says_what_would_be(value):
-    with pytest.raises(UsageError, match=r"flow\.targets = .*apex-offset.*2 to 64"):
+    with pytest.raises(UsageError, match=r"flow\.targets = .*apex-offset, phases.*2 to 64"):
         load_config(None, [f"flow.targets={value}"])
 
 

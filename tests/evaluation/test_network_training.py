@@ -187,6 +187,55 @@ def test_a_higher_temperature_makes_every_probability_less_certain_and_1_changes
     assert (warm.max(axis=1) < plain.max(axis=1)).all()
 
 
+def test_a_sequence_of_one_map_trains_as_the_map():
+    made = made_features(3)
+    one = fit_predict(made.x, made.y, made.x, **PLAIN, seed=3)
+    several = fit_predict(made.x[:, None], made.y, made.x[:, None], **PLAIN, seed=3)
+    assert one.tobytes() == several.tobytes()
+
+
+def test_a_sequence_is_learnt_and_each_clip_is_predicted_alone():
+    made = made_features(6)
+    # What tells the classes is in the second map only.
+    x = np.stack([made.x[::-1] * 0, made.x], axis=1)
+    long = {**PLAIN, "training": {**TRAINING, "epochs": 15}}
+    test = made.group == "set/s00"
+    trained = fit(x[~test], made.y[~test], **long, seed=5)
+    given = trained.predict(x[test])
+    assert given.argmax(axis=1).tolist() == [0, 1, 2]
+    alone = np.concatenate([trained.predict(x[n : n + 1]) for n in np.flatnonzero(test)])
+    assert given.tobytes() == alone.tobytes()
+    flipped = x[test][..., ::-1] * np.array([-1, 1, 1], np.float32)[:, None, None]
+    assert trained.predict(flipped) == pytest.approx(given, abs=1e-6)
+
+
+def test_the_maps_of_a_clip_are_augmented_alike():
+    rng = np.random.default_rng(0)
+    one, two = (torch.from_numpy(rng.normal(size=(4, 6, 6, 3)).astype(np.float32)) for _ in "ab")
+    mirror = torch.tensor([True, False, True, False])
+    amplitude = torch.tensor([1.2, 0.8, 1.0, 1.1])
+    moves = torch.tensor([[0, 4], [2, 2], [3, 1], [1, 0]])
+    both = augmented(torch.cat([one, two], dim=-1), mirror, amplitude, moves, 2, maps=2)
+    for part, alone in zip(both.split(3, dim=-1), (one, two), strict=True):
+        assert torch.equal(part, augmented(alone, mirror, amplitude, moves, 2))
+    turned = mirrored(torch.stack([one[0], two[0]]).permute(0, 3, 1, 2))
+    assert torch.equal(turned[1], mirrored(two[0].permute(2, 0, 1)))
+
+
+def test_maps_have_one_scale_and_each_its_own_zero():
+    rng = np.random.default_rng(1)
+    x = rng.normal(0, 1, (5, 2, 3, 4, 4)).astype(np.float32)
+    x[:, 1] *= 3
+    normalise = Normalisation.of(x, recentre=False)
+    assert normalise.scale.shape == (3,)
+    out = normalise(x)
+    np.testing.assert_allclose(out[:, 1] / out[:, 0], x[:, 1] / x[:, 0], rtol=1e-5)
+    assert np.mean(np.square(out[:, :, 2])) == pytest.approx(1, rel=1e-4)
+    offset = np.array([[0.5, -1, 0], [2, 0.25, 0]], np.float32)[..., None, None]
+    moved, at_zero = (Normalisation.of(one, recentre=True)(one) for one in (x + offset, x))
+    np.testing.assert_allclose(moved, at_zero, atol=1e-5)
+
+
 def test_the_scale_is_that_of_all_training_clips():
     made = made_features(2)
     scale = fit(made.x, made.y, **PLAIN).normalise.scale

@@ -133,6 +133,20 @@ def test_an_estimator_of_scikit_learn_is_named_directly():
     assert not is_network(model)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_takes_several_maps_or_says_which_do(name):
+    if not MODELS[name].several_maps:
+        with pytest.raises(UsageError, match=f"{name} reads one map a clip") as error:
+            build(name, **SIZES, maps=2)
+        assert "spp, base, svm, tree and your own" in error.value.remedy
+        return
+    model = build(name, **SIZES, maps=2)
+    if is_network(model):
+        channels, size = SIZES["channels"], SIZES["size"]
+        logits = model.eval()(torch.zeros(3, 2, channels, size, size))
+        assert logits.shape == (3, SIZES["classes"])
+
+
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize(
     ("name", "options", "words", "remedy"),

@@ -27,6 +27,29 @@ def test_shapes_and_gradients_at_every_size(size, position):
         assert torch.isfinite(parameter.grad).all(), name
 
 
+@pytest.mark.parametrize("mode", ["upsample", "flat"])
+def test_several_maps_share_the_layers_and_meet_in_the_classifier(mode):
+    options = {"width": 4, "mode": mode, "position": 5 if mode == "flat" else 2}
+    if mode == "flat":
+        options["kernels"] = (2, 3)
+    one, net = SPPNet(**options).eval(), SPPNet(maps=2, **options).eval()
+    x = torch.randn(3, 2, 3, 28, 28)
+    assert net(x).shape == (3, 3)
+    last = {"classify.2.weight", "classify.2.bias"}
+    shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    for name, value in one.state_dict().items():
+        assert name in last or shapes[name] == tuple(value.shape)
+    assert shapes["classify.2.weight"] == (3, 2 * one.classify[2].in_features)
+    # The answer is the sum of what the classifier's two halves say of each map.
+    halves = net.classify[2].weight.chunk(2, dim=1)
+    one.load_state_dict({k: v for k, v in net.state_dict().items() if k not in last}, strict=False)
+    expected = net.classify[2].bias.expand(3, 3).clone()
+    for number, half in enumerate(halves):
+        one.classify[2].weight.data, one.classify[2].bias.data = half, torch.zeros(3)
+        expected += one(x[:, number])
+    torch.testing.assert_close(net(x), expected, rtol=1e-4, atol=1e-5)
+
+
 def windows(size, kernel, cells):
     """The centred windows of one axis, written out."""
     start = -((cells * kernel - size) // 2)

@@ -107,7 +107,22 @@ def test_the_cache_counts_sequences_as_its_own(run, sample, tmp_path):
     assert swept.kept == 4 * CLIPS
 
 
-@pytest.mark.parametrize("wanted", ["3", "apex-offset"])
+def test_a_run_whose_model_reads_two_phases(run, sample, tmp_path):
+    two = ["flow.targets=phases", 'pack.include=["x", "sequence"]', "model.map=sequence"]
+    settings = [*two, "model.name=svm", "train.seeds=1"]
+    report = run(sample, settings=settings, until="classify")
+    assert not report.no_results
+    assert report.results["shape"] == [2, 3, 28, 28]
+    assert report.results["settings"]["map"] == "sequence"
+    assert report.network.endswith("on 2 maps a clip")
+    features = mepipe.load(tmp_path / "out" / "features.h5")
+    columns = features.columns
+    assert features.targets.tolist() == np.stack([columns["apex"], columns["offset"]], 1).tolist()
+    np.testing.assert_array_equal(features.read("sequence")[:, 0], features.x)
+    assert computed(run(sample, settings=settings, until="classify")) == {}
+
+
+@pytest.mark.parametrize("wanted", ["3", "apex-offset", "phases"])
 def test_a_clip_without_an_offset_fails_and_the_others_are_packed(run, sample, tmp_path, wanted):
     text = (sample / "labels.csv").read_text(encoding="utf-8-sig").splitlines()
     names = text[0].split(",")

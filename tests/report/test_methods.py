@@ -100,6 +100,22 @@ def test_methods_name_the_classifier_and_undefined_results():
     assert "the model my.nets:make" in write(results=results(model="my.nets:make")).text
 
 
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        ("phases", "on the flow from onset to apex and from apex to offset, evaluated"),
+        ("apex-offset", "and from onset to offset, evaluated"),
+        ("5", "from onset to 5 frames spread evenly up to the offset, evaluated"),
+    ],
+)
+def test_methods_say_what_the_model_read(targets, words):
+    setting = f"flow.targets={targets}"
+    assert words in write(setting, results=results(settings={"map": "sequence"})).text
+    for read in ({}, {"map": "x"}):
+        text = write(setting, results=results(settings=read)).text
+        assert "on the flow" not in text
+
+
 def test_methods_cite_datasets_by_collection():
     methods = write(collections={"casme2": 2, "smic-hs": 1, "lab": 1})
     assert any("CASME II" in one for one in methods.references)

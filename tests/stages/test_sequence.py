@@ -113,7 +113,43 @@ def test_a_target_with_the_onset_s_image_is_still(files):
     np.testing.assert_array_equal(found["sequence_motion"][1], np.eye(2, 3))
 
 
-@pytest.mark.parametrize("wanted", ["8", "apex-offset"])
+def test_two_phases_meet_at_the_apex(files):
+    both = results(clip_of(files), "flow.targets=apex-offset", STILL)["flow"][2].arrays
+    found = results(clip_of(files), "flow.targets=phases", STILL, "flow.keep_faces=true")
+    arrays = found["flow"][2].arrays
+    np.testing.assert_array_equal(arrays["sequence"][0], arrays["uv"])
+    np.testing.assert_array_equal(arrays["uv"], both["uv"])
+    # The mouth goes on evenly: as far behind the apex as before it, and twice as far in all.
+    second, whole = arrays["sequence"][1], both["sequence"][1]
+    size = [float(np.hypot(*one).max()) for one in (arrays["uv"], second, whole)]
+    np.testing.assert_allclose(size[:2], [size[2] / 2] * 2, rtol=0.15)
+    away = np.abs(second - (whole - arrays["uv"]))
+    assert np.quantile(away, 0.99) < 0.15 * size[2]
+    assert arrays["faces"].shape[0] == 3
+    assert found["tensor"][2].arrays["sequence"].shape == (2, 3, 28, 28)
+
+
+def test_phases_that_come_back_are_opposite(files):
+    there_and_back = (*files[:7], *files[5::-1])
+    arrays = results(clip_of(there_and_back), "flow.targets=phases", STILL)["flow"][2].arrays
+    up, down = arrays["sequence"][:, 1]
+    assert float(np.corrcoef(up.ravel(), down.ravel())[0, 1]) < -0.95
+    at_apex = results(clip_of(files, offset=6), "flow.targets=phases", STILL)["flow"][2].arrays
+    assert not at_apex["sequence"][1].any(), "the offset is the apex"
+    assert at_apex["sequence"][0].any()
+
+
+def test_phases_have_a_key_of_their_own(files):
+    parts = {
+        wanted: results(clip_of(files), f"flow.targets={wanted}")["flow"][1]
+        for wanted in ("apex-offset", "phases")
+    }
+    assert parts["phases"]["settings"]["targets"] == "phases"
+    assert parts["phases"]["target_frames"] == parts["apex-offset"]["target_frames"]
+    assert parts["phases"] != parts["apex-offset"]
+
+
+@pytest.mark.parametrize("wanted", ["8", "apex-offset", "phases"])
 def test_an_unknown_offset_is_said_with_ways_out(files, wanted):
     clip = clip_of(files, offset=None, fps=None)
     with pytest.raises(BadDataError, match=f"targets = {wanted} needs the clip's offset") as caught:
