@@ -302,6 +302,11 @@ class TrainSettings(Settings):
     members: int = Field(
         2, ge=1, le=20, description="networks per training, whose probabilities are averaged"
     )
+    batched: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="train the networks of all folds, seeds and members as one batch: auto, on a "
+        "GPU, for on a CPU it is no faster",
+    )
     choices: dict[str, tuple[Any, ...]] = Field(
         {},
         description="values that --tune tries, for example {learning_rate = [1e-3, 1e-2]}, "

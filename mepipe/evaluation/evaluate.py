@@ -14,6 +14,7 @@ from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
+from mepipe.evaluation.batched_folds import is_batched
 from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.folds import FoldJob, fold_jobs
@@ -63,12 +64,15 @@ class Evaluation:
 
     def key(self, digest: str) -> str:
         """Return the key of the results for the features with that digest."""
+        train = self.train.model_dump(mode="json")
+        if self.train.batched == "auto":  # as it was before there were batches
+            del train["batched"]
         parts: dict[str, Json] = {
             "features": digest,
             "model": model_of(self.model),
             "code": code_digest(self.model.name),
             "recentre": self.model.recentre,
-            "train": self.train.model_dump(mode="json"),
+            "train": train,
             "protocol": self.protocol,
             "k": self.k,
             "select": list(self.select),
@@ -152,7 +156,7 @@ def one_class_notes(clips: LabelledClips) -> list[str]:
 
 
 def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
-    """Return the work with its device in place; an estimator has none.
+    """Return the work with its device in place, and how it is trained; an estimator has none.
 
     Raises
     ------
@@ -164,7 +168,9 @@ def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
     from mepipe.evaluation.device import resolve
 
     device = resolve(evaluation.device)
-    return replace(work, jobs=[replace(job, device=device) for job in work.jobs])
+    there = [replace(job, device=device) for job in work.jobs]
+    way = evaluation.train.batched
+    return replace(work, jobs=[replace(job, batched=is_batched(job, way)) for job in there])
 
 
 def evaluate(

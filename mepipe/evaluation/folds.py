@@ -32,7 +32,8 @@ class FoldJob:
     plain values. ``candidates`` are changes to these (`mepipe.evaluation.tuning`)
     among which inner splits of the training persons decide; none: nothing is
     chosen. ``device`` is resolved, never "auto". ``code`` is a digest of a user's
-    own model code.
+    own model code. ``batched``: its networks are trained in a batch with others
+    (`mepipe.evaluation.batched_folds`), which decides the last bits.
     """
 
     fold: str
@@ -47,12 +48,15 @@ class FoldJob:
     groups: tuple[str, ...] = ()
     candidates: tuple[Mapping[str, Any], ...] = ()
     code: str = ""
+    batched: bool = False
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
         parts = asdict(self)
         if not self.candidates:  # then the persons decide nothing
             del parts["groups"], parts["candidates"]
+        if not self.batched:  # as it was before there were batches
+            del parts["batched"]
         return parts
 
 
@@ -147,7 +151,19 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         seed=training_seed(job.seed, job.fold),
         device=job.device,
     )
-    probabilities = trained.predict(features_for(features, job.test))
+    return finished(job, trained.predict(features_for(features, job.test)), chosen)
+
+
+def finished(
+    job: FoldJob, probabilities: NDArray[np.float32], chosen: Mapping[str, Any] | None = None
+) -> FoldPrediction:
+    """Return the prediction of a job.
+
+    Raises
+    ------
+    UsageError
+        If it is no numbers, because training diverged.
+    """
     if not np.isfinite(probabilities).all():
         raise UsageError(
             f"the training without {job.fold} (seed {job.seed}) diverged: its predictions are "

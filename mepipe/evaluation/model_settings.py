@@ -14,8 +14,8 @@ from mepipe.features import Features
 from mepipe.networks.pyramid import plan
 from mepipe.networks.registry import MODELS, find_factory, is_own, takes
 
-NOT_TRAINING = {"seed", "seeds", "choices"}
-"""The settings in ``train`` that say what is trained and how often, and not how."""
+NOT_TRAINING = {"seed", "seeds", "choices", "batched"}
+"""The settings in ``train`` that say what is trained, how often and with what else, and not how."""
 
 
 def model_of(settings: ModelSettings) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.normalisation import Normalisation
+from mepipe.evaluation.training_draws import Draws
 from mepipe.networks.registry import build, is_own
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Trained:
         "cpu", "cuda" or "mps".
     name
         What the user calls the network.
+    double
+        It computes in float64.
     """
 
     network: torch.nn.Module
@@ -53,6 +56,7 @@ class Trained:
     mirror: bool
     device: str
     name: str
+    double: bool = False
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features (N, C, S, S).
@@ -63,9 +67,10 @@ class Trained:
         import torch
 
         never = torch.from_numpy(~self.seen).to(self.device)
+        dtype = torch.float64 if self.double else torch.float32
         out = []
-        with _reproducible(), torch.inference_mode():
-            for clip in torch.from_numpy(self.normalise(x)).to(self.device):
+        with reproducible(), torch.inference_mode():
+            for clip in torch.from_numpy(self.normalise(x)).to(self.device, dtype):
                 views = [clip, mirrored(clip)] if self.mirror else [clip]
                 batch = torch.stack(views).contiguous(memory_format=_layout(self.name))
                 logits = self.network(batch)
@@ -74,15 +79,15 @@ class Trained:
                 out.append(logits.softmax(dim=1).mean(dim=0))
         if not out:
             return np.empty((0, len(self.seen)), dtype=np.float32)
-        probabilities: Floats = torch.stack(out).cpu().numpy()
+        probabilities: Floats = torch.stack(out).float().cpu().numpy()
         return probabilities
 
 
 def mirrored(x: Tensor) -> Tensor:
-    """Return features (C, S, S) as a mirror shows them: left is right and u changes sign."""
+    """Return features (..., C, S, S) as a mirror shows them: left is right and u changes sign."""
     import torch
 
-    sign = torch.ones(len(x), 1, 1, device=x.device)
+    sign = torch.ones(x.shape[-3], 1, 1, device=x.device)
     sign[0] = -1
     return x.flip(-1) * sign
 
@@ -98,6 +103,7 @@ def fit(
     seed: int = 0,
     device: str = "cpu",
     advance: Callable[[], None] | None = None,
+    double: bool = False,
 ) -> Trained:
     """Train a network: AdamW on a one-cycle schedule, fixed epochs, the last weights.
 
@@ -124,6 +130,9 @@ def fit(
         last, and nothing is read back in between.
     advance
         Called after each epoch.
+    double
+        Compute in float64 instead of float32, from the same first weights: to compare ways
+        of computing, for they then agree up to rounding.
 
     Raises
     ------
@@ -136,19 +145,22 @@ def fit(
     _check(x, y, classes)
     clips, channels, size, _ = x.shape
     epochs, shift = int(training["epochs"]), int(training["shift"])
-    steps = -(-clips // int(training["batch"]))
+    steps = steps_of(clips, training)
+    dtype = torch.float64 if double else torch.float32
     normalise = Normalisation.of(x, recentre=recentre)
     draw = np.random.default_rng(seed)
-    with _reproducible(), _seeded(int(draw.integers(2**31)), device):
+    with reproducible(), seeded(int(draw.integers(2**31)), device):
         network = build(**model, channels=channels, size=size, classes=classes)
         name = str(model["name"])
         layout = _layout(name)
         network = network.to(device).train()
+        network = network.double() if double else network
         if not is_own(name):
             network = network.to(memory_format=layout)
-        inputs = torch.from_numpy(normalise(x)).to(device).permute(0, 2, 3, 1).contiguous()
+        inputs = torch.from_numpy(normalise(x)).to(device, dtype).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
-        weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"])).to(device)
+        weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"]))
+        weight = weight.to(device, dtype)
         optimiser = torch.optim.AdamW(
             network.parameters(),
             lr=training["learning_rate"],
@@ -160,14 +172,10 @@ def fit(
             optimiser, max_lr=training["learning_rate"], total_steps=steps * epochs
         )
         # Everything random but dropout is drawn here and moved to the device once.
-        order = torch.from_numpy(np.stack([draw.permutation(clips) for _ in range(epochs)]))
-        mirror = torch.from_numpy((draw.random((epochs, clips)) < 0.5) & training["mirror"])
-        amplitude = torch.from_numpy(
-            draw.uniform(-training["amplitude"], training["amplitude"], (epochs, clips))
+        order, mirror, amplitude, moves = (
+            part.to(device) for part in Draws.of(draw, clips, training).tensors()
         )
-        moves = torch.from_numpy(draw.integers(0, 2 * shift, (epochs, clips, 2), endpoint=True))
-        order, mirror, moves = order.to(device), mirror.to(device), moves.to(device)
-        amplitude = (1 + amplitude).float().to(device)
+        amplitude = amplitude.to(dtype)
         for epoch in range(epochs):
             moved = augmented(inputs, mirror[epoch], amplitude[epoch], moves[epoch], shift)
             # Batches of nearly equal size: no remainder too small to normalise.
@@ -187,7 +195,13 @@ def fit(
             if advance is not None:
                 advance()
     seen = np.bincount(y, minlength=classes) > 0
-    return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device, name)
+    mirrors = bool(training["mirror"])
+    return Trained(network.eval(), normalise, seen, mirrors, device, name, double)
+
+
+def steps_of(clips: int, training: Mapping[str, Any]) -> int:
+    """Return the number of steps in an epoch over ``clips`` clips."""
+    return -(-clips // int(training["batch"]))
 
 
 def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
@@ -258,7 +272,7 @@ def class_weights(y: NDArray[np.int64], classes: int, *, balance: bool) -> Float
 
 
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """One thread and deterministic algorithms inside, the caller's choice again outside."""
     import torch
     import torch.utils.deterministic as memory
@@ -280,7 +294,7 @@ def _reproducible() -> Iterator[None]:
 
 
 @contextmanager
-def _seeded(seed: int, device: str) -> Iterator[None]:
+def seeded(seed: int, device: str) -> Iterator[None]:
     """Torch's own generators seeded inside, as the caller left them outside (but for mps)."""
     import torch
 
