@@ -12,6 +12,7 @@ from mepipe.report.content import Methods
 from mepipe.report.references import REFERENCES
 from mepipe.schema import PROTOCOLS
 
+# torch is in records of runs from before it was taken out.
 _ENGINES = {"mepipe": "mepipe's own engine", "torch": "mepipe's torch engine", "opencv": "OpenCV"}
 
 
