@@ -4,11 +4,12 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test stress lint format docs wheel clean
+.PHONY: help demo test stress device-check lint format docs wheel clean
 help:
 	@echo "make demo    install mepipe, write the sample dataset, run the whole pipeline on it"
 	@echo "make test    install the development extras and run the tests"
 	@echo "make stress  the fault tests in full: kills, failing disks, flipped bytes (half an hour)"
+	@echo "make device-check  what needs a GPU, in less than 4 minutes, as one table"
 	@echo "make lint    ruff (lint and format) and mypy"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make docs    build the documentation into site/; a warning is an error"
@@ -52,6 +53,9 @@ stress: $(VENV)/.dev
 	  tests/pipeline/test_faults.py tests/pipeline/test_concurrency.py \
 	  tests/execution/test_cluster.py tests/pipeline/test_scale.py tests/cli/test_interruption.py \
 	  tests/face/test_gallery.py
+
+device-check: $(VENV)/.dev
+	@$(BIN)/mepipe bench device
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check

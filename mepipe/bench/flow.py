@@ -45,16 +45,9 @@ def engines() -> dict[str, Engine]:
         "OpenCV TV-L1": tvl1_opencv,
         "mepipe": tvl1,
         "mepipe, subtle": lambda a, b: tvl1(a, b, PRESETS["subtle"]),
-        "torch (CPU)": _torch,
         "DIS": _dis,
         "Farneback": _farneback,
     }
-
-
-def _torch(reference: Grey, moving: Grey) -> Floats:
-    from mepipe.flow.torch_engine import tvl1_torch
-
-    return np.ascontiguousarray(tvl1_torch(reference[None], moving[None])[0])
 
 
 def _dis(reference: Grey, moving: Grey) -> Floats:
@@ -93,11 +86,9 @@ def measure(
         Called with (measurements done, their total). One measurement is an engine at a size.
     """
     import cv2
-    import torch
 
     # mepipe runs one thread per worker, so this is the speed that a run has.
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)
     rows: list[Row] = []
     for size in sizes:
         faces = aligned_faces(photos, size)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mepipe.cli.bench_device import device
 from mepipe.cli.bench_spot import counting, spot
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
@@ -26,6 +27,7 @@ def command() -> None:
 
 
 command.add_command(spot)
+command.add_command(device)
 
 
 @command.command()

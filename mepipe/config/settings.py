@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mepipe.config.fields import Maps, Positive, PresetName, Settings, Targets
 from mepipe.flow.settings import PRESETS, Tvl1Settings
@@ -167,9 +167,8 @@ class FlowSettings(Settings):
     keep_faces: bool = Field(
         False, description="also store the aligned faces of the onset and of each target"
     )
-    engine: Literal["mepipe", "torch", "opencv"] = Field(
-        "mepipe",
-        description="implementation of TV-L1: mepipe's own, torch (CUDA if available), or OpenCV",
+    engine: Literal["mepipe", "opencv"] = Field(
+        "mepipe", description="implementation of TV-L1: mepipe's own, or OpenCV"
     )
     preset: PresetName = Field(
         "subtle",
@@ -205,6 +204,17 @@ class FlowSettings(Settings):
     def _from_preset(cls, values: Any) -> Any:
         preset = PRESETS.get(str(values.get("preset"))) if isinstance(values, dict) else None
         return {**_named(preset, values), **values} if preset else values
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _engine_is_there(cls, value: Any) -> Any:
+        if value == "torch":
+            raise ValueError(
+                "flow.engine = torch is gone: it took 40 times as long as mepipe's own engine on a "
+                "CPU, for the same flow up to a tolerance",
+                "Write flow.engine = mepipe, the default; or opencv.",
+            )
+        return value
 
     @model_validator(mode="after")
     def _gamma_has_an_engine(self) -> Self:
@@ -332,6 +342,11 @@ class TrainSettings(Settings):
         None,
         description="start from the weights of a trained model: pretrained, or a .safetensors "
         "file; unset: from random weights",
+    )
+    batched: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="train the networks of all folds, seeds and members as one batch: auto, on a "
+        "GPU, for on a CPU it is no faster",
     )
     choices: dict[str, tuple[Any, ...]] = Field(
         {},

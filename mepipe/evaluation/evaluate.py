@@ -14,6 +14,7 @@ from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
 from mepipe.config.settings import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
+from mepipe.evaluation.batched_folds import is_batched
 from mepipe.evaluation.chance_level import chance_content, chance_level
 from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
@@ -173,7 +174,7 @@ def one_class_notes(clips: LabelledClips) -> list[str]:
 
 
 def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
-    """Return the work with its device in place; an estimator has none.
+    """Return the work with its device in place, and how it is trained; an estimator has none.
 
     Raises
     ------
@@ -185,7 +186,9 @@ def on_device(work: Jobs, evaluation: Evaluation) -> Jobs:
     from mepipe.evaluation.device import resolve
 
     device = resolve(evaluation.device)
-    return replace(work, jobs=[replace(job, device=device) for job in work.jobs])
+    there = [replace(job, device=device) for job in work.jobs]
+    way = evaluation.train.batched
+    return replace(work, jobs=[replace(job, batched=is_batched(job, way)) for job in there])
 
 
 def evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mepipe.cache.keys import canonical, object_key
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
 from mepipe.errors import DamageError, SystemProblemError
+from mepipe.evaluation.batched_folds import batches_of, run_batched
 from mepipe.evaluation.folds import FoldJob, FoldPrediction
 from mepipe.execution.context import Context
 from mepipe.execution.processes import WorkerDied, run_tasks
@@ -115,22 +116,35 @@ def train_folds(
             missing.append(FoldTask(job, key, features, store.root))
     if not missing:
         return found, 0
-    # On a GPU the folds are trained one after the other: in parallel they would only share it.
-    workers = context.jobs if missing[0].job.device == "cpu" else 1
     context.progress.begin(title, len(missing))
     try:
-        for _, answer in run_tasks(_train, missing, workers):
-            if isinstance(answer, WorkerDied):
-                raise SystemProblemError(
-                    f"the process that trained a fold was killed: {answer.reason}",
-                    answer.remedy
-                    or "Free some memory, or use fewer --jobs; finished folds are kept.",
-                )
-            found.append(answer)
+        for prediction in _trained(missing, context.jobs):
+            found.append(prediction)
             context.progress.advance()
     finally:
         context.progress.end()
     return found, len(missing)
+
+
+def _trained(tasks: Sequence[FoldTask], jobs: int) -> Iterator[FoldPrediction]:
+    """Train the folds, in batches or one by one, and yield each that is finished and stored."""
+    together = {(task.job.fold, task.job.seed): task for task in tasks if task.job.batched}
+    units = [[task] for task in tasks if not task.job.batched]
+    # On a GPU the folds are trained one after the other: in parallel they would only share it.
+    workers = jobs if tasks[0].job.device == "cpu" else 1
+    for some in batches_of([task.job for task in together.values()]):
+        unit = [together[job.fold, job.seed] for job in some]
+        if workers > 1:
+            units.append(unit)
+        else:  # here each fold is seen as soon as it is stored
+            yield from _train_batch(unit)
+    for _, answer in run_tasks(_train, units, workers):
+        if isinstance(answer, WorkerDied):
+            raise SystemProblemError(
+                f"the process that trained a fold was killed: {answer.reason}",
+                answer.remedy or "Free some memory, or use fewer --jobs; finished folds are kept.",
+            )
+        yield from answer
 
 
 def count_cached(jobs: Sequence[FoldJob], digest: str, store: Store) -> int:
@@ -165,11 +179,25 @@ def _stored(
     )
 
 
-def _train(task: FoldTask) -> FoldPrediction:
-    """Train one fold and store what it predicts."""
+def _train(unit: Sequence[FoldTask]) -> list[FoldPrediction]:
+    """Train a fold, or those of a batch, and store what they predict."""
     from mepipe.evaluation.folds import run_fold
 
-    prediction = run_fold(task.job, Features(task.features.path))
+    if unit[0].job.batched:
+        return list(_train_batch(unit))
+    (task,) = unit
+    return [_store(task, run_fold(task.job, Features(task.features.path)))]
+
+
+def _train_batch(unit: Sequence[FoldTask]) -> Iterator[FoldPrediction]:
+    """Train the folds of a batch; each is stored as soon as it is finished."""
+    task_of = {(task.job.fold, task.job.seed): task for task in unit}
+    features = Features(unit[0].features.path)
+    for prediction in run_batched([task.job for task in unit], features):
+        yield _store(task_of[prediction.fold, prediction.seed], prediction)
+
+
+def _store(task: FoldTask, prediction: FoldPrediction) -> FoldPrediction:
     task.features.refuse_changed()
     # The key is made of JSON, which knows lists and no tuples: the stored parts are those.
     parts = json.loads(canonical(fold_parts(task.job, task.features.digest)))

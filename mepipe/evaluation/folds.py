@@ -36,6 +36,8 @@ class FoldJob:
     chosen. ``device`` is resolved, never "auto". ``code`` is a digest of a user's
     own model code. ``start`` has the weights that the training starts from; None: random ones.
     ``reads`` is the map that the model reads of each clip.
+    ``batched``: its networks are trained in a batch with others
+    (`mepipe.evaluation.batched_folds`), which decides the last bits.
     """
 
     fold: str
@@ -52,6 +54,7 @@ class FoldJob:
     code: str = ""
     start: Start | None = None
     reads: ModelMap = "x"
+    batched: bool = False
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
@@ -65,6 +68,8 @@ class FoldJob:
             parts["start"] = self.start.sha256
         if self.reads == "x":  # the key of folds from before there was a choice
             del parts["reads"]
+        if not self.batched:  # as it was before there were batches
+            del parts["batched"]
         return parts
 
 
@@ -164,7 +169,19 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
         device=job.device,
         start=job.start,
     )
-    probabilities = trained.predict(features_for(features, job.test, job.reads))
+    return finished(job, trained.predict(features_for(features, job.test, job.reads)), chosen)
+
+
+def finished(
+    job: FoldJob, probabilities: NDArray[np.float32], chosen: Mapping[str, Any] | None = None
+) -> FoldPrediction:
+    """Return the prediction of a job.
+
+    Raises
+    ------
+    UsageError
+        If it is no numbers, because training diverged.
+    """
     if not np.isfinite(probabilities).all():
         raise UsageError(
             f"the training without {job.fold} (seed {job.seed}) diverged: its predictions are "

@@ -20,12 +20,12 @@ from mepipe.networks.registry import (
     takes,
 )
 
-NOT_TRAINING = {"seed", "seeds", "choices", "init"}
-"""The settings in ``train`` that say what is trained and how often, and not how."""
+NOT_TRAINING = {"seed", "seeds", "choices", "init", "batched"}
+"""The settings in ``train`` that say what is trained, how often and with what else, and not how."""
 
 # Settings that came later, and their value that changes nothing: with it they are in no key, so
 # folds that were stored before are still found.
-_UNSAID = {"per_clip": False}
+_UNSAID = {"per_clip": False, "batched": "auto"}
 
 
 def training_of(

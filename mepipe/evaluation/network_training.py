@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.normalisation import Normalisation, maps_of
+from mepipe.evaluation.training_draws import Draws
 from mepipe.networks.registry import build, is_own
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Trained:
     temperature
         The logits are divided by it before the softmax: above 1, the probabilities are less
         certain. It changes no order of the classes of one network and one view.
+    double
+        It computes in float64.
     """
 
     network: torch.nn.Module
@@ -57,6 +60,7 @@ class Trained:
     device: str
     name: str
     temperature: float = 1.0
+    double: bool = False
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features as those of the training.
@@ -66,14 +70,14 @@ class Trained:
         """
         import torch
 
-        with _reproducible(), torch.inference_mode():
+        with reproducible(), torch.inference_mode():
             # A division by 1.0 is exact.
             out = [
                 (logits / self.temperature).softmax(dim=1).mean(dim=0) for logits in self._views(x)
             ]
         if not out:
             return np.empty((0, len(self.seen)), dtype=np.float32)
-        probabilities: Floats = torch.stack(out).cpu().numpy()
+        probabilities: Floats = torch.stack(out).float().cpu().numpy()
         return probabilities
 
     def logits(self, x: Floats) -> Floats:
@@ -84,11 +88,11 @@ class Trained:
         """
         import torch
 
-        with _reproducible(), torch.inference_mode():
+        with reproducible(), torch.inference_mode():
             out = list(self._views(x))
         if not out:
             return np.empty((0, 1 + self.mirror, len(self.seen)), dtype=np.float32)
-        logits: Floats = torch.stack(out).cpu().numpy()
+        logits: Floats = torch.stack(out).float().cpu().numpy()
         return logits
 
     def _views(self, x: Floats) -> Iterator[Tensor]:
@@ -96,7 +100,8 @@ class Trained:
         import torch
 
         never = torch.from_numpy(~self.seen).to(self.device)
-        for clip in torch.from_numpy(self.normalise(x)).to(self.device):
+        dtype = torch.float64 if self.double else torch.float32
+        for clip in torch.from_numpy(self.normalise(x)).to(self.device, dtype):
             views = [clip, mirrored(clip)] if self.mirror else [clip]
             logits = self.network(laid_out(torch.stack(views), _layout(self.name)))
             _check_logits(logits, len(views), len(self.seen), self.name)
@@ -124,6 +129,7 @@ def fit(
     device: str = "cpu",
     weights: Mapping[str, Tensor] | None = None,
     advance: Callable[[], None] | None = None,
+    double: bool = False,
 ) -> Trained:
     """Train a network: AdamW on a one-cycle schedule, fixed epochs, the last weights.
 
@@ -153,6 +159,9 @@ def fit(
         other random numbers are the same with and without.
     advance
         Called after each epoch.
+    double
+        Compute in float64 instead of float32, from the same first weights: to compare ways
+        of computing, for they then agree up to rounding.
 
     Raises
     ------
@@ -168,25 +177,28 @@ def fit(
     clips, (channels, size, _) = len(x), x.shape[-3:]
     maps = maps_of(x)
     epochs, shift = int(training["epochs"]), int(training["shift"])
-    steps = -(-clips // int(training["batch"]))
+    steps = steps_of(clips, training)
+    dtype = torch.float64 if double else torch.float32
     normalise = Normalisation.of(
         x, recentre=recentre, per_clip=bool(training.get("per_clip", False))
     )
     draw = np.random.default_rng(seed)
-    with _reproducible(), _seeded(int(draw.integers(2**31)), device):
+    with reproducible(), seeded(int(draw.integers(2**31)), device):
         network = build(**model, channels=channels, size=size, classes=classes, maps=maps)
         name = str(model["name"])
         if weights is not None:
             _load(network, weights, name)
         layout = _layout(name)
         network = network.to(device).train()
+        network = network.double() if double else network
         if not is_own(name):
             network = network.to(memory_format=layout)
         # The maps of a clip lie one after the other, as further channels.
         stacked = normalise(x).reshape(clips, -1, size, size)
-        inputs = torch.from_numpy(stacked).to(device).permute(0, 2, 3, 1).contiguous()
+        inputs = torch.from_numpy(stacked).to(device, dtype).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
-        weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"])).to(device)
+        weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"]))
+        weight = weight.to(device, dtype)
         optimiser = torch.optim.AdamW(
             network.parameters(),
             lr=training["learning_rate"],
@@ -198,14 +210,10 @@ def fit(
             optimiser, max_lr=training["learning_rate"], total_steps=steps * epochs
         )
         # Everything random but dropout is drawn here and moved to the device once.
-        order = torch.from_numpy(np.stack([draw.permutation(clips) for _ in range(epochs)]))
-        mirror = torch.from_numpy((draw.random((epochs, clips)) < 0.5) & training["mirror"])
-        amplitude = torch.from_numpy(
-            draw.uniform(-training["amplitude"], training["amplitude"], (epochs, clips))
+        order, mirror, amplitude, moves = (
+            part.to(device) for part in Draws.of(draw, clips, training).tensors()
         )
-        moves = torch.from_numpy(draw.integers(0, 2 * shift, (epochs, clips, 2), endpoint=True))
-        order, mirror, moves = order.to(device), mirror.to(device), moves.to(device)
-        amplitude = (1 + amplitude).float().to(device)
+        amplitude = amplitude.to(dtype)
         for epoch in range(epochs):
             moved = augmented(
                 inputs, mirror[epoch], amplitude[epoch], moves[epoch], shift, maps or 1
@@ -227,7 +235,13 @@ def fit(
             if advance is not None:
                 advance()
     seen = np.bincount(y, minlength=classes) > 0
-    return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device, name)
+    mirrors = bool(training["mirror"])
+    return Trained(network.eval(), normalise, seen, mirrors, device, name, double=double)
+
+
+def steps_of(clips: int, training: Mapping[str, Any]) -> int:
+    """Return the number of steps in an epoch over ``clips`` clips."""
+    return -(-clips // int(training["batch"]))
 
 
 def _load(network: torch.nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
@@ -331,7 +345,7 @@ def class_weights(y: NDArray[np.int64], classes: int, *, balance: bool) -> Float
 
 
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """One thread and deterministic algorithms inside, the caller's choice again outside."""
     import torch
     import torch.utils.deterministic as memory
@@ -353,7 +367,7 @@ def _reproducible() -> Iterator[None]:
 
 
 @contextmanager
-def _seeded(seed: int, device: str) -> Iterator[None]:
+def seeded(seed: int, device: str) -> Iterator[None]:
     """Torch's own generators seeded inside, as the caller left them outside (but for mps)."""
     import torch
 

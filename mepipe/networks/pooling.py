@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from mepipe.errors import UsageError
 from mepipe.networks import pyramid
+from mepipe.networks.stacked import linear
 
 MAX_FUSED_SIDE = 32
 """Largest side of a map whose branches are all upsampled by one matrix product."""
@@ -207,11 +208,10 @@ class PyramidPooling(nn.Module):
             # The 1x1 convolution of a concatenation is the sum of 1x1 convolutions of its
             # parts, and each of them commutes with upsampling. On the few cells of a branch
             # it is the same function at a third of the cost.
-            mine, *weights = torch.split(self.fuse.weight, x.shape[1], dim=1)  # each (C, C)
-            own = functional.linear(own, mine)
+            mine, *weights = torch.split(self.fuse.weight, x.shape[1], dim=-1)  # each (C, C)
+            own = linear(own, mine)
             branches = [
-                functional.linear(branch, weight)
-                for branch, weight in zip(branches, weights, strict=True)
+                linear(branch, weight) for branch, weight in zip(branches, weights, strict=True)
             ]
         fused = own + self.upsample_and_sum(branches) if branches else own
         fused = fused.permute(0, 3, 1, 2)

@@ -12,7 +12,7 @@ from mepipe.report.content import Methods
 from mepipe.report.references import REFERENCES
 from mepipe.schema import PROTOCOLS
 
-_ENGINES = {"mepipe": "mepipe's own engine", "torch": "mepipe's torch engine", "opencv": "OpenCV"}
+_ENGINES = {"mepipe": "mepipe's own engine", "opencv": "OpenCV"}
 
 
 @dataclass(frozen=True)
@@ -163,10 +163,12 @@ def _flow(flow: Mapping[str, Any], cite: _Cited) -> list[str]:
         sentences.append(
             "The apex frame was multiplied by the ratio of the two frames' local mean brightness."
         )
+    # A record of before may name an engine that is gone.
+    engine = _ENGINES.get(flow["engine"], f"the engine {flow['engine']}")
     numbers = f"lambda {flow['lambda']:g}, theta {flow['theta']:g}, {flow['scales']} scales"
     sentences.append(
         f"TV-L1 optical flow{cite('tvl1', 'tvl1-ipol')} from onset to apex was computed on the "
-        f"aligned face of {flow['size']} px with {_ENGINES[flow['engine']]} (preset "
+        f"aligned face of {flow['size']} px with {engine} (preset "
         f"{flow['preset']}; {numbers})."
     )
     return sentences

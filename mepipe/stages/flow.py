@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -95,9 +94,6 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     if not config.flow.even_light:
         # Nor has it what is left as it is: objects of before are those of such settings.
         del settings["even_light"]
-    if config.flow.engine == "torch":
-        # Its results differ between devices and releases, within a tolerance.
-        parts["torch"] = [version("torch"), _device()]
     if config.flow.stabilise == "head":
         # Not in the stage's version: objects with another stabilising stay what they are.
         parts["head"] = MODEL_VERSION
@@ -166,12 +162,6 @@ def _inside(size: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(soft[reach:-reach, reach:-reach], np.float32)
 
 
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _engine(
     reference: NDArray[np.uint8], moving: NDArray[np.uint8], settings: FlowSettings
 ) -> NDArray[np.float32]:
@@ -185,11 +175,6 @@ def _engine(
         from mepipe.flow.opencv import tvl1_opencv
 
         return tvl1_opencv(still, other, chosen, settings.gamma)
-    if settings.engine == "torch":
-        from mepipe.flow.torch_engine import tvl1_torch
-
-        batch = tvl1_torch(still[None], other[None], chosen, _device())
-        return np.ascontiguousarray(batch[0])
     return tvl1(still, other, chosen)
 
 

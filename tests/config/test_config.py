@@ -146,6 +146,12 @@ def test_gamma_needs_the_engine_that_has_it():
     assert load_config(None, ["flow.gamma=0.2", "flow.engine=opencv"]).flow.gamma == 0.2
 
 
+def test_an_engine_that_is_gone_says_what_to_write():
+    with pytest.raises(UsageError, match=r"flow\.engine = torch is gone") as caught:
+        load_config(None, ["flow.engine=torch"])
+    assert caught.value.remedy == "Write flow.engine = mepipe, the default; or opencv."
+
+
 @pytest.mark.parametrize(
     ("assignment", "value"),
     [

@@ -63,10 +63,12 @@ def test_every_protocol_gives_figures_and_trains_nothing_twice(features, run, pr
     assert run(features, protocol=protocol, k=3, again=True).computed == folds
 
 
-def test_workers_do_not_change_a_bit(features, run, tmp_path):
-    one = run(features, SMALL)
+@pytest.mark.parametrize("batched", ["never", "always"])
+def test_workers_do_not_change_a_bit(features, run, tmp_path, batched):
+    train = TrainSettings(epochs=1, seeds=1, batched=batched)
+    one = run(features, SMALL, train)
     (tmp_path / "cache").rename(tmp_path / "other")
-    two = run(features, SMALL, workers=2)
+    two = run(features, SMALL, train, workers=2)
     assert two.computed == one.computed == 6
     assert one.pooled.probabilities.tobytes() == two.pooled.probabilities.tobytes()
 

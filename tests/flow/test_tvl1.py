@@ -1,4 +1,4 @@
-"""The TV-L1 engine: known motion, agreement with OpenCV and torch, determinism, bad input."""
+"""The TV-L1 engine: known motion, agreement with OpenCV, determinism, bad input."""
 
 import subprocess
 import sys
@@ -15,17 +15,12 @@ from mepipe.errors import UsageError
 from mepipe.flow import PRESETS, Tvl1Settings, tvl1, tvl1_many
 from mepipe.flow.kernels import cache_folder, is_compiled, tvl1_kernels
 from mepipe.flow.opencv import tvl1_opencv
-from mepipe.flow.torch_engine import tvl1_torch
 from mepipe.sample import exact_pair
 
 RIM = 8  # px; here the warped image reads zeros from outside, and flows are arbitrary
 
 
-def one_torch(reference, moving, chosen=None):
-    return tvl1_torch(reference[None], moving[None], chosen)[0]
-
-
-ENGINES = {"mepipe": tvl1, "opencv": tvl1_opencv, "torch": one_torch}
+ENGINES = {"mepipe": tvl1, "opencv": tvl1_opencv}
 
 
 def shifted(image, dx, dy):
@@ -104,26 +99,6 @@ def test_a_fixed_number_of_iterations_is_opencvs_to_the_rounding(face):
         assert np.quantile(difference, 0.99) < 2e-3, (scales, warps)
 
 
-@pytest.mark.parametrize(
-    "chosen", [Tvl1Settings(), Tvl1Settings(theta=0.1), Tvl1Settings(median=1, blur=1.0)]
-)
-def test_torch_follows_the_engine(face, chosen):
-    reference, moving, _ = face_pair(face, 1.0, seed=3)
-    difference = np.hypot(*(one_torch(reference, moving, chosen) - tvl1(reference, moving, chosen)))
-    assert difference.mean() <= 0.03
-    assert np.quantile(difference[RIM:-RIM, RIM:-RIM], 0.99) <= 0.1
-    fixed = replace(chosen, scales=2, warps=1, epsilon=1e-9, outer_iterations=1)
-    ours = tvl1(reference, moving, fixed)
-    np.testing.assert_allclose(one_torch(reference, moving, fixed), ours, atol=2e-3)
-
-
-def test_a_pair_has_one_flow_alone_and_in_a_batch(face):
-    pairs = [face_pair(face, peak, seed=7)[:2] for peak in (0.0, 0.4, 2.0)]
-    batch = tvl1_torch(np.stack([a for a, _ in pairs]), np.stack([b for _, b in pairs]))
-    for flow, (a, b) in zip(batch, pairs, strict=True):
-        assert flow.tobytes() == one_torch(a, b).tobytes()
-
-
 def test_one_reference_and_many_frames_are_the_pairs_one_by_one(face):
     reference, first, _ = face_pair(face, 0.8)
     _, second, _ = face_pair(face, 2.0, seed=5)
@@ -181,10 +156,9 @@ def test_a_generator_may_go_on_in_another_thread(face):
     assert found == [expected] * 5
 
 
-@pytest.mark.parametrize("engine", ["mepipe", "torch"])
-def test_a_flow_that_diverges_is_no_crash(texture, engine):
+def test_a_flow_that_diverges_is_no_crash(texture):
     image = texture(40).astype(np.uint8)
-    flow = ENGINES[engine](image, shifted(image, 2, 1), Tvl1Settings(tau=1e38))
+    flow = tvl1(image, shifted(image, 2, 1), Tvl1Settings(tau=1e38))
     assert not np.isfinite(flow).all()
 
 

@@ -77,6 +77,13 @@ def test_methods_state_the_settings(setting, word):
     assert word in write(setting).text
 
 
+def test_a_record_may_name_an_engine_that_is_gone():
+    config = load_config().model_dump(mode="json", by_alias=True)
+    config["flow"]["engine"] = "torch"
+    run = RunSummary("0.1", config, 4, 2, {"lab": 4}, {"annotation": 4})
+    assert "with the engine torch (preset" in write_methods(run).text
+
+
 def test_methods_omit_disabled_steps():
     assert "Head motion" not in write("flow.stabilise=none").text
 
