@@ -200,7 +200,8 @@ def print_results(console: Console, content: Mapping[str, Any]) -> None:
     if content.get("chance"):
         shuffled = (
             f"; (chance): median and 95th percentile of {content['chance']['permutations']} runs "
-            f"of a {content['chance']['model']} with shuffled labels, on the same folds"
+            f"of a {content['chance']['model']} with shuffled labels"
+            f"{', on the same folds' * (content['folds'] > 0)}"
         )
     console.print(
         f"{content['model']}, {protocol_words(content['protocol']).title} "

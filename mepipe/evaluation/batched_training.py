@@ -251,12 +251,13 @@ def _prepare(
     used = np.arange(clips.shape[3]) < rows[..., None]
     balance = training["balance"]
     weights = [class_weights(y[lot.train], shared.classes, balance=balance) for lot in lots]
-    centred = Normalisation(shared.recentre, np.ones(channels, np.float32))(x)
+    per_clip = bool(training.get("per_clip", False))
+    unscaled = Normalisation(shared.recentre, np.ones(channels, np.float32), per_clip)
     sample = torch.zeros(2, channels, size, size).contiguous(memory_format=torch.channels_last)
     return _Batch(
         networks=StackedNetworks(built).to(device, dtype),
-        inputs=torch.from_numpy(centred).to(device, dtype).permute(0, 2, 3, 1).contiguous(),
-        scale=torch.from_numpy(_scales(x, lots, recentre=shared.recentre)).to(device, dtype),
+        inputs=torch.from_numpy(unscaled(x)).to(device, dtype).permute(0, 2, 3, 1).contiguous(),
+        scale=torch.from_numpy(_scales(x, lots, unscaled)).to(device, dtype),
         targets=torch.from_numpy(y).to(device),
         weights=torch.from_numpy(np.stack(weights)).to(device, dtype),
         clips=clips,
@@ -295,11 +296,13 @@ def _in_steps(
     return train[order], *(change[epoch, order] for change in changes)
 
 
-def _scales(x: Floats, lots: Sequence[Lot], *, recentre: bool) -> Floats:
+def _scales(x: Floats, lots: Sequence[Lot], unscaled: Normalisation) -> Floats:
     """Return the scale (N, C) of each network, that of its training clips."""
     found: dict[bytes, Floats] = {}  # seeds and members of a fold have the same clips
     for lot in lots:
         name = lot.train.tobytes()
         if name not in found:
-            found[name] = Normalisation.of(x[lot.train], recentre=recentre, per_clip=bool(training.get("per_clip", False))).scale
+            found[name] = Normalisation.of(
+                x[lot.train], recentre=unscaled.recentre, per_clip=unscaled.per_clip
+            ).scale
     return np.stack([found[lot.train.tobytes()] for lot in lots])

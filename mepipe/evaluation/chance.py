@@ -93,6 +93,26 @@ def figures_by_chance(
     return Shuffled(uf1, uar)
 
 
+def figures_of_answers(
+    answers: Ints,
+    y: Ints,
+    dataset: Sequence[str],
+    group: Sequence[str],
+    *,
+    classes: int,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Shuffled:
+    """Return the figures of answers (N,) that stay as they are, for each shuffle of the labels.
+
+    For a model that learned from other clips: what it would reach if its answers had
+    nothing to do with these labels. The other parameters are those of `figures_by_chance`.
+    """
+    labels = shuffled_labels(y, dataset, group, permutations=permutations, seed=seed)
+    counts = np.stack([metrics.confusion(truth, answers, classes) for truth in labels])
+    return Shuffled(metrics.uf1(counts), metrics.uar(counts))
+
+
 def _parts(permutations: int, numbers: int) -> Iterator[slice]:
     step = max(1, _NUMBERS // numbers)
     for start in range(0, permutations, step):

@@ -116,9 +116,11 @@ def _stored(context: Context, name: ObjectName | None) -> Shuffled | None:
     return Shuffled(stored.arrays["uf1"], stored.arrays["uar"])
 
 
-def chance_content(level: Shuffled, figures: Mapping[str, Any]) -> dict[str, Any]:
+def chance_content(
+    level: Shuffled, figures: Mapping[str, Any], model: str = chance.MODEL
+) -> dict[str, Any]:
     """Return the level as plain values, and whether ``uf1`` and ``uar`` of a model lie above it."""
-    content: dict[str, Any] = {"model": chance.MODEL, "permutations": len(level.uf1)}
+    content: dict[str, Any] = {"model": model, "permutations": len(level.uf1)}
     for name, values in (("uf1", level.uf1), ("uar", level.uar)):
         median, high = (float(one) for one in np.percentile(values, [50, 95]))
         content[name] = {

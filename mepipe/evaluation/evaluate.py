@@ -125,7 +125,7 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
     training = training_of(train) if trains_network(evaluation.model.name) else {}
     start = Start.of(train)
     if start is not None:
-        training = start.training_for(features, model, training)
+        training = start.training_for(features, model, training, evaluation.model.map)
         start.refuse_known(clips)
         start.refuse_choices(candidates)
     _check_duplicate_recordings(features, set(clips.clip))

@@ -19,6 +19,8 @@ import numpy as np
 from mepipe.cache.keys import Json, object_key
 from mepipe.config.settings import ModelSettings
 from mepipe.errors import DamageError, UsageError
+from mepipe.evaluation.chance import figures_of_answers
+from mepipe.evaluation.chance_level import chance_content
 from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.evaluate import labelled, one_class_notes
 from mepipe.evaluation.evaluation_result import EvaluationResult
@@ -30,6 +32,8 @@ from mepipe.evaluation.suited_features import SHOWN, adapted, require_same_form
 from mepipe.features import Features
 from mepipe.features.splits import LabelledClips, LeftOut, usable
 from mepipe.schema import NOTHING_TRAINED
+
+_SAME_ANSWERS = "model with the same answers"
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,9 @@ class SavedEvaluation:
         from mepipe.evaluation import results as tables
 
         started = time.perf_counter()
-        probabilities = self.ensemble.predict(features_for(self.features, self.clips.clip))
+        probabilities = self.ensemble.predict(
+            features_for(self.features, self.clips.clip, self.saved.map)
+        )
         if not np.isfinite(probabilities).all():
             raise DamageError(
                 f"the probabilities of {self.name} are not finite numbers", "Train the model again."
@@ -200,11 +206,19 @@ class SavedEvaluation:
             elapsed_s=time.perf_counter() - started,
             left_out=self.left_out,
         )
+        level = figures_of_answers(
+            probabilities.argmax(axis=1),
+            self.clips.y,
+            self.clips.dataset,
+            self.clips.group,
+            classes=len(self.clips.classes),
+        )
         content |= {
+            "chance": chance_content(level, content, _SAME_ANSWERS),
             "folds": 0,
             "notes": [*self.notes, *one_class_notes(self.clips)],
             "features": self.source.digest,
-            "shape": list(self.features.shape[1:]),
+            "shape": list(self.features.shape_of(self.saved.map)[1:]),
             "select": list(self.select),
             "device": self.device,
             "settings": {
@@ -213,6 +227,7 @@ class SavedEvaluation:
                 "recentre": self.ensemble.members[0].normalise.recentre,
                 "code": card.get("code", ""),
                 "saved": self.digest,
+                "map": self.saved.map,
             },
             "k": None,
             "tuned": None,

@@ -20,6 +20,7 @@ from mepipe.evaluation.model_settings import trains_network
 from mepipe.evaluation.saved_model import model_file, split_members
 from mepipe.features import Features
 from mepipe.features.splits import LabelledClips
+from mepipe.schema import ModelMap
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +61,11 @@ class Start:
         return cls(train.init, path, hashlib.sha256(path.read_bytes()).hexdigest())
 
     def training_for(
-        self, features: Features, model: Mapping[str, Any], training: Mapping[str, Any]
+        self,
+        features: Features,
+        model: Mapping[str, Any],
+        training: Mapping[str, Any],
+        reads: ModelMap = "x",
     ) -> dict[str, Any]:
         """Return how a network is trained on from these weights, as plain values.
 
@@ -68,6 +73,8 @@ class Start:
         ----------
         features, model, training
             What it is trained on, the network, and how it is trained, as without a start.
+        reads
+            The map that it reads of each clip.
 
         Raises
         ------
@@ -88,7 +95,8 @@ class Start:
             if key not in _FREE and value != plain.get(key)
         ]
         for what, was, now in (
-            ("shape", list(known.features.shape), list(features.shape[1:])),
+            ("map", known.features.map, reads),
+            ("shape", list(known.features.shape), list(features.shape_of(reads)[1:])),
             ("channels", known.features.channels, list(features.channels)),
             ("classes", known.classes, list(features.classes)),
         ):

@@ -25,7 +25,7 @@ _UNITS = ("displacement_range", "strain_range", "limit")
 
 
 def require_same_form(card: Mapping[str, Any], features: Features, name: str) -> None:
-    """Raise UsageError if features have another shape, other channels or other classes.
+    """Raise UsageError if features lack the model's map, or have another shape, channels, classes.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def require_same_form(card: Mapping[str, Any], features: Features, name: str) ->
         What messages call the model.
     """
     shape, channels = list(card["features"]["shape"]), list(card["features"]["channels"])
-    here = list(features.shape[1:])
+    here = list(features.shape_of(card["features"].get("map", "x"))[1:])
     if here != shape:
         raise UsageError(
             f"{name} takes features of {' x '.join(map(str, shape))}, and these are "

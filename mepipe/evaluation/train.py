@@ -95,7 +95,7 @@ def train_model(
     training = training_of(train)
     start = Start.of(train)
     if start is not None:
-        training = start.training_for(features, named, training)
+        training = start.training_for(features, named, training, model.map)
     recentre = needs_recentring(model, features)
     shape = check_map(model, features)
     code = code_digest(model.name)

@@ -24,8 +24,24 @@ Float32 = NDArray[np.float32]
 SIDE = 112
 """Side of a made field, px: half of that of the aligned face, for a quarter of the work."""
 EYES = 0.4 * SIDE  # between the eye centres of the template
-# Peak of the expression, of the aligned face's side: 0.3 to 5 px of 224.
-SMALLEST, LARGEST = 0.3 / 224, 5.0 / 224
+# Peak of the expression, of the aligned face's side: 0.3 to 5 px of 224, and a quarter of them
+# larger, up to 20 px. People try it on a broad smile, and the tensor of one is at its limits.
+SMALLEST, LARGEST, BROADEST = 0.3 / 224, 5.0 / 224, 20.0 / 224
+BROAD = 0.25
+LOST = 0.3  # share of the smaller ones of which parts are not found, as of all broad ones
+# What a unit moves in some people and not in others: in a smile the cheeks rise and widen, and the
+# muscle around the eye lowers the outer brow (FACS, units 6 and 12).
+ALSO: dict[str, tuple[Pull, ...]] = {
+    "6": (
+        Pull({18: 0.5, 19: 0.5}, (0.05, 0.5), 0.20),
+        Pull({1: 0.5, 41: 0.5}, (-0.3, -0.5), 0.25),
+    ),
+    "12": (
+        Pull({31: 0.5, 48: 0.5}, (-0.15, -0.9), 0.20),
+        Pull({2: 0.55, 48: 0.45}, (-0.9, -0.15), 0.28),
+        Pull({40: 0.5, 48: 0.5}, (-0.2, -0.7), 0.25),
+    ),
+}
 
 
 def draw_face(rng: np.random.Generator) -> Float:
@@ -54,9 +70,12 @@ def expression_field(face: Float, units: tuple[str, ...], rng: np.random.Generat
     for unit in units:
         strength = np.exp(rng.uniform(-0.5, 0.4))
         tilt = side * (rng.uniform(0.5, 1) if one_sided else abs(rng.normal(0, 0.15)))
-        pulls = tuple(_varied(pull, rng) for pull in ACTION_UNITS[unit])
         right, left = strength * max(1 + tilt, 0), strength * max(1 - tilt, 0)
+        pulls = tuple(_varied(pull, rng) for pull in ACTION_UNITS[unit])
         add_pulls(field, pulls, face, right, left)
+        for pull in ALSO.get(unit, ()):
+            share = rng.uniform(0, 1.3)
+            add_pulls(field, (_varied(pull, rng),), face, share * right, share * left)
     longest = np.hypot(field[..., 0], field[..., 1]).max()
     return np.asarray(np.moveaxis(field, 2, 0) / longest, np.float32)
 
@@ -78,12 +97,23 @@ def _varied(pull: Pull, rng: np.random.Generator) -> Pull:
 def draw_field(units: tuple[str, ...], rng: np.random.Generator) -> Float32:
     """Draw the flow (2, SIDE, SIDE) of an expression as it would be measured, px of `SIDE`."""
     face = draw_face(rng)
-    peak = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST)))) * SIDE
+    broad = rng.random() < BROAD
+    low, high = (LARGEST, BROADEST) if broad else (SMALLEST, LARGEST)
+    peak = float(np.exp(rng.uniform(np.log(low), np.log(high)))) * SIDE
     flow = expression_field(face, units, rng) * np.float32(peak)
+    if broad or rng.random() < LOST:
+        flow = flow * _found(rng)
     flow = flow + _blink(face, rng) + _head(face, rng)
     flow = _smoothed(flow, rng.uniform(0.5, 3.0))
     flow = flow + _noise(rng)
     return np.asarray(flow * _oval(face, rng), np.float32)
+
+
+def _found(rng: np.random.Generator) -> Float32:
+    """Draw which share of the motion is found where: patches of skin show nothing to follow."""
+    patches = _smoothed(rng.standard_normal((1, SIDE, SIDE), dtype=np.float32), 6.0)[0]
+    lost = 1 / (1 + np.exp(-6 * (patches / patches.std() - rng.uniform(0.6, 2.5))))
+    return np.asarray(1 - rng.uniform(0.3, 1) * lost, np.float32)
 
 
 def _blink(face: Float, rng: np.random.Generator) -> Float32:

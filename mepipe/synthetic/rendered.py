@@ -26,7 +26,7 @@ Float = NDArray[np.float64]
 
 PAIRS = 12
 """Movements of one subject: making one takes as long as some movements."""
-SMALLEST, LARGEST = 0.5, 4.0  # peak of the expression, px of the frame, 110 px between the eyes
+SMALLEST, LARGEST = 0.5, 8.0  # peak of the expression, px of the frame, 110 px between the eyes
 # Shift x and y (px), roll (rad), growth, yaw and pitch (rad): standard deviations.
 HEAD = (0.5, 0.5, 0.003, 0.002, 0.012, 0.012)
 FOUND = 1.0  # px by which a landmark is found beside its place
