@@ -41,7 +41,7 @@ COMPARED = (
     ("phases", 56),
     ("sequence", 56),
 )
-"""What is compared, the first with all others."""
+"""What is compared, the first with all others; named ``x-28`` and so on."""
 CLIPS = 12  # of a face
 FOLDS = 4
 
@@ -70,6 +70,21 @@ class MapRow:
     network_uf1: float
     network_gain: tuple[float, float, float]
     training_s: float
+
+
+def compared_maps(names: Sequence[str] = ()) -> tuple[tuple[str, int], ...]:
+    """Return the named rows of `COMPARED` in their order there, all where none is named.
+
+    Raises
+    ------
+    UsageError
+        If there are none of a name.
+    """
+    known = {f"{reads}-{size}": (reads, size) for reads, size in COMPARED}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no map {name!r} is compared", f"Give one of: {', '.join(known)}.")
+    return tuple(one for name, one in known.items() if not names or name in names)
 
 
 def key_scene(scene: Scene, count: int) -> tuple[Scene, tuple[int, ...]]:
@@ -164,17 +179,20 @@ def measure(
     *,
     clips: int = CLIPS,
     peak: float | None = None,
+    compared: Sequence[tuple[str, int]] = COMPARED,
     seeds: int = 1,
     network: bool = False,
     progress: Callable[[int, int], None] | None = None,
     report: Callable[[MapRow], None] = lambda row: None,
 ) -> list[MapRow]:
-    """Measure every map and size of `COMPARED` on faces that the model has not seen.
+    """Measure maps and sizes on faces that the model has not seen.
 
     Parameters
     ----------
     photos, clips, peak
         As for `made_clips`.
+    compared
+        What of `COMPARED`; the first row is the measure of the others.
     seeds
         Trainings of the network on each split; their counts are added.
     network
@@ -199,12 +217,12 @@ def measure(
             f"maps are compared on faces that a model has not seen, and there are {count} faces",
             f"Give a folder of at least {FEWEST_FACES} photographs with --photos.",
         )
-    x: dict[tuple[str, int], list[Floats]] = {one: [] for one in COMPARED}
+    x: dict[tuple[str, int], list[Floats]] = {one: [] for one in compared}
     faces: list[int] = []
     y: list[int] = []
     for face, scene in made_clips(photos, clips, peak):
         flows = flows_of(scene, config)
-        for reads, size in COMPARED:
+        for reads, size in compared:
             x[reads, size].append(tensor_of(flows[reads], reads, size, config))
         faces.append(face)
         y.append(LABELS.index(choose_label(face, len(y) % clips)))
@@ -212,7 +230,7 @@ def measure(
             progress(len(y), count * clips)
     rows: list[MapRow] = []
     first: list[Counts] = []
-    for reads, size in COMPARED:
+    for reads, size in compared:
         given = np.stack(x[reads, size]), np.array(y), np.array(faces)
         svm, _ = confusions(*given, {"name": "svm"}, range(1))
         spp, seconds = confusions(*given, {"name": "spp"}, range(seeds * network))

@@ -120,6 +120,9 @@ def flow_table(rows: list[Row]) -> str:
     "size of a tensor.",
 )
 @click.option("--clips", type=click.IntRange(3), help="With --maps: of each face. [default: 12]")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="With --maps: trainings of the network on each split."
+)
 def features(
     photos: Path | None,
     peaks: tuple[float, ...],
@@ -129,6 +132,7 @@ def features(
     network: bool,
     maps: bool,
     clips: int | None,
+    seeds: int | None,
 ) -> None:
     """Compare the features with the exact truth, before and after each change of defaults.
 
@@ -144,7 +148,7 @@ def features(
     """
     with exit_codes():
         if maps:
-            _compare_maps(photos, peaks, clips, network=network)
+            _compare_maps(photos, peaks, only, clips, seeds or 1, network=network)
             return
         from mepipe.bench.features import PEAKS, compared, feature_table, measure
         from mepipe.bench.moving_faces import DEGREES
@@ -164,11 +168,18 @@ def features(
 
 
 def _compare_maps(
-    photos: Path | None, peaks: tuple[float, ...], clips: int | None, *, network: bool
+    photos: Path | None,
+    peaks: tuple[float, ...],
+    only: tuple[str, ...],
+    clips: int | None,
+    seeds: int,
+    *,
+    network: bool,
 ) -> None:
-    from mepipe.bench.maps import CLIPS, map_table, measure
+    from mepipe.bench.maps import CLIPS, compared_maps, map_table, measure
     from mepipe.errors import UsageError
 
+    compared = compared_maps(only)
     if len(peaks) > 1:
         raise UsageError("--maps takes one --peak", "Give one, or none: 0.8 to 2 px are drawn.")
     with counting("clips") as advance:
@@ -176,6 +187,8 @@ def _compare_maps(
             photos,
             clips=clips or CLIPS,
             peak=peaks[0] if peaks else None,
+            compared=compared,
+            seeds=seeds,
             network=network,
             progress=advance,
             report=lambda row: click.echo(f"{row.reads} {row.size} done", err=True),

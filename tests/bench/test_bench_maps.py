@@ -65,6 +65,14 @@ def test_a_model_is_tested_on_faces_it_has_not_seen():
     assert len(none) == 0
 
 
+def test_the_rows_that_are_compared_have_names():
+    assert maps.compared_maps() == maps.COMPARED
+    assert maps.compared_maps(["phases-56", "x-28"]) == (("x", 28), ("phases", 56))
+    with pytest.raises(UsageError, match="'x-29'") as caught:
+        maps.compared_maps(["x-29"])
+    assert "x-28" in caught.value.remedy
+
+
 def test_few_faces_are_refused_and_the_table_says_what_was_measured():
     with pytest.raises(UsageError, match="there are 1 faces") as caught:
         maps.measure(None)
