@@ -110,7 +110,12 @@ def train_batch(
         )
         for epoch in range(epochs):
             masks = epoch_masks(
-                batch.dropped, batch.generators, batch.rows, batch.clips.shape[3], shared.dtype
+                batch.dropped,
+                batch.generators,
+                batch.rows,
+                batch.clips.shape[3],
+                shared.dtype,
+                as_torch=device == "cpu",
             )
             for step, kept in enumerate(masks):
                 optimiser.zero_grad()
