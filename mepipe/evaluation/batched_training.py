@@ -88,36 +88,9 @@ def train_batch(
     RuntimeError
         If memory runs out (`is_out_of_memory`): give fewer lots.
     """
-    import torch
-
-    steps = {steps_of(len(lot.train), training) for lot in lots}
-    if len(steps) != 1:
-        raise ValueError(f"the lots differ in their number of steps an epoch: {sorted(steps)}")
     shared = _Shared(classes, model, training, recentre, device, double)
     with reproducible():
-        batch = _prepare(x, y, lots, steps.pop(), shared)
-        networks = batch.networks.train()
-        optimiser = torch.optim.AdamW(
-            networks.parameters(),
-            lr=training["learning_rate"],
-            weight_decay=training["weight_decay"],
-            # Fused on a CPU, the last bits of a weight depend on its place among the others.
-            fused=device == "cuda",
-        )
-        epochs = int(training["epochs"])
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=training["learning_rate"], total_steps=len(batch.rows) * epochs
-        )
-        for epoch in range(epochs):
-            masks = epoch_masks(
-                batch.dropped, batch.generators, batch.rows, batch.clips.shape[3], shared.dtype
-            )
-            for step, kept in enumerate(masks):
-                optimiser.zero_grad()
-                batch.loss(epoch, step, kept).backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                schedule.step()
-        networks.eval()
+        batch = _trained(x, y, lots, shared)
         return batch.predict([lot.test for lot in lots], mirror=bool(training["mirror"]))
 
 
@@ -159,8 +132,8 @@ class _Batch:
     """
 
     networks: StackedNetworks
-    inputs: Tensor  # (M, S, S, C), before the scale of any network
-    scale: Tensor  # (N, C)
+    inputs: Tensor  # (M, S, S, C) float32, before the scale of any network
+    scale: Tensor  # (N, C) float32
     targets: Tensor  # (M,)
     weights: Tensor  # (N, K) of the classes in the loss; 0 of a class without clips
     clips: Tensor  # (E, T, N, B) rows of inputs
@@ -180,8 +153,10 @@ class _Batch:
         from torch.nn import functional
 
         clips, used = self.clips[epoch, step], self.used[step]  # (N, B)
+        # Scaled in float32 whatever follows, as by `Normalisation`.
+        scaled = (self.inputs[clips] * self.scale[:, None, None, None]).to(used.dtype)
         moved = augmented(
-            (self.inputs[clips] * self.scale[:, None, None, None]).flatten(0, 1),
+            scaled.flatten(0, 1),
             self.mirror[epoch, step].flatten(),
             self.amplitude[epoch, step].flatten(),
             self.moves[epoch, step].flatten(0, 1),
@@ -213,12 +188,51 @@ class _Batch:
         with torch.inference_mode():
             for column in columns.unbind(1):
                 scaled = self.inputs[column] * self.scale[:, None, None]
-                clip = scaled.permute(0, 3, 1, 2)  # (N, C, S, S)
+                clip = scaled.to(self.used.dtype).permute(0, 3, 1, 2)  # (N, C, S, S)
                 views = torch.stack([clip, mirrored(clip)] if mirror else [clip], dim=1)
                 logits = self.networks(views).masked_fill(never, float("-inf"))
                 answers.append(logits.softmax(dim=2).mean(dim=1))
             found: Floats = torch.stack(answers, dim=1).float().cpu().numpy()
         return [some[: len(test)] for some, test in zip(found, tests, strict=True)]
+
+
+def _trained(x: Floats, y: NDArray[np.int64], lots: Sequence[Lot], shared: _Shared) -> _Batch:
+    """Return the batch after its last step, with the networks in evaluation mode."""
+    import torch
+
+    training = shared.training
+    steps = {steps_of(len(lot.train), training) for lot in lots}
+    if len(steps) != 1:
+        raise ValueError(f"the lots differ in their number of steps an epoch: {sorted(steps)}")
+    batch = _prepare(x, y, lots, steps.pop(), shared)
+    networks = batch.networks.train()
+    optimiser = torch.optim.AdamW(
+        networks.parameters(),
+        lr=training["learning_rate"],
+        weight_decay=training["weight_decay"],
+        # Fused on a CPU, the last bits of a weight depend on its place among the others.
+        fused=shared.device == "cuda",
+    )
+    epochs = int(training["epochs"])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=training["learning_rate"], total_steps=len(batch.rows) * epochs
+    )
+    for epoch in range(epochs):
+        masks = epoch_masks(
+            batch.dropped,
+            batch.generators,
+            batch.rows,
+            batch.clips.shape[3],
+            shared.dtype,
+            as_torch=shared.device == "cpu",
+        )
+        for step, kept in enumerate(masks):
+            optimiser.zero_grad()
+            batch.loss(epoch, step, kept).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    networks.eval()
+    return batch
 
 
 def _prepare(
@@ -256,8 +270,8 @@ def _prepare(
     sample = torch.zeros(2, channels, size, size).contiguous(memory_format=torch.channels_last)
     return _Batch(
         networks=StackedNetworks(built).to(device, dtype),
-        inputs=torch.from_numpy(unscaled(x)).to(device, dtype).permute(0, 2, 3, 1).contiguous(),
-        scale=torch.from_numpy(_scales(x, lots, unscaled)).to(device, dtype),
+        inputs=torch.from_numpy(unscaled(x)).to(device).permute(0, 2, 3, 1).contiguous(),
+        scale=torch.from_numpy(_scales(x, lots, unscaled)).to(device),
         targets=torch.from_numpy(y).to(device),
         weights=torch.from_numpy(np.stack(weights)).to(device, dtype),
         clips=clips,

@@ -65,6 +65,8 @@ def epoch_masks(
     rows: NDArray[np.int64],
     most: int,
     dtype: torch.dtype,
+    *,
+    as_torch: bool,
 ) -> Iterator[list[Tensor]]:
     """Yield what each step of an epoch multiplies with: 0 or 1 / (1 - p), by dropout.
 
@@ -73,13 +75,15 @@ def epoch_masks(
     dropped
         The dropouts.
     generators
-        One a network, on the device. On a CPU the numbers are those that torch's dropout
-        would draw from it. On a GPU they are drawn for a whole epoch, in few calls.
+        One a network, on the device.
     rows
         (steps, N) how many clips each network has in each step; the masks of others are
         of no account.
     most
         B, the clips of a network in a batch.
+    as_torch
+        Draw what torch's dropout would draw from the generators, step by step. Otherwise a
+        whole epoch is drawn in few calls, for on a GPU each call costs time.
 
     Yields
     ------
@@ -96,12 +100,12 @@ def epoch_masks(
         )
         for one in dropped
     ]
-    if device.type != "cpu":
+    if not as_torch:
         for drawn, one in zip(whole, dropped, strict=True):
             for number, generator in enumerate(generators):
                 drawn[number].bernoulli_(1 - one.p, generator=generator)
     for step, counts in enumerate(rows):
-        if device.type == "cpu":
+        if as_torch:
             for number, generator in enumerate(generators):
                 _draw_as_torch(whole, dropped, number, step, int(counts[number]), generator)
         yield [
