@@ -96,12 +96,16 @@ class Outputs:
         Raises
         ------
         UsageError
-            If there is no such model, or it does not fit the tensors.
+            If there is no such model, or it does not fit the tensors; if there are no such
+            weights to start from.
         """
         if not self.reaches("classify") or not self.most_folds():
             return ""
         from mepipe.evaluation.model_settings import describe_model
+        from mepipe.evaluation.starting_weights import Start
 
+        # Known now, and not after hours of flow.
+        Start.of(self.config.train)
         return describe_model(self.config.model, self.config.tensor.size)
 
     def plan(self, plan: Plan) -> tuple[StageCount, ...]:
