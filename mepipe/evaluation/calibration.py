@@ -56,7 +56,7 @@ def reliability(probabilities: NDArray[Any], y: Ints, *, bins: int = BINS) -> Re
     --------
     >>> sure = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.95, 0.05]])
     >>> found = reliability(sure, np.array([0, 1, 1, 0]), bins=2)
-    >>> found.clips.tolist(), found.confidence[1].round(4), found.accuracy[1]
+    >>> found.clips.tolist(), round(float(found.confidence[1]), 4), float(found.accuracy[1])
     ([0, 4], 0.8375, 0.75)
     """
     _check(probabilities, y)

@@ -96,16 +96,19 @@ class Outputs:
         Raises
         ------
         UsageError
-            If there is no such model, it does not fit the tensors, or the map that it reads
-            is not packed.
+            If there is no such model, or it does not fit the tensors; if the map that it reads
+            is not packed; if there are no such weights to start from.
         """
         if not self.reaches("classify"):
             return ""
         from mepipe.evaluation.model_settings import describe_model, packed_maps
+        from mepipe.evaluation.starting_weights import Start
 
         maps = packed_maps(self.config)
         if not self.most_folds():
             return ""
+        # Known now, and not after hours of flow.
+        Start.of(self.config.train)
         return describe_model(self.config.model, self.config.tensor.size, maps)
 
     def plan(self, plan: Plan) -> tuple[StageCount, ...]:

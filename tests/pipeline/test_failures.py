@@ -245,6 +245,21 @@ def test_an_impossible_kernel_is_told_before_any_work(make_run, sample, tmp_path
     assert not list((tmp_path / "cache").rglob("*.h5"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("train.init=none.safetensors", "no model file none.safetensors"),
+        ("model.name=pretrained", "pretrained is a trained model, and this needs a kind of model"),
+    ],
+)
+def test_weights_that_are_not_there_are_known_before_anything_is_computed(
+    setting, words, sample, make_run, tmp_path
+):
+    with pytest.raises(UsageError, match=words):
+        make_run(sample, settings=[setting], until="classify")
+    assert not list((tmp_path / "cache").rglob("*.h5"))
+
+
 def test_a_training_that_diverges_says_so(run, sample):
     with pytest.raises(UsageError, match="diverged") as caught:
         run(sample, settings=["train.learning_rate=1e30", "train.epochs=8"], until="classify")
