@@ -12,22 +12,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from mepipe import schema
 from mepipe.config.fields import Maps, Positive, PresetName, Settings, Targets
 from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.networks.pyramid import Cells, Fusion, Mode, Pool
 from mepipe.networks.registry import MODELS
 from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE
-from mepipe.schema import (
-    MAPS,
-    Limit,
-    Missing,
-    ModelMap,
-    MotionModel,
-    Repair,
-    Scale,
-    SpotMethod,
-    TimeUnit,
-)
 
 
 class DataSettings(Settings):
@@ -38,8 +28,8 @@ class DataSettings(Settings):
         description="frames per second, if the dataset does not state them, or to confirm an "
         "unusual rate that it states; unset: unknown",
     )
-    repair: Repair = Field("spot", description="how an impossible annotation is handled")
-    missing: Missing = Field(
+    repair: schema.Repair = Field("spot", description="how an impossible annotation is handled")
+    missing: schema.Missing = Field(
         "nearest", description="an annotated frame that is missing: use the nearest frame, or fail"
     )
     max_missing: int = Field(
@@ -78,7 +68,7 @@ class LabelSettings(Settings):
         description="megc3 (negative, positive, surprise), emotion (the words), casme2-5 (also "
         "casme2-246, -247, -249, -255), samm-5, objective (I to VII), or a FILE.toml",
     )
-    time: TimeUnit = Field(
+    time: schema.TimeUnit = Field(
         "frames",
         description="unit of onset, apex and offset in the labels.csv of a generic folder: "
         "frames (their numbers), or seconds or milliseconds from the clip's first frame on",
@@ -109,11 +99,11 @@ class FaceSettings(Settings):
 class SpotSettings(Settings):
     """The spot stage: onset, apex and offset."""
 
-    method: Literal["auto", SpotMethod] = Field(
+    method: Literal["auto", schema.SpotMethod] = Field(
         "auto",
         description="auto uses the annotation and spots missing key frames; the others ignore it",
     )
-    fallback: SpotMethod = Field(
+    fallback: schema.SpotMethod = Field(
         "flow-peak", description="how auto spots key frames that are not annotated"
     )
     no_movement: Literal["keep", "fail"] = Field(
@@ -148,7 +138,7 @@ class FlowSettings(Settings):
     """The flow stage: TV-L1 from the onset to the apex frame on the aligned face."""
 
     size: int = Field(224, ge=64, le=1024, description="side of the aligned face, in px")
-    stabilise: Literal["head", MotionModel, "none"] = Field(
+    stabilise: Literal["head", schema.MotionModel, "none"] = Field(
         "head",
         description="head motion removed before flow: similarity or translation, fitted on rigid "
         "regions; head, in addition turning, fitted to the face by its relief",
@@ -235,7 +225,7 @@ class TensorSettings(Settings):
     size: int = Field(
         28, ge=4, le=1024, description="side of the tensor, in cells; at most flow.size"
     )
-    scale: Scale = Field(
+    scale: schema.Scale = Field(
         "fixed",
         description="fixed: by the distance between the eyes, equal for all clips; "
         "clip: by the largest motion of the clip; minmax: each channel 0 to 1; none: px",
@@ -245,7 +235,7 @@ class TensorSettings(Settings):
         description="fixed: motion that is scaled to 1, as a fraction of the inter-ocular distance",
     )
     strain_range: Positive = Field(0.1, description="fixed: strain that is scaled to 1")
-    limit: Limit = Field(
+    limit: schema.Limit = Field(
         "soft",
         description="fixed: soft: linear up to three quarters of the range, larger motion "
         "approaches its end and stays distinct; hard: larger motion is cut at its end",
@@ -264,7 +254,7 @@ class PackSettings(Settings):
 
     include: Maps = Field(
         ("x",),
-        description=", ".join(f"{name} ({item.what})" for name, item in MAPS.items()),
+        description=", ".join(f"{name} ({item.what})" for name, item in schema.MAPS.items()),
     )
 
 
@@ -303,7 +293,7 @@ class ModelSettings(Settings):
     options: dict[str, Any] = Field(
         {}, description='arguments of any other model, for example {"C" = 3.0}'
     )
-    map: ModelMap = Field(
+    map: schema.ModelMap = Field(
         "x",
         description="the map of features.h5 that the model reads: x, or sequence (spp, base, svm, "
         "tree and your own; needs pack.include and flow.targets)",
@@ -391,7 +381,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _what_is_packed_is_made(self) -> Self:
         for name in self.pack.include:
-            needed = MAPS[name].needed
+            needed = schema.MAPS[name].needed
             if needed is not None and self._has_default(needed.setting):
                 raise ValueError(
                     f"pack.include has {name}, {needed.without}",

@@ -73,11 +73,13 @@ def chance_level(
         "recentre": jobs[0].recentre,
         "permutations": chance.PERMUTATIONS,
     }
+    if jobs[0].reads != "x":
+        parts["map"] = jobs[0].reads
     key = object_key(STAGE, VERSION, parts)
     known = None if again else _stored(context, context.store.find(STAGE, key))
     if known is not None:
         return known
-    x = features_for(features, clips.clip)
+    x = features_for(features, clips.clip, jobs[0].reads)
     row = {clip: number for number, clip in enumerate(clips.clip)}
     shuffled = figures_by_chance(
         Normalisation.of(x, recentre=jobs[0].recentre)(x),

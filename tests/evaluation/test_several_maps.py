@@ -205,3 +205,61 @@ def test_a_card_whose_map_and_shape_disagree_is_damage(model, tmp_path):
         broken["features"] |= change
         with pytest.raises(DamageError, match="card cannot be right"):
             checked_card(tmp_path / "m.safetensors", broken)
+
+
+def test_a_saved_model_is_measured_on_sequences_of_other_people(model, write_features, tmp_path):
+    path, _ = model
+    other = write_features(tmp_path / "other.h5", maps=4, change=_strangers)
+    result = evaluate(other, str(path), device="cpu", cache=tmp_path / "cache")
+    assert result.content["shape"] == [4, 3, 12, 12]
+    assert result.content["settings"]["map"] == "sequence"
+    fewer = write_features(tmp_path / "fewer.h5", maps=2, change=_strangers)
+    with pytest.raises(UsageError, match="takes features of 4 x 3 x 12 x 12, and these are 2 x"):
+        evaluate(fewer, str(path), device="cpu", cache=tmp_path / "cache")
+    alone = write_features(tmp_path / "alone.h5", change=_strangers)
+    with pytest.raises(UsageError, match="has no 'sequence'"):
+        evaluate(alone, str(path), device="cpu", cache=tmp_path / "cache")
+
+
+def _strangers(x, rows):
+    for row in rows:
+        row["clip"], row["group"] = f"z{row['clip']}", f"z{row['group']}"
+
+
+def test_training_goes_on_from_weights_of_as_many_maps(model, features, write_features, tmp_path):
+    path, _ = model
+    quick = [*QUICK, f"train.init={path}"]
+    out = tmp_path / "further.safetensors"
+    assert train(features, out, settings=[*quick, SEQUENCE], device="cpu").map == "sequence"
+    with pytest.raises(
+        UsageError, match=r"shape: \[4, 3, 12, 12\] in the weights and \[3, 12, 12\]"
+    ):
+        train(features, out, settings=quick, device="cpu")
+    fewer = write_features(tmp_path / "fewer.h5", maps=2)
+    with pytest.raises(UsageError, match=r"and \[2, 3, 12, 12\] here"):
+        train(fewer, out, settings=[*quick, SEQUENCE], device="cpu")
+
+
+def test_the_maps_of_a_clip_are_brought_to_one_size_together():
+    from mepipe.evaluation.normalisation import Normalisation
+
+    x = np.random.default_rng(0).normal(0, 1, (4, 2, 3, 6, 6)).astype(np.float32)
+    x[:, 1] *= 3
+    normalise = Normalisation.of(x, recentre=False, per_clip=True)
+    sizes = np.array([1, 1e-3, 40, 7], np.float32)[:, None, None, None, None]
+    out = normalise(x)
+    np.testing.assert_allclose(normalise(x * sizes), out, rtol=1e-4)
+    u, first = out[:, :, 0], x[:, :, 0]
+    np.testing.assert_allclose(u[:, 1] / u[:, 0], first[:, 1] / first[:, 0], rtol=1e-4)
+
+
+def test_several_maps_are_trained_fold_by_fold():
+    from dataclasses import replace
+
+    from mepipe.evaluation.batched_folds import is_batched
+
+    training = {"batch": 2, "epochs": 1}
+    clips, tests = ("a", "b", "c", "d"), ("e",)
+    job = FoldJob("f", 0, clips, tests, 3, {"name": "spp"}, training, recentre=False)
+    assert is_batched(job, "always")
+    assert not is_batched(replace(job, reads="sequence"), "always")
