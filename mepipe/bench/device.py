@@ -18,7 +18,7 @@ from mepipe.evaluation.batched_folds import run_batched
 from mepipe.evaluation.batched_training import Lot, train_batch
 from mepipe.evaluation.device import resolve
 from mepipe.evaluation.folds import FoldJob, fold_jobs, run_fold
-from mepipe.evaluation.model_settings import NOT_TRAINING, model_of
+from mepipe.evaluation.model_settings import model_of, training_of
 from mepipe.evaluation.network_training import fit
 from mepipe.features import Features
 from mepipe.features.demo import demo_features
@@ -118,7 +118,7 @@ def _settings(size: Size, model: str = "spp", **changes: Any) -> tuple[dict[str,
     config = load_config()
     narrow: dict[str, Any] = {"kernels": (2, 3), "width": 4} if size.side < 28 else {}
     settings = config.model.model_copy(update={"name": model} | narrow)
-    training = config.train.model_dump(mode="json", exclude=NOT_TRAINING)
+    training = training_of(config.train)
     return model_of(settings), training | {"epochs": size.epochs} | changes
 
 

@@ -45,16 +45,13 @@ def is_batched(job: FoldJob, way: str) -> bool:
         The setting ``train.batched``. "auto": on a GPU; on a CPU a batch is no faster
         (docs/evaluation.md has the times).
 
-    Your own models, estimators, jobs that choose among candidates, start from given weights or
-    read several maps a clip, and those with a step of one clip are trained fold by fold in any
-    case.
+    Your own models, estimators, jobs that choose among candidates, and those with a step of
+    one clip are trained fold by fold in any case.
     """
     name = str(job.model["name"])
     if way == "never" or (way == "auto" and job.device == "cpu"):
         return False
     if is_own(name) or MODELS[name].kind != "network" or job.candidates:
-        return False
-    if job.start is not None or job.reads != "x":
         return False
     return job.device in DEVICES and len(job.train) // steps_of(len(job.train), job.training) > 1
 
@@ -90,7 +87,7 @@ def run_batched(jobs: Sequence[FoldJob], features: Features) -> Iterator[FoldPre
         If there is no memory for one network.
     """
     clips = sorted({clip for job in jobs for clip in (*job.train, *job.test)})
-    x = features_for(features, clips)
+    x = features_for(features, clips, jobs[0].reads)
     y = np.asarray(features.y)[rows_of(features, clips)].astype(np.int64)
     row = {clip: number for number, clip in enumerate(clips)}
     most = sum(_members(job) for job in jobs)
@@ -154,8 +151,12 @@ def _lots(job: FoldJob, row: dict[str, int]) -> list[Lot]:
     from mepipe.evaluation.ensemble import member_seeds
 
     train, test = (np.array([row[clip] for clip in some], int) for some in (job.train, job.test))
-    seed = training_seed(job.seed, job.fold)
-    return [Lot(train, test, one) for one in member_seeds(seed, _members(job))]
+    seeds = member_seeds(training_seed(job.seed, job.fold), _members(job))
+    # As in `mepipe.evaluation.fitting.fit`, one network of the start after the other.
+    weights = [None] if job.start is None else job.start.weights()
+    return [
+        Lot(train, test, seed, weights[number % len(weights)]) for number, seed in enumerate(seeds)
+    ]
 
 
 def _members(job: FoldJob) -> int:

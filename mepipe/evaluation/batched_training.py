@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 
 from mepipe.evaluation.dropout_masks import Dropped, dropouts_of, epoch_masks
 from mepipe.evaluation.network_training import (
+    apart,
     augmented,
     class_weights,
+    laid_out,
+    load_weights,
     mirrored,
     reproducible,
     seeded,
     steps_of,
 )
-from mepipe.evaluation.normalisation import Normalisation
+from mepipe.evaluation.normalisation import Normalisation, maps_of
 from mepipe.evaluation.training_draws import Draws
 from mepipe.networks.registry import build
 
@@ -39,11 +42,15 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Lot:
-    """One network to train: the rows of its clips, of those it is asked about, and its seed."""
+    """One network to train: the rows of its clips, of those it is asked about, and its seed.
+
+    ``weights`` are what it starts from, by the names of its tensors; None: random ones.
+    """
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     seed: int
+    weights: Mapping[str, Tensor] | None = None
 
 
 def train_batch(
@@ -67,8 +74,8 @@ def train_batch(
     Parameters
     ----------
     x, y
-        Features (M, C, S, S) float32 and class numbers (M,) of all clips. Of the ``test``
-        of a lot the classes are not read.
+        Features (M, C, S, S) float32, or (M, K, C, S, S) with K maps a clip, and class numbers
+        (M,) of all clips. Of the ``test`` of a lot the classes are not read.
     lots
         All with as many steps an epoch, and two clips or more in every step.
     classes, model, training, recentre, double
@@ -85,6 +92,8 @@ def train_batch(
     ------
     ValueError
         If the lots differ in their number of steps.
+    UsageError
+        If weights are not those of such a network.
     RuntimeError
         If memory runs out (`is_out_of_memory`): give fewer lots.
     """
@@ -132,8 +141,9 @@ class _Batch:
     """
 
     networks: StackedNetworks
-    inputs: Tensor  # (M, S, S, C) float32, before the scale of any network
+    inputs: Tensor  # (M, S, S, C) float32, before any scale; C of all maps of a clip
     scale: Tensor  # (N, C) float32
+    maps: int | None
     targets: Tensor  # (M,)
     weights: Tensor  # (N, K) of the classes in the loss; 0 of a class without clips
     clips: Tensor  # (E, T, N, B) rows of inputs
@@ -161,8 +171,9 @@ class _Batch:
             self.amplitude[epoch, step].flatten(),
             self.moves[epoch, step].flatten(0, 1),
             self.shift,
+            self.maps or 1,
         )
-        x = moved.permute(0, 3, 1, 2)
+        x = apart(moved, self.maps)
         logits = self.networks(x.reshape(*clips.shape, *x.shape[1:]), used, kept)
         every = torch.arange(logits.shape[2], device=logits.device)
         truth = (self.targets[clips][..., None] == every).to(logits.dtype)
@@ -188,7 +199,8 @@ class _Batch:
         with torch.inference_mode():
             for column in columns.unbind(1):
                 scaled = self.inputs[column] * self.scale[:, None, None]
-                clip = scaled.to(self.used.dtype).permute(0, 3, 1, 2)  # (N, C, S, S)
+                # (N, C, S, S), or (N, K, C, S, S)
+                clip = apart(scaled.to(self.used.dtype), self.maps)
                 views = torch.stack([clip, mirrored(clip)] if mirror else [clip], dim=1)
                 logits = self.networks(views).masked_fill(never, float("-inf"))
                 answers.append(logits.softmax(dim=2).mean(dim=1))
@@ -243,16 +255,20 @@ def _prepare(
     from mepipe.networks.stacked import StackedNetworks
 
     training, device, dtype = shared.training, shared.device, shared.dtype
-    channels, size = x.shape[1:3]
+    channels, size = x.shape[-3:-1]
+    maps = maps_of(x)
     built, generators, plans = [], [], []
     for lot in lots:
         draw = np.random.default_rng(lot.seed)
         seed = int(draw.integers(2**31))
         generator = torch.Generator(device).manual_seed(seed)
         with seeded(seed, "cpu"):
-            built.append(
-                build(**shared.model, channels=channels, size=size, classes=shared.classes)
+            network = build(
+                **shared.model, channels=channels, size=size, classes=shared.classes, maps=maps
             )
+            if lot.weights is not None:
+                load_weights(network, lot.weights, str(shared.model["name"]))
+            built.append(network)
             if device == "cpu":
                 # Dropout goes on where the first weights ended.
                 generator.set_state(torch.get_rng_state())
@@ -266,12 +282,16 @@ def _prepare(
     balance = training["balance"]
     weights = [class_weights(y[lot.train], shared.classes, balance=balance) for lot in lots]
     per_clip = bool(training.get("per_clip", False))
-    unscaled = Normalisation(shared.recentre, np.ones(channels, np.float32), per_clip)
-    sample = torch.zeros(2, channels, size, size).contiguous(memory_format=torch.channels_last)
+    centred = Normalisation(shared.recentre, np.ones(channels, np.float32), per_clip)(x)
+    sample = laid_out(torch.zeros(2, *x.shape[1:]), torch.channels_last)
+    # The maps of a clip lie one after the other, as further channels.
+    joined = torch.from_numpy(centred.reshape(len(x), -1, size, size)).to(device)
+    scale = torch.from_numpy(np.tile(_scales(centred, lots), maps or 1)).to(device)
     return _Batch(
         networks=StackedNetworks(built).to(device, dtype),
-        inputs=torch.from_numpy(unscaled(x)).to(device).permute(0, 2, 3, 1).contiguous(),
-        scale=torch.from_numpy(_scales(x, lots, unscaled)).to(device),
+        inputs=joined.permute(0, 2, 3, 1).contiguous(),
+        scale=scale,
+        maps=maps,
         targets=torch.from_numpy(y).to(device),
         weights=torch.from_numpy(np.stack(weights)).to(device, dtype),
         clips=clips,
@@ -310,13 +330,14 @@ def _in_steps(
     return train[order], *(change[epoch, order] for change in changes)
 
 
-def _scales(x: Floats, lots: Sequence[Lot], unscaled: Normalisation) -> Floats:
-    """Return the scale (N, C) of each network, that of its training clips."""
+def _scales(x: Floats, lots: Sequence[Lot]) -> Floats:
+    """Return the scale (N, C) of each network, that of its training clips.
+
+    What a clip alone decides has been done to ``x``.
+    """
     found: dict[bytes, Floats] = {}  # seeds and members of a fold have the same clips
     for lot in lots:
         name = lot.train.tobytes()
         if name not in found:
-            found[name] = Normalisation.of(
-                x[lot.train], recentre=unscaled.recentre, per_clip=unscaled.per_clip
-            ).scale
+            found[name] = Normalisation.of(x[lot.train], recentre=False).scale
     return np.stack([found[lot.train.tobytes()] for lot in lots])

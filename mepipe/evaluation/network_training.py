@@ -187,7 +187,7 @@ def fit(
         network = build(**model, channels=channels, size=size, classes=classes, maps=maps)
         name = str(model["name"])
         if weights is not None:
-            _load(network, weights, name)
+            load_weights(network, weights, name)
         layout = _layout(name)
         network = network.to(device).train()
         network = network.double() if double else network
@@ -221,7 +221,7 @@ def fit(
             # Batches of nearly equal size: no remainder too small to normalise.
             for rows in order[epoch].tensor_split(steps):
                 optimiser.zero_grad()
-                logits = network(laid_out(_apart(moved[rows], maps), layout))
+                logits = network(laid_out(apart(moved[rows], maps), layout))
                 _check_logits(logits, len(rows), classes, name)
                 loss = functional.cross_entropy(
                     logits,
@@ -244,7 +244,14 @@ def steps_of(clips: int, training: Mapping[str, Any]) -> int:
     return -(-clips // int(training["batch"]))
 
 
-def _load(network: torch.nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+def load_weights(network: torch.nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    """Let a network start from weights, by the names of its tensors.
+
+    Raises
+    ------
+    UsageError
+        If they are not those of such a network.
+    """
     try:
         network.load_state_dict(dict(weights))
     except RuntimeError as error:
@@ -273,7 +280,7 @@ def _layout(name: str) -> torch.memory_format:
     return torch.contiguous_format if is_own(name) else torch.channels_last
 
 
-def _apart(x: Tensor, maps: int | None) -> Tensor:
+def apart(x: Tensor, maps: int | None) -> Tensor:
     """Return (B, C, S, S) for a batch (B, S, S, C), or (B, M, C / M, S, S) for one of M maps."""
     clips, size, _, channels = x.shape
     x = x.permute(0, 3, 1, 2)

@@ -47,7 +47,7 @@ class StackedNetworks(nn.Module):
                 setattr(self.body.get_submodule(parent), name, _stacked(same))
 
     def forward(self, x: Tensor, used: Tensor | None = None, kept: Sequence[Tensor] = ()) -> Tensor:
-        """Return logits (N, B, classes) for features (N, B, C, S, S).
+        """Return logits (N, B, classes) for features (N, B, C, S, S) or (N, B, M, C, S, S).
 
         Parameters
         ----------
@@ -66,9 +66,9 @@ class StackedNetworks(nn.Module):
                 module.used = used
             elif isinstance(module, GivenDropout):
                 module.masks = masks
-        rows = x.flatten(0, 1)
-        if rows.dim() == 4:
-            rows = rows.contiguous(memory_format=torch.channels_last)
+        rows = x.flatten(0, -4).contiguous(memory_format=torch.channels_last)  # of every map
+        if x.dim() == 6:
+            rows = rows.view(-1, *x.shape[2:])
         logits: Tensor = self.body(rows)
         return logits.reshape(self.networks, -1, logits.shape[1])
 

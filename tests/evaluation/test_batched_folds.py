@@ -16,6 +16,7 @@ from mepipe.evaluation.batched_folds import batches_of, is_batched, run_batched
 from mepipe.evaluation.evaluate import Evaluation, jobs_of, on_device
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.folds import fold_jobs, run_fold
+from mepipe.evaluation.network_training import fit
 from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.features.splits import LabelledClips
@@ -60,6 +61,20 @@ def test_folds_in_a_batch_agree_with_folds_one_by_one():
         assert (done.clip, done.chosen) == (alone.clip, None)
         assert done.probabilities == pytest.approx(alone.probabilities, abs=1e-3)
         assert (done.probabilities.argmax(1) == alone.probabilities.argmax(1)).all()
+
+
+def test_members_start_from_the_networks_of_a_saved_model_in_turn():
+    saved = [
+        fit(MADE.x, MADE.y, classes=3, model=SMALL, training=TRAINING, seed=seed) for seed in (1, 2)
+    ]
+    start = SimpleNamespace(weights=lambda: [one.network.state_dict() for one in saved])
+    some = [replace(job, start=start) for job in jobs(training={**TWO, "members": 3})[:2]]
+    together = {done.fold: done.probabilities for done in run_batched(some, MADE)}
+    for job in some:
+        alone = run_fold(job, MADE).probabilities
+        assert together[job.fold] == pytest.approx(alone, abs=1e-3)
+    random = {done.fold: done.probabilities for done in run_batched(jobs()[:2], MADE)}
+    assert any(np.abs(together[fold] - random[fold]).max() > 1e-2 for fold in together)
 
 
 def test_permuting_the_held_out_labels_leaves_its_predictions_bit_identical(undisturbed):

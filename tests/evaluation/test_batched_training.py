@@ -1,10 +1,14 @@
 """A batch of networks against the same networks trained one by one."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from made_features import MODEL, TRAINING, made_features
 
+from mepipe.errors import UsageError
 from mepipe.evaluation.batched_training import Lot, _Shared, _trained, train_batch
 from mepipe.evaluation.network_training import fit, reproducible
 from mepipe.networks.registry import MODELS
@@ -31,9 +35,9 @@ def lots_of(made):
 
 def one_by_one(made, lots, **options):
     return [
-        fit(made.x[lot.train], made.y[lot.train], seed=lot.seed, **options).predict(
-            made.x[lot.test]
-        )
+        fit(
+            made.x[lot.train], made.y[lot.train], seed=lot.seed, weights=lot.weights, **options
+        ).predict(made.x[lot.test])
         for lot in lots
     ]
 
@@ -84,6 +88,7 @@ def test_every_weight_and_statistic_agrees_in_float64():
         {"balance": False, "label_smoothing": 0.0},
         {"mirror": False, "amplitude": 0.0, "shift": 0},
         {"batch": 64, "epochs": 3},
+        {"per_clip": True},
     ],
 )
 def test_every_setting_of_the_training_holds_in_a_batch(change):
@@ -92,6 +97,33 @@ def test_every_setting_of_the_training_holds_in_a_batch(change):
     together = train_batch(MADE.x, MADE.y, lots, double=True, recentre=True, **options)
     alone = one_by_one(MADE, lots, double=True, recentre=True, **options)
     assert largest_difference(together, alone) < 2e-7
+
+
+@pytest.mark.parametrize("name", ["spp", "base"])
+def test_several_maps_a_clip(name):
+    later = MADE.x[:, :, ::-1] * np.linspace(0.5, 1.5, 12, dtype=np.float32)
+    made = SimpleNamespace(**{**vars(MADE), "x": np.stack([MADE.x, later, -MADE.x], axis=1)})
+    options = {**PLAIN, "model": {**SMALL, "name": name}, "recentre": True}
+    lots = lots_of(made)[1:4]
+    together = train_batch(made.x, made.y, lots, double=True, **options)
+    assert largest_difference(together, one_by_one(made, lots, double=True, **options)) < 2e-7
+    one_map = train_batch(MADE.x, MADE.y, lots, double=True, **options)
+    assert largest_difference(together, one_map) > 1e-3
+
+
+def test_networks_start_from_weights_of_their_own():
+    first, second = (
+        fit(MADE.x, MADE.y, seed=seed, **PLAIN).network.state_dict() for seed in (1, 2)
+    )
+    lots = [replace(lot, weights=w) for lot, w in zip(lots_of(MADE), (first, second), strict=False)]
+    together = train_batch(MADE.x, MADE.y, lots, double=True, **PLAIN)
+    assert largest_difference(together, one_by_one(MADE, lots, double=True, **PLAIN)) < 2e-7
+    random = train_batch(MADE.x, MADE.y, lots_of(MADE)[:2], double=True, **PLAIN)
+    assert largest_difference(together, random) > 1e-3
+    with pytest.raises(UsageError, match="not those of the network base"):
+        train_batch(
+            MADE.x, MADE.y, lots, classes=3, model={**SMALL, "name": "base"}, training=TRAINING
+        )
 
 
 @pytest.mark.parametrize("dropout", [0.0, 1.0])

@@ -253,13 +253,18 @@ def test_the_maps_of_a_clip_are_brought_to_one_size_together():
     np.testing.assert_allclose(u[:, 1] / u[:, 0], first[:, 1] / first[:, 0], rtol=1e-4)
 
 
-def test_several_maps_are_trained_fold_by_fold():
-    from dataclasses import replace
-
-    from mepipe.evaluation.batched_folds import is_batched
-
-    training = {"batch": 2, "epochs": 1}
-    clips, tests = ("a", "b", "c", "d"), ("e",)
-    job = FoldJob("f", 0, clips, tests, 3, {"name": "spp"}, training, recentre=False)
-    assert is_batched(job, "always")
-    assert not is_batched(replace(job, reads="sequence"), "always")
+def test_all_folds_at_once_read_all_maps(features, tmp_path):
+    found = {
+        way: evaluate(
+            features,
+            seeds=1,
+            settings=[*QUICK, SEQUENCE, f"train.batched={way}"],
+            device="cpu",
+            cache=tmp_path,
+        )
+        for way in ("never", "always")
+    }
+    assert [one.computed for one in found.values()] == [6, 6], "the way is part of a fold's key"
+    columns = ["p_negative", "p_positive", "p_surprise"]
+    alone, together = (one.predictions[columns] for one in found.values())
+    np.testing.assert_allclose(together, alone, atol=1e-3)
