@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
+from mepipe.evaluation.targets import are_units
 from mepipe.networks.registry import MODELS, build, is_network, is_own
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Fitted(Protocol):
     """A trained model."""
 
     def predict(self, x: Floats) -> Floats:
-        """Return class probabilities (N, K) float32 for features (N, C, S, S)."""
+        """Return probabilities (N, K) float32 of K classes or units for features (N, C, S, S)."""
         ...
 
 
@@ -48,8 +49,17 @@ def fit(
     name = str(model["name"])
     try:
         if not _is_network(x, classes, model):
-            from mepipe.evaluation.estimators import fit_estimator
+            from mepipe.evaluation.estimators import fit_estimator, fit_unit_estimators
 
+            if are_units(y):
+                return fit_unit_estimators(
+                    lambda: build(**model, channels=x.shape[1], size=x.shape[2], classes=2),
+                    x,
+                    y,
+                    name=name,
+                    recentre=recentre,
+                    seed=seed,
+                )
             estimator = build(**model, channels=x.shape[1], size=x.shape[2], classes=classes)
             return fit_estimator(
                 estimator, x, y, name=name, classes=classes, recentre=recentre, seed=seed

@@ -34,6 +34,8 @@ class FoldJob:
     among which inner splits of the training persons decide; none: nothing is
     chosen. ``device`` is resolved, never "auto". ``code`` is a digest of a user's
     own model code. ``start`` has the weights that the training starts from; None: random ones.
+    ``units`` are the numbers of the action units that are learnt instead of classes, ``classes``
+    is then how many.
     """
 
     fold: str
@@ -49,6 +51,7 @@ class FoldJob:
     candidates: tuple[Mapping[str, Any], ...] = ()
     code: str = ""
     start: Start | None = None
+    units: tuple[int, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
@@ -60,12 +63,14 @@ class FoldJob:
         del parts["start"]
         if self.start is not None:
             parts["start"] = self.start.sha256
+        if not self.units:  # the key of folds from before there was a choice
+            del parts["units"]
         return parts
 
 
 @dataclass(frozen=True)
 class FoldPrediction:
-    """The class probabilities (n, K) float32 of the held-out clips of one job.
+    """The class probabilities (n, K) float32 of the held-out clips of one job, or those of units.
 
     ``chosen`` is the candidate that the inner splits decided for, if there were any.
     """
@@ -141,7 +146,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
 
     # By clip id, never by row: the order of the file must not change a result.
     x = features_for(features, job.train)
-    y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
+    y = targets_for(features, job.train, job.units)
     model, training, chosen = dict(job.model), dict(job.training), None
     if job.candidates:
         chosen = choose_candidate(job, x, y)
@@ -165,6 +170,28 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
             "Lower train.learning_rate.",
         )
     return FoldPrediction(job.fold, job.seed, job.test, probabilities, chosen)
+
+
+def targets_for(
+    features: Features, clips: Sequence[str], units: Sequence[int] = ()
+) -> NDArray[np.int64]:
+    """Return the classes (n,) of ``clips``, or which of ``units`` they have: 0 or 1 (n, U).
+
+    Raises
+    ------
+    UsageError
+        If there is no such clip, or its action units are not known.
+    """
+    rows = rows_of(features, clips)
+    if not units:
+        return np.asarray(features.y)[rows].astype(np.int64)
+    has = np.stack([features.action_units[f"AU{unit}"][rows] for unit in units], axis=1)
+    if np.isnan(has).any():
+        raise UsageError(
+            f"the action units of {clips[int(np.isnan(has).any(axis=1).argmax())]} are not known",
+            "Make the jobs from the same features.",
+        )
+    return has.astype(np.int64)
 
 
 def training_seed(seed: int, fold: str) -> int:

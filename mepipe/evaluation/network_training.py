@@ -17,6 +17,13 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.normalisation import Normalisation
+from mepipe.evaluation.targets import (
+    are_units,
+    check_targets,
+    loss_of,
+    seen_targets,
+    unit_weights,
+)
 from mepipe.networks.registry import build, is_own
 
 if TYPE_CHECKING:
@@ -48,6 +55,8 @@ class Trained:
     temperature
         The logits are divided by it before the softmax: above 1, the probabilities are less
         certain. It changes no order of the classes of one network and one view.
+    units
+        Each answer is that of an action unit, by itself, instead of one of several classes.
     """
 
     network: torch.nn.Module
@@ -57,9 +66,12 @@ class Trained:
     device: str
     name: str
     temperature: float = 1.0
+    units: bool = False
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features (N, C, S, S).
+
+        Of action units (N, U), each by itself.
 
         Each clip passes alone: no clip's prediction depends on another's, not
         even in the last bit.
@@ -69,12 +81,16 @@ class Trained:
         with _reproducible(), torch.inference_mode():
             # A division by 1.0 is exact.
             out = [
-                (logits / self.temperature).softmax(dim=1).mean(dim=0) for logits in self._views(x)
+                self._probabilities(logits / self.temperature).mean(dim=0)
+                for logits in self._views(x)
             ]
         if not out:
             return np.empty((0, len(self.seen)), dtype=np.float32)
         probabilities: Floats = torch.stack(out).cpu().numpy()
         return probabilities
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid() if self.units else logits.softmax(dim=1)
 
     def logits(self, x: Floats) -> Floats:
         """Return what `predict` takes the softmax of, before the temperature: (N, V, K) float32.
@@ -134,7 +150,7 @@ def fit(
         (N, C, S, S) float32 features, u and v first, 0 meaning no motion (with
         ``recentre``: the median meaning no motion).
     y
-        (N,) class numbers, 0 to K - 1.
+        (N,) class numbers, 0 to K - 1; or (N, K) of 0 and 1, which of K action units a clip has.
     classes
         K.
     model
@@ -163,7 +179,6 @@ def fit(
         If the weights are not those of such a network.
     """
     import torch
-    from torch.nn import functional
 
     _check(x, y, classes)
     clips, channels, size, _ = x.shape
@@ -184,7 +199,7 @@ def fit(
             network = network.to(memory_format=layout)
         inputs = torch.from_numpy(normalise(x)).to(device).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
-        weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"])).to(device)
+        weight = torch.from_numpy(_weights(y, classes, balance=training["balance"])).to(device)
         optimiser = torch.optim.AdamW(
             network.parameters(),
             lr=training["learning_rate"],
@@ -211,19 +226,14 @@ def fit(
                 optimiser.zero_grad()
                 logits = network(moved[rows].permute(0, 3, 1, 2).contiguous(memory_format=layout))
                 _check_logits(logits, len(rows), classes, name)
-                loss = functional.cross_entropy(
-                    logits,
-                    targets[rows],
-                    weight=weight,
-                    label_smoothing=training["label_smoothing"],
-                )
+                loss = loss_of(logits, targets[rows], weight, training["label_smoothing"])
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
             if advance is not None:
                 advance()
-    seen = np.bincount(y, minlength=classes) > 0
-    return Trained(network.eval(), normalise, seen, bool(training["mirror"]), device, name)
+    seen, mirror_too = seen_targets(y, classes), bool(training["mirror"])
+    return Trained(network.eval(), normalise, seen, mirror_too, device, name, units=are_units(y))
 
 
 def _load(network: torch.nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
@@ -240,8 +250,7 @@ def _load(network: torch.nn.Module, weights: Mapping[str, Tensor], name: str) ->
 def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
     if x.ndim != 4 or x.shape[2] != x.shape[3] or len(x) != len(y) or not len(x):
         raise ValueError(f"x must be (N, C, S, S) with N labels, not {x.shape} with {y.shape}")
-    if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"y must be 0 to {classes - 1}, not {y.min()} to {y.max()}")
+    check_targets(y, classes)
     if not np.isfinite(x).all():
         raise ValueError("x holds NaN or infinity")
 
@@ -290,6 +299,12 @@ def augmented(x: Tensor, mirror: Tensor, amplitude: Tensor, moves: Tensor, most:
     factor = amplitude[:, None].repeat(1, channels)
     factor[:, 0] *= 1 - 2 * mirror.float()
     return moved * factor[:, None, None, :]
+
+
+def _weights(y: NDArray[np.int64], classes: int, *, balance: bool) -> Floats:
+    if are_units(y):
+        return unit_weights(y, balance=balance)
+    return class_weights(y, classes, balance=balance)
 
 
 def class_weights(y: NDArray[np.int64], classes: int, *, balance: bool) -> Floats:
