@@ -106,6 +106,7 @@ class PreparedUnits:
                 },
             )
             manifest = Manifest(out)
+            manifest.drop("confusion.png")  # of classes, where they were evaluated before
             manifest.write("predictions.csv", key, unit_csv(pooled).encode())
             text = json.dumps(content, indent=1, ensure_ascii=False)
             manifest.write("results.json", key, text.encode())

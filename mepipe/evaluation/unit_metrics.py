@@ -89,8 +89,8 @@ def always_f1(has: ArrayLike) -> Floats:
 
 def unit_bootstrap(
     counts: Ints, *, resamples: int = 10_000, seed: int = 0
-) -> tuple[float, float] | None:
-    """Return the 95 % interval of the mean F1 over resampled subjects.
+) -> tuple[tuple[float, float] | None, str]:
+    """Return the 95 % interval of the mean F1 over resampled subjects, and a note on it.
 
     Persons are drawn with replacement, as in `mepipe.metrics.subject_bootstrap`.
 
@@ -103,14 +103,15 @@ def unit_bootstrap(
 
     Returns
     -------
-    (low, high), or None with fewer than `FEWEST_SUBJECTS` subjects.
+    (low, high), or None with fewer than `FEWEST_SUBJECTS` subjects; and what `interval_note`
+    says of them.
     """
     subjects, runs, units, _ = counts.shape
     if subjects < FEWEST_SUBJECTS:
-        return None
+        return None, interval_note(subjects)
     draw = np.random.default_rng(seed)
     times = draw.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
     pooled = (times @ counts.reshape(subjects, -1)).reshape(resamples, runs, units, 3)
     # A draw without a clip of any unit has no figure.
     low, high = np.nanpercentile(mean_f1(pooled).mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    return (float(low), float(high)), interval_note(subjects)

@@ -69,7 +69,7 @@ def unit_results(
     clips = labels.clips
     groups, datasets = np.array(clips.group), np.array(clips.dataset)
     people = sorted(set(clips.group))
-    interval = metrics.unit_bootstrap(
+    interval, note = metrics.unit_bootstrap(
         np.stack([predictions.counts(groups == person) for person in people])
     )
     f1, always = metrics.binary_f1(counts).mean(axis=0), metrics.always_f1(labels.has)
@@ -79,7 +79,7 @@ def unit_results(
         "kind": KIND,
         "mean_f1": float(f1.mean()),
         "ci": None if interval is None else list(interval),
-        "ci_note": metrics.interval_note(len(people)) or None,
+        "ci_note": note or None,
         "per_unit": {
             name: {
                 "clips": count.clips,

@@ -209,6 +209,7 @@ def test_units_are_evaluated_and_never_taken_for_classes(call, with_units, tmp_p
     assert "10 clip(s) without action units in the sheet" in shown
     assert "with 10 subjects a 95 % interval is too narrow" in shown
     out = tmp_path / "mepipe-eval" / "svm-cross-dataset-units"
+    assert not (out / "confusion.png").exists()
     assert {"results.json", "predictions.csv"} <= {path.name for path in out.iterdir()}
     told = json.loads(call("evaluate", with_units, *options, "--units", "12", "--json").stdout)
     assert (told["schema"], told["kind"], told["units"]) == (1, "action-units", [12])

@@ -39,9 +39,12 @@ def test_the_interval_holds_the_figure_and_narrows_with_more_persons():
     widths = []
     for people in (10, 160):
         some = counts[:people]
-        low, high = unit_bootstrap(some, resamples=500)
+        (low, high), note = unit_bootstrap(some, resamples=500)
+        assert bool(note) == (people < 20)
         assert low <= mean_f1(some.sum(axis=0)).mean() <= high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
     assert unit_bootstrap(counts[:10], resamples=500) == unit_bootstrap(counts[:10], resamples=500)
-    assert unit_bootstrap(counts[:7]) is None
+    interval, note = unit_bootstrap(counts[:7])
+    assert interval is None
+    assert "7 subjects" in note
