@@ -90,7 +90,8 @@ def units_option(command: _Command) -> _Command:
         flag_value="auto",
         metavar="[auto|meb|4,7,...]",
         help="Find action units instead of classes: those with enough clips (auto, also with no "
-        "value), the twelve of MEB (Varanka et al., T-AFFC 2024), or these.",
+        "value), the twelve of MEB (Varanka et al., T-AFFC 2024), or these. It stands after "
+        "FEATURES.",
     )(command)
 
 

@@ -79,8 +79,8 @@ class UnitClips:
         (N, U) whether a clip has a unit, on either side and at any intensity.
     counts
         Of each of ``units``.
-    rare
-        The units that are left out.
+    left_out
+        The units that are not evaluated, and why.
     uncoded, unknown_person
         Ids of clips that are left out: their units, or their person, are not known.
     """
@@ -89,7 +89,7 @@ class UnitClips:
     units: tuple[int, ...]
     has: NDArray[np.bool_]
     counts: tuple[UnitCount, ...]
-    rare: tuple[UnitCount, ...]
+    left_out: tuple[tuple[UnitCount, str], ...]
     uncoded: tuple[str, ...]
     unknown_person: tuple[str, ...]
 
@@ -177,7 +177,7 @@ def _choose(counts: dict[int, UnitCount], named: Sequence[int]) -> tuple[int, ..
     ]
     if not enough:
         most = max(present, key=lambda one: (one.clips, one.subjects), default=None)
-        found = f": AU{most.unit} is in {most.clips} of {most.subjects}" if most else ""
+        found = f": AU{most.unit} is in {most.clips} of {most.subjects} subjects" if most else ""
         raise UsageError(
             f"no action unit is in {LEAST_CLIPS} clips of {LEAST_SUBJECTS} subjects{found}",
             "Add clips, or name the units to evaluate all the same: --units 4,12.",
@@ -187,11 +187,17 @@ def _choose(counts: dict[int, UnitCount], named: Sequence[int]) -> tuple[int, ..
 
 def _left_out(
     counts: dict[int, UnitCount], units: Sequence[int], named: Sequence[int]
-) -> list[UnitCount]:
-    """Return the units that are in some clips, or were named, and are not evaluated."""
+) -> list[tuple[UnitCount, str]]:
+    """Return the units that are in some clips, or were named, and are not evaluated; and why."""
     found = {one.unit: one for one in counts.values() if one.clips}
     asked = {unit: UnitCount(unit, 0, 0) for unit in named}
-    return [one for unit, one in sorted({**asked, **found}.items()) if unit not in units]
+    few = f"fewer than {LEAST_CLIPS} clips or {LEAST_SUBJECTS} subjects"
+    why = "not named" if named else few
+    return [
+        (one, why if one.clips else "no clip has it")
+        for unit, one in sorted({**asked, **found}.items())
+        if unit not in units
+    ]
 
 
 def _rarest(has: NDArray[np.bool_]) -> NDArray[np.int64]:

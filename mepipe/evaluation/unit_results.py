@@ -15,7 +15,7 @@ from mepipe.errors import UsageError
 from mepipe.evaluation import unit_metrics as metrics
 from mepipe.evaluation.folds import FoldPrediction
 from mepipe.evaluation.results import PROBABILITY, Table, join, text
-from mepipe.evaluation.unit_labels import LEAST_CLIPS, LEAST_SUBJECTS, UnitClips, UnitCount
+from mepipe.evaluation.unit_labels import UnitClips
 from mepipe.features.splits import LabelledClips
 
 if TYPE_CHECKING:
@@ -105,22 +105,14 @@ def unit_results(
         "subjects": len(people),
         "units": list(labels.units),
         "units_left_out": [
-            {"unit": one.unit, "clips": one.clips, "subjects": one.subjects, "why": _why(one)}
-            for one in labels.rare
+            {"unit": one.unit, "clips": one.clips, "subjects": one.subjects, "why": why}
+            for one, why in labels.left_out
         ],
         "left_out": {
             "uncoded": len(labels.uncoded),
             "unknown_person": len(labels.unknown_person),
         },
     }
-
-
-def _why(one: UnitCount) -> str:
-    if not one.clips:
-        return "no clip has it"
-    if one.clips >= LEAST_CLIPS and one.subjects >= LEAST_SUBJECTS:
-        return "not named"
-    return f"fewer than {LEAST_CLIPS} clips or {LEAST_SUBJECTS} subjects"
 
 
 def _of_dataset(predictions: UnitPredictions, rows: NDArray[np.bool_]) -> dict[str, Any]:

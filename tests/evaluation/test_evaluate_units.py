@@ -193,7 +193,9 @@ def test_units_are_chosen_by_clips_and_persons_alone(write, evaluate):
         {"unit": 7, "clips": 9, "subjects": 9, "why": why},
         {"unit": 9, "clips": 10, "subjects": 4, "why": why},
     ]
-    assert evaluate(path, units="7,9").content["units"] == [7, 9]
+    content = evaluate(path, units="7,9").content
+    assert content["units"] == [7, 9]
+    assert {one["why"] for one in content["units_left_out"]} == {"not named"}
 
 
 def test_the_twelve_units_of_meb(features, evaluate):
@@ -202,6 +204,14 @@ def test_the_twelve_units_of_meb(features, evaluate):
     assert [one["unit"] for one in content["units_left_out"]] == [5, 7, 9, 10, 14, 15, 17]
     assert {one["why"] for one in content["units_left_out"]} == {"no clip has it"}
     assert len(MEB_UNITS) == 12
+
+
+@pytest.mark.parametrize("model", ["own_models:linear", "own_models:Nearest"])
+def test_your_own_models_find_units(features, evaluate, model):
+    # In a mirror, two of the made movements are nearly alike.
+    settings = ["train.epochs=100", "train.members=1", "train.mirror=false"]
+    found = evaluate(features, model, "cross-dataset", settings=settings)
+    assert found.mean_f1 > 0.9
 
 
 def test_folds_of_persons_spread_the_rarest_unit(write):
