@@ -92,13 +92,14 @@ _DOOR_PARTS = {
     "Recordings": ("spot",),
     "One clip": ("extract", "ClipResult"),
     "Features": ("load", "Features"),
-    "Models": ("evaluate", "train", "load_model", "compare"),
+    "Models": ("evaluate", "evaluate_units", "train", "load_model", "compare"),
     "Predictions": ("Predictor", "Prediction"),
 }
 _RETURNED = {
     "spot": "mepipe.recordings.spot.Found",
     "check": "mepipe.pipeline.check.Findings",
     "evaluate": "mepipe.evaluation.evaluation_result.EvaluationResult",
+    "evaluate_units": "mepipe.evaluation.unit_results.UnitResult",
     "load_model": "mepipe.evaluation.saved_model.SavedModel",
     "compare": "mepipe.evaluation.comparison_result.Comparison",
 }

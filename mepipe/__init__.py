@@ -32,6 +32,7 @@ _DOOR = {
     "load": ("mepipe.features", "load"),
     "Features": ("mepipe.features", "Features"),
     "evaluate": ("mepipe.evaluation.api", "evaluate"),
+    "evaluate_units": ("mepipe.evaluation.evaluate_units", "evaluate_units"),
     "train": ("mepipe.evaluation.api", "train"),
     "compare": ("mepipe.evaluation.comparison_result", "compare"),
     "load_model": ("mepipe.evaluation.saved_model", "load_model"),

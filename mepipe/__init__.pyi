@@ -11,6 +11,7 @@ from mepipe.evaluation import metrics as metrics
 from mepipe.evaluation.api import evaluate as evaluate
 from mepipe.evaluation.api import train as train
 from mepipe.evaluation.comparison_result import compare as compare
+from mepipe.evaluation.evaluate_units import evaluate_units as evaluate_units
 from mepipe.evaluation.saved_model import load_model as load_model
 from mepipe.features import Features as Features
 from mepipe.features import load as load

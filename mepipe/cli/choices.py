@@ -82,6 +82,19 @@ def fold_options(command: _Command) -> _Command:
     return command
 
 
+def units_option(command: _Command) -> _Command:
+    """Add the option for action units instead of classes to a command."""
+    return click.option(
+        "--units",
+        is_flag=False,
+        flag_value="auto",
+        metavar="[auto|meb|4,7,...]",
+        help="Find action units instead of classes: those with enough clips (auto, also with no "
+        "value), the twelve of MEB (Varanka et al., T-AFFC 2024), or these. It stands after "
+        "FEATURES.",
+    )(command)
+
+
 def start_option(command: _Command) -> _Command:
     """Add the option for the weights that training starts from to a command."""
     return click.option(

@@ -18,8 +18,10 @@ from mepipe.cli.choices import (
     find_modules_here,
     fold_options,
     start_option,
+    units_option,
 )
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.evaluate_units import show_units
 from mepipe.cli.progress import make_progress
 from mepipe.schema import PROTOCOLS, is_saved, protocol_words
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mepipe.evaluation.evaluation_result import EvaluationResult
+    from mepipe.evaluation.unit_results import UnitResult
 
 FOLDER = Path("mepipe-eval")
 
@@ -43,6 +46,7 @@ FOLDER = Path("mepipe-eval")
     show_default=True,
     help="kfold only: number of folds.",
 )
+@units_option
 @click.option("--tune", is_flag=True, help="Choose settings on inner splits of each fold.")
 @click.option("--again", is_flag=True, help="Train finished folds again.")
 @click.option(
@@ -73,6 +77,7 @@ def command(
     start: str | None,
     protocol: str,
     k: int,
+    units: str | None,
     out: Path | None,
     trust: str | None,
     *,
@@ -95,6 +100,8 @@ def command(
       mepipe evaluate features.h5 --model svm --protocol megc2019
       mepipe evaluate features.h5 --model pretrained
       mepipe evaluate features.h5 --from pretrained
+      mepipe evaluate features.h5 --units
+      mepipe evaluate features.h5 --units meb --protocol cross-dataset --model svm
       mepipe evaluate features.h5 --model my_package.nets:make --select dataset=casme2
       mepipe evaluate features.h5 --model sklearn.ensemble:RandomForestClassifier --tune \\
         --set 'train.choices={"model.max_depth" = [3, 6]}'
@@ -113,7 +120,7 @@ def command(
         from mepipe.execution.context import Context
 
         config = classifier_settings(config_file, assignments, model, seeds, start)
-        if is_saved(config.model.name):
+        if is_saved(config.model.name) and units is None:
             refuse_folds(config.model.name, protocol, seeds, tune=tune)
             if trust is not None:
                 find_modules_here()  # the user's model may be one
@@ -131,14 +138,10 @@ def command(
             tune=tune,
             device=device,
         )
-        prepared = PreparedEvaluation.of(features, evaluation)
         way = f"{protocol}{'-tuned' if tune else ''}"
         if config.train.init is not None:
             way += f"-from-{_plain(Path(config.train.init).stem)}"
-        out = out or FOLDER / f"{_plain(config.model.name)}-{way}"
-        # Before the training: a folder that cannot be written must not cost hours of work.
-        claim_results(out)
-        ended_early["out"] = str(out)
+        folder = FOLDER / f"{_plain(config.model.name)}-{way}"
         context = Context(
             open_store(cache_root(cache)),
             jobs=jobs or os.cpu_count() or 1,
@@ -146,10 +149,28 @@ def command(
             progress=make_progress(quiet=as_json),
             strict_versions=strict_versions,
         )
+        if units is not None:
+            from mepipe.evaluation.evaluate_units import PreparedUnits, claim_unit_files
+
+            prepared_units = PreparedUnits.of(features, evaluation, units)
+            out = out or folder.with_name(f"{folder.name}-units")
+            claim_unit_files(out)
+            ended_early["out"] = str(out)
+            found = prepared_units.run(context, out=out, again=again)
+            show_units(found, out, _work(found, started), as_json=as_json)
+            return
+        prepared = PreparedEvaluation.of(features, evaluation)
+        out = out or folder
+        # Before the training: a folder that cannot be written must not cost hours of work.
+        claim_results(out)
+        ended_early["out"] = str(out)
         done = prepared.run(context, out=out, again=again)
-        seconds = time.monotonic() - started
-        work = f"{done.computed} folds trained, {done.reused} reused, in {seconds:.0f} s"
-        _show(done, out, work, as_json=as_json)
+        _show(done, out, _work(done, started), as_json=as_json)
+
+
+def _work(done: EvaluationResult | UnitResult, started: float) -> str:
+    seconds = time.monotonic() - started
+    return f"{done.computed} folds trained, {done.reused} reused, in {seconds:.0f} s"
 
 
 def _show(done: EvaluationResult, out: Path, work: str, *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from mepipe.evaluation.evaluate import evaluate as evaluate_folds
 from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.model_settings import check_map, describe_model
+from mepipe.evaluation.unit_results import refuse_units
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.features import Features
@@ -182,7 +183,7 @@ def evaluate(
     0
     >>> folder.cleanup()
     """
-    config = _config(settings, model, seeds)
+    config = configured(settings, model, seeds)
     evaluation = Evaluation(
         config.model,
         config.train,
@@ -195,9 +196,14 @@ def evaluate(
     if is_saved(model):
         refuse_folds(model, protocol, seeds, tune=tune)
         return measure_saved(
-            _path(features), config, select, device, None if out is None else Path(out), trust
+            features_path(features),
+            config,
+            select,
+            device,
+            None if out is None else Path(out),
+            trust,
         )
-    prepared = PreparedEvaluation.of(_path(features), evaluation)
+    prepared = PreparedEvaluation.of(features_path(features), evaluation)
     store = open_store(cache_root(None if cache is None else Path(cache)))
     context = Context(store, jobs=jobs, device=device, progress=progress_for(progress))
     return prepared.run(context, out=None if out is None else Path(out))
@@ -297,8 +303,8 @@ def train(
     from mepipe.evaluation.saved_model import load_model
     from mepipe.evaluation.train import train_model
 
-    path, out = _path(features), Path(out)
-    config = _config(settings, model, None)
+    path, out = features_path(features), Path(out)
+    config = configured(settings, model, None)
     if isinstance(results, str | Path):
         content: Mapping[str, Any] | None = results_content(Path(results))
     else:
@@ -334,10 +340,11 @@ def results_content(folder: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {error}", remedy) from error
     if not isinstance(content, dict):
         raise UsageError(f"{path} holds no results", remedy)
+    refuse_units(content, path)
     return content
 
 
-def _path(features: Features | str | Path) -> Path:
+def features_path(features: Features | str | Path) -> Path:
     """Return the features file.
 
     Raises
@@ -356,7 +363,7 @@ def _path(features: Features | str | Path) -> Path:
     return features.path
 
 
-def _config(settings: Sequence[str] | Config, model: str, seeds: int | None) -> Config:
+def configured(settings: Sequence[str] | Config, model: str, seeds: int | None) -> Config:
     """Return the settings with the model's name and the number of seeds in place."""
     config = settings if isinstance(settings, Config) else load_config(None, settings)
     if seeds is not None and seeds < 1:

@@ -45,13 +45,13 @@ def is_batched(job: FoldJob, way: str) -> bool:
         The setting ``train.batched``. "auto": on a GPU; on a CPU a batch is no faster
         (docs/evaluation.md has the times).
 
-    Your own models, estimators, jobs that choose among candidates, and those with a step of
-    one clip are trained fold by fold in any case.
+    Your own models, estimators, jobs that choose among candidates or learn action units, and
+    those with a step of one clip are trained fold by fold in any case.
     """
     name = str(job.model["name"])
     if way == "never" or (way == "auto" and job.device == "cpu"):
         return False
-    if is_own(name) or MODELS[name].kind != "network" or job.candidates:
+    if is_own(name) or MODELS[name].kind != "network" or job.candidates or job.units:
         return False
     return job.device in DEVICES and len(job.train) // steps_of(len(job.train), job.training) > 1
 

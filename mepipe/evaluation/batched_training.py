@@ -19,7 +19,6 @@ from mepipe.evaluation.dropout_masks import Dropped, dropouts_of, epoch_masks
 from mepipe.evaluation.network_training import (
     apart,
     augmented,
-    class_weights,
     laid_out,
     load_weights,
     mirrored,
@@ -28,6 +27,7 @@ from mepipe.evaluation.network_training import (
     steps_of,
 )
 from mepipe.evaluation.normalisation import Normalisation, maps_of
+from mepipe.evaluation.targets import class_weights
 from mepipe.evaluation.training_draws import Draws
 from mepipe.networks.registry import build
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,3 +128,44 @@ def fit_estimator(
             estimator.set_params(**unset)
     estimator.fit(normalise(x).reshape(len(x), -1), y)
     return TrainedEstimator(estimator, name, normalise, classes)
+
+
+@dataclass(frozen=True)
+class UnitEstimators:
+    """An estimator for each action unit, of two classes: a clip without it, one with it."""
+
+    units: Sequence[TrainedEstimator | Constant]
+
+    def predict(self, x: Floats) -> Floats:
+        """Return the probability of each unit (N, U) float32 for features (N, C, S, S)."""
+        return np.stack([unit.predict(x)[:, 1] for unit in self.units], axis=1)
+
+
+def fit_unit_estimators(
+    make: Callable[[], Any],
+    x: Floats,
+    y: NDArray[np.int64],
+    *,
+    name: str,
+    recentre: bool,
+    seed: int,
+) -> UnitEstimators:
+    """Fit an estimator for each action unit; a unit that no clip has is never predicted.
+
+    Parameters
+    ----------
+    make
+        Return a new estimator of two classes.
+    x
+        (N, C, S, S) features.
+    y
+        (N, U), 1 where a clip has the unit, else 0.
+    name, recentre, seed
+        As for `fit_estimator`.
+    """
+    return UnitEstimators(
+        [
+            fit_estimator(make(), x, has, name=name, classes=2, recentre=recentre, seed=seed)
+            for has in y.T
+        ]
+    )

@@ -108,8 +108,8 @@ def labelled(features: Features, select: Sequence[str]) -> LabelledClips:
     return select_clips(clips, columns, select) if select else clips
 
 
-def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
-    """Return the folds to train; this does not import torch.
+def jobs_of(features: Features, evaluation: Evaluation, clips: LabelledClips | None = None) -> Jobs:
+    """Return the folds to train, of these clips or of those selected; imports no torch.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         do not have the map that it reads.
     """
     check_map(evaluation.model, features)
-    clips = labelled(features, evaluation.select)
+    clips = labelled(features, evaluation.select) if clips is None else clips
     model, train = model_of(evaluation.model), evaluation.train
     candidates = tuning_grid(evaluation.model, train) if evaluation.tune else ()
     # An estimator reads no training settings, so they are not in its keys.
@@ -128,7 +128,8 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
         training = start.training_for(features, model, training, evaluation.model.map)
         start.refuse_known(clips)
         start.refuse_choices(candidates)
-    _check_duplicate_recordings(features, set(clips.clip))
+    classed = {clip for clip, y in zip(clips.clip, clips.y, strict=True) if y >= 0}
+    check_duplicate_recordings(features, classed)
     jobs, kept, left_out = fold_jobs(
         clips,
         model=model,
@@ -145,15 +146,15 @@ def jobs_of(features: Features, evaluation: Evaluation) -> Jobs:
     return Jobs(jobs, kept, left_out)
 
 
-def _check_duplicate_recordings(features: Features, clips: set[str]) -> None:
-    """Raise UsageError if one recording stands under two persons.
+def check_duplicate_recordings(features: Features, clips: set[str]) -> None:
+    """Raise UsageError if one recording stands under two persons among these clips.
 
     It would be in the training set of the fold that tests it.
     """
     seen: dict[str, int] = {}
     columns = features.columns
     for row, digest in enumerate(columns["object"].tolist()):
-        if columns["clip"][row] not in clips or columns["y"][row] < 0:
+        if columns["clip"][row] not in clips:
             continue
         first = seen.setdefault(digest, row)
         if columns["group"][first] != columns["group"][row]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.normalisation import maps_of
+from mepipe.evaluation.targets import are_units
 from mepipe.networks.registry import MODELS, build, is_network, is_own
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Fitted(Protocol):
     """A trained model."""
 
     def predict(self, x: Floats) -> Floats:
-        """Return class probabilities (N, K) float32 for features as those of the training."""
+        """Return probabilities (N, K) float32 of K classes or units for features as trained on."""
         ...
 
 
@@ -49,8 +50,17 @@ def fit(
     name = str(model["name"])
     try:
         if not _is_network(x, classes, model):
-            from mepipe.evaluation.estimators import fit_estimator
+            from mepipe.evaluation.estimators import fit_estimator, fit_unit_estimators
 
+            if are_units(y):
+                return fit_unit_estimators(
+                    lambda: build(**model, **_inputs(x, 2)),
+                    x,
+                    y,
+                    name=name,
+                    recentre=recentre,
+                    seed=seed,
+                )
             estimator = build(**model, **_inputs(x, classes))
             return fit_estimator(
                 estimator, x, y, name=name, classes=classes, recentre=recentre, seed=seed

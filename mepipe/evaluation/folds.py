@@ -38,6 +38,8 @@ class FoldJob:
     ``reads`` is the map that the model reads of each clip.
     ``batched``: its networks are trained in a batch with others
     (`mepipe.evaluation.batched_folds`), which decides the last bits.
+    ``units`` are the numbers of the action units that are learnt instead of classes, ``classes``
+    is then how many.
     """
 
     fold: str
@@ -55,6 +57,7 @@ class FoldJob:
     start: Start | None = None
     reads: ModelMap = "x"
     batched: bool = False
+    units: tuple[int, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the result beside the features, as JSON-able values."""
@@ -70,12 +73,14 @@ class FoldJob:
             del parts["reads"]
         if not self.batched:  # as it was before there were batches
             del parts["batched"]
+        if not self.units:  # the key of folds from before there was a choice
+            del parts["units"]
         return parts
 
 
 @dataclass(frozen=True)
 class FoldPrediction:
-    """The class probabilities (n, K) float32 of the held-out clips of one job.
+    """The class probabilities (n, K) float32 of the held-out clips of one job, or those of units.
 
     ``chosen`` is the candidate that the inner splits decided for, if there were any.
     """
@@ -153,7 +158,7 @@ def run_fold(job: FoldJob, features: Features) -> FoldPrediction:
 
     # By clip id, never by row: the order of the file must not change a result.
     x = features_for(features, job.train, job.reads)
-    y = np.asarray(features.y)[rows_of(features, job.train)].astype(np.int64)
+    y = targets_for(features, job.train, job.units)
     model, training, chosen = dict(job.model), dict(job.training), None
     if job.candidates:
         chosen = choose_candidate(job, x, y)
@@ -189,6 +194,28 @@ def finished(
             "Lower train.learning_rate.",
         )
     return FoldPrediction(job.fold, job.seed, job.test, probabilities, chosen)
+
+
+def targets_for(
+    features: Features, clips: Sequence[str], units: Sequence[int] = ()
+) -> NDArray[np.int64]:
+    """Return the classes (n,) of ``clips``, or which of ``units`` they have: 0 or 1 (n, U).
+
+    Raises
+    ------
+    UsageError
+        If there is no such clip, or its action units are not known.
+    """
+    rows = rows_of(features, clips)
+    if not units:
+        return np.asarray(features.y)[rows].astype(np.int64)
+    has = np.stack([features.action_units[f"AU{unit}"][rows] for unit in units], axis=1)
+    if np.isnan(has).any():
+        raise UsageError(
+            f"the action units of {clips[int(np.isnan(has).any(axis=1).argmax())]} are not known",
+            "Make the jobs from the same features.",
+        )
+    return has.astype(np.int64)
 
 
 def training_seed(seed: int, fold: str) -> int:

@@ -17,6 +17,13 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.normalisation import Normalisation, maps_of
+from mepipe.evaluation.targets import (
+    are_units,
+    check_targets,
+    loss_of,
+    seen_targets,
+    weights_of,
+)
 from mepipe.evaluation.training_draws import Draws
 from mepipe.networks.registry import build, is_own
 
@@ -51,6 +58,8 @@ class Trained:
         certain. It changes no order of the classes of one network and one view.
     double
         It computes in float64.
+    units
+        Each answer is that of an action unit, by itself, instead of one of several classes.
     """
 
     network: torch.nn.Module
@@ -61,9 +70,12 @@ class Trained:
     name: str
     temperature: float = 1.0
     double: bool = False
+    units: bool = False
 
     def predict(self, x: Floats) -> Floats:
         """Return class probabilities (N, K) float32 for features as those of the training.
+
+        Of action units (N, U), each by itself.
 
         Each clip passes alone: no clip's prediction depends on another's, not
         even in the last bit.
@@ -73,12 +85,16 @@ class Trained:
         with reproducible(), torch.inference_mode():
             # A division by 1.0 is exact.
             out = [
-                (logits / self.temperature).softmax(dim=1).mean(dim=0) for logits in self._views(x)
+                self._probabilities(logits / self.temperature).mean(dim=0)
+                for logits in self._views(x)
             ]
         if not out:
             return np.empty((0, len(self.seen)), dtype=np.float32)
         probabilities: Floats = torch.stack(out).float().cpu().numpy()
         return probabilities
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid() if self.units else logits.softmax(dim=1)
 
     def logits(self, x: Floats) -> Floats:
         """Return what `predict` takes the softmax of, before the temperature: (N, V, K) float32.
@@ -139,7 +155,7 @@ def fit(
         (N, C, S, S) float32 features, u and v first, 0 meaning no motion (with
         ``recentre``: the median meaning no motion); or (N, M, C, S, S), M maps a clip.
     y
-        (N,) class numbers, 0 to K - 1.
+        (N,) class numbers, 0 to K - 1; or (N, K) of 0 and 1, which of K action units a clip has.
     classes
         K.
     model
@@ -171,7 +187,6 @@ def fit(
         If the weights are not those of such a network.
     """
     import torch
-    from torch.nn import functional
 
     _check(x, y, classes)
     clips, (channels, size, _) = len(x), x.shape[-3:]
@@ -197,7 +212,7 @@ def fit(
         stacked = normalise(x).reshape(clips, -1, size, size)
         inputs = torch.from_numpy(stacked).to(device, dtype).permute(0, 2, 3, 1).contiguous()
         targets = torch.from_numpy(y).to(device)
-        weight = torch.from_numpy(class_weights(y, classes, balance=training["balance"]))
+        weight = torch.from_numpy(weights_of(y, classes, balance=training["balance"]))
         weight = weight.to(device, dtype)
         optimiser = torch.optim.AdamW(
             network.parameters(),
@@ -223,20 +238,23 @@ def fit(
                 optimiser.zero_grad()
                 logits = network(laid_out(apart(moved[rows], maps), layout))
                 _check_logits(logits, len(rows), classes, name)
-                loss = functional.cross_entropy(
-                    logits,
-                    targets[rows],
-                    weight=weight,
-                    label_smoothing=training["label_smoothing"],
-                )
+                loss = loss_of(logits, targets[rows], weight, training["label_smoothing"])
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
             if advance is not None:
                 advance()
-    seen = np.bincount(y, minlength=classes) > 0
-    mirrors = bool(training["mirror"])
-    return Trained(network.eval(), normalise, seen, mirrors, device, name, double=double)
+    seen, mirrors = seen_targets(y, classes), bool(training["mirror"])
+    return Trained(
+        network.eval(),
+        normalise,
+        seen,
+        mirrors,
+        device,
+        name,
+        double=double,
+        units=are_units(y),
+    )
 
 
 def steps_of(clips: int, training: Mapping[str, Any]) -> int:
@@ -267,8 +285,7 @@ def _check(x: Floats, y: NDArray[np.int64], classes: int) -> None:
         raise ValueError(
             f"x must be (N, C, S, S) or (N, M, C, S, S) with N labels, not {x.shape} with {y.shape}"
         )
-    if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"y must be 0 to {classes - 1}, not {y.min()} to {y.max()}")
+    check_targets(y, classes)
     if not np.isfinite(x).all():
         raise ValueError("x holds NaN or infinity")
 
@@ -337,18 +354,6 @@ def augmented(
     factor = amplitude[:, None].repeat(1, channels)
     factor[:, :: channels // maps] *= 1 - 2 * mirror.float()[:, None]  # u of each map
     return moved * factor[:, None, None, :]
-
-
-def class_weights(y: NDArray[np.int64], classes: int, *, balance: bool) -> Floats:
-    """Return the weight (K,) of each class in the loss.
-
-    With ``balance`` every class that has clips weighs the same in total; a class
-    without any weighs nothing.
-    """
-    counts = np.bincount(y, minlength=classes)
-    present = counts > 0
-    even = len(y) / (present.sum() * np.maximum(counts, 1)) if balance else np.ones(classes)
-    return np.where(present, even, 0.0).astype(np.float32)
 
 
 @contextmanager

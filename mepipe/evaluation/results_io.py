@@ -21,6 +21,7 @@ import numpy as np
 from mepipe.errors import UsageError
 from mepipe.evaluation.chance_level import is_chance
 from mepipe.evaluation.results import COLUMNS, PROBABILITY, Predictions
+from mepipe.evaluation.unit_results import refuse_units
 from mepipe.features.splits import LabelledClips
 
 PREDICTIONS = "predictions.csv"
@@ -122,6 +123,8 @@ def _results(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise UsageError(f"{path}{line}: this is not JSON, it may be cut off", _AGAIN) from error
+    if isinstance(content, dict):
+        refuse_units(content, path)
     kinds = {"model": str, "protocol": str, "classes": list}
     for name, kind in kinds.items():
         if not isinstance(content, dict) or not isinstance(content.get(name), kind):

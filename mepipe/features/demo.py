@@ -19,6 +19,8 @@ from mepipe.schema import CLASSES, IMPORTED
 # direction (u right, v down): corners of the mouth, cheeks, brows.
 _MOVEMENTS = ((0.75, 0.5, 0.5, 0.4), (0.6, 0.5, -0.5, -0.4), (0.25, 0.5, 0.0, -0.7))
 _NOISE = 0.35
+# Of each class: action units of such movements.
+_UNITS = ("15", "6;12", "1;2")
 
 
 def demo_features(
@@ -77,6 +79,8 @@ def demo_features(
             "label": CLASSES[y],
             "y": y,
             "movement": True,
+            "au": _UNITS[y].replace(";", "+"),
+            "au_units": _UNITS[y],
             "object": hashlib.sha256(tensor.tobytes()).hexdigest(),
         }
         for (dataset, subject, y), tensor in zip(clips, x, strict=True)

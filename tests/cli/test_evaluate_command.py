@@ -200,3 +200,36 @@ def test_training_starts_from_the_weights_that_from_names(
     assert (tmp_path / "mepipe-eval" / "spp-kfold-from-pretrained" / "results.json").exists()
     wide = ("--set=model.width=16", "--from", "pretrained")
     assert "model.width was 8" in call("train", features, *wide, code=2).stderr
+
+
+@pytest.fixture
+def with_units(write_features, tmp_path):
+    def change(x, rows):
+        for row in rows:
+            row["au_units"] = ("4", "12", "")[row["y"]]
+
+    return write_features(tmp_path / "units.h5", people=10, change=change)
+
+
+def test_units_are_evaluated_and_never_taken_for_classes(call, with_units, tmp_path):
+    options = ("--model", "svm", "--seeds", 1, "--protocol", "cross-dataset", "--jobs", 1)
+    shown = call("evaluate", with_units, *options, "--units").stdout
+    for words in ("mean", "AU4", "AU12", "TP", "leave one dataset out (20 clips, 10 subjects)"):
+        assert words in shown
+    assert "10 clip(s) without action units in the sheet" in shown
+    assert "with 10 subjects a 95 % interval is too narrow" in shown
+    out = tmp_path / "mepipe-eval" / "svm-cross-dataset-units"
+    assert not (out / "confusion.png").exists()
+    assert {"results.json", "predictions.csv"} <= {path.name for path in out.iterdir()}
+    told = json.loads(call("evaluate", with_units, *options, "--units", "12", "--json").stdout)
+    assert (told["schema"], told["kind"], told["units"]) == (1, "action-units", [12])
+    # In a group of options, the value belongs to --units.
+    assert (
+        "names no action units"
+        in call("evaluate", *options, with_units, "--units=x", code=2).output
+    )
+    call("evaluate", with_units, "--model", "tree", *options[2:])
+    refused = call("compare", out, out.with_name("tree-cross-dataset"), code=2).output
+    assert "results of action units" in refused
+    refused = call("train", with_units, *QUICK[:-1], "--results", out, code=2).output
+    assert "results of action units" in refused

@@ -7,11 +7,11 @@ from made_features import MODEL, TRAINING, made_features
 
 from mepipe.evaluation.network_training import (
     augmented,
-    class_weights,
     fit,
     mirrored,
 )
 from mepipe.evaluation.normalisation import Normalisation
+from mepipe.evaluation.targets import class_weights
 
 
 def fit_predict(x, y, others, **options):
