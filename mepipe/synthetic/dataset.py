@@ -35,6 +35,8 @@ def make_set(
     seed: int,
     settings: TensorSettings,
     advance: Callable[[], None] | None = None,
+    *,
+    oddity: float = 1.0,
 ) -> MadeSet:
     """Make ``count`` tensors, the classes in turn.
 
@@ -52,12 +54,14 @@ def make_set(
         The tensor settings.
     advance
         Called after each.
+    oddity
+        As for `mepipe.synthetic.fields.draw_field`.
     """
     made = []
     for number in range(count):
         rng = np.random.default_rng([seed, number])
         name = CLASSES[number % len(CLASSES)]
-        x = made_tensor(draw_field(draw_units(name, rng), rng), settings)
+        x = made_tensor(draw_field(draw_units(name, rng), rng, oddity), settings)
         if rng.random() < SPREAD:
             x = _spread(x)
         made.append(x)

@@ -29,6 +29,7 @@ EYES = 0.4 * SIDE  # between the eye centres of the template
 SMALLEST, LARGEST, BROADEST = 0.3 / 224, 5.0 / 224, 20.0 / 224
 BROAD = 0.25
 LOST = 0.3  # share of the smaller ones of which parts are not found, as of all broad ones
+STRAY = 0.5  # share of odd movements with a unit that does not belong to them
 # What a unit moves in some people and not in others: in a smile the cheeks rise and widen, and the
 # muscle around the eye lowers the outer brow (FACS, units 6 and 12).
 ALSO: dict[str, tuple[Pull, ...]] = {
@@ -62,8 +63,13 @@ def draw_face(rng: np.random.Generator) -> Float:
     return placed
 
 
-def expression_field(face: Float, units: tuple[str, ...], rng: np.random.Generator) -> Float32:
-    """Draw the displacement (2, SIDE, SIDE) of action units on a face; its peak is 1 px."""
+def expression_field(
+    face: Float, units: tuple[str, ...], rng: np.random.Generator, oddity: float = 1.0
+) -> Float32:
+    """Draw the displacement (2, SIDE, SIDE) of action units on a face; its peak is 1 px.
+
+    ``oddity`` is that of `draw_field`.
+    """
     field = np.zeros((SIDE, SIDE, 2), np.float32)
     side = rng.choice([-1.0, 1.0])  # the stronger one
     one_sided = rng.random() < 0.15
@@ -71,41 +77,56 @@ def expression_field(face: Float, units: tuple[str, ...], rng: np.random.Generat
         strength = np.exp(rng.uniform(-0.5, 0.4))
         tilt = side * (rng.uniform(0.5, 1) if one_sided else abs(rng.normal(0, 0.15)))
         right, left = strength * max(1 + tilt, 0), strength * max(1 - tilt, 0)
-        pulls = tuple(_varied(pull, rng) for pull in ACTION_UNITS[unit])
+        pulls = tuple(_varied(pull, rng, oddity) for pull in ACTION_UNITS[unit])
         add_pulls(field, pulls, face, right, left)
         for pull in ALSO.get(unit, ()):
             share = rng.uniform(0, 1.3)
-            add_pulls(field, (_varied(pull, rng),), face, share * right, share * left)
+            add_pulls(field, (_varied(pull, rng, oddity),), face, share * right, share * left)
     longest = np.hypot(field[..., 0], field[..., 1]).max()
     return np.asarray(np.moveaxis(field, 2, 0) / longest, np.float32)
 
 
-def _varied(pull: Pull, rng: np.random.Generator) -> Pull:
+def _varied(pull: Pull, rng: np.random.Generator, oddity: float) -> Pull:
     """Return a pull whose direction, reach and strength are those of another person."""
-    turn = np.radians(rng.normal(0, 14))
+    turn = np.radians(rng.normal(0, 14 * oddity))
     x, y = pull.direction
-    length = np.exp(rng.normal(0, 0.2))
+    length = np.exp(rng.normal(0, 0.2 * oddity))
     direction = (
         float(length * (x * np.cos(turn) - y * np.sin(turn))),
         float(length * (x * np.sin(turn) + y * np.cos(turn))),
     )
     return replace(
-        pull, direction=direction, reach=float(pull.reach * np.exp(rng.normal(0.1, 0.25)))
+        pull, direction=direction, reach=float(pull.reach * np.exp(rng.normal(0.1, 0.25 * oddity)))
     )
 
 
-def draw_field(units: tuple[str, ...], rng: np.random.Generator) -> Float32:
-    """Draw the flow (2, SIDE, SIDE) of an expression as it would be measured, px of `SIDE`."""
+def draw_field(units: tuple[str, ...], rng: np.random.Generator, oddity: float = 1.0) -> Float32:
+    """Draw the flow (2, SIDE, SIDE) of an expression as it would be measured, px of `SIDE`.
+
+    Parameters
+    ----------
+    units
+        The action units.
+    rng
+        Draws everything.
+    oddity
+        By how much people, head and noise vary, as a multiple of what is usual here. Above 1,
+        some movements also have a unit that does not belong to them.
+    """
     face = draw_face(rng)
     broad = rng.random() < BROAD
     low, high = (LARGEST, BROADEST) if broad else (SMALLEST, LARGEST)
     peak = float(np.exp(rng.uniform(np.log(low), np.log(high)))) * SIDE
-    flow = expression_field(face, units, rng) * np.float32(peak)
+    flow = expression_field(face, units, rng, oddity) * np.float32(peak)
+    if oddity > 1 and rng.random() < STRAY:
+        stray = (str(rng.choice(sorted(ACTION_UNITS))),)
+        size = np.float32(peak * rng.uniform(0.3, 1))
+        flow = flow + expression_field(face, stray, rng, oddity) * size
     if broad or rng.random() < LOST:
         flow = flow * _found(rng)
-    flow = flow + _blink(face, rng) + _head(face, rng)
+    flow = flow + _blink(face, rng) + _head(face, rng, oddity)
     flow = _smoothed(flow, rng.uniform(0.5, 3.0))
-    flow = flow + _noise(rng)
+    flow = flow + oddity * _noise(rng)
     return np.asarray(flow * _oval(face, rng), np.float32)
 
 
@@ -126,7 +147,7 @@ def _blink(face: Float, rng: np.random.Generator) -> Float32:
     return np.moveaxis(field, 2, 0)
 
 
-def _head(face: Float, rng: np.random.Generator) -> Float32:
+def _head(face: Float, rng: np.random.Generator, oddity: float) -> Float32:
     """Draw what alignment leaves of the head: shift, roll, growth, and turning by a relief."""
     y, x = (np.mgrid[:SIDE, :SIDE] - SIDE / 2) / SIDE
     nose_x, nose_y = face[30] / SIDE - 0.5
@@ -134,7 +155,7 @@ def _head(face: Float, rng: np.random.Generator) -> Float32:
     relief = dome + 0.4 * np.exp(-(((x - nose_x) / 0.08) ** 2) - ((y - nose_y) / 0.12) ** 2)
     relief -= relief.mean()
     # Mostly little, at times as much as an expression.
-    size = 0.15 / 224 * SIDE * np.exp(rng.normal(0, 1.0))
+    size = oddity * 0.15 / 224 * SIDE * np.exp(rng.normal(0, 1.0))
     shift_x, shift_y, roll, growth, yaw, pitch = rng.normal(0, size, 6) * [0.5, 0.5, 1, 1, 1, 1]
     u = shift_x - roll * y + growth * x + yaw * relief
     v = shift_y + roll * x + growth * y + pitch * relief

@@ -28,6 +28,10 @@ from mepipe.versions import libraries
 FIELDS, RENDERED = 12000, 600
 """Made flow fields and rendered movements to train on; a tenth as many fields and half as many
 rendered ones are held out for the temperature and the figures."""
+ODDITY = 2.0
+"""Of the movements that the temperature is fitted on (`mepipe.synthetic.fields.draw_field`). Real
+movements differ from made ones by more than made ones from each other: a temperature of ordinary
+ones would leave the probabilities far too sure."""
 # Of the streams of draws: no movement is in two sets.
 _TRAINING, _TEMPERATURE, _FIGURES = 1, 2, 3
 
@@ -78,9 +82,9 @@ def train_synthetic(
     config, model = Config(), model_of(ModelSettings())
     training = training_of(SETTINGS.model_copy(update={"epochs": epochs, "seed": seed}))
     held = max(len(CLASSES), fields // 10), max(len(CLASSES), rendered // 2)
-    sets = {_TRAINING: (fields, rendered), _TEMPERATURE: held, _FIGURES: held}
+    sets = {_TRAINING: (fields, rendered), _FIGURES: held}
     if progress is not None:
-        progress.begin("movements", sum(map(sum, sets.values())))
+        progress.begin("movements", sum(map(sum, sets.values())) + held[0])
     advance = progress.advance if progress is not None else None
     made: dict[int, tuple[MadeSet, MadeSet]] = {}
     try:
@@ -90,6 +94,8 @@ def train_synthetic(
                 make_set(flows, drawn, config.tensor, advance),
                 render_set(pairs, drawn, config, advance=advance),
             )
+        drawn = seed * (_FIGURES + 1) + _TEMPERATURE
+        odd = make_set(held[0], drawn, config.tensor, advance, oddity=ODDITY)
     finally:
         if progress is not None:
             progress.end()
@@ -104,7 +110,7 @@ def train_synthetic(
         if progress is not None:
             progress.end()
     assert isinstance(fitted, Ensemble)
-    fitted = calibrated(fitted, *_joined(made[_TEMPERATURE]))
+    fitted = calibrated(fitted, odd.x, odd.y)
     sections = config.model_dump(mode="json", by_alias=True, include=set(CLIP_STAGES))
     card = {
         "model": model,
