@@ -196,6 +196,21 @@ def weights_dir() -> Path:
     return Path(__file__).resolve().parent / "weights"
 
 
+def pretrained_measured() -> list[dict[str, Any]]:
+    """Return what was measured of the model ``pretrained`` on clips that it was not made for.
+
+    The entries of ``measured.json`` for weights of this sha256: ``on`` (which clips), ``uf1`` and
+    ``uar``. They cannot stand in the card, which is made where these clips are not. Empty
+    where there are none of these weights.
+    """
+    path = weights_dir() / "measured.json"
+    if not path.is_file():
+        return []
+    told = json.loads(path.read_text(encoding="utf-8"))
+    digest = hashlib.sha256(pretrained_path().read_bytes()).hexdigest()
+    return list(told["figures"]) if told["sha256"] == digest else []
+
+
 def pretrained_path() -> Path:
     """Return the path of the model ``pretrained``, after a check of its sha256.
 

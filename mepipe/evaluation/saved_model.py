@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.assets import pretrained_path
+from mepipe.assets import pretrained_measured, pretrained_path
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation.device import resolve
 from mepipe.evaluation.ensemble import Ensemble
@@ -26,6 +26,7 @@ from mepipe.evaluation.model_card import (
     FORMAT_VERSION,
     checked_card,
     differences,
+    figures_of,
     read_card,
 )
 from mepipe.evaluation.network_training import Trained
@@ -224,6 +225,7 @@ def load_model(
     (6, (18, 3))
     >>> folder.cleanup()
     """
+    comes_with_mepipe = str(path) == PRETRAINED
     path = model_file(path)
     card = read_card(path)
     known = checked_card(path, card)
@@ -269,6 +271,8 @@ def load_model(
         built.append(
             Trained(network, normalise, seen, inputs.mirror, device, name, inputs.temperature)
         )
+    if comes_with_mepipe:
+        card["figures"] = [*pretrained_measured(), *figures_of(card)]
     model = SavedModel(Ensemble(built), card)
     if features is not None:
         model.check(features.settings, features.channels)

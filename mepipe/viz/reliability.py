@@ -89,11 +89,12 @@ def reliability_png(curves: Mapping[str, ReliabilityBins], *, title: str = "") -
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_ylabel("share of right answers")
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    # Above the axes: curves may be anywhere inside.
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.02))
     below.set_ylabel("answers")
     below.set_xlabel("confidence: the largest probability")
     if title:
-        axes.set_title(title, fontsize=11)
+        axes.figure.suptitle(title, fontsize=11)
     for each in (axes, below):
         each.spines[["top", "right"]].set_visible(False)
     out = io.BytesIO()

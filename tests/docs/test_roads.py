@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from roads import PAGES, ROOT, blocks
 
-from mepipe import assets
 from mepipe.cli import main
 
 SMALL = ["--subjects", "2", "--clips", "3"]
@@ -74,10 +73,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def in_folder(folder, monkeypatch, stand_in_weights):
+def in_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    if not (assets.weights_dir() / "spp.safetensors").is_file():
-        monkeypatch.setattr(assets, "weights_dir", lambda: stand_in_weights)
     monkeypatch.setenv("MEPIPE_CACHE", str(folder / "cache"))
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(os, "cpu_count", lambda: 1)

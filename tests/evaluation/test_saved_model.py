@@ -1,3 +1,4 @@
+import hashlib
 import json
 import pickle
 import struct
@@ -290,3 +291,15 @@ def test_what_is_only_added_to_features_does_not_part_them_from_a_model():
     beside = {"flow": {"size": 224, "keep_faces": True, "targets": 8}}
     assert differences(before, beside) == []
     assert len(differences(before, {"flow": {"size": 112, "targets": 8}})) == 1
+
+
+def test_what_was_measured_of_these_weights_stands_first_and_of_others_nowhere(pretrained):
+    digest = hashlib.sha256(pretrained.read_bytes()).hexdigest()
+    measured = pretrained.parent / "measured.json"
+    real = {"on": "clips of real people", "uf1": 0.7, "uar": 0.6}
+    for known, expected in ((digest, [real]), ("0" * 64, [])):
+        measured.write_text(json.dumps({"sha256": known, "figures": [real]}))
+        figures = figures_of(load_model("pretrained").card)
+        assert figures[: len(expected)] == expected
+        assert (real in figures) == bool(expected)
+        assert real not in figures_of(load_model(pretrained).card)
