@@ -1,4 +1,4 @@
-"""The weights that come with mepipe: their card suits this version, and they know made movements."""
+"""The weights that come with mepipe suit this version, and know movements they have not seen."""
 
 import json
 
