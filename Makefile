@@ -53,6 +53,7 @@ stress: $(VENV)/.dev
 	  tests/pipeline/test_faults.py tests/pipeline/test_concurrency.py \
 	  tests/execution/test_cluster.py tests/pipeline/test_scale.py tests/cli/test_interruption.py \
 	  tests/face/test_gallery.py
+	@MEPIPE_STRESS=1 $(BIN)/python -m pytest -n logical -m hypothesis
 
 device-check: $(VENV)/.dev
 	@$(BIN)/mepipe bench device

@@ -7,6 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from hypothesis import settings
+
+# The same examples at every run: what one machine finds, every other finds too. `make stress` draws
+# new ones, and more. No deadline: the machine may be busy.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("stress", max_examples=1000, deadline=None)
+settings.load_profile("stress" if os.environ.get("MEPIPE_STRESS") else "same")
 
 
 @pytest.fixture(scope="session")
