@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Role = Literal["expressive", "eye", "rigid"]
 
 _WEIGHTS, _SUMS = "spp.safetensors", "SHA256SUMS"
+_REINSTALL = "Run: pip install --force-reinstall --no-deps mepipe"
 
 
 @dataclass(frozen=True)
@@ -206,9 +207,12 @@ def pretrained_measured() -> list[dict[str, Any]]:
     path = weights_dir() / "measured.json"
     if not path.is_file():
         return []
-    told = json.loads(path.read_text(encoding="utf-8"))
-    digest = hashlib.sha256(pretrained_path().read_bytes()).hexdigest()
-    return list(told["figures"]) if told["sha256"] == digest else []
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        digest, figures = told["sha256"], list(told["figures"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamageError(f"{path} is damaged: {error}", _REINSTALL) from error
+    return figures if digest == hashlib.sha256(pretrained_path().read_bytes()).hexdigest() else []
 
 
 def pretrained_path() -> Path:
@@ -222,12 +226,11 @@ def pretrained_path() -> Path:
         If it has another digest.
     """
     path, sums = (weights_dir() / name for name in (_WEIGHTS, _SUMS))
-    install = "Run: pip install --force-reinstall --no-deps mepipe"
     for file in (path, sums):
         if not file.is_file():
             raise UsageError(
                 f"the model {PRETRAINED} is not in this installation of mepipe: {file} is missing",
-                install,
+                _REINSTALL,
             )
     words = sums.read_text(encoding="utf-8", errors="replace").split()
     known = dict(zip(words[1::2], words[::2], strict=False))
@@ -235,6 +238,6 @@ def pretrained_path() -> Path:
     if known.get(_WEIGHTS) != digest:
         raise DamageError(
             f"{path} is damaged: its sha256 is {digest}, not {known.get(_WEIGHTS, 'known')}",
-            install,
+            _REINSTALL,
         )
     return path

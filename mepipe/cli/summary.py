@@ -81,6 +81,8 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
 
         print_results(console, result.results)
         console.print(escape(result.network))
+        for note in result.results["notes"]:
+            console.print(escape(note))
     elif result.no_results:
         console.print(f"No classifier results: {escape(result.no_results)}")
     if result.stopped_early:

@@ -124,7 +124,7 @@ def _synthetic(out: Path, *, as_json: bool, alone: bool) -> None:
         )
     from mepipe.synthetic.train import train_synthetic
 
-    started = time.monotonic()
+    started, replaced = time.monotonic(), out.exists()
     card = train_synthetic(out, progress=make_progress(quiet=as_json))
     if as_json:
         print_json({**card, "out": str(out)})
@@ -136,4 +136,6 @@ def _synthetic(out: Path, *, as_json: bool, alone: bool) -> None:
     )
     for one in card["figures"]:
         click.echo(f"UF1 {one['uf1']:.3f}, UAR {one['uar']:.3f} on {one['clips']} {one['on']}")
+    if replaced:
+        click.echo(f"{out} existed and was replaced")
     click.echo(f"model  {out}\ncard   {out.with_suffix('.json')}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from mepipe.cache.keys import object_key
 from mepipe.cache.manifest import Manifest
+from mepipe.errors import UsageError
 from mepipe.evaluation.chance_level import chance_text, level_alone
 from mepipe.evaluation.comparison import holm, paired_bootstrap
 from mepipe.evaluation.evaluate import Evaluation, evaluate, jobs_of
@@ -86,6 +87,12 @@ def ablate(
     UsageError, BadDataError, SystemProblemError
         As `mepipe.evaluation.evaluate.evaluate`.
     """
+    if evaluation.train.init is not None:
+        raise UsageError(
+            f"an ablation varies the network, and the weights of {evaluation.train.init} "
+            "(train.init) are those of one network",
+            "Leave train.init out.",
+        )
     model = evaluation.model.model_copy(update={"name": "spp", "options": {}})
     rows: list[AblationRow] = []
     first: EvaluationResult | None = None

@@ -26,7 +26,7 @@ from mepipe.evaluation.evaluate import labelled, one_class_notes
 from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source
 from mepipe.evaluation.folds import FoldPrediction, features_for
-from mepipe.evaluation.model_card import describe_card, seen_in_training
+from mepipe.evaluation.model_card import describe_card, known_to, seen_in_training
 from mepipe.evaluation.saved_model import SavedModel, load_model, model_file
 from mepipe.evaluation.suited_features import SHOWN, adapted, require_same_form
 from mepipe.features import Features
@@ -111,7 +111,12 @@ class SavedEvaluation:
             If a file is damaged.
         """
         file = model_file(model.name)
-        saved = load_model(file, trust=trust, device=device)
+        saved = load_model(model.name, trust=trust, device=device)
+        if model.map not in ("x", saved.map):
+            raise UsageError(
+                f"{model.name} reads the map {saved.map}, and model.map is {model.map}",
+                "Leave model.map out: a trained model reads what it was trained on.",
+            )
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         source = Source.of(path)
         features = Features(path)
@@ -123,8 +128,10 @@ class SavedEvaluation:
                 "Give emotions and subjects (in a generic folder: labels.csv).",
             )
         seen = seen_in_training(saved.card, clips)
-        trained_on = set(map(str, saved.card.get("clips") or ()))
-        if saved.card["features"].get("sha256") == source.digest or trained_on >= set(clips.clip):
+        trained_on = known_to(saved.card, "clips")
+        # A card of before names no clips: then the file decides.
+        same = not trained_on and saved.card["features"].get("sha256") == source.digest
+        if same or (trained_on and trained_on >= set(clips.clip)):
             raise UsageError(
                 f"{model.name} was trained on these clips: its answers on them say nothing of "
                 "others",

@@ -108,12 +108,19 @@ surprise; UF1 0.800, UAR 0.810 on made clips of other faces
     return "; ".join(parts)
 
 
+def known_to(card: Mapping[str, Any], part: str) -> set[str]:
+    """Return the ``clips`` or ``persons`` of a training, and of what it started from."""
+    start = card.get("from")
+    earlier = start.get(part) if isinstance(start, dict) else None
+    return set(map(str, [*(card.get(part) or ()), *(earlier or ())]))
+
+
 def seen_in_training(card: Mapping[str, Any], clips: LabelledClips) -> tuple[str, ...]:
     """Return the ids of those clips that a model was trained on, or whose person it was trained on.
 
     Cards of before name clips and no persons.
     """
-    known, persons = (set(map(str, card.get(name) or ())) for name in ("clips", "persons"))
+    known, persons = known_to(card, "clips"), known_to(card, "persons")
     return tuple(
         clip
         for clip, person in zip(clips.clip, clips.group, strict=True)

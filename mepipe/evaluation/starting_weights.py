@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from mepipe.config.settings import TrainSettings
 from mepipe.errors import SystemProblemError, UsageError
-from mepipe.evaluation.model_card import checked_card, kind_of, read_card, seen_in_training
+from mepipe.evaluation.model_card import (
+    Card,
+    checked_card,
+    kind_of,
+    known_to,
+    read_card,
+    seen_in_training,
+)
 from mepipe.evaluation.model_settings import trains_network
 from mepipe.evaluation.saved_model import model_file, split_members
+from mepipe.evaluation.suited_features import targets_of
 from mepipe.features import Features
 from mepipe.features.splits import LabelledClips
 from mepipe.schema import ModelMap
@@ -81,6 +89,47 @@ class Start:
         UsageError
             If the weights are of another network, or for other features or classes.
         """
+        known = self.require_network(
+            model,
+            shape=features.shape_of(reads)[1:],
+            channels=features.channels,
+            classes=features.classes,
+            reads=reads,
+        )
+        was, now = targets_of(known.features.settings, features, reads)
+        if was != now:
+            raise UsageError(
+                f"the weights of {self.name} read flow.targets = {was}, and these features have "
+                f"{now}",
+                f"Make the features with --set flow.targets={was}, or start without the weights.",
+            )
+        return {**training, "per_clip": True} if known.inputs.per_clip else dict(training)
+
+    def require_network(
+        self,
+        model: Mapping[str, Any],
+        *,
+        shape: Sequence[int],
+        channels: Sequence[str],
+        classes: Sequence[str],
+        reads: ModelMap,
+    ) -> Card:
+        """Return the card of the weights if they are those of this network.
+
+        Parameters
+        ----------
+        model
+            Its name and options.
+        shape, channels, classes
+            Of what it reads of each clip, (C, S, S) or (M, C, S, S), and of its answers.
+        reads
+            The map that it reads.
+
+        Raises
+        ------
+        UsageError
+            If they are not; the message names all that differs.
+        """
         if not trains_network(str(model["name"])):
             raise UsageError(
                 f"{model['name']} is no network: it has no weights to start from",
@@ -96,9 +145,9 @@ class Start:
         ]
         for what, was, now in (
             ("map", known.features.map, reads),
-            ("shape", list(known.features.shape), list(features.shape_of(reads)[1:])),
-            ("channels", known.features.channels, list(features.channels)),
-            ("classes", known.classes, list(features.classes)),
+            ("shape", list(known.features.shape), list(shape)),
+            ("channels", known.features.channels, list(channels)),
+            ("classes", known.classes, list(classes)),
         ):
             if was != now:
                 options.append(f"{what}: {was} in the weights and {now} here")
@@ -107,7 +156,7 @@ class Start:
                 f"the weights of {self.name} are of another network: {'; '.join(options)}",
                 "Use the settings that they were trained with, or start without them.",
             )
-        return {**training, "per_clip": True} if known.inputs.per_clip else dict(training)
+        return known
 
     def refuse_known(self, clips: LabelledClips) -> None:
         """Raise UsageError if the weights have seen a person who will be tested."""
@@ -145,9 +194,15 @@ class Start:
         """What is said of results."""
         return f"every training started from the weights of {self.name}"
 
-    def in_a_card(self) -> dict[str, str]:
-        """Return what a card says of it."""
-        return {"name": self.name, "sha256": self.sha256, "kind": kind_of(read_card(self.path))}
+    def in_a_card(self) -> dict[str, Any]:
+        """Return what a card says of it: what it is, and whom it and its own start had seen."""
+        card = read_card(self.path)
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "kind": kind_of(card),
+            **{part: sorted(known_to(card, part)) for part in ("clips", "persons")},
+        }
 
     def refuse_choices(self, candidates: Sequence[Mapping[str, Any]]) -> None:
         """Raise UsageError if ``--tune`` would change the network."""

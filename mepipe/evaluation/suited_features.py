@@ -16,7 +16,7 @@ from mepipe.evaluation.model_settings import needs_recentring
 from mepipe.evaluation.normalisation import Normalisation
 from mepipe.evaluation.saved_model import SavedModel
 from mepipe.features import Features
-from mepipe.schema import IMPORTED
+from mepipe.schema import IMPORTED, ModelMap
 
 SHOWN = 4
 """How many clips or settings a message names."""
@@ -37,12 +37,33 @@ def require_same_form(card: Mapping[str, Any], features: Features, name: str) ->
         What messages call the model.
     """
     shape, channels = list(card["features"]["shape"]), list(card["features"]["channels"])
-    here = list(features.shape_of(card["features"].get("map", "x"))[1:])
-    if here != shape:
+    reads = card["features"].get("map", "x")
+    if reads not in features.maps:
+        targets = (card["features"].get("settings") or {}).get("flow", {}).get("targets", "phases")
+        raise UsageError(
+            f"{name} reads the map {reads}, and {features.name} has only "
+            f"{', '.join(features.maps)}",
+            f"Make the features with --set flow.targets={targets} and "
+            f'--set \'pack.include=["x", "{reads}"]\'.',
+        )
+    here = list(features.shape_of(reads)[1:])
+    if here[-1] != shape[-1]:
         raise UsageError(
             f"{name} takes features of {' x '.join(map(str, shape))}, and these are "
             f"{' x '.join(map(str, here))}",
             f"Make features of that size: mepipe run ... --set tensor.size={shape[-1]}.",
+        )
+    was, now = targets_of(card["features"].get("settings") or {}, features, reads)
+    if was != now:
+        raise UsageError(
+            f"{name} reads flow.targets = {was}, and these features have {now}",
+            f"Make the features with --set flow.targets={was}.",
+        )
+    if here != shape:
+        raise UsageError(
+            f"{name} takes features of {' x '.join(map(str, shape))}, and these are "
+            f"{' x '.join(map(str, here))}",
+            "Make features with the settings in the model's card.",
         )
     if list(features.channels) != channels:
         raise UsageError(
@@ -56,6 +77,15 @@ def require_same_form(card: Mapping[str, Any], features: Features, name: str) ->
             f"{', '.join(features.classes)}",
             "Give features with these classes (labels.classes), or train a model on yours.",
         )
+
+
+def targets_of(settings: Mapping[str, Any], features: Features, reads: ModelMap) -> tuple[Any, Any]:
+    """Return ``flow.targets`` of a training with these settings, and of features.
+
+    Nothing of both where the map that is read does not depend on it, or one of them says nothing.
+    """
+    was, now = (one.get("flow", {}).get("targets") for one in (settings, features.settings or {}))
+    return (None, None) if reads == "x" or was is None or now is None else (was, now)
 
 
 def adapted(
@@ -97,7 +127,7 @@ def adapted(
     if IMPORTED in here:
         notes.append("these features were imported: how far they suit the model is not known")
     else:
-        different = differences(trained, here)
+        different = differences(trained, here, saved.map)
         if different:
             more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
             notes.append(

@@ -79,7 +79,7 @@ def train_model(
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
-    _require_own_card(out.with_suffix(".json"))
+    require_own_card(out.with_suffix(".json"))
     # A clip of an unknown person is left out here too, so that the model is trained on the
     # clips that an evaluation of the same settings evaluates.
     kept, _ = usable(labelled(features, select))
@@ -176,7 +176,7 @@ def train_model(
     return card
 
 
-def _require_own_card(path: Path) -> None:
+def require_own_card(path: Path) -> None:
     """Raise UsageError if there is a file at ``path`` that is no card of a model."""
     data = disk.read_bytes(path)
     try:
@@ -202,6 +202,12 @@ def _figures(results: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, 
     """Return the figures of an evaluation of exactly what is trained now."""
     settings = results.get("settings")
     settings = settings if isinstance(settings, dict) else {}
+    if "saved" in settings:
+        raise UsageError(
+            "these results are the measurement of a model that was trained before, and say nothing "
+            "of this training",
+            "Evaluate these features with the same settings, or leave --results out.",
+        )
     there = {
         "features": results.get("features"),
         "select": results.get("select"),

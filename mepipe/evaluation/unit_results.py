@@ -193,6 +193,13 @@ def _notes(content: Mapping[str, Any]) -> list[str]:
                 f"{name}: mean F1 {text(one['mean_f1']) or 'undefined'} of {one['clips']} clips"
                 + (f"; no clips with {absent}, which its mean leaves out" if absent else "")
             )
+    useless = [
+        unit
+        for unit, one in content["per_unit"].items()
+        if one["f1"] is not None and one["f1"] <= one["f1_always"]
+    ]
+    if useless:
+        notes.append(f"not above answering the unit for every clip: {', '.join(useless)}")
     by_reason: dict[str, list[str]] = {}
     for one in content["units_left_out"]:
         by_reason.setdefault(one["why"], []).append(f"{one['unit']} ({one['clips']})")

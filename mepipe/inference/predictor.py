@@ -110,7 +110,7 @@ class Prediction:
             if not is_micro(seconds):
                 found.append(
                     f"{seconds:.2f} s from onset to offset: a micro-expression lasts at most "
-                    f"{LONGEST_MICRO_S:g} s, and the model was trained on micro-expressions only"
+                    f"{LONGEST_MICRO_S:g} s, and the classes are those of micro-expressions"
                 )
         return tuple(found)
 
@@ -327,7 +327,7 @@ def _refusal(done: ClipResult, reads: ModelMap) -> str | None:
     """Return why there is no answer, or None. A sequence is the map that a model ``reads``."""
     if reads == "sequence" and "spot" in done.results and done.offset is None:
         return (
-            "the model reads both phases of a movement, and the offset of this one is unknown: "
+            "the model reads the movement up to its offset, which is unknown: "
             "it does not end in the recording, or is not annotated. Use a model of one map."
         )
     if done.stopped is not None:

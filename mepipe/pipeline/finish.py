@@ -30,7 +30,7 @@ from mepipe.pipeline.run_result import RunResult
 from mepipe.recordings.result import RecordingEvents
 from mepipe.recordings.tables import events_csv
 from mepipe.recordings.written import EVENTS, spotted_key
-from mepipe.schema import STEPS
+from mepipe.schema import CHANNELS, STEPS
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,22 @@ class Outputs:
         """
         if not self.reaches("classify"):
             return ""
-        from mepipe.evaluation.model_settings import describe_model, packed_maps
+        from mepipe.evaluation.model_settings import describe_model, model_of, packed_maps
         from mepipe.evaluation.starting_weights import Start
 
         maps = packed_maps(self.config)
         if not self.most_folds():
             return ""
-        # Known now, and not after hours of flow.
-        Start.of(self.config.train)
+        start = Start.of(self.config.train)
+        if start is not None:  # known now, and not after hours of flow
+            side = self.config.tensor.size
+            start.require_network(
+                model_of(self.config.model),
+                shape=(*([] if maps is None else [maps]), len(CHANNELS), side, side),
+                channels=CHANNELS,
+                classes=self.inputs.labels.classes,
+                reads=self.config.model.map,
+            )
         return describe_model(self.config.model, self.config.tensor.size, maps)
 
     def plan(self, plan: Plan) -> tuple[StageCount, ...]:

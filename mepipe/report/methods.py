@@ -217,6 +217,11 @@ def _classifier(run: RunSummary, results: Mapping[str, Any], cite: _Cited) -> li
             f"Each training is {several}, {training['epochs']} epochs of AdamW (peak learning rate "
             f"{training['learning_rate']:g}, batch {training['batch']}), last weights."
         )
+    if training and training.get("per_clip"):
+        sentences.append(
+            "u and v of each clip were divided by their joint root mean square in it, and strain "
+            "by its own."
+        )
     start = results.get("settings", {}).get("start")
     if start:
         sentences.append(

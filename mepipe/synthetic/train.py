@@ -19,6 +19,7 @@ from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uar, uf1
 from mepipe.evaluation.model_settings import model_of, training_of
 from mepipe.evaluation.saved_model import encode_model
+from mepipe.evaluation.train import require_own_card
 from mepipe.sample.photos import load_photos
 from mepipe.schema import CHANNELS, CLASSES, CLIP_STAGES, Progress
 from mepipe.synthetic.dataset import MadeSet, make_set
@@ -71,11 +72,12 @@ def train_synthetic(
     Raises
     ------
     UsageError
-        If ``out`` is no .safetensors file, or scikit-image, whose photograph is
-        needed, is not installed.
+        If ``out`` is no .safetensors file or another file has the name of its card; or
+        scikit-image, whose photograph is needed, is not installed.
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
+    require_own_card(out.with_suffix(".json"))
     load_photos(None)  # what is missing is better said before the work
     fields, rendered = fields or FIELDS, rendered or RENDERED
     epochs = epochs or SETTINGS.epochs

@@ -1,5 +1,6 @@
 """A saved model on anybody's features: nothing is trained."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 import mepipe
 from mepipe.config.settings import ModelSettings, TrainSettings
-from mepipe.errors import BadDataError, UsageError
+from mepipe.errors import BadDataError, DamageError, UsageError
 from mepipe.evaluation.evaluate_saved import SavedEvaluation
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.saved_model import load_model
@@ -235,3 +236,39 @@ def test_reliability_counts_every_answer(features, pretrained):
     done = mepipe.evaluate(features, "pretrained")
     assert done.reliability.clips.sum() == 18
     assert done.reliability_png().startswith(b"\x89PNG")
+
+
+def test_people_of_the_file_who_were_not_in_the_training_can_be_measured(features, trained):
+    people = sorted(set(Features(features).group))
+    path = trained(features, select=(f"group={','.join(people[:3])}",))
+    others = measured(features, path, select=(f"group={','.join(people[3:])}",))
+    assert others.seen == ()
+    assert set(others.clips.group) == set(people[3:])
+    with pytest.raises(UsageError, match="was trained on these clips"):
+        measured(features, path, select=(f"group={people[0]}",))
+
+
+def test_a_measurement_does_not_get_into_the_card_of_another_training(
+    features, trained, write_features, tmp_path
+):
+    path = trained(features)
+    other = write_features(tmp_path / "other.h5", size=28, change=other_people)
+    results = measured(other, path).run().content
+    with pytest.raises(UsageError, match="measurement of a model that was trained before"):
+        trained(other, "second.safetensors", results=results)
+
+
+def test_a_trained_model_reads_the_map_that_it_was_trained_on(features, pretrained):
+    with pytest.raises(UsageError, match=r"reads the map x, and model\.map is sequence"):
+        SavedEvaluation.of(features, ModelSettings(name="pretrained", map="sequence"))
+
+
+def test_what_was_measured_of_the_weights_stands_beside_a_measurement(features, pretrained):
+    digest = hashlib.sha256(pretrained.read_bytes()).hexdigest()
+    real = {"on": "clips of real people", "uf1": 0.7, "uar": 0.6}
+    told = pretrained.parent / "measured.json"
+    told.write_text(json.dumps({"sha256": digest, "figures": [real]}))
+    assert "UF1 0.700, UAR 0.600 on clips of real people" in measured(features).about
+    told.write_text('{"sha256": ')
+    with pytest.raises(DamageError, match=r"measured\.json is damaged"):
+        measured(features)

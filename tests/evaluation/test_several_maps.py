@@ -214,10 +214,10 @@ def test_a_saved_model_is_measured_on_sequences_of_other_people(model, write_fea
     assert result.content["shape"] == [4, 3, 12, 12]
     assert result.content["settings"]["map"] == "sequence"
     fewer = write_features(tmp_path / "fewer.h5", maps=2, change=_strangers)
-    with pytest.raises(UsageError, match="takes features of 4 x 3 x 12 x 12, and these are 2 x"):
+    with pytest.raises(UsageError, match=r"reads flow\.targets = 4, and these features have 2"):
         evaluate(fewer, str(path), device="cpu", cache=tmp_path / "cache")
     alone = write_features(tmp_path / "alone.h5", change=_strangers)
-    with pytest.raises(UsageError, match="has no 'sequence'"):
+    with pytest.raises(UsageError, match=r"reads the map sequence, and .* only x"):
         evaluate(alone, str(path), device="cpu", cache=tmp_path / "cache")
 
 

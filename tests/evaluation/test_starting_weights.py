@@ -12,6 +12,7 @@ from mepipe.errors import SystemProblemError, UsageError
 from mepipe.evaluation.evaluate import Evaluation, jobs_of
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.fold_cache import fold_key
+from mepipe.evaluation.model_card import read_card, seen_in_training
 from mepipe.evaluation.model_settings import model_of
 from mepipe.evaluation.saved_model import load_model
 from mepipe.evaluation.starting_weights import Start
@@ -59,6 +60,8 @@ def test_it_keeps_the_scale_of_the_training_clips_and_what_the_weights_know_of_s
         "name": "pretrained",
         "sha256": Start.of(FROM).sha256,
         "kind": "synthetic",
+        "clips": [],
+        "persons": [],
     }
     assert "synthetic" not in saved.card
 
@@ -161,3 +164,47 @@ def test_weights_that_change_meanwhile_or_are_not_there_say_so(features, pretrai
 def test_a_saved_model_that_is_measured_starts_from_nothing(features, pretrained):
     with pytest.raises(UsageError, match="nothing is trained of pretrained"):
         mepipe.evaluate(features, "pretrained", settings=["train.init=pretrained"])
+
+
+def test_whom_the_first_weights_had_seen_is_known_of_all_that_started_from_them(
+    features, pretrained, tmp_path
+):
+    def train(out, person, start):
+        settings = [f"train.init={start}", "train.epochs=1", "train.members=1"]
+        select = [f"group={person}"]
+        mepipe.train(features, tmp_path / out, select=select, settings=settings, device="cpu")
+        return tmp_path / out
+
+    first, second, third, *_ = sorted(set(Features(features).group))
+    one = train("one.safetensors", first, "pretrained")
+    two = train("two.safetensors", second, one)
+    clips = jobs_of(Features(features), Evaluation(SAME, QUICK)).clips
+    for person, seen in ((first, True), (second, True), (third, False)):
+        chosen = replace(
+            clips,
+            **{
+                part: tuple(np.array(getattr(clips, part))[np.array(clips.group) == person])
+                for part in ("clip", "dataset", "group")
+            },
+            y=clips.y[np.array(clips.group) == person],
+        )
+        assert bool(seen_in_training(read_card(two), chosen)) is seen
+    with pytest.raises(UsageError, match="was trained on"):
+        Start.of(QUICK.model_copy(update={"init": str(two)})).refuse_known(clips)
+
+
+def test_an_ablation_does_not_start_from_weights(features, pretrained, tmp_path):
+    from mepipe.cache.store import open_store
+    from mepipe.evaluation.ablate import ablate
+    from mepipe.evaluation.fold_cache import Source
+    from mepipe.execution.context import Context
+
+    context = Context(open_store(tmp_path / "cache"))
+    with pytest.raises(UsageError, match="an ablation varies the network"):
+        ablate(
+            Features(features),
+            Source.of(features),
+            Evaluation(SAME, FROM),
+            context,
+            report_row=print,
+        )

@@ -70,7 +70,7 @@ def test_without_an_offset_there_is_no_answer_and_the_reason(made, trained_sampl
     clip = ClipInput(frames, Timing(200.0), *marks)
     answer = mepipe.Predictor(made["phases"][1]).of_input(clip, "movement")
     assert answer.label is None
-    assert "both phases of a movement" in answer.reason
+    assert "up to its offset, which is unknown" in answer.reason
     assert "offset" in answer.reason
     assert mepipe.Predictor(trained_sample.model).of_input(clip, "movement").label is not None
 
