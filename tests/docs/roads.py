@@ -11,6 +11,7 @@ PAGES = (
     "docs/python.md",
     "docs/your-data.md",
     "docs/predict.md",
+    "docs/pretrained.md",
     "docs/features.md",
     "docs/examples.md",
     "docs/export.md",
