@@ -252,18 +252,23 @@ def evaluate(
         "shape": list(features.shape_of(work.jobs[0].reads)[1:]),
         "select": list(evaluation.select),
         "device": work.jobs[0].device,
-        "settings": {
-            "model": dict(work.jobs[0].model),
-            "training": dict(work.jobs[0].training),
-            "recentre": work.jobs[0].recentre,
-            "code": work.jobs[0].code,
-            **({} if start is None else {"start": start.sha256}),
-            "map": work.jobs[0].reads,
-        },
+        "settings": settings_of(work.jobs[0]),
         "k": evaluation.k if evaluation.protocol == "kfold" else None,
         "tuned": _count_choices(predictions) if evaluation.tune else None,
     }
     return EvaluationResult(content, joined, computed, len(work.jobs) - computed)
+
+
+def settings_of(job: FoldJob) -> dict[str, Any]:
+    """Return the settings of results: how the folds were trained."""
+    return {
+        "model": dict(job.model),
+        "training": dict(job.training),
+        "recentre": job.recentre,
+        "code": job.code,
+        **({} if job.start is None else {"start": job.start.sha256}),
+        "map": job.reads,
+    }
 
 
 def _count_choices(predictions: Sequence[Any]) -> list[dict[str, Any]]:

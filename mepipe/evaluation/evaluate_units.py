@@ -17,7 +17,14 @@ from mepipe.cache.store import open_store
 from mepipe.config import Config
 from mepipe.errors import UsageError
 from mepipe.evaluation.api import Callback, configured, features_path
-from mepipe.evaluation.evaluate import Evaluation, Jobs, jobs_of, labelled, on_device
+from mepipe.evaluation.evaluate import (
+    Evaluation,
+    Jobs,
+    jobs_of,
+    labelled,
+    on_device,
+    settings_of,
+)
 from mepipe.evaluation.fold_cache import VERSION, Source, train_folds
 from mepipe.evaluation.model_settings import check_map, describe_model
 from mepipe.evaluation.unit_labels import BY_RULE, UnitClips, parse_units, unit_clips
@@ -121,13 +128,7 @@ class PreparedUnits:
             "shape": list(self.features.shape_of(job.reads)[1:]),
             "select": list(evaluation.select),
             "device": job.device,
-            "settings": {
-                "model": dict(job.model),
-                "training": dict(job.training),
-                "recentre": job.recentre,
-                "code": job.code,
-                "map": job.reads,
-            },
+            "settings": settings_of(job),
             "k": evaluation.k if evaluation.protocol == "kfold" else None,
         }
 

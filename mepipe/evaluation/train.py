@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from mepipe.features.splits import usable
 from mepipe.networks.registry import code_digest
 from mepipe.schema import Progress
 from mepipe.versions import libraries
+
+if TYPE_CHECKING:
+    from mepipe.evaluation.ensemble import Ensemble
 
 # Every card has these, of any version: by them a file is known to be one.
 _OF_A_CARD = {"model", "training", "classes", "features"}
@@ -77,9 +80,7 @@ def train_model(
     BadDataError
         If a clip's features are not finite.
     """
-    if out.suffix != ".safetensors":
-        raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
-    require_own_card(out.with_suffix(".json"))
+    claim_model(out)
     # A clip of an unknown person is left out here too, so that the model is trained on the
     # clips that an evaluation of the same settings evaluates.
     kept, _ = usable(labelled(features, select))
@@ -113,7 +114,6 @@ def train_model(
     from mepipe.evaluation.device import resolve
     from mepipe.evaluation.ensemble import Ensemble
     from mepipe.evaluation.fitting import fit
-    from mepipe.evaluation.saved_model import encode_model
 
     x = features_for(features, kept.clip, model.map)
     if progress is not None:
@@ -169,15 +169,29 @@ def train_model(
         "versions": {"mepipe": __version__, **libraries(("numpy", "torch", "safetensors"))},
     }
     source.refuse_changed()
+    write_model(out, fitted, card)
+    return card
+
+
+def write_model(out: Path, fitted: Ensemble, card: Mapping[str, Any]) -> None:
+    """Write a model, and beside it as .json the readable copy of its card."""
+    from mepipe.evaluation.saved_model import encode_model
+
     disk.make_folder(out.absolute().parent)
     disk.write_atomic(out, encode_model(fitted, card))
     readable = json.dumps(card, indent=1, ensure_ascii=False)
     disk.write_atomic(out.with_suffix(".json"), readable.encode())
-    return card
 
 
-def require_own_card(path: Path) -> None:
-    """Raise UsageError if there is a file at ``path`` that is no card of a model."""
+def claim_model(out: Path) -> None:
+    """Raise UsageError if a model cannot be written to ``out`` and its card beside it.
+
+    That is so if ``out`` is no .safetensors file, or a file that is no card of a model has
+    the name of its card.
+    """
+    if out.suffix != ".safetensors":
+        raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
+    path = out.with_suffix(".json")
     data = disk.read_bytes(path)
     try:
         card = {} if data is None else json.loads(data)

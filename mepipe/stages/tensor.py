@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from mepipe.cache.keys import Json
 from mepipe.clips.clip_input import ClipInput
-from mepipe.config.settings import Config
+from mepipe.config.settings import Config, TensorSettings
 from mepipe.flow import flow_tensor, sequence_tensor
 from mepipe.flow.tensor import limited_share
 from mepipe.stages.stage import Array, Result, Stage, Upstream, Values
@@ -35,26 +35,35 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
     return []
 
 
+def scaled_tensor(
+    flow: Array,
+    settings: TensorSettings,
+    inter_ocular: float,
+    reduce: Callable[..., Array] = flow_tensor,
+) -> Array:
+    """Return the tensor of a flow, or with `sequence_tensor` of several, as the settings say.
+
+    ``inter_ocular`` is the distance of the eye centres in the aligned face, px.
+    """
+    return reduce(
+        flow,
+        size=settings.size,
+        scale=settings.scale,
+        inter_ocular=inter_ocular,
+        displacement_range=settings.displacement_range,
+        strain_range=settings.strain_range,
+        strain_sigma=settings.strain_sigma,
+        limit=settings.limit,
+    )
+
+
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     del clip
-    flow = upstream.arrays("flow")
-
-    def scaled(reduce: Callable[..., Array], of: str) -> Array:
-        # x and the sequence have the same settings, but each its own scale where that is "clip".
-        return reduce(
-            flow[of],
-            size=config.tensor.size,
-            scale=config.tensor.scale,
-            inter_ocular=upstream.values["flow"]["inter_ocular"],
-            displacement_range=config.tensor.displacement_range,
-            strain_range=config.tensor.strain_range,
-            strain_sigma=config.tensor.strain_sigma,
-            limit=config.tensor.limit,
-        )
-
-    arrays = {"x": scaled(flow_tensor, "uv")}
+    flow, eyes = upstream.arrays("flow"), upstream.values["flow"]["inter_ocular"]
+    # x and the sequence have the same settings, but each its own scale where that is "clip".
+    arrays = {"x": scaled_tensor(flow["uv"], config.tensor, eyes)}
     if "sequence" in flow:
-        arrays["sequence"] = scaled(sequence_tensor, "sequence")
+        arrays["sequence"] = scaled_tensor(flow["sequence"], config.tensor, eyes, sequence_tensor)
     values: dict[str, Json] = {}
     if config.tensor.scale == "fixed" and config.tensor.limit == "soft":
         values["limited"] = limited_share(arrays["x"])

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mepipe.assets import template
 from mepipe.config.settings import TensorSettings
-from mepipe.flow import flow_tensor
 from mepipe.schema import CLASSES
+from mepipe.stages.tensor import scaled_tensor
 from mepipe.synthetic.expressions import draw_units
 from mepipe.synthetic.fields import SIDE, draw_field
 
@@ -72,16 +72,11 @@ def make_set(
 
 def made_tensor(flow: Float32, settings: TensorSettings) -> Float32:
     """Return the tensor (3, S, S) of a made flow (2, SIDE, SIDE)."""
-    return flow_tensor(
-        flow,
-        size=settings.size,
-        scale=settings.scale,
-        inter_ocular=template().inter_ocular * SIDE,
-        displacement_range=settings.displacement_range,
-        strain_range=settings.strain_range,
-        strain_sigma=settings.strain_sigma * SIDE / FLOW_SIDE,
-        limit=settings.limit,
+    smaller = {"strain_sigma": settings.strain_sigma * SIDE / FLOW_SIDE}
+    x: Float32 = scaled_tensor(
+        flow, settings.model_copy(update=smaller), template().inter_ocular * SIDE
     )
+    return x
 
 
 def _spread(x: Float32) -> Float32:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mepipe.assets import template
 from mepipe.config.settings import Config
 from mepipe.face import fit_similarity, warp_face
-from mepipe.flow import flow_tensor
 from mepipe.sample import factors
 from mepipe.sample.identity import HEIGHT, WIDTH, Subject, make_subject
 from mepipe.sample.movement import Course, Expression, displacement
@@ -19,6 +18,7 @@ from mepipe.sample.photos import load_photos
 from mepipe.sample.render import Part, Scene, frames
 from mepipe.schema import CLASSES
 from mepipe.stages.flow import movement
+from mepipe.stages.tensor import scaled_tensor
 from mepipe.synthetic.dataset import Float32, MadeSet
 from mepipe.synthetic.expressions import draw_units
 
@@ -105,14 +105,6 @@ def _tensor(
     transform = fit_similarity(found, template().points[rigid])
     reference = warp_face(still, transform, config.flow.size)
     flow = movement(reference, moved, transform, config).uv
-    settings = config.tensor
-    return flow_tensor(
-        flow,
-        size=settings.size,
-        scale=settings.scale,
-        inter_ocular=template().inter_ocular * config.flow.size,
-        displacement_range=settings.displacement_range,
-        strain_range=settings.strain_range,
-        strain_sigma=settings.strain_sigma,
-        limit=settings.limit,
-    )
+    eyes = template().inter_ocular * config.flow.size
+    x: Float32 = scaled_tensor(flow, config.tensor, eyes)
+    return x

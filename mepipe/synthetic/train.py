@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mepipe import __version__
-from mepipe.cache import disk
 from mepipe.config.settings import Config, ModelSettings, TrainSettings
-from mepipe.errors import UsageError
 from mepipe.evaluation.calibration import calibrated
 from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uar, uf1
 from mepipe.evaluation.model_settings import model_of, training_of
-from mepipe.evaluation.saved_model import encode_model
-from mepipe.evaluation.train import require_own_card
+from mepipe.evaluation.train import claim_model, write_model
 from mepipe.sample.photos import load_photos
 from mepipe.schema import CHANNELS, CLASSES, CLIP_STAGES, Progress
 from mepipe.synthetic.dataset import MadeSet, make_set
@@ -75,9 +71,7 @@ def train_synthetic(
         If ``out`` is no .safetensors file or another file has the name of its card; or
         scikit-image, whose photograph is needed, is not installed.
     """
-    if out.suffix != ".safetensors":
-        raise UsageError(f"{out} does not end in .safetensors", "Name it model.safetensors.")
-    require_own_card(out.with_suffix(".json"))
+    claim_model(out)
     load_photos(None)  # what is missing is better said before the work
     fields, rendered = fields or FIELDS, rendered or RENDERED
     epochs = epochs or SETTINGS.epochs
@@ -144,10 +138,7 @@ def train_synthetic(
         "synthetic": {"seed": seed, "fields": fields, "rendered": rendered},
         "versions": {"mepipe": __version__, **libraries(("numpy", "torch", "safetensors"))},
     }
-    disk.make_folder(out.absolute().parent)
-    disk.write_atomic(out, encode_model(fitted, card))
-    readable = json.dumps(card, indent=1, ensure_ascii=False)
-    disk.write_atomic(out.with_suffix(".json"), readable.encode())
+    write_model(out, fitted, card)
     return card
 
 
