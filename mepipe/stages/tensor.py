@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from mepipe.cache.keys import Json
 from mepipe.clips.clip_input import ClipInput
@@ -35,16 +35,12 @@ def _frames(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> li
     return []
 
 
-def scaled_tensor(
-    flow: Array,
-    settings: TensorSettings,
-    inter_ocular: float,
-    reduce: Callable[..., Array] = flow_tensor,
-) -> Array:
-    """Return the tensor of a flow, or with `sequence_tensor` of several, as the settings say.
+def scaled_tensor(flow: Array, settings: TensorSettings, inter_ocular: float) -> Array:
+    """Return the tensor of a flow (2, S, S), or of several (K, 2, S, S), as the settings say.
 
     ``inter_ocular`` is the distance of the eye centres in the aligned face, px.
     """
+    reduce = flow_tensor if flow.ndim == 3 else sequence_tensor
     return reduce(
         flow,
         size=settings.size,
@@ -63,7 +59,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     # x and the sequence have the same settings, but each its own scale where that is "clip".
     arrays = {"x": scaled_tensor(flow["uv"], config.tensor, eyes)}
     if "sequence" in flow:
-        arrays["sequence"] = scaled_tensor(flow["sequence"], config.tensor, eyes, sequence_tensor)
+        arrays["sequence"] = scaled_tensor(flow["sequence"], config.tensor, eyes)
     values: dict[str, Json] = {}
     if config.tensor.scale == "fixed" and config.tensor.limit == "soft":
         values["limited"] = limited_share(arrays["x"])
