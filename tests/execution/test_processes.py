@@ -9,6 +9,12 @@ import pytest
 from mepipe.execution.processes import WorkerDied, run_tasks
 from mepipe.execution.safe_start import hiding_files
 
+# On a busy machine loky's own thread may find a task gone that was given up: a race within joblib,
+# which ends that thread and nothing of ours. It is said during this test or one after it.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception in thread ExecutorManagerThread:pytest.PytestUnhandledThreadExceptionWarning"
+)
+
 
 def square(number):
     return number * number
@@ -79,11 +85,6 @@ def test_run_tasks_raises_the_exception_of_a_task(jobs):
     assert dict(run_tasks(square, [1, 2], jobs)) == {1: 1, 2: 4}
 
 
-# On a busy machine loky's own thread may find a task gone that was given up: a race within joblib,
-# which ends that thread and nothing of ours.
-@pytest.mark.filterwarnings(
-    "ignore:Exception in thread ExecutorManagerThread:pytest.PytestUnhandledThreadExceptionWarning"
-)
 def test_run_tasks_closed_early_does_not_hang():
     answers = run_tasks(square, list(range(200)), 2)
     next(answers)
