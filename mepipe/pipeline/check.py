@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mepipe.cache.location import cache_root
-from mepipe.clips.corrections import template
+from mepipe.clips.correction_rows import template
 from mepipe.clips.inputs import open_inputs
 from mepipe.config.load import as_config
 from mepipe.config.settings import Config

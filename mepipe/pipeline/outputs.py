@@ -105,7 +105,8 @@ def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> d
         "y": labels.index(clip),
         "fps": prepared.input.timing.fps,
         "frames": prepared.input.frames.count,
-        "movement": spot["movement"],
+        # What the user saw goes before what was measured.
+        "movement": spot["movement"] if clip.movement is None else clip.movement,
         "au": clip.action_units,
         "au_units": parse_action_units(clip.action_units).text,
         "object": outcome.stages["tensor"].digest,
