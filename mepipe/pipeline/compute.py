@@ -66,7 +66,7 @@ def compute_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, 
     work = partial(
         run_clip, config=config, context=context.for_worker(), until=until, parent=os.getpid()
     )
-    with _runner(inputs, context) as run:
+    with runner(inputs, context) as run:
         title = "clips"
         busy = _rounds(run, partial(work, wait=False), title, tasks, plan, inputs, context)
         if busy:
@@ -86,7 +86,7 @@ def check_models() -> None:
 
 
 @contextmanager
-def _runner(inputs: Inputs, context: Context) -> Iterator[_Runner]:
+def runner(inputs: Inputs, context: Context) -> Iterator[_Runner]:
     """Yield the function that runs tasks: on processes of this machine, or on a cluster."""
     if context.scheduler is None:
         yield partial(run_tasks, jobs=context.jobs)
