@@ -67,7 +67,9 @@ def command(
 
         def opened(address: str) -> None:
             click.echo(f"review      {address}")
-            click.echo("            only this machine reaches it, with this address; Ctrl-C ends it")
+            click.echo(
+                "            only this machine reaches it, with this address; Ctrl-C ends it"
+            )
             if not no_open:
                 webbrowser.open(address)
 

@@ -32,11 +32,7 @@ def run_json(session: Session, doubts: Mapping[str, Sequence[str]]) -> dict[str,
             for index, clip in enumerate(opened.clips)
         ],
         # The worst first, as `mepipe check` lists them.
-        "order": [
-            index
-            for index in (session.index(name) for name in doubts)
-            if index is not None
-        ],
+        "order": [index for index in (session.index(name) for name in doubts) if index is not None],
     }
 
 

@@ -210,9 +210,11 @@ class Tape:
     def _images(self, start: int, opened: ExitStack) -> Iterator[tuple[int, Image]]:
         reader = self._reader
         if reader.video is None:
-            return reader.images(range(start, start + 1))
+            return reader.images(range(start, self.count))
         damaged = {
-            at for one in reader.video.damage for at in range(one.first, min(one.last, self.count) + 1)
+            at
+            for one in reader.video.damage
+            for at in range(one.first, min(one.last, self.count) + 1)
         }
         wanted = [at for at in range(start, self.count) if at not in damaged]
         path = reader.files[0]

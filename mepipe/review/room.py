@@ -223,9 +223,7 @@ class Room:
         try:
             if clip.shown is None:
                 raise UsageError("its source is gone", "Restore it.")
-            found = motion_of_clip(
-                clip.shown, clip.outcome, session.opened.config, session.context
-            )
+            found = motion_of_clip(clip.shown, clip.outcome, session.opened.config, session.context)
         except MepipeError as error:
             answer: dict[str, Any] = {"state": "failed", "message": str(error)}
         else:

@@ -217,7 +217,9 @@ def _frame(room: Room, request: Request) -> Response:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 6 else 0
+    return (
+        int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 6 else 0
+    )
 
 
 def _picture(room: Room, request: Request) -> Response:

@@ -161,9 +161,7 @@ class Session:
                 self._seen_file = (stamp, self.file.read())
             return self._seen_file[1]
 
-    def change(
-        self, index: int, cells: Mapping[str, str], seen: Mapping[str, str] | None
-    ) -> Rows:
+    def change(self, index: int, cells: Mapping[str, str], seen: Mapping[str, str] | None) -> Rows:
         """Write some cells of a clip.
 
         Raises
@@ -180,6 +178,10 @@ class Session:
         found = self.file.undo()
         self._seen_file = None
         return found
+
+    def config_now(self) -> Config:
+        """Return the settings of the run, with the corrections that it reads now."""
+        return self._corrected(self.opened.config)
 
     def words(self) -> list[str]:
         """Return the emotions that can be chosen: the field's words, and those of the dataset."""

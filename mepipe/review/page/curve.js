@@ -81,6 +81,7 @@ class Curve {
 
   motion(floor) {
     const { values, first } = this.content;
+    this.largest = 0;
     if (!values?.length) {
       const text = look.drawn("text", { x: this.width / 2, y: this.height / 2, "text-anchor": "middle" });
       text.textContent = this.content.without || "no curve";
@@ -99,9 +100,8 @@ class Curve {
       d += `${drawing ? "L" : "M"}${this.x(at).toFixed(1)} ${y.toFixed(1)}`;
       drawing = true;
     }
-    const text = look.drawn("text", { x: 6, y: floor - 5 });
-    text.textContent = `largest ${largest.toFixed(2)} px`;
-    return [text, look.drawn("path", { class: "motion", d })];
+    this.largest = largest;
+    return [look.drawn("path", { class: "motion", d })];
   }
 
   thin(kind, name, at, floor) {

@@ -8,7 +8,7 @@
   let version = "", clip = null, frames = null, other = null, at = 0, order = [];
   let aligned = true, playing = null, flickering = 0, magnified = null, motion = null, direction = 1;
   let zoom = { scale: 1, x: 0, y: 0 }, drawing = null, pressed = 0, saving = 0, failed = "";
-  const recording = new Recording({ post, at: () => at, show, redraw: () => curves(), number, say });
+  const recording = new Recording({ post, at: () => at, show, redraw: () => curves(), number: (place) => number(place), say });
 
   const element = (tag, properties = {}, ...inside) => {
     const made = Object.assign(document.createElement(tag), properties);
@@ -402,7 +402,7 @@
   }
 
   function badge(bitmap) {
-    const marks = shownMarks(), here = NAMES.filter((name) => marks[name] === at);
+    const marks = clip ? shownMarks() : {}, here = NAMES.filter((name) => marks[name] === at);
     $("badge").textContent = bitmap ? here.join(", ") : "";
     $("badge").className = here.length ? "mark" : "";
   }
@@ -618,9 +618,10 @@
     const flag = (className) => look.drawn("g", { class: `flag mark ${className}` }, look.drawn("rect", { x: 5, y: 0.8, width: 11, height: 10, rx: 3 }));
     if (clip.recording) { $("legend").replaceChildren(...recording.legend(element)); return; }
     $("legend").replaceChildren(
-      line("your mark", flag("")), line("in use (drag to move)", flag("loose")),
+      line("your mark", flag("")), line("in use", flag("loose")),
       line("annotated", look.drawn("g", { class: "mark stated" }, look.drawn("line", { x1: 11, x2: 11, y1: 0, y2: 6 }), look.drawn("path", { d: "M6 11h10l-5 -7Z" }))),
       line("spotted from motion", look.drawn("g", { class: "mark spotted" }, look.drawn("line", { x1: 11, x2: 11, y1: 0, y2: 4 }), look.drawn("path", { d: "M11 3l4 4l-4 4l-4 -4Z" }))),
+      ...(curve.largest ? [element("span", { className: "most", textContent: `largest motion ${curve.largest.toFixed(2)} px` })] : []),
       ...(motion?.state === "computing" ? [element("span", { textContent: "computing the motion…" })] : []),
     );
   }
@@ -629,7 +630,7 @@
     const found = motion?.state === "done" ? Object.entries(motion.regions) : [];
     const peak = ([, values]) => Math.max(0, ...values.filter((one) => one !== null));
     found.sort((a, b) => peak(b) - peak(a));
-    $("regions").replaceChildren(...found.slice(0, 8).map(([name, values]) => {
+    $("regions").replaceChildren(...found.slice(0, innerWidth < 1600 ? 4 : 8).map(([name, values]) => {
       const [svg, largest] = Curve.small(values, motion.first, clip.frames.count);
       return element("figure", {}, element("figcaption", {}, element("span", { textContent: name.replaceAll("_", " ") }),
         element("span", { textContent: `${largest.toFixed(2)} px` })), svg);
