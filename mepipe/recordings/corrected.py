@@ -75,10 +75,13 @@ class EventRows:
     events
         The movements of each recording that has rows, in the order of their onsets; none where
         the recording has no movement.
+    lines
+        The line of the file that each movement stands on, in the same order, for messages.
     """
 
     version: str
     events: Mapping[str, Events] = field(default_factory=dict)
+    lines: Mapping[str, Sequence[int]] = field(default_factory=dict, compare=False)
 
     def version_of(self, recording: str) -> str:
         """Return the version of one recording's movements; empty if it has no rows."""
@@ -238,13 +241,18 @@ class _Content:
         self._table = EditableTable(path, self._data, _HEADINGS)
         self._places: dict[str, list[int]] = defaultdict(list)
         self._subjects: dict[str, str] = {}
-        found: dict[str, list[CorrectedEvent]] = defaultdict(list)
+        found: dict[str, list[tuple[CorrectedEvent, int]]] = defaultdict(list)
         for place, cells in self._table.rows().items():
             name = cells["recording"].strip("/")
             self._places[name].append(place)
             self._subjects.setdefault(name, cells.get("subject", ""))
-            found[name] += self._parsed(place, cells)
-        self.events = {name: ordered(some) for name, some in found.items()}
+            line = self._table.line(place)
+            found[name] += [(one, line) for one in self._parsed(place, cells)]
+        lines = {name: {id(one): line for one, line in some} for name, some in found.items()}
+        self.events = {name: ordered(one for one, _ in some) for name, some in found.items()}
+        self._lines = {
+            name: [lines[name][id(one)] for one in some] for name, some in self.events.items()
+        }
 
     def _parsed(self, place: int, cells: Mapping[str, str]) -> list[CorrectedEvent]:
         """Return the movement of a row; none if it says that there is none."""
@@ -289,7 +297,7 @@ class _Content:
         return {_COLUMN: _as_text(self.events.get(recording))}
 
     def rows(self) -> EventRows:
-        return EventRows(version_of(self._data), self.events)
+        return EventRows(version_of(self._data), self.events, self._lines)
 
     def write(
         self, name: str, events: Events | None, subject: str, signed: tuple[str, str]

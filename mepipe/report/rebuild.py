@@ -10,6 +10,7 @@ from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.records import read_records, read_table
 from mepipe.clips.clip_task import ClipTask
+from mepipe.clips.correction_places import moved_along
 from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.registry import open_dataset
@@ -56,7 +57,7 @@ def rebuild(
         )
     record, computed = _records(context.cache, out, manifest)
     past = PastRun(context.cache, record)
-    config = _config(record, faces, clips)
+    config = moved_along(_config(record, faces, clips), str(record["out"]), out)
     sources: dict[str, ClipTask] = {}
     problems: list[str] = []
     if config.report.faces and config.report.clips:
