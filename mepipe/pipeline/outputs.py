@@ -68,6 +68,8 @@ def build_pack(
         # Corrections of clips that failed do not decide the file.
         if what.get("exclude") or any(row["clip"] == clip for row in rows)
     } or None
+    # What corrected movements decide stands in the rows.
+    del settings["data"]["events"]
     if labels.classes_file:
         settings["labels"] = {
             "classes": {

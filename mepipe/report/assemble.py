@@ -37,7 +37,7 @@ from mepipe.report.report_inputs import ReportInputs, results_of, rows_of
 from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS
 
 # Settings that are paths. A report is shared, so only their file names are shown.
-_PATHS = {"data.corrections", "labels.classes"}
+_PATHS = {"data.corrections", "data.events", "labels.classes"}
 
 
 def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Context) -> Page:
