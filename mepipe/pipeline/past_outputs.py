@@ -10,14 +10,14 @@ from typing import Any
 from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, Manifest
 from mepipe.cache.records import read_records
+from mepipe.clips.correction_places import moved_along
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
 from mepipe.pipeline.outcome import ClipOutcome
+from mepipe.pipeline.recorded import recorded_outcome
 from mepipe.pipeline.run_records import PastRun
-from mepipe.pipeline.walk import Found, walk
-from mepipe.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -42,30 +42,14 @@ class PastOutputs:
     past: PastRun
     until: str
 
-    @property
-    def config(self) -> Config:
-        """The settings of the run."""
-        return Config.model_validate(self.record["config"])
-
-    def outcome(self, clip: str, config: Config) -> ClipOutcome:
-        """Return the outcome of a clip from the record, because its source may no longer exist."""
-
-        def look(stage: Stage, outcome: ClipOutcome) -> Found:
-            del outcome
-            recorded = self.past.recorded(clip, stage.name)
-            known = self.past.known(recorded.name) if recorded is not None else None
-            if recorded is None or known is None:
-                return Found()
-            return Found(recorded.name.key, recorded.parts, recorded.name, known)
-
-        outcome = ClipOutcome(clip)
-        for _ in walk(None, config, outcome, look):
-            pass
-        return outcome
+    def config(self, out: Path) -> Config:
+        """Return the settings of the run, whose folder may have been moved to ``out``."""
+        config = Config.model_validate(self.record["config"])
+        return moved_along(config, str(self.record["out"]), out)
 
     def outcomes(self, config: Config) -> dict[str, ClipOutcome]:
         """Return the outcome of every clip of the run, by its id."""
-        return {clip: self.outcome(clip, config) for clip in self.past.clips()}
+        return {clip: recorded_outcome(self.past, clip, config) for clip in self.past.clips()}
 
     def datasets(self) -> tuple[list[Dataset], list[str]]:
         """Return the datasets of the run that can be read, and for each other one the reason."""

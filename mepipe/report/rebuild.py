@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.records import read_records, read_table
-from mepipe.clips.clip_task import ClipTask
-from mepipe.clips.correction_places import moved_along
-from mepipe.clips.inputs import open_inputs
+from mepipe.clips.clip_task import ClipTask, PreparedClip
+from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
 from mepipe.execution.context import Context
+from mepipe.pipeline.motion import Motions, compute_motions, recorded_motions
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.pipeline.run_records import PastRun
-from mepipe.pipeline.walk import Found, walk
+from mepipe.pipeline.past_outputs import PastOutputs, past_outputs
+from mepipe.pipeline.run_records import PastRun, record_motions
+from mepipe.pipeline.walk import keyed
+from mepipe.pipeline.worth_a_look import keep_doubts
 from mepipe.report.recordings import from_table
-from mepipe.report.report_inputs import ReportInputs, write_report
-from mepipe.stages import Stage
+from mepipe.report.report_inputs import ReportInputs, rows_of, write_report
+from mepipe.stages import STAGES
 
 
 def rebuild(
-    out: Path, context: Context, *, faces: bool | None, clips: int | None
+    out: Path,
+    context: Context,
+    *,
+    faces: bool | None,
+    clips: int | None,
+    curves: str | None = None,
 ) -> tuple[Path, list[str]]:
     """Write report.html of the newest run with these outputs.
 
@@ -35,13 +43,14 @@ def rebuild(
         The output folder of a run.
     context
         The cache, with the run's objects and its record, and how the work is done.
-    faces, clips
-        Replace the settings ``report.faces`` and ``report.clips`` of the run. None keeps them.
+    faces, clips, curves
+        Replace the settings ``report.faces``, ``report.clips`` and ``report.curves`` of the run.
+        None keeps them. ``all`` computes the motion of clips whose dataset is unchanged.
 
     Returns
     -------
     tuple
-        The path of the report, and for each dataset without faces the reason.
+        The path of the report, and for each dataset that is not there the reason.
 
     Raises
     ------
@@ -50,26 +59,27 @@ def rebuild(
     DamageError
         If features.h5 is damaged.
     """
-    manifest = Manifest(out)
-    if not manifest.made("failures.csv"):
-        raise UsageError(
-            f"{out} is not an output folder of a run", "Give the folder of `mepipe run --out`."
-        )
-    record, computed = _records(context.cache, out, manifest)
-    past = PastRun(context.cache, record)
-    config = moved_along(_config(record, faces, clips), str(record["out"]), out)
+    run = past_outputs(context.cache, out)
+    manifest, record, computed, past = Manifest(out), run.record, run.computed, run.past
+    config = _config(run.config(out), faces=faces, clips=clips, curves=curves)
+    outcomes = run.outcomes(config)
+    motions = recorded_motions(context.store, outcomes, past.motions())
     sources: dict[str, ClipTask] = {}
     problems: list[str] = []
-    if config.report.faces and config.report.clips:
-        sources, problems = _sources(record, config, context)
+    pictured, curved = config.report.faces and config.report.clips, config.report.curves == "all"
+    if pictured or curved:
+        found, problems = _opened(run, config, context)
+        if curved:
+            motions = _computed(found, outcomes, motions, record, config, context)
+        sources = {one.clip.id: one.task() for inputs in found for one in inputs.clips}
         # A movement of a recording has all its frames.
         whole = {clip: sources.get(clip.rpartition("#")[0]) for clip in past.clips()}
         sources = {clip: task for clip, task in whole.items() if task is not None} | sources
     kept = record["report"]
     shown = ReportInputs(
         config=config,
-        outcomes={clip: _outcome(past, clip, config) for clip in past.clips()},
-        sources=sources,
+        outcomes=outcomes,
+        sources=sources if pictured else {},
         clips=kept["clips"],
         run=str(record["id"]),
         started=str(record["started"]),
@@ -78,72 +88,70 @@ def rebuild(
         seconds=computed.get("seconds", {}),
         no_results=kept["no_results"],
         recordings=from_table(read_table(context.cache, str(record.get("recordings")))),
+        motions=motions,
+        doubts=keep_doubts(
+            manifest,
+            outcomes,
+            motions,
+            [(row["clip"] or None, row["note"]) for row in rows_of(out / "notes.csv")],
+        ),
     )
     write_report(out, shown, context)
     return out / REPORT, problems
 
 
-def _records(
-    cache: Path, out: Path, manifest: Manifest
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the newest record with these outputs, and the report data of the run that computed.
-
-    A record names its folder. If the folder was moved, the digest of features.h5 identifies it.
-    """
-    digest = manifest.made(FEATURES) or None
-    place = str(out.resolve())
-    found = [
-        one
-        for one in read_records(cache)
-        if one.get("finished") and one.get("features") == digest and "report" in one
-    ]
-    mine = [one for one in found if one.get("out") == place] or (found if digest else [])
-    if not mine:
-        raise UsageError(
-            f"the cache {cache} has no record of the run that wrote {out}",
-            "Give its cache with --cache, or run `mepipe run` again: it also writes the report.",
-        )
-    # A warm run computed nothing. The times on the page are those of the run that did.
-    worked = (one["report"] for one in mine if any(one["report"]["computed"].values()))
-    return mine[0], next(worked, {})
-
-
-def _config(record: Mapping[str, Any], faces: bool | None, clips: int | None) -> Config:
-    config = Config.model_validate(record["config"])
-    asked = {"faces": faces, "clips": clips}
+def _config(
+    config: Config, *, faces: bool | None, clips: int | None, curves: str | None
+) -> Config:
+    asked = {"faces": faces, "clips": clips, "curves": curves}
     update = {name: value for name, value in asked.items() if value is not None}
     return config.model_copy(update={"report": config.report.model_copy(update=update)})
 
 
-def _outcome(past: PastRun, clip: str, config: Config) -> ClipOutcome:
-    """Return the outcome of a clip from the record, because its source may no longer exist."""
+def _computed(
+    found: Sequence[Inputs],
+    outcomes: Mapping[str, ClipOutcome],
+    known: Motions,
+    record: Mapping[str, Any],
+    config: Config,
+    context: Context,
+) -> Motions:
+    """Return the motion of all clips, computed where it is not known, and record its objects."""
+    names, failures, computed = dict(known.names), {}, 0
+    for inputs in found:
+        # Frames that were changed since the run have another motion than the run's clips.
+        same = [one for one in inputs.clips if _is_as_it_was(one, outcomes, config)]
+        motions, fresh = compute_motions(
+            replace(inputs, clips=tuple(same)), outcomes, config, context
+        )
+        names |= motions.names
+        failures |= motions.failures
+        computed += fresh
+    every = Motions(context.store, names, known.frame_ms, failures)
+    if computed:
+        # So that garbage collection keeps them.
+        record_motions(context.cache, record, every.computed)
+    return every
 
-    def look(stage: Stage, outcome: ClipOutcome) -> Found:
-        recorded = past.recorded(clip, stage.name)
-        known = past.known(recorded.name) if recorded is not None else None
-        if recorded is None or known is None:
-            return Found()
-        return Found(recorded.name.key, recorded.parts, recorded.name, known)
 
-    outcome = ClipOutcome(clip)
-    for _ in walk(None, config, outcome, look):
-        pass
-    return outcome
+def _is_as_it_was(
+    prepared: PreparedClip, outcomes: Mapping[str, ClipOutcome], config: Config
+) -> bool:
+    outcome = outcomes.get(prepared.clip.id)
+    if outcome is None or "face" not in outcome.stages:
+        return False
+    key, _ = keyed(prepared.input, config, ClipOutcome(prepared.clip.id), STAGES[0])
+    return key == outcome.stages["face"].key
 
 
-def _sources(
-    record: Mapping[str, Any], config: Config, context: Context
-) -> tuple[dict[str, ClipTask], list[str]]:
-    """Return the tasks of the clips, and for each unreadable dataset the reason."""
-    found: dict[str, ClipTask] = {}
-    problems = []
-    for name, root in record["roots"].items():
+def _opened(
+    run: PastOutputs, config: Config, context: Context
+) -> tuple[list[Inputs], list[str]]:
+    """Return the clips of the datasets, and for each unreadable dataset the reason."""
+    found: list[Inputs] = []
+    datasets, problems = run.datasets()
+    for dataset in datasets:
         try:
-            if disk.facts(Path(root)) is None:
-                raise UsageError(
-                    f"{root} does not exist", "Restore it, or run again with its new path."
-                )
-            dataset = open_dataset(f"{name}={root}")
             inputs = open_inputs(
                 [dataset],
                 config,
@@ -153,7 +161,7 @@ def _sources(
                 labelled=False,
             )
         except UsageError as error:
-            problems.append(f"{name}: {error.message}")
+            problems.append(f"{dataset.name}: {error.message}")
             continue
-        found |= {one.clip.id: one.task() for one in inputs.clips}
+        found.append(inputs)
     return found, problems
