@@ -13,6 +13,9 @@ from typing import Literal, Protocol, get_args
 CLIP_STAGES = ("face", "spot", "flow", "tensor")
 """The stages that every clip goes through, in order; each is `mepipe/stages/NAME.py`."""
 
+SIDE_STAGES = ("motion",)
+"""Stages beside those: they need a clip's face, and no feature needs them."""
+
 STEPS = (*CLIP_STAGES, "pack", "classify")
 """The steps of a run: the stages of each clip, then those of the run as a whole."""
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Protocol, TypeVar
 
 from mepipe.clips.clip_task import ClipTask, Failure
 from mepipe.clips.file_index import Entry
@@ -20,10 +21,13 @@ from mepipe.pipeline.worker import run_clip
 from mepipe.schema import STEPS
 from mepipe.stages import STAGES
 
-_Runner = Callable[
-    [Callable[[ClipTask], ClipOutcome], Sequence[ClipTask]],
-    Iterator[tuple[ClipTask, ClipOutcome | WorkerDied]],
-]
+_Task = TypeVar("_Task")
+
+
+class _Runner(Protocol):
+    def __call__(
+        self, function: Callable[[_Task], ClipOutcome], tasks: Sequence[_Task], /
+    ) -> Iterator[tuple[_Task, ClipOutcome | WorkerDied]]: ...
 
 
 def compute_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, until: str) -> bool:
@@ -66,7 +70,7 @@ def compute_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, 
     work = partial(
         run_clip, config=config, context=context.for_worker(), until=until, parent=os.getpid()
     )
-    with _runner(inputs, context) as run:
+    with runner(inputs, context) as run:
         title = "clips"
         busy = _rounds(run, partial(work, wait=False), title, tasks, plan, inputs, context)
         if busy:
@@ -86,7 +90,7 @@ def check_models() -> None:
 
 
 @contextmanager
-def _runner(inputs: Inputs, context: Context) -> Iterator[_Runner]:
+def runner(inputs: Inputs, context: Context) -> Iterator[_Runner]:
     """Yield the function that runs tasks: on processes of this machine, or on a cluster."""
     if context.scheduler is None:
         yield partial(run_tasks, jobs=context.jobs)

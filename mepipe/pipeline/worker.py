@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from mepipe.cache.locks import claim
@@ -57,20 +58,12 @@ def run_clip(
     SystemProblemError
         If the cache cannot be written.
     """
-    import cv2
-
-    # The parent handles Ctrl-C. Dask computes in a thread, where Python allows no signal
-    # handler to be set.
-    in_main = threading.current_thread() is threading.main_thread()
-    if parent and parent != os.getpid() and in_main:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Clips run in parallel. More threads per worker would compete for the same cores.
-    cv2.setNumThreads(1)
+    _settle(parent)
     store = context.store
     clip = task.open()
     outcome = ClipOutcome(task.clip, learnt=clip.frames.learnt)
     lookup, rules = _lookup(store, clip, config), Rules.of(context)
-    try:
+    with _told(outcome, lambda: _under_way(outcome, until)):
         for step in walk(clip, config, outcome, lookup, until=until, rules=rules):
             if step.verdict == "compute":
                 # The lock saves double work. Without locks two workers write the same bytes.
@@ -85,17 +78,90 @@ def run_clip(
             # Garbage collection keeps recently used objects, by their time stamp.
             if step.found.name is not None:
                 store.touch(step.found.name)
+    return outcome
+
+
+def run_side(
+    task: ClipTask,
+    done: ClipOutcome,
+    stage: Stage,
+    config: Config,
+    context: Context,
+    *,
+    parent: int = 0,
+) -> ClipOutcome:
+    """Compute a stage beside those of a clip, unless its object is there, and store it.
+
+    Parameters
+    ----------
+    task
+        The clip.
+    done
+        The stages that it needs.
+    stage
+        One of `mepipe.stages.SIDES`.
+    config, context, parent
+        As for `run_clip`.
+
+    Returns
+    -------
+    ``done`` with the stage, or with the failure that kept it from being computed. Bad data is a
+    stage whose object holds a failure.
+
+    Raises
+    ------
+    SystemProblemError
+        If the cache cannot be written.
+    """
+    _settle(parent)
+    store = context.store
+    clip = task.open()
+    outcome = ClipOutcome(task.clip, dict(done.stages), learnt=clip.frames.learnt)
+    lookup, rules = _lookup(store, clip, config), Rules.of(context)
+    with _told(outcome, lambda: stage.name):
+        step = judge(stage, lookup(stage, outcome), rules)
+        if step.verdict == "compute":
+            with claim(store.lock(step.found.key), wait=True):
+                again = judge(stage, lookup(stage, outcome), rules)
+                step.outcome = again.outcome or _compute(store, clip, config, outcome, step)
+        elif step.found.name is not None:
+            store.touch(step.found.name)
+        assert step.outcome is not None
+        outcome.stages[stage.name] = step.outcome
+    return outcome
+
+
+@contextmanager
+def _told(outcome: ClipOutcome, under_way: Callable[[], str]) -> Iterator[None]:
+    """Keep in ``outcome`` the error that ends the body, if it is none of the data and no bug.
+
+    ``under_way`` says which stage is under way.
+    """
+    try:
+        yield
     except UnreadableInputError as error:
-        outcome.failure = Failure.of(task.clip, _under_way(outcome, until), error)
+        outcome.failure = Failure.of(outcome.clip, under_way(), error)
     except Exception as error:
-        stage = _under_way(outcome, until)
+        stage = under_way()
         if not is_out_of_memory(error):
             # A bug ends the run with its traceback. The note says which clip reproduces it.
-            error.add_note(f"(clip {task.clip}, stage {stage})")
+            error.add_note(f"(clip {outcome.clip}, stage {stage})")
             raise
         # Not stored, because it depends on the machine. Smaller clips may still succeed.
-        outcome.failure = Failure.of_memory(task.clip, stage)
-    return outcome
+        outcome.failure = Failure.of_memory(outcome.clip, stage)
+
+
+def _settle(parent: int) -> None:
+    """Make a worker of this process: no reaction to Ctrl-C, one thread for OpenCV."""
+    import cv2
+
+    # The parent handles Ctrl-C. Dask computes in a thread, where Python allows no signal
+    # handler to be set.
+    in_main = threading.current_thread() is threading.main_thread()
+    if parent and parent != os.getpid() and in_main:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Clips run in parallel. More threads per worker would compete for the same cores.
+    cv2.setNumThreads(1)
 
 
 def _under_way(outcome: ClipOutcome, until: str) -> str:

@@ -79,15 +79,36 @@ def expression_curve(
         centres=slice(centres.start - begin, centres.stop - begin),
         coded=len(keys) > 0,
     )
-    drift = vectors[stretch] - movement.residual
-    outside = np.clip(np.arange(len(vectors)) - begin, 0, len(drift) - 1)
-    residual = vectors - drift[outside]
+    residual = without_drift(motion, stretch, movement)
     length = float(np.linalg.norm(movement.pattern))
     if length == 0:
         return np.zeros(len(vectors)), movement
     # Projected on the pattern, in units of the length that the strongest region has in it.
     most = float(np.linalg.norm(movement.pattern.reshape(-1, 2), axis=1).max())
     return residual @ movement.pattern * (most / length**2), movement
+
+
+def without_drift(motion: FaceMotion, stretch: slice, movement: Movement) -> Float:
+    """Return the motion of the regions without all that moves them beside a movement.
+
+    Parameters
+    ----------
+    motion
+        Of N frames and K regions.
+    stretch
+        The frames that were searched.
+    movement
+        Found in the stretch.
+
+    Returns
+    -------
+    (N, 2 K), in inter-ocular distances: x and y of each region in turn. Outside the stretch the
+    drift at its ends is extrapolated.
+    """
+    vectors = motion.regions.reshape(len(motion.regions), -1)
+    drift = vectors[stretch] - movement.residual
+    outside = np.clip(np.arange(len(vectors)) - stretch.start, 0, len(drift) - 1)
+    return np.asarray(vectors - drift[outside], np.float64)
 
 
 def leaks(motion: FaceMotion, stretch: slice = slice(None)) -> Float:

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.smoothing import gaussian_mean
 from mepipe.spotting.centre import midpoint
 from mepipe.spotting.confidence import APEX, OFFSET, ONSET, chance
 from mepipe.spotting.curve import (
+    FWHM,
     ONSET_SHARE,
     expression_curve,
     rest_frames,
     resting_level,
     smoothed,
     span_above,
+    without_drift,
 )
 from mepipe.spotting.evidence import Movement
 from mepipe.spotting.key_frames import RegionPolygon, Spotted, check_marks
@@ -116,13 +119,56 @@ def flow_peak(
     >>> found.apex, found.movement
     (20, True)
     """
+    spotted, _ = flow_peak_and_regions(
+        crops,
+        times_ms,
+        regions,
+        inter_ocular=inter_ocular,
+        smooth_ms=smooth_ms,
+        threshold=threshold,
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        keys=keys,
+    )
+    return spotted
+
+
+def flow_peak_and_regions(
+    crops: NDArray[np.uint8],
+    times_ms: NDArray[np.float64],
+    regions: Sequence[RegionPolygon],
+    *,
+    inter_ocular: float,
+    smooth_ms: float = 20.0,
+    threshold: float = 1.2,
+    onset: int | None = None,
+    apex: int | None = None,
+    offset: int | None = None,
+    keys: Sequence[int] = (),
+) -> tuple[Spotted, NDArray[np.float32]]:
+    """Find the key frames as `flow_peak` does, and return the motion of each region, too.
+
+    Parameters and errors are those of `flow_peak`.
+
+    Returns
+    -------
+    spotted
+        As `flow_peak` returns it.
+    motion
+        (N, K, 2) float32, px of the crop, x right and y down: how far each expressive region,
+        in the order of ``regions``, is from rest in each frame. Head motion, drift and what the
+        eyes drag along are removed, and it is smoothed over time as the curve is.
+    """
     count = len(crops)
     _check(crops, times_ms, regions, inter_ocular)
     check_marks(count, onset, apex, offset)
     first = 0 if onset is None else onset
     last = count - 1 if offset is None else offset
     if first == last:
-        return _without_movement(count, onset, apex, offset, np.zeros(count))
+        expressive = sum(region.role == "expressive" for region in regions)
+        still = np.zeros((count, expressive, 2), np.float32)
+        return _without_movement(count, onset, apex, offset, np.zeros(count)), still
 
     # Rest is before the onset and after the offset, where the clip goes on there.
     begin = int(np.searchsorted(times_ms, times_ms[first] - CONTEXT_MS))
@@ -135,6 +181,9 @@ def flow_peak(
     centres = inside if apex is None else _frames_near(times_ms, apex)
     raw, movement = expression_curve(motion, times_ms, slice(begin, end + 1), first, centres, keys)
     raw = raw * inter_ocular
+    moved = without_drift(motion, slice(begin, end + 1), movement) * inter_ocular
+    each = gaussian_mean(moved, times_ms, smooth_ms / FWHM).astype(np.float32)
+    each = each.reshape(motion.regions.shape)
     curve = smoothed(raw, times_ms, smooth_ms)
     high = begin + np.flatnonzero(movement.course >= PEAK_SHARE * movement.course.max())
     high = high[(high >= inside.start) & (high < inside.stop)]
@@ -142,14 +191,15 @@ def flow_peak(
         high = np.arange(inside.start, inside.stop)
     peak = int(high[np.argmax(curve[high])]) if apex is None else apex
     if curve[peak] <= 0:
-        return _without_movement(count, onset, apex, offset, curve)
+        return _without_movement(count, onset, apex, offset, curve), each
     # Noise is what the curve does beside the course of the movement.
     remainder = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
     noise = float(np.hypot(remainder.std(), MIN_NOISE))
     course = movement.course[np.clip(np.arange(count) - begin, 0, end - begin)]
-    return _key_frames_around(
+    spotted = _key_frames_around(
         curve, course, times_ms, noise, peak, movement, threshold, (onset, apex, offset)
     )
+    return spotted, each
 
 
 def _frames_near(times_ms: Float, apex: int) -> slice:

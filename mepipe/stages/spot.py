@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,9 +17,10 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import same_face, warp_face
 from mepipe.schema import KEY_FRAMES, SPOT_METHODS, SpotMethod
-from mepipe.spotting import Spotted, flow_peak, lbp_divide, midpoint, visible_span
+from mepipe.spotting import Spotted, lbp_divide, midpoint, visible_span
 from mepipe.spotting.codec import predicts
 from mepipe.spotting.key_frames import template_regions
+from mepipe.spotting.peak import flow_peak_and_regions
 from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 
@@ -86,19 +88,57 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
             "smooth_ms": config.spot.smooth_ms,
             "no_movement": config.spot.no_movement,
         } | ({"threshold": config.spot.threshold} if method == "flow-peak" else {})
-        parts["assets"] = {
+        parts |= _searched_parts(clip, config, values, method)
+    return parts
+
+
+def _searched_parts(
+    clip: ClipInput, config: Config, values: Mapping[str, Values], method: str
+) -> dict[str, Json]:
+    """Return the parts of the key of a search through the frames, less its settings."""
+    parts: dict[str, Json] = {
+        "assets": {
             "template": asset_digest("template.json"),
             "regions": asset_digest("regions.json"),
             # Where a face turns away they tell if it is one.
             **{model.name: model.sha256 for model in model_files()},
-        }
-        parts["timing"] = timing_json(clip.timing)
-        if method == "flow-peak" and clip.frames.codec_keys():
-            parts["keys"] = list(clip.frames.codec_keys())
-        parts["transforms"] = values["face"]["transforms"]
-        parts["reference"] = face_position(clip, config, values)
-        parts["frames"] = [clip.frames.digest(i) for i in _frames(clip, config, values)]
+        },
+        "timing": timing_json(clip.timing),
+        "transforms": values["face"]["transforms"],
+        "reference": face_position(clip, config, values),
+        "frames": [clip.frames.digest(i) for i in clip.frames.new_pictures()],
+    }
+    if method == "flow-peak" and clip.frames.codec_keys():
+        parts["keys"] = list(clip.frames.codec_keys())
     return parts
+
+
+def unmarked_parts(
+    clip: ClipInput, config: Config, values: Mapping[str, Values]
+) -> dict[str, Json]:
+    """Return the parts of the key of `search_unmarked`."""
+    settings: dict[str, Json] = {
+        "size": config.spot.size,
+        "smooth_ms": config.spot.smooth_ms,
+        "threshold": config.spot.threshold,
+    }
+    return {"settings": settings, **_searched_parts(clip, config, values, "flow-peak")}
+
+
+def search_unmarked(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
+    """Return what flow-peak finds in a clip as if nothing of it were annotated.
+
+    Returns
+    -------
+    The values and the curve of the spot stage of such a clip; and ``regions``
+    (N, K, 2) float32, the motion of each expressive region in px of the aligned face.
+
+    Raises
+    ------
+    BadDataError
+        If the rate is unknown, or all frames show one picture.
+    """
+    return _search(clip, config, upstream, "flow-peak", {}).result({}, "flow-peak", regions=True)
 
 
 def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
@@ -109,6 +149,54 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
         return _annotated(marks)
     if method == "middle":
         return _result(midpoint(clip.frames.count, **positions), marks, method)
+    found = _search(clip, config, upstream, method, positions)
+    if (
+        not found.spotted.movement
+        and not {"onset", "apex"} <= marks.keys()
+        and (config.spot.no_movement == "fail")
+    ):
+        raise BadDataError(
+            "no movement was found above the noise",
+            "Use --set spot.no_movement=keep to take the best candidate, or annotate the clip.",
+        )
+    return found.result(marks, method)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a search through the frames found. Positions of ``spotted`` count its pictures.
+
+    ``visible`` are the first picture that shows the face, and the one after the last. ``shown``
+    holds the first frame of each picture, ``picture`` the picture of each frame, ``regions`` the
+    motion of the regions in each picture.
+    """
+
+    spotted: Spotted
+    visible: tuple[int, int]
+    shown: NDArray[np.int_]
+    picture: NDArray[np.int_]
+    regions: NDArray[np.float32] | None = None
+
+    def result(
+        self, marks: Mapping[str, KeyFrame], method: str, *, regions: bool = False
+    ) -> Result:
+        """Return the stage's result, which counts frames."""
+        found = _result(self.spotted, marks, method, self.visible)
+        if regions and self.regions is not None:
+            found = replace(found, arrays={**found.arrays, "regions": self.regions})
+        if len(self.shown) < len(self.picture):
+            return _in_frames(found, self.visible, marks, self.shown, self.picture)
+        return found
+
+
+def _search(
+    clip: ClipInput,
+    config: Config,
+    upstream: Upstream,
+    method: str,
+    positions: Mapping[str, int],
+) -> _Found:
+    """Search the frames of a clip for the key frames that are not among ``positions``."""
     times = clip.timing.times(clip.frames.count)
     if times is None:
         raise BadDataError(
@@ -117,7 +205,7 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
             "or use --set spot.fallback=middle.",
         )
     size = config.spot.size
-    shown = np.array(_frames(clip, config, upstream.values))
+    shown = np.array(clip.frames.new_pictures())
     if len(shown) < 2:
         raise BadDataError(
             f"all {clip.frames.count} frames show one picture, so the clip shows no motion",
@@ -147,33 +235,21 @@ def _compute(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
     within = {name: position - first for name, position in positions.items()}
     if method == "lbp-divide":
         spotted = lbp_divide(seen, when, polygons, smooth_ms=config.spot.smooth_ms, **within)
-    else:
-        # Counted in frames: of a still face few pictures are left beside the key frames.
-        coded = clip.frames.codec_keys()
-        coded = coded if predicts(coded, clip.frames.count) else ()
-        spotted = flow_peak(
-            seen,
-            when,
-            polygons,
-            inter_ocular=template().inter_ocular * size,
-            smooth_ms=config.spot.smooth_ms,
-            threshold=config.spot.threshold,
-            keys=[int(np.searchsorted(shown, key)) - first for key in coded],
-            **within,
-        )
-    if (
-        not spotted.movement
-        and not {"onset", "apex"} <= marks.keys()
-        and (config.spot.no_movement == "fail")
-    ):
-        raise BadDataError(
-            "no movement was found above the noise",
-            "Use --set spot.no_movement=keep to take the best candidate, or annotate the clip.",
-        )
-    result = _result(spotted, marks, method, (first, stop))
-    if len(shown) < len(picture):
-        return _in_frames(result, (first, stop), marks, shown, picture)
-    return result
+        return _Found(spotted, (first, stop), shown, picture)
+    # Counted in frames: of a still face few pictures are left beside the key frames.
+    coded = clip.frames.codec_keys()
+    coded = coded if predicts(coded, clip.frames.count) else ()
+    spotted, regions = flow_peak_and_regions(
+        seen,
+        when,
+        polygons,
+        inter_ocular=template().inter_ocular * size,
+        smooth_ms=config.spot.smooth_ms,
+        threshold=config.spot.threshold,
+        keys=[int(np.searchsorted(shown, key)) - first for key in coded],
+        **within,
+    )
+    return _Found(spotted, (first, stop), shown, picture, regions)
 
 
 def _in_frames(
@@ -195,8 +271,8 @@ def _in_frames(
     seen = (int(shown[first]), int(shown[stop]) if stop < len(shown) else len(picture))
     values["visible"] = list(seen)
     values["repeated"] = len(picture) - len(shown)
-    curve = result.arrays["curve"][picture[slice(*seen)] - first]
-    return Result(values=values, arrays={"curve": curve})
+    arrays = {name: one[picture[slice(*seen)] - first] for name, one in result.arrays.items()}
+    return Result(values=values, arrays=arrays)
 
 
 def _annotated(marks: Mapping[str, KeyFrame]) -> Result:
