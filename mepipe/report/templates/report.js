@@ -137,7 +137,7 @@
 
   const flickering = (card, clip) => {
     const names = ["onset", "apex"];
-    const layers = names.map((name) => image(card, clip, name, `Aligned face at the ${name}`));
+    const layers = names.map((name) => image(card, clip, name, `Aligned face, ${name}`));
     const holder = el("div", { className: "stack" }, ...layers);
     const said = el("strong", { className: "which" });
     const loop = button("Loop ", "Show both in turn, about three times a second (f)", () => turn());
