@@ -26,9 +26,11 @@ from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.compute import compute_clips
 from mepipe.pipeline.finish import Outputs
+from mepipe.pipeline.motion import Motions, compute_motions, stored_motions
 from mepipe.pipeline.plan import Plan, make_plan
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult, sum_up
+from mepipe.pipeline.worth_a_look import keep_doubts
 from mepipe.recordings.clips import with_movements
 from mepipe.report.recordings import to_table
 from mepipe.report.report_inputs import ReportInputs, is_reported, to_record, write_if_stale
@@ -188,14 +190,25 @@ class Run:
         # 5. Evaluate the classifier on that file.
         if pack is not None:
             self.outputs.evaluate(result)
-        # 6. Record what the run was made of: the next plan opens no object because of it.
+        # 6. Compare the annotation with the motion, from the cache or computed if asked for.
+        motions, fresh = self._motions(plan, record)
+        result.computed["motion"] = fresh
+        result.doubts = keep_doubts(
+            Manifest(out), plan.outcomes, motions, [(note.clip, note.text) for note in result.notes]
+        )
+        # 7. Record what the run was made of: the next plan opens no object because of it.
         found = self.searched.recordings
-        shown = ReportInputs.of(self.config, self.inputs, plan, result, record, found)
+        shown = ReportInputs.of(self.config, self.inputs, plan, result, record, found, motions)
         features = Manifest(out).made(FEATURES) if pack is not None else None
         record.finish(features, to_record(shown))
         table = self.outputs.table(pack, plan) if pack is not None else None
-        record.close(table, required=bool(plan.stale), recordings=to_table(shown.recordings))
-        # 7. The page for people.
+        record.close(
+            table,
+            required=bool(plan.stale or fresh),
+            recordings=to_table(shown.recordings),
+            motions=motions.computed,
+        )
+        # 8. The page for people.
         if self.config.report.enabled and is_reported(self.until):
             write_if_stale(out, shown, self.context)
             result.report = out / REPORT
@@ -213,6 +226,14 @@ class Run:
             finally:
                 sum_up(result, plan, self.inputs, self.until)
                 record.write()
+
+    def _motions(self, plan: Plan, record: RunRecord) -> tuple[Motions, int]:
+        """Return the motion of the clips, and of how many it was computed now."""
+        config, context, inputs = self.config, self.context, self.inputs
+        if config.report.curves == "spotted":
+            return stored_motions(inputs.clips, plan.outcomes, config, context, inputs.indexes), 0
+        with claim(context.store.live(record.id), wait=True):
+            return compute_motions(inputs, plan.outcomes, config, context)
 
     def _repair(self, plan: Plan, result: RunResult) -> None:
         """Compute again the objects that were found damaged, and update plan and result."""

@@ -18,6 +18,7 @@ REPORT = "report.html"
 REPORT_FILES = "report-files"  # a folder: pictures of a report that is too large to hold them
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 TABLES = ("failures.csv", "notes.csv")
+WORTH_A_LOOK = "worth-a-look.csv"
 MANIFEST = "manifest.json"
 # The entry of a file that will be written, or was removed.
 _CLAIMED: Mapping[str, Any] = {"key": "", "sha256": "", "stat": None}
@@ -132,6 +133,10 @@ class Manifest:
         """Write ``file`` unless it is current."""
         if not self.is_current(file, key):
             self.write(file, key, data)
+
+    def read_if_current(self, file: str, key: str) -> bytes | None:
+        """Return the content of ``file`` if it is current, else None."""
+        return disk.read_bytes(self._folder / file) if self.is_current(file, key) else None
 
     def drop(self, file: str) -> None:
         """Remove ``file``, which is out of date. A file that mepipe did not write stays."""

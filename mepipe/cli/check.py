@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,7 @@ _NOTHING: Mapping[str, Any] = {
     "fps": None,
     "problems": [],
     "recordings": [],
+    "worth_a_look": [],
 }
 
 
@@ -131,6 +133,7 @@ def _json(findings: Findings) -> dict[str, Any]:
             {"clip": clip, "seconds": round(seconds, 3)}
             for clip, seconds in findings.recordings.items()
         ],
+        "worth_a_look": [asdict(doubt) for doubt in findings.doubts],
     }
 
 
@@ -154,9 +157,20 @@ def _print(findings: Findings) -> None:
     ):
         click.echo(f"{title:<10}{text}")
     _print_recordings(findings.recordings)
-    if not findings.problems:
+    if findings.problems:
+        _print_problems(findings)
+    else:
         click.echo("No problem found.")
-        return
+    if findings.doubts:
+        from rich.console import Console
+
+        from mepipe.cli.summary import print_doubts
+
+        click.echo("By what the newest run found:")
+        print_doubts(Console(highlight=False, soft_wrap=True), findings.doubts, ": see --json")
+
+
+def _print_problems(findings: Findings) -> None:
     click.echo(f"{len(findings.problems)} problem(s), and what a run does:")
     for problem in findings.problems:
         where = f"{problem.clip}: " if problem.clip else ""

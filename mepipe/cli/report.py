@@ -21,10 +21,21 @@ from mepipe.cli.progress import make_progress
 @click.option(
     "--clips", type=click.IntRange(0), help="Largest number of clips with a card of their own."
 )
+@click.option(
+    "--curves",
+    type=click.Choice(("spotted", "all")),
+    help="Motion curves of spotted clips, or of annotated ones, too; all computes what is not in "
+    "the cache. Default: the setting of the run.",
+)
 @click.option("--cache", type=click.Path(path_type=Path), help="The cache of the run.")
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes. Default: one per core.")
 def command(
-    out: Path, faces: bool | None, clips: int | None, cache: Path | None, jobs: int | None
+    out: Path,
+    faces: bool | None,
+    clips: int | None,
+    curves: str | None,
+    cache: Path | None,
+    jobs: int | None,
 ) -> None:
     """Write the report of a run again: OUT/report.html, one file without dependencies.
 
@@ -37,6 +48,7 @@ def command(
       mepipe report mepipe-out
       mepipe report mepipe-out --no-faces
       mepipe report mepipe-out --clips 2000
+      mepipe report mepipe-out --curves all
     """
     with exit_codes(resume="Nothing is lost. Run the same command again."):
         from mepipe.cache.location import cache_root
@@ -49,7 +61,7 @@ def command(
             jobs=jobs or os.cpu_count() or 1,
             progress=make_progress(quiet=False),
         )
-        page, problems = rebuild(out, context, faces=faces, clips=clips)
+        page, problems = rebuild(out, context, faces=faces, clips=clips, curves=curves)
         for problem in problems:
-            click.echo(f"no faces of {problem}")
+            click.echo(f"no pictures of {problem}")
         click.echo(f"report      {page}")

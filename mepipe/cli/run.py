@@ -192,6 +192,7 @@ def _json(result: RunResult, elapsed: float) -> dict[str, Any]:
         "elapsed_s": round(elapsed, 3),
         "recordings": result.recordings,
         "movements": result.movements,
+        "worth_a_look": [asdict(doubt) for doubt in result.doubts],
     }
 
 

@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mepipe.schema import STEPS
+from mepipe.schema import SIDE_STAGES, STEPS
 
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import StageCount
     from mepipe.pipeline.run_result import RunResult
+    from mepipe.pipeline.worth_a_look import Doubt
     from mepipe.recordings.clips import Searched
 
 _SHOWN = 10
+_DOUBTS = 5
 
 
 def print_recordings(searched: Searched) -> None:
@@ -67,7 +69,9 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
     console = Console(highlight=False, soft_wrap=True)
     _print_failures(console, result)
     _print_notes(console, result)
-    done = ", ".join(f"{step} {result.computed[step]}" for step in STEPS if result.computed[step])
+    print_doubts(console, result.doubts)
+    steps = (*STEPS, *SIDE_STAGES)
+    done = ", ".join(f"{step} {result.computed[step]}" for step in steps if result.computed[step])
     reused = sum(result.reused[step] for step in STEPS)
     if not done:
         console.print("Nothing to compute: everything is in the cache.")
@@ -110,7 +114,22 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
         for label, some in (("failures", result.failures), ("notes", result.notes)):
             if some:
                 console.print(f"{label:<11} {escape(str(out / label))}.csv")
+        if result.doubts:
+            console.print(f"look at     {escape(str(out / 'worth-a-look.csv'))}")
     console.print(f"cache       {escape(str(cache))}", soft_wrap=True)
+
+
+def print_doubts(console: Console, doubts: Sequence[Doubt], more: str = "") -> None:
+    """Print the first clips that are worth a look, and where the others are."""
+    if not doubts:
+        return
+    clips = list(dict.fromkeys(doubt.clip for doubt in doubts))
+    console.print(f"{len(clips)} clip(s) worth a look, the first first:")
+    for clip in clips[:_DOUBTS]:
+        texts = "; ".join(doubt.text for doubt in doubts if doubt.clip == clip)
+        console.print(f"  {escape(clip)}: {escape(texts)}", soft_wrap=True)
+    if len(clips) > _DOUBTS:
+        console.print(f"  ... and {len(clips) - _DOUBTS} more" + (more or ": see worth-a-look.csv"))
 
 
 def _print_failures(console: Console, result: RunResult) -> None:

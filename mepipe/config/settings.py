@@ -353,6 +353,11 @@ class ReportSettings(Settings):
     enabled: bool = Field(True, description="write report.html")
     faces: bool = Field(True, description="show aligned faces; false: no picture of a face")
     clips: int = Field(500, ge=0, description="largest number of clips with a card of their own")
+    curves: Literal["spotted", "all"] = Field(
+        "spotted",
+        description="motion curves: spotted, of the clips whose key frames were spotted; all, "
+        "also of annotated clips, and of each region, which takes as long as spotting them",
+    )
 
 
 class Config(Settings):

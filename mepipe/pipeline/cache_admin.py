@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.locks import is_held
@@ -40,7 +41,7 @@ _DECLARED: Mapping[str, Declaration] = {
 # No record lists these: folds and what chance reaches belong to a features.h5, chunks to a
 # recording.
 _UNLISTED = {folds.STAGE, chance.STAGE, stored.STAGE}
-_TABLES = ("clips", "parts", "pack", "recordings")  # of a record
+_TABLES = ("clips", "parts", "pack", "recordings", "motions")  # of a record
 
 
 def past_runs(cache: Path) -> Iterator[tuple[str, PastRun]]:
@@ -103,10 +104,10 @@ def status(store: Store, run_id: str | None = None) -> Status:
     counted: set[str] = set()
     tables: set[object] = set()
     for run in runs:
-        # Warm runs share the table of the run that computed, so it is read once.
-        if run.record.get("clips") in tables:
+        # Warm runs share the tables of the run that computed, so they are read once.
+        if _named_in(run.record) in tables:
             continue
-        tables.add(run.record.get("clips"))
+        tables.add(_named_in(run.record))
         here = list(run.objects())
         for dataset, name in here:
             owners.setdefault(name, dataset)
@@ -275,6 +276,7 @@ def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResul
     named: set[ObjectName] = set()
     features: set[object] = set()
     tables: set[str] = set()
+    read: set[object] = set()
     for number, run_id in enumerate(run_ids(store.root)):
         record = read_record(store.root, run_id)
         # Number 0 is the newest run. It stays at any age, so that the current results do.
@@ -286,7 +288,8 @@ def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResul
         elif record is not None:
             features.add(record.get("features"))
             # Reading a table is the slow part, and warm runs share one.
-            if str(record.get("clips")) not in tables:
+            if _named_in(record) not in read:
+                read.add(_named_in(record))
                 named |= {name for _, name in PastRun(store.root, record).objects()}
             tables |= {str(record.get(name)) for name in _TABLES}
     for name in _all_objects(store):
@@ -303,6 +306,11 @@ def collect_garbage(store: Store, *, keep_days: float, dry_run: bool) -> GcResul
     if not dry_run:
         removed.files["partial files"] += disk.sweep_stray(store.scratch)
     return removed
+
+
+def _named_in(record: Mapping[str, Any]) -> tuple[object, object]:
+    """Return the tables of a record that name objects."""
+    return record.get("clips"), record.get("motions")
 
 
 def _is_fold_of(store: Store, name: ObjectName, features: set[object]) -> bool:

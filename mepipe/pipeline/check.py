@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mepipe.cache.location import cache_root
+from mepipe.cache.records import read_records
+from mepipe.cache.store import Store
 from mepipe.clips.corrections import template
-from mepipe.clips.inputs import open_inputs
+from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.load import as_config
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset, Note
@@ -24,7 +26,12 @@ from mepipe.datasets.registry import open_dataset
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_recordings
 from mepipe.pipeline.check_pictures import picture_problems
+from mepipe.pipeline.motion import recorded_motions
+from mepipe.pipeline.outputs import clip_notes
 from mepipe.pipeline.problem import Problem
+from mepipe.pipeline.recorded import recorded_outcome
+from mepipe.pipeline.run_records import PastRun
+from mepipe.pipeline.worth_a_look import Doubt, doubts_of
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.schema import Progress
 
@@ -40,6 +47,7 @@ class Findings:
     clips. The class None is no class; ``unlabelled`` of these have no emotion word either.
     ``rates`` are the frame rates that occur. ``ids`` are the clips that can be corrected.
     ``recordings`` are the clips in which a run looks for movements, with their length, s.
+    ``doubts`` are the clips that are worth a look by what the newest run found, the worst first.
     """
 
     dataset: str
@@ -56,6 +64,7 @@ class Findings:
     problems: tuple[Problem, ...]
     ids: frozenset[str]
     recordings: Mapping[str, float] = field(default_factory=dict)
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def fps(self) -> float | None:
@@ -68,6 +77,9 @@ class Findings:
         for problem in self.problems:
             if problem.clip in self.ids:
                 found[str(problem.clip)].append(problem.problem)
+        for doubt in self.doubts:
+            if doubt.clip in self.ids:
+                found[doubt.clip].append(doubt.text)
         return template(found)
 
 
@@ -190,6 +202,44 @@ def check_dataset(
             for one in inputs.clips
             if one.clip.id not in failed and is_recording(one, config)
         },
+        doubts=_recorded_doubts(dataset, inputs, config, cache),
+    )
+
+
+def _recorded_doubts(
+    dataset: Dataset, inputs: Inputs, config: Config, cache: Path
+) -> tuple[Doubt, ...]:
+    """Return what is worth a look by the newest run over the dataset; nothing is computed.
+
+    Annotated key frames are those of now: a mark may have been corrected since.
+    """
+    root = str(dataset.root.resolve())
+    past = next(
+        (
+            PastRun(cache, record)
+            for record in read_records(cache)
+            if record.get("roots", {}).get(dataset.name) == root and record.get("finished")
+        ),
+        None,
+    )
+    if past is None:
+        return ()
+    there = set(past.clips())
+    clips = [one for one in inputs.clips if one.clip.id in there]
+    outcomes = {one.clip.id: recorded_outcome(past, one.clip.id, config) for one in clips}
+    names = {clip: name for clip, name in past.motions().items() if clip in outcomes}
+    marks = {
+        one.clip.id: {
+            name: mark.position if mark is not None else None
+            for name, mark in (("onset", one.input.onset), ("apex", one.input.apex))
+        }
+        for one in clips
+    }
+    return doubts_of(
+        outcomes,
+        recorded_motions(Store(cache), outcomes, names),
+        [(note.clip, note.text) for note in clip_notes(clips, outcomes)],
+        marks=marks,
     )
 
 

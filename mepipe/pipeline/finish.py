@@ -11,7 +11,15 @@ from pathlib import Path
 
 from mepipe.cache import disk
 from mepipe.cache.keys import Json
-from mepipe.cache.manifest import FEATURES, MANIFEST, REPORT, RESULTS, TABLES, Manifest
+from mepipe.cache.manifest import (
+    FEATURES,
+    MANIFEST,
+    REPORT,
+    RESULTS,
+    TABLES,
+    WORTH_A_LOOK,
+    Manifest,
+)
 from mepipe.cache.pack import Pack
 from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
@@ -55,6 +63,7 @@ class Outputs:
         """Return the names of the files that this run may write."""
         return (
             *TABLES,
+            WORTH_A_LOOK,
             *((EVENTS,) if self.recordings else ()),
             *((FEATURES,) if self.reaches("pack") else ()),
             *(RESULTS if self.reaches("classify") else ()),

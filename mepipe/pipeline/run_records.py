@@ -26,6 +26,7 @@ from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Clip, Dataset
 from mepipe.pipeline.outcome import ClipOutcome, Known, StageOutcome
+from mepipe.schema import SIDE_STAGES
 from mepipe.stages import STAGES
 
 # How many records a plan reads. Changes since older runs are reported as "new".
@@ -72,10 +73,18 @@ class RunRecord:
         """Mark the run as finished, with the digest of its features and the data of its report."""
         self._state |= {"finished": True, "features": features, "report": dict(report)}
 
-    def close(self, pack: Json | None, *, required: bool, recordings: Json | None = None) -> None:
+    def close(
+        self,
+        pack: Json | None,
+        *,
+        required: bool,
+        recordings: Json | None = None,
+        motions: Mapping[str, ObjectName] | None = None,
+    ) -> None:
         """Write the record for the last time. `mepipe.load` finds the features by ``pack``.
 
-        A report that is made later shows ``recordings``.
+        A report that is made later shows ``recordings``, and ``motions``: the objects of the
+        motion stage, by clip.
 
         Raises
         ------
@@ -86,6 +95,8 @@ class RunRecord:
         try:
             if pack is not None:
                 self._state["pack"] = write_table(self._cache, pack)
+            if motions:
+                self._state["motions"] = write_table(self._cache, _side_table(motions))
             if recordings is not None:
                 self._state["recordings"] = write_table(self._cache, recordings)
             self.write()
@@ -93,6 +104,14 @@ class RunRecord:
             # With stale clips the objects could not have been stored either.
             if required:
                 raise
+
+
+def record_motions(
+    cache_root: Path, record: Mapping[str, Any], motions: Mapping[str, ObjectName]
+) -> None:
+    """Name in a record objects of the motion stage that were computed after its run."""
+    table = write_table(cache_root, _side_table(motions))
+    write_record(cache_root, str(record["id"]), {**record, "motions": table})
 
 
 def keep_record(
@@ -140,6 +159,17 @@ def _clip_table(done: Sequence[tuple[Clip, ClipOutcome]]) -> dict[str, Any]:
         "subject": [clip.subject for clip, _ in done],
         "emotion": [clip.emotion for clip, _ in done],
         "stages": stages,
+    }
+
+
+def _side_table(objects: Mapping[str, ObjectName]) -> dict[str, Any]:
+    """Return the objects of a stage beside those of every clip."""
+    clips = sorted(objects)
+    return {
+        "stage": next(iter(objects.values())).stage,
+        "clips": clips,
+        "keys": "".join(objects[clip].key for clip in clips),
+        "objects": "".join(objects[clip].digest for clip in clips),
     }
 
 
@@ -272,9 +302,26 @@ class PastRun:
         found = table.get("recordings", ()) if isinstance(table, dict) else ()
         return [str(one["name"]) for one in found]
 
+    def motions(self) -> dict[str, ObjectName]:
+        """Return the objects of the motion stage that the run found or computed, by clip."""
+        table = read_table(self._root, str(self.record.get("motions")))
+        if not isinstance(table, dict) or table.get("stage") not in SIDE_STAGES:
+            return {}
+        keys, objects = str(table.get("keys")), str(table.get("objects"))
+        # As those of clips: names become paths.
+        if not (_DIGESTS.fullmatch(keys) and _DIGESTS.fullmatch(objects)):
+            return {}
+        names = [
+            ObjectName(str(table["stage"]), key, digest)
+            for key, digest in zip(_cut(keys), _cut(objects), strict=False)
+        ]
+        return dict(zip(map(str, table.get("clips", ())), names, strict=False))
+
     def objects(self) -> Iterator[tuple[str, ObjectName]]:
         """Yield (dataset, object) of every stage of every clip."""
         datasets = self._clips.get("dataset", ())
+        for clip, name in self.motions().items():
+            yield datasets[self._rows[clip]] if clip in self._rows else "", name
         for stage, columns in self._clips["stages"].items():
             names = zip(
                 columns["rows"], _cut(columns["keys"]), _cut(columns["objects"]), strict=True

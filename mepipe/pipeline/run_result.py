@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mepipe.cache.manifest import WORTH_A_LOOK
 from mepipe.clips.clip_task import Failure
 from mepipe.clips.inputs import Inputs
 from mepipe.datasets.clip import Note
@@ -19,6 +20,7 @@ from mepipe.schema import CLIP_STAGES
 
 if TYPE_CHECKING:
     from mepipe.features import Features
+    from mepipe.pipeline.worth_a_look import Doubt
 
 
 @dataclass
@@ -48,6 +50,8 @@ class RunResult:
         How many recordings were searched, and the movements found in them, which are clips.
     stopped_early
         True if a failure ended the run (``fail_fast``).
+    doubts
+        The clips that are worth a look, the worst first, and why.
     """
 
     clips: int = 0
@@ -65,6 +69,7 @@ class RunResult:
     stopped_early: bool = False
     recordings: int = 0
     movements: int = 0
+    doubts: tuple[Doubt, ...] = ()
 
     def load(self) -> Features:
         """Return the features that the run wrote.
@@ -97,6 +102,7 @@ class RunResult:
             "confusion": "confusion.png",
             "failures": "failures.csv",
             "notes": "notes.csv",
+            "worth_a_look": WORTH_A_LOOK,
             "events": EVENTS,
             "report": "report.html",
         }

@@ -15,8 +15,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.cache.keys import Json, canonical, object_key, sha256_text
+from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
 from mepipe.datasets.name_cells import name_cell, name_in_cell
-from mepipe.pipeline.motion import Motion
+from mepipe.pipeline.motion import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
 
 DOUBTS: Mapping[str, str] = MappingProxyType(
@@ -30,7 +32,6 @@ DOUBTS: Mapping[str, str] = MappingProxyType(
 )
 """What each kind of doubt means, in one line. The first kinds weigh most."""
 
-FILE = "worth-a-look.csv"
 COLUMNS = ("clip", "kind", "weight", "text")
 # Raised whenever equal clips give other rows of that file.
 VERSION = 1
@@ -206,6 +207,36 @@ def _near(values: NDArray[np.float64], at: int, beside: int) -> NDArray[np.float
 def _way(to: NDArray[np.float64], start: NDArray[np.float64]) -> float:
     """Return the longest way of a region from one place to any of others, px."""
     return float(np.linalg.norm(to - start, axis=-1).max())
+
+
+def keep_doubts(
+    manifest: Manifest,
+    outcomes: Mapping[str, ClipOutcome],
+    motions: Motions,
+    notes: Iterable[tuple[str | None, str]],
+) -> tuple[Doubt, ...]:
+    """Return the doubts of a run, and write them to ``worth-a-look.csv`` of its folder.
+
+    If that file is current, it is read instead, and no object is opened.
+    """
+    told = list(notes)
+    objects = {
+        clip: [outcome.stages[name].digest for name in ("face", "spot") if name in outcome.stages]
+        + ([motions.names[clip].digest] if clip in motions.names else [])
+        + ([outcome.failure.stage] if outcome.failure else [])
+        for clip, outcome in outcomes.items()
+    }
+    parts: dict[str, Json] = {
+        "objects": sha256_text(canonical(objects)),
+        "notes": sha256_text(canonical([[clip or "", text] for clip, text in told])),
+    }
+    key = object_key("worth-a-look", VERSION, parts)
+    data = manifest.read_if_current(WORTH_A_LOOK, key)
+    if data is not None:
+        return doubts_in(data)
+    doubts = doubts_of(outcomes, motions, told)
+    manifest.write(WORTH_A_LOOK, key, doubts_csv(doubts))
+    return doubts
 
 
 def doubts_csv(doubts: Iterable[Doubt]) -> bytes:

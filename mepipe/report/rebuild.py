@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.records import read_records, read_table
-from mepipe.clips.clip_task import ClipTask
-from mepipe.clips.inputs import open_inputs
+from mepipe.clips.clip_task import ClipTask, PreparedClip
+from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
 from mepipe.execution.context import Context
+from mepipe.pipeline.motion import Motions, compute_motions, recorded_motions
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.pipeline.run_records import PastRun
-from mepipe.pipeline.walk import Found, walk
+from mepipe.pipeline.recorded import recorded_outcome
+from mepipe.pipeline.run_records import PastRun, record_motions
+from mepipe.pipeline.walk import keyed
+from mepipe.pipeline.worth_a_look import keep_doubts
 from mepipe.report.recordings import from_table
-from mepipe.report.report_inputs import ReportInputs, write_report
-from mepipe.stages import Stage
+from mepipe.report.report_inputs import ReportInputs, rows_of, write_report
+from mepipe.stages import STAGES
 
 
 def rebuild(
-    out: Path, context: Context, *, faces: bool | None, clips: int | None
+    out: Path,
+    context: Context,
+    *,
+    faces: bool | None,
+    clips: int | None,
+    curves: str | None = None,
 ) -> tuple[Path, list[str]]:
     """Write report.html of the newest run with these outputs.
 
@@ -34,13 +43,14 @@ def rebuild(
         The output folder of a run.
     context
         The cache, with the run's objects and its record, and how the work is done.
-    faces, clips
-        Replace the settings ``report.faces`` and ``report.clips`` of the run. None keeps them.
+    faces, clips, curves
+        Replace the settings ``report.faces``, ``report.clips`` and ``report.curves`` of the run.
+        None keeps them. ``all`` computes the motion of clips whose dataset is unchanged.
 
     Returns
     -------
     tuple
-        The path of the report, and for each dataset without faces the reason.
+        The path of the report, and for each dataset that is not there the reason.
 
     Raises
     ------
@@ -56,19 +66,25 @@ def rebuild(
         )
     record, computed = _records(context.cache, out, manifest)
     past = PastRun(context.cache, record)
-    config = _config(record, faces, clips)
+    config = _config(record, faces=faces, clips=clips, curves=curves)
+    outcomes = {clip: recorded_outcome(past, clip, config) for clip in past.clips()}
+    motions = recorded_motions(context.store, outcomes, past.motions())
     sources: dict[str, ClipTask] = {}
     problems: list[str] = []
-    if config.report.faces and config.report.clips:
-        sources, problems = _sources(record, config, context)
+    pictured, curved = config.report.faces and config.report.clips, config.report.curves == "all"
+    if pictured or curved:
+        found, problems = _opened(record, config, context)
+        if curved:
+            motions = _computed(found, outcomes, motions, record, config, context)
+        sources = {one.clip.id: one.task() for inputs in found for one in inputs.clips}
         # A movement of a recording has all its frames.
         whole = {clip: sources.get(clip.rpartition("#")[0]) for clip in past.clips()}
         sources = {clip: task for clip, task in whole.items() if task is not None} | sources
     kept = record["report"]
     shown = ReportInputs(
         config=config,
-        outcomes={clip: _outcome(past, clip, config) for clip in past.clips()},
-        sources=sources,
+        outcomes=outcomes,
+        sources=sources if pictured else {},
         clips=kept["clips"],
         run=str(record["id"]),
         started=str(record["started"]),
@@ -77,6 +93,13 @@ def rebuild(
         seconds=computed.get("seconds", {}),
         no_results=kept["no_results"],
         recordings=from_table(read_table(context.cache, str(record.get("recordings")))),
+        motions=motions,
+        doubts=keep_doubts(
+            manifest,
+            outcomes,
+            motions,
+            [(row["clip"] or None, row["note"]) for row in rows_of(out / "notes.csv")],
+        ),
     )
     write_report(out, shown, context)
     return out / REPORT, problems
@@ -107,34 +130,56 @@ def _records(
     return mine[0], next(worked, {})
 
 
-def _config(record: Mapping[str, Any], faces: bool | None, clips: int | None) -> Config:
+def _config(
+    record: Mapping[str, Any], *, faces: bool | None, clips: int | None, curves: str | None
+) -> Config:
     config = Config.model_validate(record["config"])
-    asked = {"faces": faces, "clips": clips}
+    asked = {"faces": faces, "clips": clips, "curves": curves}
     update = {name: value for name, value in asked.items() if value is not None}
     return config.model_copy(update={"report": config.report.model_copy(update=update)})
 
 
-def _outcome(past: PastRun, clip: str, config: Config) -> ClipOutcome:
-    """Return the outcome of a clip from the record, because its source may no longer exist."""
+def _computed(
+    found: Sequence[Inputs],
+    outcomes: Mapping[str, ClipOutcome],
+    known: Motions,
+    record: Mapping[str, Any],
+    config: Config,
+    context: Context,
+) -> Motions:
+    """Return the motion of all clips, computed where it is not known, and record its objects."""
+    names, failures, computed = dict(known.names), {}, 0
+    for inputs in found:
+        # Frames that were changed since the run have another motion than the run's clips.
+        same = [one for one in inputs.clips if _is_as_it_was(one, outcomes, config)]
+        motions, fresh = compute_motions(
+            replace(inputs, clips=tuple(same)), outcomes, config, context
+        )
+        names |= motions.names
+        failures |= motions.failures
+        computed += fresh
+    every = Motions(context.store, names, known.frame_ms, failures)
+    if computed:
+        # So that garbage collection keeps them.
+        record_motions(context.cache, record, every.computed)
+    return every
 
-    def look(stage: Stage, outcome: ClipOutcome) -> Found:
-        recorded = past.recorded(clip, stage.name)
-        known = past.known(recorded.name) if recorded is not None else None
-        if recorded is None or known is None:
-            return Found()
-        return Found(recorded.name.key, recorded.parts, recorded.name, known)
 
-    outcome = ClipOutcome(clip)
-    for _ in walk(None, config, outcome, look):
-        pass
-    return outcome
+def _is_as_it_was(
+    prepared: PreparedClip, outcomes: Mapping[str, ClipOutcome], config: Config
+) -> bool:
+    outcome = outcomes.get(prepared.clip.id)
+    if outcome is None or "face" not in outcome.stages:
+        return False
+    key, _ = keyed(prepared.input, config, ClipOutcome(prepared.clip.id), STAGES[0])
+    return key == outcome.stages["face"].key
 
 
-def _sources(
+def _opened(
     record: Mapping[str, Any], config: Config, context: Context
-) -> tuple[dict[str, ClipTask], list[str]]:
-    """Return the tasks of the clips, and for each unreadable dataset the reason."""
-    found: dict[str, ClipTask] = {}
+) -> tuple[list[Inputs], list[str]]:
+    """Return the clips of the datasets, and for each unreadable dataset the reason."""
+    found: list[Inputs] = []
     problems = []
     for name, root in record["roots"].items():
         try:
@@ -154,5 +199,5 @@ def _sources(
         except UsageError as error:
             problems.append(f"{name}: {error.message}")
             continue
-        found |= {one.clip.id: one.task() for one in inputs.clips}
+        found.append(inputs)
     return found, problems

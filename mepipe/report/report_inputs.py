@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mepipe import __version__
@@ -17,15 +18,17 @@ from mepipe.clips.clip_task import ClipTask
 from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.execution.context import Context
+from mepipe.pipeline.motion import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.run_records import RunRecord
 from mepipe.pipeline.run_result import RunResult
+from mepipe.pipeline.worth_a_look import Doubt
 from mepipe.recordings.result import RecordingEvents
 from mepipe.report.recordings import ShownRecording, to_table
 from mepipe.schema import STEPS
 
-VERSION = 3  # 2: strain is drawn as the tensor has it; 3: recordings
+VERSION = 4  # 2: strain is drawn as the tensor has it; 3: recordings; 4: motion, worth a look
 _CLASSIFIED = ("results.json", "predictions.csv")
 
 
@@ -51,6 +54,11 @@ class ReportInputs:
         The reason why there are no results.
     recordings
         What was found in recordings.
+    motions
+        The motion of clips, whatever is annotated, as far as it is known. Each is read from the
+        cache when it is asked for.
+    doubts
+        The clips that are worth a look, the worst first.
     """
 
     config: Config
@@ -64,8 +72,8 @@ class ReportInputs:
     seconds: Mapping[str, float] = field(default_factory=dict)
     no_results: str = ""
     recordings: Sequence[ShownRecording] = ()
-    motions: Mapping[str, Any] = field(default_factory=dict)
-    doubts: Sequence[Any] = ()
+    motions: Mapping[str, Motion] = field(default_factory=dict)
+    doubts: Sequence[Doubt] = ()
 
     @classmethod
     def of(
@@ -76,6 +84,7 @@ class ReportInputs:
         result: RunResult,
         record: RunRecord,
         recordings: Sequence[RecordingEvents] = (),
+        motions: Mapping[str, Motion] = MappingProxyType({}),
     ) -> ReportInputs:
         """Return what a run that has just ended tells its report."""
         return cls(
@@ -90,6 +99,8 @@ class ReportInputs:
             seconds=result.seconds,
             no_results=result.no_results,
             recordings=[ShownRecording.of(one) for one in recordings],
+            motions=motions,
+            doubts=result.doubts,
         )
 
 
@@ -110,9 +121,17 @@ def report_key(manifest: Manifest, shown: ReportInputs) -> str:
         "settings": shown.config.model_dump(mode="json", by_alias=True),
         "clips": shown.clips,
         "no_results": shown.no_results,
+        "motions": sha256_text(canonical(_drawn_motions(shown.motions))),
+        "doubts": sha256_text(canonical([asdict(doubt) for doubt in shown.doubts])),
         "recordings": sha256_text(canonical(to_table(shown.recordings))),
     }
     return object_key("report", VERSION, parts)
+
+
+def _drawn_motions(motions: Mapping[str, Motion]) -> dict[str, Json]:
+    """Return the digests of the motions' objects: none is opened."""
+    names = motions.names if isinstance(motions, Motions) else {}
+    return {clip: name.digest for clip, name in sorted(names.items())}
 
 
 def write_report(out: Path, shown: ReportInputs, context: Context) -> None:
