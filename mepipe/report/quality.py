@@ -85,8 +85,9 @@ FIGURES: Mapping[str, Figure] = {
         f"share of the face without any detail. With more than {CLIPPED:.0%} it is refused.",
     ),
     "limited": Figure(
-        "tensor", "limited", "Limited by the scale", _plain("{:.1%}"),
-        "share of the network's input that is larger than its range, and was made smaller.",
+        "tensor", "limited", "Limited by the scale",
+        lambda value: " · ".join(f"{share:.1%}" for share in value),
+        "share of u, v and strain that is larger than the network's range, and was made smaller.",
     ),
 }  # fmt: skip
 
@@ -94,8 +95,8 @@ FIGURES: Mapping[str, Figure] = {
 def figures_of(values: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the figures that the values of a clip's stages hold, by their key in `FIGURES`.
 
-    >>> figures_of({"face": {"roll": 4.2, "faces": 1}, "spot": {"movement": True}})
-    {'movement': 'yes', 'roll': '4°', 'faces': '1'}
+    >>> figures_of({"spot": {"movement": True}, "tensor": {"limited": [0, 0.5]}})
+    {'movement': 'yes', 'limited': '0.0% · 50.0%'}
     """
     found = {}
     for key, figure in FIGURES.items():
