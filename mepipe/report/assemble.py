@@ -90,6 +90,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         recordings=recording_cards(shown.recordings, pictured),
         confusion=saved.predictions.confusion_of_clips().tolist() if saved is not None else (),
         doubts=[(one.clip, one.text) for one in shown.doubts],
+        spot_px=shown.config.spot.size,
     )
 
 

@@ -238,6 +238,7 @@ class Page:
     is shown, and is also in the file as JSON. ``not_shown`` counts clips without a card.
     ``confusion`` counts clips, rows truth, columns the class that most seeds predicted;
     ``doubts`` are clips that a person should look at and why, the most doubtful first.
+    ``spot_px`` is the side of the aligned face that the motion of regions counts in px of.
     """
 
     title: str
@@ -262,6 +263,7 @@ class Page:
     recordings: Sequence[RecordingCard] = ()
     confusion: Sequence[Sequence[int]] = ()
     doubts: Sequence[tuple[str, str]] = ()
+    spot_px: int = 0
 
     @property
     def not_above(self) -> list[str]:

@@ -30,6 +30,7 @@ def looks(page: Page, *, folder: bool) -> dict[str, Json]:
     """
     return {
         "faces": page.faces,
+        "spotPx": page.spot_px,
         "folder": REPORT_FILES if folder else "",
         "figures": {key: [one.title, one.means] for key, one in FIGURES.items()},
         "clips": [_clip(card, folder=folder) for card in page.cards],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mepipe.viz.label_layout import spread_labels, text_width
 
-WIDTH, HEIGHT = 340, 96
+WIDTH, HEIGHT = 340, 100
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 332, 18, 78
 _MOST = 120  # points; more than that are not seen
 _LETTERS = 11  # font size of a name

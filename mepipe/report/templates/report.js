@@ -287,10 +287,10 @@
           points: line(values, (i) => i * 120 / Math.max(values.length - 1, 1), up),
         }));
       return el("li", {}, el("span", { className: "name" }, name.replaceAll("_", " ")),
-        el("span", { className: "small" }, curve.own.toFixed(2) + " px"), svg);
+        el("span", { className: "small" }, curve.own.toFixed(2)), svg);
     });
     return [el("h3", {}, "Motion by region"),
-      el("p", { className: "small" }, "Mean motion in px of the aligned face, all on one scale, the largest first. Left and right are the person’s."),
+      el("p", { className: "small" }, `How far each region is from rest, in px of a face of ${data.spotPx} px, all on one scale, the largest first. Left and right are the person’s.`),
       el("ul", { className: "regions" }, ...small)];
   };
 
@@ -299,7 +299,7 @@
     const cell = (text, tag = "td") => el(tag, {}, text);
     const sure = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
     const heads = ["key frame", "frame", "from", "confidence"];
-    if (spotted.size) heads.push("motion says", "difference", "its confidence");
+    if (spotted.size) heads.push("motion alone", "difference");
     const rows = clip.marks.map(([name, position, number, from, confidence]) => {
       const row = el("tr", {}, el("th", { scope: "row" }, name),
         cell(position === null ? "unknown" : position + (number !== null && number !== position ? ` (no. ${number})` : "")),
@@ -307,10 +307,9 @@
       if (spotted.size) {
         const [, frame, own] = spotted.get(name) ?? [];
         const apart = position === null || frame === undefined ? null : frame - position;
-        const sign = apart > 0 ? "+" : "";
-        row.append(cell(frame === undefined ? "–" : String(frame)),
-          cell(apart === null ? "–" : sign + apart + (clip.fps ? ` (${sign}${Math.round(1000 * apart / clip.fps)} ms)` : "")),
-          cell(sure(own)));
+        const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value);
+        row.append(cell(frame === undefined ? "–" : `${frame} (${sure(own)})`),
+          cell(apart === null ? "–" : signed(apart) + (clip.fps ? ` (${signed(Math.round(1000 * apart / clip.fps))} ms)` : "")));
       }
       return row;
     });
@@ -361,7 +360,7 @@
     if (card.querySelector(".p-strain")) seen.push(coloured(card, clip, "strain", "strain", el("p", { className: "small" }, `brightest: ${clip.strain.toFixed(3)}`)));
     if (data.faces && clip.missing) seen.push(el("p", { className: "small wide" }, `No picture of the face: ${clip.missing}.`));
     const right = el("div", { className: "right" }, ...said(clip), el("h3", {}, "Motion"), ...curveOf(clip).filter(Boolean), marksOf(clip),
-      el("p", { className: "small" }, "Confidence goes from 0 to 1; look at a mark below 0.5 before you use it. An annotated mark counts as 1."),
+      el("p", { className: "small" }, "Confidence goes from 0 to 1; look at a mark below 0.5 before you use it. An annotated mark counts as 1." + (clip.spotted ? " Behind what the motion alone says stands its own." : "")),
       ...(regionsOf(clip) ?? []), ...figuresOf(clip),
       el("h3", {}, "To correct it"),
       el("p", {}, el("code", {}, "mepipe review OUT"), " opens the frames of this run. Find there ", el("code", { className: "id" }, clip.clip), "."));
