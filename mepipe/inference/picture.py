@@ -13,10 +13,12 @@ from mepipe.config.settings import Config
 from mepipe.datasets.clip import Clip, Video
 from mepipe.errors import UsageError
 from mepipe.execution.progress import NoProgress
+from mepipe.flow import target_frames
 from mepipe.inference.clip import make_ready, open_clip, picture_of, run_stages
 from mepipe.recordings.clips import movement_clips
 from mepipe.recordings.length import is_long, seconds_of
 from mepipe.recordings.spot import search
+from mepipe.stages.flow import faces_and_flows
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
 if TYPE_CHECKING:
@@ -63,17 +65,7 @@ def show(
     UnreadableInputError
         If the clip cannot be read.
     """
-    clip = open_clip(path, config.data)  # its errors are reported before the slow loading
-    found = None
-    if event is not None:
-        clip, found = _movement(path, clip, config, event, store, progress)
-    elif is_long(clip, config):
-        raise UsageError(
-            f"{path} is a recording of {seconds_of(clip):.0f} s, which can have several movements; "
-            "a picture shows one",
-            "`mepipe spot` finds and numbers them: --event N shows one of them. "
-            "--set recordings.longer_than_s=0 takes it for one clip.",
-        )
+    clip, found = _opened(path, config, progress, event, store)
     make_ready(config, progress)
     done = run_stages(clip, config)
     # A clip without flow still has a face and a motion curve to draw.
@@ -85,6 +77,77 @@ def show(
     if done.stopped is not None:
         picture = replace(picture, lines=[*picture.lines, done.stopped.message])
     return clip_png(picture)
+
+
+def show_magnified(
+    path: Path,
+    config: Config,
+    progress: Progress | None = None,
+    *,
+    factor: float | None = None,
+    event: int | None = None,
+    store: Store | None = None,
+) -> bytes:
+    """Return a film (GIF) of a clip from onset to offset, its motion magnified beside it.
+
+    Parameters
+    ----------
+    factor
+        How many times the motion. None: 8, or less where that would be no face any more.
+    path, config, progress, event, store
+        As for `show`.
+
+    Raises
+    ------
+    UsageError, BadDataError, UnreadableInputError
+        As `show`.
+    """
+    from mepipe.viz.magnified import MOST_FRAMES, magnified_gif
+
+    clip, _ = _opened(path, config, progress, event, store)
+    make_ready(config, progress)
+    done = run_stages(clip, config, "spot")
+    if done.stopped is not None:
+        raise done.stopped
+    onset, apex = done.onset, done.apex
+    offset = max(apex, done.offset if done.offset is not None else apex)
+    wanted = set(range(onset, offset + 1))
+    if len(wanted) > MOST_FRAMES:
+        wanted = {onset, apex, *target_frames(onset, offset, MOST_FRAMES - 2)}
+    positions = sorted(wanted)
+    faces, flows = faces_and_flows(clip, config, done.values, positions)
+    times = clip.timing.times(clip.frames.count)
+    return magnified_gif(
+        faces,
+        flows,
+        positions,
+        factor=factor,
+        times_ms=None if times is None else times[positions],
+        marks={"onset": onset, "apex": apex}
+        | ({} if done.offset is None else {"offset": done.offset}),
+    )
+
+
+def _opened(
+    path: Path,
+    config: Config,
+    progress: Progress | None,
+    event: int | None,
+    store: Store | None,
+) -> tuple[ClipInput, RecordingEvents | None]:
+    """Return the clip at a path, or a movement of a recording and all that was found in it."""
+    clip = open_clip(path, config.data)  # its errors are reported before the slow loading
+    found = None
+    if event is not None:
+        clip, found = _movement(path, clip, config, event, store, progress)
+    elif is_long(clip, config):
+        raise UsageError(
+            f"{path} is a recording of {seconds_of(clip):.0f} s, which can have several movements; "
+            "a picture shows one",
+            "`mepipe spot` finds and numbers them: --event N shows one of them. "
+            "--set recordings.longer_than_s=0 takes it for one clip.",
+        )
+    return clip, found
 
 
 def _movement(
