@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mepipe.errors import UsageError
 
 FEATURES = "features.h5"
 REPORT = "report.html"
+REPORT_FILES = "report-files"  # a folder: pictures of a report that is too large to hold them
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 TABLES = ("failures.csv", "notes.csv")
 WORTH_A_LOOK = "worth-a-look.csv"
@@ -143,6 +145,56 @@ class Manifest:
             # file it is not current.
             disk.remove(self._folder / file)
             self._entries[file] = dict(_CLAIMED)
+
+    def replace_folder(self, name: str, key: str, files: Mapping[str, bytes]) -> None:
+        """Make the folder ``name`` hold ``files`` and none that mepipe wrote into it before.
+
+        Parameters
+        ----------
+        name
+            The folder, within the output folder. One that is left empty is removed.
+        key
+            What the files were made for.
+        files
+            By their names in the folder. Files that mepipe did not write stay.
+
+        Raises
+        ------
+        UsageError
+            If the name is that of a link or a file, or a file of one of these names is not
+            mepipe's. Nothing is changed.
+        """
+        place = self._folder / name
+        before = [file for file in self._entries if file.startswith(f"{name}/")]
+        if not files and not before:
+            return
+        if place.is_symlink() or (os.path.lexists(place) and not place.is_dir()):
+            raise _foreign(place)
+        self.claim(f"{name}/{file}" for file in files)
+        if files:
+            disk.make_folder(place)
+        for file, data in files.items():
+            # Lost with the power, they are not current, and are written again.
+            disk.write_atomic(place / file, data, lasting=False)
+            path = f"{name}/{file}"
+            digest = hashlib.sha256(data).hexdigest()
+            self._entries[path] = {"key": key, "sha256": digest, "stat": self._stat(path)}
+        for path in before:
+            if path.removeprefix(f"{name}/") not in files:
+                disk.remove(self._folder / path)
+                del self._entries[path]
+        if not files:
+            with suppress(OSError):  # others put files there
+                place.rmdir()
+        self._save()
+
+    def holds_folder(self, name: str) -> bool:
+        """Return True if every file that mepipe wrote into the folder is there unchanged."""
+        return all(
+            self._stat(file) == entry.get("stat")
+            for file, entry in self._entries.items()
+            if file.startswith(f"{name}/")
+        )
 
 
 def _entries(data: bytes) -> dict[str, dict[str, Any]] | None:

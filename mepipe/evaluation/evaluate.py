@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
 from mepipe.config.settings import ModelSettings, TrainSettings
@@ -288,7 +286,7 @@ def write_results(manifest: Manifest, key: str, result: EvaluationResult) -> Non
 
     content = result.content
     picture = confusion_png(
-        np.array(content["confusion"]),
+        result.pooled.confusion_of_clips(),
         content["classes"],
         uf1=content["uf1"],
         uar=content["uar"],

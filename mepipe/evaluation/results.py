@@ -38,6 +38,20 @@ class Predictions:
         predicted: NDArray[np.int64] = np.argmax(self.probabilities, axis=2)
         return predicted
 
+    def most_predicted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return for each clip the class that most seeds predicted, and how many did (N,).
+
+        Of equally frequent classes it is the first, so that no order of the seeds matters.
+        """
+        classes = len(self.clips.classes)
+        counts = np.stack([(self.predicted == one).sum(axis=0) for one in range(classes)])
+        return np.argmax(counts, axis=0).astype(np.int64), counts.max(axis=0).astype(np.int64)
+
+    def confusion_of_clips(self) -> NDArray[np.int64]:
+        """Return the confusion matrix (K, K) in which each clip counts once."""
+        voted, _ = self.most_predicted()
+        return np.asarray(metrics.confusion(self.clips.y, voted, len(self.clips.classes)), np.int64)
+
     def confusions(self, rows: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.int64]:
         """Return one confusion matrix a seed, (R, K, K), of the chosen clips."""
         classes = len(self.clips.classes)

@@ -20,24 +20,27 @@ from mepipe.config.settings import Config
 from mepipe.evaluation.results_io import Saved, read_saved
 from mepipe.execution.context import Context
 from mepipe.features import Features
-from mepipe.report.clip_pictures import ClipWork, draw_clips
+from mepipe.report.clip_pictures import ClipWork, draw_clips, searched_frames
 from mepipe.report.content import (
     ClipCard,
     CountTable,
     FailureRow,
     KeyFrame,
+    MotionSays,
     Page,
     Pictures,
     Setting,
     StepTime,
 )
 from mepipe.report.methods import RunSummary, write_methods
+from mepipe.report.quality import figures_of
 from mepipe.report.recordings import recording_cards, with_curves
 from mepipe.report.report_inputs import ReportInputs, results_of, rows_of
-from mepipe.schema import KEY_FRAMES, PROTOCOLS, STEPS
+from mepipe.schema import CLIP_STAGES, KEY_FRAMES, PROTOCOLS, STEPS
 
 # Settings that are paths. A report is shared, so only their file names are shown.
 _PATHS = {"data.corrections", "data.events", "labels.classes"}
+_FAILED_FRAMES = 100  # of failed clips: more than a person goes through
 
 
 def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Context) -> Page:
@@ -45,15 +48,14 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
     features = Features(out / FEATURES) if manifest.made(FEATURES) else None
     results = results_of(out) if features is not None else None
     saved = read_saved(out) if results is not None else None
-    failures = [
-        FailureRow(row["clip"], row["stage"], row["message"], row["remedy"])
-        for row in rows_of(out / "failures.csv")
-    ]
+    failures = _failures(out, shown, context)
     notes = [(row["clip"], row["note"]) for row in rows_of(out / "notes.csv")]
-    cards = _cards(features, saved, notes) if features is not None else []
+    cards = _cards(features, saved, notes, shown) if features is not None else []
     chosen = choose(cards, shown.config.report.clips)
     drawn = _drawn(chosen, shown, context)
-    pictured = with_curves([_with(card, drawn[card.clip]) for card in chosen], shown.recordings)
+    pictured = with_curves(
+        [_with(card, drawn[card.clip], shown) for card in chosen], shown.recordings
+    )
     settings = _settings(shown.config)
     groups = {str(group) for group in features.group if group} if features is not None else set()
     datasets = sorted({card.dataset for card in cards})
@@ -86,7 +88,26 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         not_shown=len(cards) - len(chosen),
         faces=shown.config.report.faces,
         recordings=recording_cards(shown.recordings, pictured),
+        confusion=saved.predictions.confusion_of_clips().tolist() if saved is not None else (),
+        doubts=[(one.clip, one.text) for one in shown.doubts],
+        spot_px=shown.config.spot.size,
     )
+
+
+def _failures(out: Path, shown: ReportInputs, context: Context) -> list[FailureRow]:
+    rows = rows_of(out / "failures.csv")
+    frames: Mapping[str, tuple[bytes, int]] = {}
+    if shown.config.report.faces and shown.config.report.clips:
+        named = [row["clip"] for row in rows if row["stage"] in CLIP_STAGES]
+        known = [(clip, shown.sources[clip]) for clip in named if clip in shown.sources]
+        frames = searched_frames(known[:_FAILED_FRAMES], context)
+    return [
+        FailureRow(
+            row["clip"], row["stage"], row["message"], row["remedy"],
+            *frames.get(row["clip"], (None, 0)),
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def choose(cards: Sequence[ClipCard], most: int) -> list[ClipCard]:
@@ -119,22 +140,53 @@ def _drawn(cards: Sequence[ClipCard], shown: ReportInputs, context: Context) -> 
     return found | draw_clips(work, context)
 
 
-def _with(card: ClipCard, pictures: Pictures) -> ClipCard:
-    return replace(card, pictures=pictures)
+def _with(card: ClipCard, pictures: Pictures, shown: ReportInputs) -> ClipCard:
+    """Return the card with its pictures, and the curves of its motion where there are any."""
+    motion = shown.motions.get(card.clip)
+    if motion is None:
+        return replace(card, pictures=pictures)
+    if not pictures.curve:
+        curve = tuple(np.asarray(motion.curve, np.float64).round(4).tolist())
+        pictures = replace(pictures, curve=curve, curve_from=motion.first)
+    regions: dict[str, tuple[float, ...]] = {}
+    if pictures.curve_from == motion.first:
+        regions = {
+            name: tuple(np.asarray(values, np.float64).round(3).tolist())
+            for name, values in motion.regions.items()
+        }
+    annotated = any(mark.source != "spotted" for mark in card.marks if mark.position is not None)
+    says = MotionSays(
+        tuple((name, int(getattr(motion, name))) for name in KEY_FRAMES),
+        tuple(float(motion.confidence[name]) for name in KEY_FRAMES),
+        motion.movement,
+        motion.strength,
+    )
+    return replace(card, pictures=pictures, regions=regions, motion=says if annotated else None)
 
 
 def _cards(
-    features: Features, saved: Saved | None, notes: Sequence[tuple[str, str]]
+    features: Features,
+    saved: Saved | None,
+    notes: Sequence[tuple[str, str]],
+    shown: ReportInputs,
 ) -> list[ClipCard]:
     noted: dict[str, list[str]] = defaultdict(list)
     for clip, text in notes:
         noted[clip].append(text)
+    doubted: dict[str, list[Any]] = defaultdict(list)
+    for doubt in shown.doubts:
+        doubted[doubt.clip].append(doubt)
     votes = _votes(saved) if saved is not None else {}
     columns = {name: values.tolist() for name, values in features.columns.items()}
     cards = []
     for row, clip in enumerate(columns["clip"]):
         one = {name: values[row] for name, values in columns.items()}
         predicted, share = votes.get(clip, ("", ""))
+        outcome = shown.outcomes.get(clip)
+        values = outcome.values if outcome is not None else {}
+        strength = values.get("spot", {}).get("strength")
+        if strength is None and clip in shown.motions:
+            strength = shown.motions[clip].strength
         cards.append(
             ClipCard(
                 clip=clip,
@@ -150,6 +202,10 @@ def _cards(
                 notes=tuple(noted[clip]),
                 predicted=predicted,
                 votes=share,
+                doubts=tuple(doubt.text for doubt in doubted[clip]),
+                weight=max((doubt.weight for doubt in doubted[clip]), default=0.0),
+                figures=figures_of(values),
+                strength=strength,
             )
         )
     return cards
@@ -170,14 +226,15 @@ def _mark(row: Mapping[str, Any], name: str) -> KeyFrame:
 def _votes(saved: Saved) -> dict[str, tuple[str, str]]:
     """Return, by clip, the class that most seeds predicted, and their number."""
     predictions = saved.predictions
-    found = {}
-    for row, clip in enumerate(predictions.clips.clip):
-        counts = Counter(predictions.predicted[:, row].tolist())
-        # Of equally frequent classes the first, so that the page does not depend on the order.
-        winner, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
-        share = f"{count} of {len(predictions.seeds)}" if len(predictions.seeds) > 1 else ""
-        found[clip] = (predictions.clips.classes[winner], share)
-    return found
+    classes, counts = predictions.most_predicted()
+    several = len(predictions.seeds) > 1
+    return {
+        clip: (
+            predictions.clips.classes[winner],
+            f"{count} of {len(predictions.seeds)}" if several else "",
+        )
+        for clip, winner, count in zip(predictions.clips.clip, classes, counts, strict=True)
+    }
 
 
 def _by_subject(saved: Saved) -> list[tuple[str, float, int]]:

@@ -96,7 +96,8 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
     """Return the pictures of a clip. Missing pictures have a reason."""
     import cv2
 
-    from mepipe.viz.thumbnails import flow_thumbnail, strain_thumbnail, thumbnail
+    from mepipe.viz.displacement import displacement_map, flow_grid
+    from mepipe.viz.thumbnails import LARGE, flow_thumbnail, strain_thumbnail, thumbnail
 
     # Clips are drawn in parallel.
     cv2.setNumThreads(1)
@@ -107,10 +108,17 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
     except DamageError as error:
         return Pictures(missing=error.message)
     uv = np.asarray(flow["uv"], np.float32)
+    side = min(uv.shape[-1], LARGE)
     coloured, largest_px = flow_thumbnail(uv)
-    strain, largest_strain = strain_thumbnail(optical_strain(uv, work.strain_sigma))
+    strained = optical_strain(uv, work.strain_sigma)
+    strain, largest_strain = strain_thumbnail(strained)
     faces, missing = _faces(work, flow) if work.faces else (None, "")
     visible = work.values["spot"].get("visible", [0])
+    large = {"flow": flow_thumbnail(uv, side)[0], "strain": strain_thumbnail(strained, side)[0]}
+    if faces is not None:
+        large |= {"onset": thumbnail(faces[0], side), "apex": thumbnail(faces[1], side)}
+    moves, moves_px = displacement_map(uv)
+    grid, grid_px = flow_grid(uv)
     return Pictures(
         onset=None if faces is None else thumbnail(faces[0]),
         apex=None if faces is None else thumbnail(faces[1]),
@@ -121,7 +129,44 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
         curve=tuple(np.asarray(curve, np.float64).round(4).tolist()),
         curve_from=int(visible[0]),
         missing=missing,
+        large=large,
+        side=side,
+        moves=moves,
+        moves_px=moves_px,
+        grid=grid,
+        grid_px=grid_px,
+        face_px=uv.shape[-1],
     )
+
+
+def searched_frames(
+    clips: Sequence[tuple[str, ClipTask]], context: Context
+) -> dict[str, tuple[bytes, int]]:
+    """Return for failed clips the frame that was searched first (WebP) and its position.
+
+    A clip whose frame cannot be read has none: its failure says why.
+    """
+    found = {}
+    workers = min(context.jobs, 1 + len(clips) // _CLIPS_A_WORKER)
+    for (clip, _), answer in run_tasks(_searched, clips, workers) if clips else ():
+        if isinstance(answer, tuple):
+            found[clip] = answer
+    return found
+
+
+def _searched(work: tuple[str, ClipTask]) -> tuple[bytes, int] | None:
+    import cv2
+
+    from mepipe.viz.thumbnails import frame_picture
+
+    cv2.setNumThreads(1)
+    position = work[1].onset.position if work[1].onset else 0
+    try:
+        for _, image in work[1].open().frames.images([position]):
+            return frame_picture(image), position
+    except (UnreadableInputError, BadDataError):
+        pass
+    return None
 
 
 def _faces(

@@ -33,7 +33,10 @@ class Pictures:
     ``largest_px`` is the displacement at the rim of the flow's key, in px of the
     aligned face; ``largest_strain`` the strain that is brightest. ``curve`` is the motion
     curve, its first value at frame ``curve_from``. ``missing`` says why there is no picture of
-    the face.
+    the face. ``large`` holds the same pictures by name, of ``side`` px; ``moves`` is the flow as
+    `mepipe.viz.displacement.displacement_map` gives it, up to ``moves_px``, ``grid`` as
+    `mepipe.viz.displacement.flow_grid` does, up to ``grid_px``; lengths are px of an aligned face
+    of ``face_px``.
     """
 
     onset: bytes | None = None
@@ -45,6 +48,26 @@ class Pictures:
     curve: tuple[float, ...] = ()
     curve_from: int = 0
     missing: str = ""
+    large: Mapping[str, bytes] = field(default_factory=dict)
+    side: int = 0
+    moves: bytes = b""
+    moves_px: float = 0.0
+    grid: bytes = b""
+    grid_px: float = 0.0
+    face_px: int = 0
+
+
+@dataclass(frozen=True)
+class MotionSays:
+    """What the motion in an annotated clip says, whatever its marks: 0-based key frames.
+
+    ``confidence`` is 0 to 1, in the order of the key frames.
+    """
+
+    marks: tuple[tuple[str, int], ...]
+    confidence: tuple[float, ...]
+    movement: bool
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +76,9 @@ class ClipCard:
 
     ``predicted`` is the class that most seeds predicted, ``votes`` the share of these seeds.
     Both are empty if the clip was not evaluated. ``part`` is the first frame that is drawn of a
-    recording, and the one after the last; None: all.
+    recording, and the one after the last; None: all. ``doubts`` say why a person should look,
+    ``weight`` how much so. ``figures`` are those of `mepipe.report.quality`, ``regions`` the mean
+    motion of each region of the face at the frames of the curve.
     """
 
     clip: str
@@ -71,6 +96,12 @@ class ClipCard:
     votes: str = ""
     pictures: Pictures = field(default_factory=Pictures)
     part: tuple[int, int] | None = None
+    doubts: tuple[str, ...] = ()
+    weight: float = 0.0
+    motion: MotionSays | None = None
+    figures: Mapping[str, str] = field(default_factory=dict)
+    regions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    strength: float | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -82,13 +113,14 @@ class ClipCard:
     def doubtful(self) -> bool:
         """True if a user should check the clip before using it."""
         low = self.confidence is not None and self.confidence < DOUBTFUL
-        return not self.movement or low or bool(self.notes)
+        return not self.movement or low or bool(self.notes or self.doubts)
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Return the keys of `PROBLEMS` that hold for the clip."""
         low = self.confidence is not None and self.confidence < DOUBTFUL
         found = {
+            "doubt": bool(self.doubts),
             "still": not self.movement,
             "unsure": low,
             "noted": bool(self.notes),
@@ -99,6 +131,8 @@ class ClipCard:
 
 
 PROBLEMS: Mapping[str, str] = {
+    "failed": "failed",
+    "doubt": "worth a look",
     "still": "no movement above the noise",
     "unsure": f"onset or apex below {DOUBTFUL:g}",
     "noted": "with a note",
@@ -109,12 +143,18 @@ PROBLEMS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class FailureRow:
-    """A clip that could not be used, with the remedy."""
+    """A clip that could not be used, with the remedy.
+
+    ``picture`` is the frame (position ``frame``) that was searched first, as WebP; None without
+    faces and where it cannot be read.
+    """
 
     clip: str
     stage: str
     message: str
     remedy: str
+    picture: bytes | None = None
+    frame: int = 0
 
 
 @dataclass(frozen=True)
@@ -196,6 +236,9 @@ class Page:
     ``results`` is the content of results.json, ``by_subject`` the accuracy (0 to 1) and
     number of clips of each person; ``no_results`` says why there are none. ``provenance``
     is shown, and is also in the file as JSON. ``not_shown`` counts clips without a card.
+    ``confusion`` counts clips, rows truth, columns the class that most seeds predicted;
+    ``doubts`` are clips that a person should look at and why, the most doubtful first.
+    ``spot_px`` is the side of the aligned face that the motion of regions counts in px of.
     """
 
     title: str
@@ -218,6 +261,9 @@ class Page:
     not_shown: int
     faces: bool
     recordings: Sequence[RecordingCard] = ()
+    confusion: Sequence[Sequence[int]] = ()
+    doubts: Sequence[tuple[str, str]] = ()
+    spot_px: int = 0
 
     @property
     def not_above(self) -> list[str]:

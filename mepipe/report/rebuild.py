@@ -7,19 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mepipe.cache import disk
-from mepipe.cache.manifest import FEATURES, REPORT, Manifest
-from mepipe.cache.records import read_records, read_table
+from mepipe.cache.manifest import REPORT, Manifest
+from mepipe.cache.records import read_table
 from mepipe.clips.clip_task import ClipTask, PreparedClip
 from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
-from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
 from mepipe.execution.context import Context
 from mepipe.pipeline.motion import Motions, compute_motions, recorded_motions
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.past_outputs import PastOutputs, past_outputs
-from mepipe.pipeline.run_records import PastRun, record_motions
+from mepipe.pipeline.run_records import record_motions
 from mepipe.pipeline.walk import keyed
 from mepipe.pipeline.worth_a_look import keep_doubts
 from mepipe.report.recordings import from_table

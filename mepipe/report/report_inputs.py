@@ -13,7 +13,7 @@ from typing import Any
 from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.cache.keys import Json, canonical, object_key, sha256_text
-from mepipe.cache.manifest import FEATURES, REPORT, TABLES, Manifest
+from mepipe.cache.manifest import FEATURES, REPORT, REPORT_FILES, TABLES, Manifest
 from mepipe.clips.clip_task import ClipTask
 from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
@@ -146,17 +146,18 @@ def write_report(out: Path, shown: ReportInputs, context: Context) -> None:
     """
     # Imported only here: drawing needs jinja2 and OpenCV, which a current report does not.
     from mepipe.report.assemble import make_page
-    from mepipe.report.page import render
+    from mepipe.report.page import write_page
 
     manifest = Manifest(out)
     page = make_page(out, manifest, shown, context)
-    manifest.write(REPORT, report_key(manifest, shown), render(page).encode())
+    write_page(manifest, report_key(manifest, shown), page)
 
 
 def write_if_stale(out: Path, shown: ReportInputs, context: Context) -> None:
     """Write report.html as `write_report` does, unless it is current."""
     manifest = Manifest(out)
-    if not manifest.is_current(REPORT, report_key(manifest, shown)):
+    current = manifest.is_current(REPORT, report_key(manifest, shown))
+    if not current or not manifest.holds_folder(REPORT_FILES):
         write_report(out, shown, context)
 
 

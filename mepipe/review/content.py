@@ -130,7 +130,7 @@ def _problem(session: Session, clip: ReviewClip) -> str:
     if shown is None:
         if clip.failure is not None and clip.clip is None:
             return ""
-        reasons = [one for one in session.opened.problems]
+        reasons = list(session.opened.problems)
         return "Its source is gone or cannot be read." + (f" {reasons[0]}" if reasons else "")
     gone = next((path for path in shown.input.frames.files[:1] if not path.exists()), None)
     if gone is not None:

@@ -1,8 +1,8 @@
 """The frames of the clip that is looked at, ready before they are asked for.
 
-A video is decoded in order, so a frame in its middle may cost a second. Here one thread decodes the
-clip from the place that is looked at, and keeps each frame as two small pictures: aligned, and as it
-is, scaled down to the page's size. A frame that lies ready is answered within some milliseconds.
+A video is decoded in order, so a frame in its middle may cost a second. Here one thread decodes
+the clip from the place that is looked at, and keeps each frame as two small pictures: aligned, and
+as it is, scaled down to the page's size. A frame that lies ready is answered at once.
 """
 
 from __future__ import annotations

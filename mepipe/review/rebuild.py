@@ -144,7 +144,7 @@ class Rebuild:
             return Planned("failed", message=opened.problems[0] if opened.problems else "")
         road = Run(
             opened.datasets,
-            session.config_now(),
+            opened.config,
             session.context,
             out=session.out,
             until=opened.run.until,
@@ -204,7 +204,7 @@ class Rebuild:
         run, context = session.opened.run, session.context
         return {
             "roots": run.record["roots"],
-            "config": session.config_now().model_dump(mode="json", by_alias=True),
+            "config": session.opened.config.model_dump(mode="json", by_alias=True),
             "out": str(session.out),
             "cache": str(context.cache),
             "until": run.until,

@@ -1,4 +1,4 @@
-"""What the page may ask: every answer, as plain data or a picture. Clips are named by numbers only."""
+"""What the page may ask: answers as plain data or pictures. Clips are named by numbers only."""
 
 from __future__ import annotations
 
@@ -184,7 +184,10 @@ class Room:
     def doubts(self) -> Mapping[str, list[str]]:
         """Return why clips are worth a look, the worst first."""
         if self._doubts is None:
-            self._doubts = {}
+            found: dict[str, list[str]] = {}
+            for doubt in self.session.doubts():
+                found.setdefault(doubt.clip, []).append(doubt.text)
+            self._doubts = found
         return self._doubts
 
     def _answer(self, rows: Rows) -> dict[str, Any]:
@@ -213,6 +216,7 @@ class Room:
 
     def _changed(self) -> None:
         self._doubts = None
+        self.recordings.forget()
         with self._lock:
             self._motions.clear()
 

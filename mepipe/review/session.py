@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.cache import disk
+from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.correction_file import CorrectionFile, Rows
+from mepipe.clips.correction_places import CORRECTIONS, EVENTS, with_corrections_of
 from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets import emotions
@@ -25,10 +27,9 @@ from mepipe.errors import UsageError
 from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.past_outputs import PastOutputs, past_outputs
+from mepipe.pipeline.worth_a_look import Doubt, doubts_in
 from mepipe.recordings.length import is_recording
 from mepipe.schema import KEY_FRAMES
-
-CORRECTIONS = "corrections.csv"
 
 
 @dataclass(frozen=True)
@@ -179,9 +180,18 @@ class Session:
         self._seen_file = None
         return found
 
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Return the clips of the run that are worth a look, the worst first."""
+        path = self.out / WORTH_A_LOOK
+        data = disk.read_bytes(path) if Manifest(self.out).made(WORTH_A_LOOK) else None
+        try:
+            return doubts_in(data) if data is not None else ()
+        except (KeyError, ValueError):
+            return ()  # edited by hand
+
     def config_now(self) -> Config:
         """Return the settings of the run, with the corrections that it reads now."""
-        return self._corrected(self.opened.config)
+        return self._now(self.opened.config)
 
     def words(self) -> list[str]:
         """Return the emotions that can be chosen: the field's words, and those of the dataset."""
@@ -199,9 +209,16 @@ class Session:
         stated = self.opened.config.data.corrections
         return Path(stated).expanduser() if stated else self.out / CORRECTIONS
 
+    def events_path(self) -> Path:
+        """Return the path of the table of corrected movements of recordings."""
+        if self.coder:
+            return self.out / coder_file(self.coder).replace("corrections", "corrected-events")
+        stated = self.opened.config.data.events
+        return Path(stated).expanduser() if stated else self.out / EVENTS
+
     def _open(self) -> Opened:
         run = past_outputs(self.context.cache, self.out)
-        config = run.config
+        config = run.config(self.out)
         datasets, problems = run.datasets()
         outcomes = run.outcomes(config)
         plain = config.model_copy(
@@ -216,7 +233,7 @@ class Session:
             clips |= {clip.id: clip for clip in dataset.clips}
             # The corrections of the run decide which frames a movement of a recording has. A clip
             # that they leave out is shown as the dataset has it.
-            for settings, found in ((plain, stated), (self._corrected(config), used)):
+            for settings, found in ((plain, stated), (self._now(config), used)):
                 try:
                     inputs = open_inputs(
                         [dataset],
@@ -256,15 +273,11 @@ class Session:
             notes,
         )
 
+    def _now(self, config: Config) -> Config:
+        return with_corrections_of(self.out, config)[0]
+
     def _writable(self) -> bool:
         return os.access(self.context.cache, os.W_OK)
-
-    def _corrected(self, config: Config) -> Config:
-        path = self.out / CORRECTIONS
-        if config.data.corrections or disk.facts(path) is None:
-            return config
-        data = config.data.model_copy(update={"corrections": str(path)})
-        return config.model_copy(update={"data": data})
 
     @staticmethod
     def _clip(

@@ -32,7 +32,7 @@ def confusion_png(
     Parameters
     ----------
     matrix
-        (K, K), rows truth, columns prediction, summed over ``runs`` seeds.
+        (K, K), rows truth, columns prediction, in clips: each clip counts once.
     classes
         K names.
     uf1, uar
@@ -40,7 +40,7 @@ def confusion_png(
     name
         What was evaluated, for the title.
     runs
-        How many seeds the counts are summed over.
+        Of how many seeds the prediction is the class that most of them gave.
 
     Examples
     --------
@@ -102,8 +102,9 @@ def _drawn(
         ticks, [f"{label}\n({total})" for label, total in zip(plain, truth[:, 0], strict=True)]
     )
     unnamed = not all(map(lettering.draws, classes))
-    axes.set_xlabel(f"predicted\n\n{_UNNAMED}" if unnamed else "predicted")
-    axes.set_ylabel(f"true (clips{f' × {runs} seeds' if runs > 1 else ''})")
+    words = f"predicted by most of {runs} seeds" if runs > 1 else "predicted"
+    axes.set_xlabel(f"{words}\n\n{_UNNAMED}" if unnamed else words)
+    axes.set_ylabel("true (clips)")
     figures = [
         f"{label} {value:.3f}" for label, value in (("UF1", uf1), ("UAR", uar)) if value is not None
     ]

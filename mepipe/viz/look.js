@@ -126,5 +126,42 @@ const look = (() => {
     return largest * longest / 127;
   }
 
-  return { flicker, magnify, arrows, bytes, drawn, typing, still };
+  // The row and the centre of each label, so that none covers another and none leaves `low` to
+  // `high`: the same as spread_labels in label_layout.py.
+  function spread(wanted, widths, low, high, gap = 4) {
+    const order = [...wanted.keys()].sort((a, b) => wanted[a] - wanted[b] || a - b);
+    const rows = [[]], found = [];
+    let used = -gap;
+    for (const place of order) {
+      if (rows.at(-1).length && used + gap + widths[place] > high - low) { rows.push([]); used = -gap; }
+      rows.at(-1).push(place);
+      used += gap + widths[place];
+    }
+    rows.forEach((places, row) => {
+      let at = low;
+      const packed = places.map((place) => {
+        const centre = at + widths[place] / 2;
+        at += widths[place] + gap;
+        return centre;
+      });
+      const room = Math.max(high - (at - gap), 0), blocks = [];
+      places.forEach((place, i) => {
+        blocks.push([wanted[place] - packed[i], 1]);
+        while (blocks.length > 1 && blocks.at(-2)[0] / blocks.at(-2)[1] >= blocks.at(-1)[0] / blocks.at(-1)[1]) {
+          const [total, count] = blocks.pop();
+          blocks.at(-1)[0] += total;
+          blocks.at(-1)[1] += count;
+        }
+      });
+      const moved = blocks.flatMap(([total, count]) => Array(count).fill(total / count));
+      places.forEach((place, i) => {
+        const alone = places.length === 1 && widths[place] > high - low;
+        const centre = alone ? (low + high) / 2 : packed[i] + Math.min(Math.max(moved[i], 0), room);
+        found[place] = [row, Math.round(centre * 100) / 100];
+      });
+    });
+    return found;
+  }
+
+  return { flicker, magnify, arrows, spread, bytes, drawn, typing, still };
 })();

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 340, 96
+from mepipe.viz.label_layout import spread_labels, text_width
+
+WIDTH, HEIGHT = 340, 100
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 332, 18, 78
 _MOST = 120  # points; more than that are not seen
-_ANCHORS = {"onset": "start", "offset": "end"}  # so that a name at the edge stays inside
+_LETTERS = 11  # font size of a name
 
 Mark = tuple[str, int | None, str]
 """A key frame: its name, its frame (None if unknown) and its origin."""
@@ -16,18 +18,19 @@ Mark = tuple[str, int | None, str]
 
 @dataclass(frozen=True)
 class DrawnMark:
-    """A key frame in the drawing; ``anchor`` keeps its name inside."""
+    """A key frame in the drawing: its line at ``x``, its name centred at ``label``."""
 
     name: str
     x: float
-    anchor: str
+    label: float
 
 
 @dataclass(frozen=True)
 class Drawing:
     """A curve in a box of `WIDTH` by `HEIGHT`.
 
-    ``points`` is empty where nothing was measured; ``zero`` is the height of no motion;
+    ``points`` is empty where nothing was measured; ``zero`` is the height of no motion; no name
+    covers another, and none leaves the box; ``spotted`` are the places of what motion says;
     ``first`` and ``last`` are the words at the ends of the axis, ``words`` the whole.
     """
 
@@ -37,6 +40,7 @@ class Drawing:
     first: str
     last: str
     words: str
+    spotted: tuple[tuple[str, float], ...] = ()
 
 
 def draw_curve(
@@ -47,6 +51,7 @@ def draw_curve(
     first: int = 0,
     fps: float | None = None,
     marks: Sequence[Mark] = (),
+    spotted: Sequence[tuple[str, int]] = (),
 ) -> Drawing:
     """Return the drawing of a clip's motion curve and key frames.
 
@@ -64,6 +69,8 @@ def draw_curve(
         Frames a second; None if unknown: then the axis counts frames.
     marks
         Name, frame (None if unknown) and origin of each key frame.
+    spotted
+        Name and frame of each key frame that motion says beside ``marks``.
 
     Examples
     --------
@@ -75,6 +82,9 @@ def draw_curve(
     (True, '500 ms', '510 ms')
     >>> drawing.words
     'Motion curve: apex at frame 1, spotted'
+    >>> close = draw_curve([0, 1, 0], 3, marks=[("onset", 1, ""), ("apex", 1, "")])
+    >>> [(mark.x, mark.label) for mark in close.marks]
+    [(170.0, 153.2), (170.0, 186.8)]
     """
     span = max(frames - 1 - first, 1)
 
@@ -95,12 +105,20 @@ def draw_curve(
     return Drawing(
         " ".join(f"{across(start + i):g},{up(curve[i]):g}" for i in shown),
         up(0.0),
-        tuple(
-            DrawnMark(name, across(position), _ANCHORS.get(name, "middle"))
-            for name, position in known
-        ),
+        _named([(name, across(position)) for name, position in known]),
         *ends,
-        _words(marks, measured=bool(len(curve))),
+        _words(marks, spotted, measured=bool(len(curve))),
+        tuple((name, across(position)) for name, position in spotted),
+    )
+
+
+def _named(places: Sequence[tuple[str, float]]) -> tuple[DrawnMark, ...]:
+    """Return marks whose names do not cover each other: three names always fit into one row."""
+    widths = [text_width(name, _LETTERS) for name, _ in places]
+    labels = spread_labels([x for _, x in places], widths, 0, WIDTH)
+    return tuple(
+        DrawnMark(name, x, round(label, 1))
+        for (name, x), (_, label) in zip(places, labels, strict=True)
     )
 
 
@@ -112,9 +130,11 @@ def _shown(count: int, marked: Sequence[int]) -> list[int]:
     return sorted(even | {place for place in marked if 0 <= place < count})
 
 
-def _words(marks: Sequence[Mark], *, measured: bool) -> str:
+def _words(marks: Sequence[Mark], spotted: Sequence[tuple[str, int]], *, measured: bool) -> str:
     named = "; ".join(
         f"{name} unknown" if position is None else f"{name} at frame {position}, {origin}"
         for name, position, origin in marks
     )
+    said = ", ".join(f"{name} at frame {position}" for name, position in spotted)
+    named += f"; motion alone says {said}" if said else ""
     return f"{'Motion curve' if measured else 'Key frames, no curve was measured'}: {named}"

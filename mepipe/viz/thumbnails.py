@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 from mepipe.viz.clip_picture import flow_colours
 
 SIDE = 96  # px
+LARGE = 320  # px, at most: those that are looked at
 _QUALITY = 72
+_GOOD = 84  # where a movement of a px is looked for
 
 
-def thumbnail(image: NDArray[np.uint8]) -> bytes:
-    """Return an image, (S, S) grey or (S, S, 3) R G B uint8, as WebP of `SIDE` px.
+def thumbnail(image: NDArray[np.uint8], side: int = SIDE) -> bytes:
+    """Return an image, (S, S) grey or (S, S, 3) R G B uint8, as WebP of ``side`` px.
 
     WebP has hardly any header: at this size that halves the file.
 
@@ -23,26 +25,43 @@ def thumbnail(image: NDArray[np.uint8]) -> bytes:
 
     if image.ndim == 2:
         image = np.dstack([image] * 3)
-    shrinks = image.shape[0] > SIDE
+    shrinks = image.shape[0] > side
     way = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-    sized = cv2.resize(image, (SIDE, SIDE), interpolation=way)
+    sized = cv2.resize(image, (side, side), interpolation=way)
+    quality = _QUALITY if side <= SIDE else _GOOD
     return _encoded(
-        ".webp", np.asarray(sized[..., ::-1], np.uint8), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
+        ".webp", np.asarray(sized[..., ::-1], np.uint8), [cv2.IMWRITE_WEBP_QUALITY, quality]
     )
 
 
-def flow_thumbnail(flow: NDArray[np.float32]) -> tuple[bytes, float]:
+def frame_picture(image: NDArray[np.uint8], longest: int = LARGE) -> bytes:
+    """Return a frame, (H, W) grey or (H, W, 3) B G R uint8, as a small WebP with its proportions.
+
+    >>> len(frame_picture(np.zeros((480, 640, 3), np.uint8))) < 500
+    True
+    """
+    import cv2
+
+    share = min(1.0, longest / max(image.shape[:2]))
+    height, width = (max(1, round(share * side)) for side in image.shape[:2])
+    sized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return _encoded(".webp", np.asarray(sized, np.uint8), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
+
+
+def flow_thumbnail(flow: NDArray[np.float32], side: int = SIDE) -> tuple[bytes, float]:
     """Return a flow as a small picture, and the length that its colours are relative to.
 
     Parameters
     ----------
     flow
         (2, S, S): u (right) and v (down), px.
+    side
+        Side of the picture, px.
 
     Returns
     -------
     picture
-        WebP of `SIDE` px.
+        WebP of ``side`` px.
     largest
         The length in px that the rim of `flow_key` stands for.
 
@@ -52,11 +71,11 @@ def flow_thumbnail(flow: NDArray[np.float32]) -> tuple[bytes, float]:
     4.243
     """
     largest = float(np.quantile(np.hypot(*flow), 0.999))
-    return thumbnail(flow_colours(flow, largest)), largest
+    return thumbnail(flow_colours(flow, largest), side), largest
 
 
-def strain_thumbnail(strain: NDArray[np.float32]) -> tuple[bytes, float]:
-    """Return optical strain (S, S) as a small picture (WebP), and the strain that is brightest.
+def strain_thumbnail(strain: NDArray[np.float32], side: int = SIDE) -> tuple[bytes, float]:
+    """Return optical strain (S, S) as a WebP of ``side`` px, and the strain that is brightest.
 
     >>> strain_thumbnail(np.full((28, 28), 0.5, np.float32))[1]
     0.5
@@ -69,7 +88,7 @@ def strain_thumbnail(strain: NDArray[np.float32]) -> tuple[bytes, float]:
     largest = float(np.quantile(inner, 0.999))
     levels = np.clip(255 * strain / max(largest, 1e-9), 0, 255).astype(np.uint8)
     coloured = cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA)
-    return thumbnail(np.asarray(coloured, np.uint8)[..., ::-1]), largest
+    return thumbnail(np.asarray(coloured, np.uint8)[..., ::-1], side), largest
 
 
 def flow_key() -> bytes:

@@ -11,6 +11,7 @@ from mepipe.report.content import (
     FailureRow,
     KeyFrame,
     Methods,
+    MotionSays,
     Page,
     Pictures,
     Setting,
@@ -27,6 +28,7 @@ def drawn():
     import cv2
 
     from mepipe.flow.strain import optical_strain
+    from mepipe.viz.displacement import displacement_map, flow_grid
     from mepipe.viz.thumbnails import flow_thumbnail, strain_thumbnail, thumbnail
 
     rng = np.random.default_rng(0)
@@ -41,9 +43,21 @@ def drawn():
         face = (face + rng.normal(0, 6, face.shape)).clip(0, 255).astype(np.uint8)
         uv = 20 * smooth(2, 224, 224)
         flow, px = flow_thumbnail(uv)
-        strain, most = strain_thumbnail(optical_strain(uv))
+        deformed = optical_strain(uv)
+        strain, most = strain_thumbnail(deformed)
         curve = tuple(rng.normal(size=90).cumsum().round(4).tolist())
-        made.append(Pictures(thumbnail(face), thumbnail(face), flow, strain, px, most, curve))
+        moved = np.roll(face, 3, axis=0)
+        moves, moves_px = displacement_map(uv)
+        grid, grid_px = flow_grid(uv)
+        large = {
+            "onset": thumbnail(face, 224),
+            "apex": thumbnail(moved, 224),
+            "flow": flow_thumbnail(uv, 224)[0],
+            "strain": strain_thumbnail(deformed, 224)[0],
+        }
+        small = thumbnail(face), thumbnail(moved), flow, strain
+        rest = {"moves": moves, "moves_px": moves_px, "grid": grid, "grid_px": grid_px}
+        made.append(Pictures(*small, px, most, curve, large=large, side=224, face_px=224, **rest))
     return made
 
 
@@ -74,6 +88,16 @@ def make_page(drawn):
             CLASSES[(n + (n % 5 == 0)) % 3],
             "2 of 3",
             pictures,
+            doubts=("the motion peaks elsewhere",) if n % 4 == 1 else (),
+            weight=n / 100 if n % 4 == 1 else 0.0,
+            motion=None
+            if n % 3
+            else MotionSays(
+                (("onset", 20), ("apex", 31), ("offset", 47)), (0.9, 0.8, 0.4), True, 2.5
+            ),
+            figures={"movement": "yes", "roll": "4°", "contrast": "120"},
+            regions={f"region_{k}": tuple(np.sin(np.arange(90) / (k + 3))) for k in range(8)},
+            strength=1.0 + n % 11,
         )
 
     def make(clips=6, faces=True, **changes):
@@ -81,7 +105,16 @@ def make_page(drawn):
         gone = Pictures(flow=drawn[0].flow, strain=drawn[0].strain, missing="its source is gone")
         cards[0] = replace(cards[0], pictures=gone)
         if not faces:
-            bare = [replace(c.pictures, onset=None, apex=None, missing="") for c in cards]
+            bare = [
+                replace(
+                    c.pictures,
+                    onset=None,
+                    apex=None,
+                    missing="",
+                    large={k: v for k, v in c.pictures.large.items() if k in {"flow", "strain"}},
+                )
+                for c in cards
+            ]
             cards = [replace(c, pictures=p) for c, p in zip(cards, bare, strict=True)]
         per = {
             name: {"clips": clips // 3, "f1": 0.6, "recall": 0.5, "precision": 0.7}
@@ -108,7 +141,16 @@ def make_page(drawn):
             clips=clips + 1,
             usable=clips,
             subjects=20,
-            failures=[FailureRow("set0/s01/bad", "face", "no face was found", "Look.")],
+            failures=[
+                FailureRow(
+                    "set0/s01/bad",
+                    "face",
+                    "no face was found",
+                    "Look.",
+                    drawn[0].apex if faces else None,
+                    7,
+                )
+            ],
             notes=[("", "a note"), ("set0/s00/c0000", "two faces")],
             settings={
                 "tensor": [
@@ -131,6 +173,8 @@ def make_page(drawn):
             cards=cards,
             not_shown=0,
             faces=faces,
+            confusion=[[2, 0, 0], [1, 1, 0], [0, 0, 2]],
+            doubts=[(c.clip, text) for c in cards for text in c.doubts],
         )
         return replace(page, **changes)
 

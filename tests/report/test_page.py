@@ -10,11 +10,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from mepipe.cache.manifest import Manifest
 from mepipe.report.content import FailureRow
-from mepipe.report.page import render
+from mepipe.report.page import files_beside, render, write_page
 from mepipe.viz.palette import DARK, LIGHT, PAIRS, contrast
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
+FIELDS = ("search", "sort", "dataset", "label", "problem", "confidence")
 VOID = {"meta", "img", "input", "br", "rect", "path", "polyline", "link", "hr"}
 
 
@@ -72,26 +74,30 @@ def test_page_shows_failures_first(document):
     assert document.texts("h2")[0] == "Failures and notes"
     ids = [a["id"] for a in document.all("section")]
     assert ids[0] == "failures"
-    assert set(ids) > {"results", "counts", "settings", "time", "methods", "provenance", "clips"}
+    clips = ids.index("clips")
+    assert set(ids[:clips]) == {"failures", "doubts"}
+    later = ["results", "counts", "settings", "time", "methods", "provenance"]
+    assert ids[clips + 1 :] == later
 
 
 def test_page_has_alternative_texts_and_field_labels(document):
-    assert len(document.all("img")) == 2 + 5 * 4
+    assert len(document.all("img")) == 2 + 5 * 4 + 1  # the last is of the clip that failed
     assert all(image["alt"].strip() for image in document.all("img"))
     drawings = list(document.all("svg"))
     assert all(a.get("aria-label") or a.get("aria-hidden") == "true" for a in drawings)
     named = {label["for"] for label in document.all("label")}
     fields = [a["id"] for name in ("select", "input") for a in document.all(name)]
     assert set(fields) == named
-    assert {f"f-{name}" for name in ("dataset", "label", "problem", "confidence")} == named
+    assert {f"f-{name}" for name in FIELDS} == named
 
 
 def test_page_has_no_external_parts_and_a_policy_for_inline_ones(html, document):
-    assert "http:" not in html
+    # The namespace of SVG is a name, no address.
+    assert "http:" not in html.replace('"http://www.w3.org/2000/svg"', "")
     assert "https:" not in html
     assert not document.all("link")
     sources = [a[k] for _, a in document.tags for k in ("src", "href") if k in a]
-    assert all(source.startswith(("data:image/", "#")) for source in sources)
+    assert all(source.startswith(("data:image/", "#")) for source in sources), sources
     assert not any("style" in a or any(k.startswith("on") for k in a) for _, a in document.tags)
     policy = next(a["content"] for a in document.all("meta") if "http-equiv" in a)
     assert policy.startswith("default-src 'none'")
@@ -118,18 +124,28 @@ def test_page_escapes_hostile_names(make_page):
         ("clip", "dataset", "subject", "emotion", "label", "action_units", "predicted"), HOSTILE
     )
     marks = tuple(replace(mark, source=HOSTILE) for mark in page.cards[1].marks)
-    hostile = replace(page.cards[1], **names, marks=marks, notes=(HOSTILE,))
+    hostile = replace(page.cards[1], **names, marks=marks, notes=(HOSTILE,), doubts=(HOSTILE,))
     document = Document(render(replace(page, cards=[hostile])))
-    assert len(document.all("script")) == 2
+    assert len(document.all("script")) == 3
     assert not [a for a in document.all("img") if not a["src"].startswith("data:")]
-    assert HOSTILE in document.texts("h3")
+    assert HOSTILE in document.texts("a")
+    assert document.texts("h3")[:2] == ["", HOSTILE]  # of the card the link has it
+    place = next(n for n, (_, a) in enumerate(document.tags) if a.get("id") == "looks")
+    told = json.loads(document.text[place])["clips"][0]
+    assert {told[name] for name in ("clip", "subject", "emotion", "label")} == {HOSTILE}
+    assert told["doubts"] == told["notes"] == [HOSTILE]
     place = next(n for n, (_, a) in enumerate(document.tags) if a.get("id") == "provenance-data")
     assert json.loads(document.text[place]) == {"mepipe": HOSTILE}
 
 
 def test_page_without_faces_has_no_picture_of_a_face(make_page):
-    html = render(make_page(faces=False))
+    page = make_page(faces=False)
+    html = render(page)
     document = Document(html)
+    assert {name[5:] for name in files_beside(page, 0)} == {"flow.webp", "strain.webp"}
+    beside = render(page, 0)
+    assert "-onset.webp" not in beside
+    assert "face at" not in beside
     assert {a["alt"].split()[0] for a in document.all("img")} == {"Optical"}
     assert "face at" not in html
     assert "share this page" not in html
@@ -150,9 +166,54 @@ def test_page_of_a_run_without_usable_clips(make_page):
 
 
 def test_page_of_500_clips_is_below_ten_megabytes(make_page):
-    size = len(render(make_page(500)).encode())
+    page = make_page(500)
+    size = len(render(page).encode())
     print(f"500 clips: {size / 1e6:.2f} MB")
     assert size < 10e6
+    files = files_beside(page)
+    assert len(files) == 4 * 499  # the first has no large picture
+    assert all(re.fullmatch(r"\d{4}-(onset|apex|flow|strain)\.webp", name) for name in files)
+
+
+def test_page_of_usual_size_is_one_file_of_less_than_ten_megabytes(make_page):
+    page = make_page(100)
+    assert files_beside(page) == {}
+    html = render(page)
+    assert len(html.encode()) < 10e6
+    policy = next(a["content"] for a in Document(html).all("meta") if "http-equiv" in a)
+    assert "img-src data:;" in policy
+
+
+def test_a_page_with_a_folder_may_show_its_pictures_and_no_others(make_page):
+    policy = next(
+        a["content"] for a in Document(render(make_page(), 0)).all("meta") if "http-equiv" in a
+    )
+    assert "img-src 'self' data:;" in policy
+    assert policy.startswith("default-src 'none'")
+
+
+def test_pictures_beside_a_page_go_with_it(make_page, tmp_path, monkeypatch):
+    monkeypatch.setattr("mepipe.report.page.files_beside", lambda page, embedded=0: pictures(page))
+
+    def pictures(page):
+        return files_beside(page, 0)
+
+    folder = tmp_path / "report-files"
+    write_page(Manifest(tmp_path), "a", make_page(6))
+    assert (folder / "0001-onset.webp").exists()
+    write_page(Manifest(tmp_path), "b", make_page(6, faces=False))
+    left = {path.name[5:] for path in folder.iterdir()}
+    assert left == {"flow.webp", "strain.webp"}
+    monkeypatch.undo()
+    write_page(Manifest(tmp_path), "c", make_page(6))
+    assert not folder.exists()
+
+
+def test_confusion_counts_clips(document):
+    shaded = [n for n, (tag, a) in enumerate(document.tags) if a.get("class", "")[:1] == "s"]
+    counts = [int(document.text[n]) for n in shaded if document.tags[n][0] == "td"]
+    assert counts == [2, 0, 0, 1, 1, 0, 0, 0, 2]
+    assert "Counts are clips." in document.texts("p")
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])

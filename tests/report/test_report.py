@@ -113,11 +113,13 @@ def test_report_shows_failures_first_with_remedies(run, sample, tmp_path):
     report = run(sample, settings=ON)
     assert report.usable == 0
     html = page(tmp_path)
-    assert html.index("Way out:") < html.index('id="results"')
-    assert html.count("Way out:") == len(report.failures)
+    assert html.index("What to do:") < html.index('id="results"')
+    # In the head, and on the card of each.
+    assert html.count("What to do:") == 2 * len(report.failures)
+    assert html.count('<article class="card failed"') == len(report.failures)
     assert "No clip could be used" in html
     later(tmp_path)
-    assert page(tmp_path).count("Way out:") == len(report.failures)
+    assert page(tmp_path).count("What to do:") == 2 * len(report.failures)
 
 
 def test_rebuild_refuses_a_folder_without_a_run(tmp_path, toy_run, toy_data):
