@@ -9,7 +9,7 @@ from typing import Any
 
 from mepipe.cache.manifest import REPORT, Manifest
 from mepipe.cache.records import read_table
-from mepipe.clips.clip_task import ClipTask, PreparedClip
+from mepipe.clips.clip_task import ClipTask, Failure, PreparedClip
 from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
 from mepipe.errors import UsageError
@@ -98,9 +98,7 @@ def rebuild(
     return out / REPORT, problems
 
 
-def _config(
-    config: Config, *, faces: bool | None, clips: int | None, curves: str | None
-) -> Config:
+def _config(config: Config, *, faces: bool | None, clips: int | None, curves: str | None) -> Config:
     asked = {"faces": faces, "clips": clips, "curves": curves}
     update = {name: value for name, value in asked.items() if value is not None}
     return config.model_copy(update={"report": config.report.model_copy(update=update)})
@@ -115,7 +113,8 @@ def _computed(
     context: Context,
 ) -> Motions:
     """Return the motion of all clips, computed where it is not known, and record its objects."""
-    names, failures, computed = dict(known.names), {}, 0
+    names, computed = dict(known.names), 0
+    failures: dict[str, Failure] = {}
     for inputs in found:
         # Frames that were changed since the run have another motion than the run's clips.
         same = [one for one in inputs.clips if _is_as_it_was(one, outcomes, config)]
@@ -142,9 +141,7 @@ def _is_as_it_was(
     return key == outcome.stages["face"].key
 
 
-def _opened(
-    run: PastOutputs, config: Config, context: Context
-) -> tuple[list[Inputs], list[str]]:
+def _opened(run: PastOutputs, config: Config, context: Context) -> tuple[list[Inputs], list[str]]:
     """Return the clips of the datasets, and for each unreadable dataset the reason."""
     found: list[Inputs] = []
     datasets, problems = run.datasets()

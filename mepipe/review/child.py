@@ -1,4 +1,4 @@
-"""The process of a rebuild: reads what to run on its input, and writes how far it is, a line each."""
+"""The process of a rebuild: reads what to run on its input, writes how far it is, line by line."""
 
 from __future__ import annotations
 

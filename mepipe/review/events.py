@@ -105,9 +105,7 @@ class Events:
             for one in found.movements
         )
 
-    def _events(
-        self, clip: ReviewClip, found: RecordingEvents, rows: EventRows
-    ) -> dict[str, Any]:
+    def _events(self, clip: ReviewClip, found: RecordingEvents, rows: EventRows) -> dict[str, Any]:
         def place(number: int) -> int:
             return min(bisect_left(found.numbers, number), len(found.numbers) - 1)
 

@@ -131,9 +131,12 @@ class Rebuild:
             if self._closed:
                 return
             try:
-                self.plan = self._make()
+                plan = self._make()
             except MepipeError as error:
-                self.plan = Planned("failed", message=str(error))
+                plan = Planned("failed", message=str(error))
+            # Not where something has changed meanwhile: then it is made again.
+            if not self._wanted.is_set():
+                self.plan = plan
 
     def _make(self) -> Planned:
         from mepipe.run import Run

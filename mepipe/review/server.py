@@ -6,8 +6,6 @@ import json
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mepipe.errors import ConflictError, MepipeError, UsageError
@@ -16,6 +14,7 @@ from mepipe.review.room import Room
 from mepipe.review.security import Guard
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
@@ -66,7 +65,17 @@ def bind(port: int) -> socket.socket:
 
 
 def serve(room: Room, listener: socket.socket, opened: Callable[[str], object]) -> None:
-    """Answer until Ctrl-C. ``opened`` is called with the address, once it answers."""
+    """Answer until Ctrl-C. ``opened`` is called with the address before."""
+    server, address = make_server(room, listener)
+    opened(address)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        room.close()
+
+
+def make_server(room: Room, listener: socket.socket) -> tuple[uvicorn.Server, str]:
+    """Return the server of a page, which does not run yet, and its address with a new secret."""
     import uvicorn
 
     token = secrets.token_urlsafe(24)
@@ -82,11 +91,7 @@ def serve(room: Room, listener: socket.socket, opened: Callable[[str], object]) 
         ws="none",
         timeout_graceful_shutdown=1,
     )
-    opened(f"http://{_HOST}:{port}/{token}/")
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        room.close()
+    return uvicorn.Server(config), f"http://{_HOST}:{port}/{token}/"
 
 
 def guarded(room: Room, token: str, port: int) -> Guard:
@@ -172,14 +177,11 @@ def _write(change: Callable[[int, dict[str, Any]], Any]) -> Callable[[Request], 
         except ConflictError as error:
             conflict = {
                 "column": error.column, "now": error.now, "wanted": error.wanted,
-                "clip": room_index(error.clip), "message": error.message,
+                "clip": error.clip, "message": error.message,
             }  # fmt: skip
             return _json({"conflict": conflict, "message": error.message}, 409)
         except MepipeError as error:
             return _json({"message": error.message, "remedy": error.remedy}, 422)
-
-    def room_index(clip: str) -> str:
-        return clip
 
     return answered
 
@@ -227,6 +229,3 @@ def _picture(room: Room, request: Request) -> Response:
 
     data, kind = room.picture(_index(request), str(request.path_params["name"]))
     return Response(data, media_type=kind)
-
-
-__all__ = ["Path", "application", "asdict", "bind", "guarded", "require_starlette", "serve"]
