@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from mepipe.review.session import ReviewClip, Session
 from mepipe.stages import ARRAYS
 
 _COLUMNS = frozenset(CONTENT)
+_FORGOTTEN_S = 4.0  # the page asks every second or so
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Room:
         self.recordings = Events(session)
         self._visited: set[int] = set()
         self._motions: dict[int, dict[str, Any]] = {}
+        self._asked: dict[int, float] = {}
+        self._measuring = threading.Lock()
         self._lock = threading.Lock()
         self._doubts: dict[str, list[str]] | None = None
 
@@ -111,6 +115,7 @@ class Room:
         """Return what the motion in a clip says; it is computed in a thread when first asked."""
         clip = self._clip(index)
         with self._lock:
+            self._asked[index] = time.monotonic()
             known = self._motions.get(index)
             if known is not None:
                 return known
@@ -221,6 +226,17 @@ class Room:
             self._motions.clear()
 
     def _measure(self, index: int, clip: ReviewClip) -> None:
+        # One at a time: frames come first. A clip that nobody looks at any more is left.
+        with self._measuring:
+            if time.monotonic() - self._asked[index] > _FORGOTTEN_S:
+                with self._lock:
+                    self._motions.pop(index, None)
+                return
+            answer = self._measured(clip)
+        with self._lock:
+            self._motions[index] = answer
+
+    def _measured(self, clip: ReviewClip) -> dict[str, Any]:
         from mepipe.pipeline.motion import motion_of_clip
 
         session = self.session
@@ -229,25 +245,21 @@ class Room:
                 raise UsageError("its source is gone", "Restore it.")
             found = motion_of_clip(clip.shown, clip.outcome, session.opened.config, session.context)
         except MepipeError as error:
-            answer: dict[str, Any] = {"state": "failed", "message": str(error)}
-        else:
-            if isinstance(found, Failure):
-                answer = {"state": "failed", "message": f"{found.message}. {found.remedy}".strip()}
-            else:
-                answer = {
-                    "state": "done",
-                    "onset": found.onset,
-                    "apex": found.apex,
-                    "offset": found.offset,
-                    "movement": found.movement,
-                    "strength": round(found.strength, 2),
-                    "confidence": {name: round(one, 2) for name, one in found.confidence.items()},
-                    "first": found.first,
-                    "curve": rounded(found.curve),
-                    "regions": {name: rounded(one) for name, one in found.regions.items()},
-                }
-        with self._lock:
-            self._motions[index] = answer
+            return {"state": "failed", "message": str(error)}
+        if isinstance(found, Failure):
+            return {"state": "failed", "message": f"{found.message}. {found.remedy}".strip()}
+        return {
+            "state": "done",
+            "onset": found.onset,
+            "apex": found.apex,
+            "offset": found.offset,
+            "movement": found.movement,
+            "strength": round(found.strength, 2),
+            "confidence": {name: round(one, 2) for name, one in found.confidence.items()},
+            "first": found.first,
+            "curve": rounded(found.curve),
+            "regions": {name: rounded(one) for name, one in found.regions.items()},
+        }
 
 
 def _texts(cells: Any) -> dict[str, str]:

@@ -23,8 +23,9 @@ from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset
-from mepipe.errors import UsageError
+from mepipe.errors import UnreadableInputError, UsageError
 from mepipe.execution.context import Context
+from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.past_outputs import PastOutputs, past_outputs
 from mepipe.pipeline.worth_a_look import Doubt, doubts_in
@@ -88,12 +89,11 @@ class ReviewClip:
             return False
         if max(places) >= shown.input.frames.count:
             return True
-        known = shown.input.frames.known()
-        return any(
-            shown.input.frames.digest(place) != digest
-            for place, digest in zip(places, made_of[:2], strict=True)
-            if str(shown.input.frames.files[0 if shown.input.frames.video else place]) in known
-        )
+        try:
+            now = [shown.input.frames.digest(place) for place in places]
+        except UnreadableInputError:
+            return True
+        return now != [str(one) for one in made_of[:2]]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,8 @@ class Session:
         self._lock = threading.RLock()
         self._places: dict[str, int] = {}
         self.opened = self._open()
+        # What is computed from now on is told on the page.
+        self.context = replace(context, progress=NoProgress())
         ids = [clip.id for clip in self.opened.clips]
         self.file = CorrectionFile(self._path(), who=coder or who, known=ids)
         self._seen_file: tuple[Any, Rows] | None = None
@@ -252,7 +254,8 @@ class Session:
                     for note in inputs.notes:
                         if note.clip is not None:
                             notes.setdefault(note.clip, []).append(note.text)
-                    inputs.save_indexes() if self._writable() else None
+                    if os.access(self.context.cache, os.W_OK):
+                        inputs.save_indexes()
         names = {*clips, *failures, *(name for name in outcomes if "#" not in name)}
         order = [name for name in self._places if name in names]
         order += sorted(names - set(order))
@@ -275,9 +278,6 @@ class Session:
 
     def _now(self, config: Config) -> Config:
         return with_corrections_of(self.out, config)[0]
-
-    def _writable(self) -> bool:
-        return os.access(self.context.cache, os.W_OK)
 
     @staticmethod
     def _clip(

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -251,6 +252,22 @@ def test_two_windows_see_each_other_and_choose(serving, open_page, run_copy):
         str(apex + 2 + first),
     )
     assert rows(run_copy / "out" / "corrections.csv")[0]["apex"] == str(apex + 2 + first)
+
+
+def test_names_are_text(serving, open_page):
+    served = serving()
+    session = served.room.session
+    name = "<img src=x onerror=alert(1)>/<script>alert(2)</script>"
+    opened = session.opened
+    clips = [replace(opened.clips[0], id=name), *opened.clips[1:]]
+    session.opened = replace(opened, clips=clips, notes={name: ["<b>a note</b>"]})
+    session._places[name] = 0
+    page = open_page(served.address)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    assert page.locator("#name").inner_text() == name
+    assert page.locator("#why").inner_text() == "<b>a note</b>"
+    assert page.locator("#list img, #list script, #name img, #why b").count() == 0
+    assert page.title() == "Review - mepipe"
 
 
 def test_a_narrow_screen_is_told(serving, open_page):
