@@ -7,6 +7,7 @@ The plan is that of `mepipe run --dry-run`, made again after every change. The p
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -165,30 +166,29 @@ class Rebuild:
         self.replan()
 
     def _follow(self) -> None:
-        import os
-
-        process = self._process = subprocess.Popen(
+        said: dict[str, Any] = {}
+        with subprocess.Popen(
             [sys.executable, "-P", "-m", "mepipe.review.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, **SAFE},
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(self._request()))
-        process.stdin.close()
-        said: dict[str, Any] = {}
-        for line in process.stdout:
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue  # a library prints
-            if "title" in said:
-                self.job = replace(
-                    self.job, title=said["title"], done=said["done"], total=said["total"]
-                )
-        code = process.wait()
+        ) as process:
+            self._process = process
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(self._request()))
+            process.stdin.close()
+            for line in process.stdout:
+                try:
+                    said = json.loads(line)
+                except ValueError:
+                    continue  # a library prints
+                if "title" in said:
+                    self.job = replace(
+                        self.job, title=said["title"], done=said["done"], total=said["total"]
+                    )
+            code = process.wait()
         if "finished" in said:
             self._session.reopen()
             self._changed()

@@ -356,8 +356,8 @@
     put(bitmap);
     $("view").dataset.frame = wanted;
     $("view").dataset.view = mine.aligned ? "aligned" : "whole";
-    // Until the frame after the one in which it is painted: never too little.
-    if (since) requestAnimationFrame(() => requestAnimationFrame(() => performance.measure("frame", { start: since, end: performance.now() })));
+    // Behind the next painting: then it is on the screen.
+    if (since) requestAnimationFrame(() => setTimeout(() => performance.measure("frame", { start: since, end: performance.now() })));
     const marks = shownMarks();
     mine.around(wanted, direction, Object.values(marks).filter((one) => one != null));
   }
