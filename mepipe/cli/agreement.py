@@ -171,7 +171,7 @@ def _print(what: str, one: Agreement) -> None:
             f"{one.recordings} recordings that both coded: {one.both} movements of both, "
             f"{one.only_first} only in A, {one.only_second} only in B; F1 {_short(one.f1, 3)}"
         )
-    marks = Table("B minus A", "n", "median", "median |d|", "95 % of |d|", "within 1 frame")
+    marks = Table("B - A, frames", "n", "median", "median |d|", "95 % of |d|", "|d| <= 1")
     for name, mark in one.marks.items():
         if not mark.n:
             marks.add_row(name, "0", "", "", "", "")
@@ -179,7 +179,7 @@ def _print(what: str, one: Agreement) -> None:
         in_frames = (mark.median, mark.median_absolute, mark.absolute_95)
         in_ms = (mark.median_ms, mark.median_absolute_ms, mark.absolute_95_ms)
         cells = [
-            f"{_short(frames)} frames" + (f", {_short(ms)} ms" if mark.n_ms == mark.n else "")
+            _short(frames) + (f" ({_short(ms)} ms)" if mark.n_ms == mark.n else "")
             for frames, ms in zip(in_frames, in_ms, strict=True)
         ]
         marks.add_row(name, str(mark.n), *cells, f"{mark.within_one:.0%}")

@@ -2,9 +2,11 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from made_rows import rows
 
 pytest.importorskip("pympi")
 
@@ -13,12 +15,17 @@ from mepipe.clips.correction_file import CorrectionFile
 
 
 @pytest.fixture
-def out(tmp_path):
-    from mepipe.features import demo_features
+def out(tmp_path, monkeypatch):
+    from mepipe.recordings import marks
 
     folder = tmp_path / "out"
     folder.mkdir()
-    demo_features(folder / "features.h5")
+    (folder / "features.h5").write_bytes(b"read by the stand-in")
+    made = rows()
+    columns = {name: [one[name] for one in made] for name in made[0]}
+    stand_in = SimpleNamespace(columns=columns)
+    monkeypatch.setattr("mepipe.features.load", lambda path: stand_in)
+    assert marks.marks_of_run(folder)
     return folder
 
 
@@ -56,7 +63,7 @@ def test_figures_as_table_csv_and_json(tmp_path):
     CorrectionFile(kim, who="kim").change("d/s1/only", {"apex": "3"})
     said = call("agreement", kim, ann, "--fps", "100", "--csv", tmp_path / "found.csv")
     assert "4 clips that both coded; 1 only in A, 0 only in B" in said
-    assert "1 frames, 10 ms" in said
+    assert "1 (10 ms)" in said
     assert "the same in 75% of 4; Cohen's kappa 0.000" in said
     with (tmp_path / "found.csv").open() as file:
         rows = {row["what"]: row for row in csv.DictReader(file)}

@@ -26,7 +26,8 @@ def test_the_file_of_the_output_folder_is_used_and_kept(toy_run, sample, tmp_pat
     made = toy_run(sample)
     assert [note.text for note in made.beside] == ["corrections.csv of the output folder is used"]
     result = made.execute()
-    assert computed(result) == {"spot": 1, "flow": 1, "tensor": 1, "pack": 1}
+    # The toy flow of another apex is the same, so its tensor is there already.
+    assert computed(result) == {"spot": 1, "flow": 1, "pack": 1}
     assert "corrections.csv of the output folder is used" in texts(result)
     assert any("corrects apex" in text and "(by kim)" in text for text in texts(result))
     assert load(result.features).columns["apex_number"][0] == apex + 1
