@@ -26,6 +26,8 @@ _COMMANDS = {
         "mepipe.cli.evaluate_events",
         "Score events found in recordings against the true ones.",
     ),
+    "agreement": ("mepipe.cli.agreement", "Compare the marks of two coders."),
+    "marks": ("mepipe.cli.marks", "Bring marks to ELAN or a table, and back as corrections."),
     "ablate": ("mepipe.cli.ablate", "Vary the pyramid of the SPP network, on the same folds."),
     "export": ("mepipe.cli.export", "Write features in a format that other code reads."),
     "import-features": (

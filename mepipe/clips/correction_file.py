@@ -21,6 +21,7 @@ from mepipe.cache.locks import claim
 from mepipe.clips.correction_history import History, history_path
 from mepipe.clips.correction_rows import COLUMNS, HEADINGS, SIGNED, parse_row
 from mepipe.clips.editable_table import EditableTable, cell_text
+from mepipe.datasets.missing import is_missing
 from mepipe.datasets.sheets import Row
 from mepipe.errors import ConflictError, UsageError, suggest
 
@@ -149,7 +150,9 @@ class CorrectionFile:
             if not before:
                 return content.rows()
             after = {name: wanted[name] for name in before}
-            merged = {**now, **after}
+            # As the reader does: a person may have written NA.
+            others = {n: t for n, t in now.items() if n in ("why", "who") or not is_missing(t)}
+            merged = {**others, **after}
             parse_row(Row(content.line_of(key), merged), self.path)
             when = utc_now()
             history.append(self.who, when, key, before, after)

@@ -149,6 +149,14 @@ def test_an_emotion_and_no_movement_contradict_across_changes(path):
     assert file.read().cells["a"]["movement"] == "no"
 
 
+def test_a_word_for_nothing_by_hand_hinders_nobody(path):
+    path.parent.mkdir()
+    path.write_text("clip,onset,emotion,why\na,NA,-,NA\n")
+    rows = CorrectionFile(path, who="kim").change("a", {"movement": "no"})
+    assert rows.cells["a"]["onset"] == "NA"
+    assert path.read_text().splitlines()[1].startswith("a,NA,-,NA,no,kim,")
+
+
 def test_two_windows_merge_and_one_cell_conflicts(path):
     one, two = CorrectionFile(path, who="kim"), CorrectionFile(path, who="ann")
     seen = one.change("a", {"onset": "1", "apex": "5"}).cells["a"]
