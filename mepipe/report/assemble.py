@@ -89,9 +89,22 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         faces=shown.config.report.faces,
         recordings=recording_cards(shown.recordings, pictured),
         confusion=saved.predictions.confusion_of_clips().tolist() if saved is not None else (),
-        doubts=[(one.clip, one.text) for one in shown.doubts],
+        doubts=_doubts(shown),
         spot_px=shown.config.spot.size,
     )
+
+
+def _doubts(shown: ReportInputs) -> list[tuple[str, str]]:
+    """Return each doubtful clip once, in the order of its largest doubt, and why."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for doubt in shown.doubts:
+        first, _, more = doubt.text.partition("; ")
+        noted = f"{first} (and more)" if more else first
+        if doubt.kind != "noted":
+            found[doubt.clip].append(doubt.text)
+        elif not found[doubt.clip]:
+            found[doubt.clip].append(noted)
+    return [(clip, "; ".join(texts)) for clip, texts in found.items()]
 
 
 def _failures(out: Path, shown: ReportInputs, context: Context) -> list[FailureRow]:
@@ -202,7 +215,8 @@ def _cards(
                 notes=tuple(noted[clip]),
                 predicted=predicted,
                 votes=share,
-                doubts=tuple(doubt.text for doubt in doubted[clip]),
+                # What was noted stands there as notes.
+                doubts=tuple(doubt.text for doubt in doubted[clip] if doubt.kind != "noted"),
                 weight=max((doubt.weight for doubt in doubted[clip]), default=0.0),
                 figures=figures_of(values),
                 strength=strength,
