@@ -9,6 +9,7 @@ from mepipe.cli import main
 
 KEYS = {
     "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "recordings",
+    "worth_a_look",
 }  # fmt: skip
 
 

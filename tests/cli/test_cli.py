@@ -10,7 +10,7 @@ from mepipe.cli import main
 STEPS = {"face", "spot", "flow", "tensor", "pack", "classify"}
 RUN_KEYS = {
     "schema", "clips", "usable", "computed", "reused", "failed", "features", "results",
-    "seconds", "elapsed_s", "recordings", "movements",
+    "seconds", "elapsed_s", "recordings", "movements", "worth_a_look",
 }  # fmt: skip
 
 

@@ -104,3 +104,20 @@ def test_still_skin_is_white_and_directions_have_colours():
     assert still.tolist() == [255, 255, 255]
     assert right.tolist() == [255, 0, 0]
     assert left.tolist() == [0, 255, 255]
+
+
+def test_a_movement_becomes_a_film(clip, tmp_path):
+    from PIL import Image
+
+    target = tmp_path / "clip.gif"
+    arguments = ["show", str(clip), "--gif", str(target), "--set", "data.fps=200"]
+    result = CliRunner().invoke(main, [*arguments, "--set", "flow.size=96"])
+    assert result.exit_code == 0, result.output
+    assert f"film {target}" in result.output
+    assert target.stat().st_size < 1_000_000
+    with Image.open(target) as film:
+        assert 10 < film.n_frames <= 22
+        assert film.info["loop"] == 0
+    again = CliRunner().invoke(main, [*arguments, "--out", "other.png"])
+    assert again.exit_code == 2
+    assert "exclude each other" in again.output
