@@ -10,7 +10,7 @@ from typing import Any
 from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.records import read_records, read_table
-from mepipe.clips.clip_task import ClipTask, PreparedClip
+from mepipe.clips.clip_task import ClipTask, Failure, PreparedClip
 from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.registry import open_dataset
@@ -148,7 +148,8 @@ def _computed(
     context: Context,
 ) -> Motions:
     """Return the motion of all clips, computed where it is not known, and record its objects."""
-    names, failures, computed = dict(known.names), {}, 0
+    names, computed = dict(known.names), 0
+    failures: dict[str, Failure] = {}
     for inputs in found:
         # Frames that were changed since the run have another motion than the run's clips.
         same = [one for one in inputs.clips if _is_as_it_was(one, outcomes, config)]

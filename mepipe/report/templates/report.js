@@ -313,7 +313,7 @@
       }
       return row;
     });
-    return el("div", { className: "scroll", tabIndex: 0 },
+    return el("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Key frames" },
       el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((head) => cell(head, "th")))), el("tbody", {}, ...rows)));
   };
 
@@ -358,7 +358,7 @@
     if (clip.grid) seen.push(arrowed(card, clip, !faces));
     if (card.querySelector(".p-flow")) seen.push(coloured(card, clip, "flow", "flow as colour", el("p", { className: "small" }, el("span", { className: "key" }), ` full colour: ${clip.px.toFixed(2)} px`)));
     if (card.querySelector(".p-strain")) seen.push(coloured(card, clip, "strain", "strain", el("p", { className: "small" }, `brightest: ${clip.strain.toFixed(3)}`)));
-    if (data.faces && clip.missing) seen.push(el("p", { className: "small wide" }, `No picture of the face: ${clip.missing}.`));
+    if (data.faces && clip.missing) seen.push(el("p", { className: "small wide" }, `The face is not shown: ${clip.missing}.`));
     const right = el("div", { className: "right" }, ...doubtsOf(clip), el("h3", {}, "Motion"), ...curveOf(clip).filter(Boolean), marksOf(clip),
       el("p", { className: "small" }, "Confidence goes from 0 to 1; look at a mark below 0.5 before you use it. An annotated mark counts as 1." + (clip.spotted ? " Behind what the motion alone says stands its own." : "")),
       ...(regionsOf(clip) ?? []), ...notesOf(clip), ...figuresOf(clip),
@@ -415,6 +415,7 @@
   addEventListener("hashchange", recall);
 
   filters.hidden = false;
+  document.getElementById("hint").hidden = !data.clips.length;
   box.classList.add("opens");
   // On a phone the open form would cover the cards.
   if (matchMedia("(max-width: 40rem)").matches) filters.open = false;
