@@ -76,6 +76,9 @@
     const text = parts.toString();
     history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
   };
+  // A browser may refuse to change the address many times in a moment.
+  let waiting = 0;
+  const rememberSoon = () => { clearTimeout(waiting); waiting = setTimeout(remember, 300); };
   const recall = () => {
     const hash = location.hash.slice(1);
     if (/^(clip|failed)-\d+$/.test(hash)) {
@@ -98,8 +101,8 @@
     if (card) open(card);
   };
 
-  form.addEventListener("input", () => { apply(); remember(); });
-  form.addEventListener("reset", () => setTimeout(() => { apply(); remember(); }));
+  form.addEventListener("input", () => { apply(); rememberSoon(); });
+  form.addEventListener("reset", () => setTimeout(() => { apply(); rememberSoon(); }));
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("again").addEventListener("click", () => form.reset());
 
