@@ -80,7 +80,7 @@ def test_a_run_from_python_says_what_a_command_does(toy, toy_data, tmp_path):
     result = mepipe.run(data, **how)
     assert (result.clips, result.usable, result.failures) == (3, 3, [])
     assert result.features == tmp_path / "study" / "features.h5"
-    assert set(result.paths) == {"features", "failures", "notes"}
+    assert set(result.paths) == {"features", "failures", "notes", "worth_a_look"}
     assert all(path.is_file() for path in result.paths.values())
     assert result.load().x.shape[0] == 3
     assert said[0] == ("clips", 0, 3)

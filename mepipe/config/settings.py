@@ -355,8 +355,7 @@ class ReportSettings(Settings):
     clips: int = Field(500, ge=0, description="largest number of clips with a card of their own")
     curves: Literal["spotted", "all"] = Field(
         "spotted",
-        description="motion curves: spotted, of the clips whose key frames were spotted; all, "
-        "also of annotated clips, and of each region, which takes as long as spotting them",
+        description="motion curves of spotted clips, or of all and their regions: it takes long",
     )
 
 

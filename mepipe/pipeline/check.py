@@ -26,7 +26,7 @@ from mepipe.datasets.registry import open_dataset
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_recordings
 from mepipe.pipeline.check_pictures import picture_problems
-from mepipe.pipeline.motion import recorded_motions
+from mepipe.pipeline.motion_objects import recorded_motions
 from mepipe.pipeline.outputs import clip_notes
 from mepipe.pipeline.problem import Problem
 from mepipe.pipeline.recorded import recorded_outcome

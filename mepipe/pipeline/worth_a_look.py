@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mepipe.cache.keys import Json, canonical, object_key, sha256_text
 from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
 from mepipe.datasets.name_cells import name_cell, name_in_cell
-from mepipe.pipeline.motion import Motion, Motions
+from mepipe.pipeline.motion_objects import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
 
 DOUBTS: Mapping[str, str] = MappingProxyType(

@@ -18,7 +18,7 @@ from mepipe.clips.clip_task import ClipTask
 from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.execution.context import Context
-from mepipe.pipeline.motion import Motion, Motions
+from mepipe.pipeline.motion_objects import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.run_records import RunRecord
