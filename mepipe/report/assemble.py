@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +18,20 @@ from mepipe.config.settings import Config
 from mepipe.evaluation.results_io import Saved, read_saved
 from mepipe.execution.context import Context
 from mepipe.features import Features
-from mepipe.report.clip_pictures import ClipWork, draw_clips, searched_frames
+from mepipe.report.cards import cards_of, choose, pictured
+from mepipe.report.clip_pictures import searched_frames
 from mepipe.report.content import (
     ClipCard,
     CountTable,
     FailureRow,
-    KeyFrame,
-    MotionSays,
     Page,
-    Pictures,
     Setting,
     StepTime,
 )
 from mepipe.report.methods import RunSummary, write_methods
-from mepipe.report.quality import figures_of
 from mepipe.report.recordings import recording_cards, with_curves
 from mepipe.report.report_inputs import ReportInputs, results_of, rows_of
-from mepipe.schema import CLIP_STAGES, KEY_FRAMES, PROTOCOLS, STEPS
+from mepipe.schema import CLIP_STAGES, PROTOCOLS, STEPS
 
 # Settings that are paths. A report is shared, so only their file names are shown.
 _PATHS = {"data.corrections", "data.events", "labels.classes"}
@@ -50,12 +45,9 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
     saved = read_saved(out) if results is not None else None
     failures = _failures(out, shown, context)
     notes = [(row["clip"], row["note"]) for row in rows_of(out / "notes.csv")]
-    cards = _cards(features, saved, notes, shown) if features is not None else []
+    cards = cards_of(features, saved, notes, shown) if features is not None else []
     chosen = choose(cards, shown.config.report.clips)
-    drawn = _drawn(chosen, shown, context)
-    pictured = with_curves(
-        [_with(card, drawn[card.clip], shown) for card in chosen], shown.recordings
-    )
+    drawn = with_curves(pictured(chosen, shown, context), shown.recordings)
     settings = _settings(shown.config)
     groups = {str(group) for group in features.group if group} if features is not None else set()
     datasets = sorted({card.dataset for card in cards})
@@ -84,14 +76,27 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         else [],
         methods=write_methods(_ran(shown, cards, groups, results)),
         provenance=_provenance(manifest, shown, features),
-        cards=pictured,
+        cards=drawn,
         not_shown=len(cards) - len(chosen),
         faces=shown.config.report.faces,
-        recordings=recording_cards(shown.recordings, pictured),
+        recordings=recording_cards(shown.recordings, drawn),
         confusion=saved.predictions.confusion_of_clips().tolist() if saved is not None else (),
-        doubts=[(one.clip, one.text) for one in shown.doubts],
+        doubts=_doubts(shown),
         spot_px=shown.config.spot.size,
     )
+
+
+def _doubts(shown: ReportInputs) -> list[tuple[str, str]]:
+    """Return each doubtful clip once, in the order of its largest doubt, and why."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for doubt in shown.doubts:
+        first, _, more = doubt.text.partition("; ")
+        noted = f"{first} (and more)" if more else first
+        if doubt.kind != "noted":
+            found[doubt.clip].append(doubt.text)
+        elif not found[doubt.clip]:
+            found[doubt.clip].append(noted)
+    return [(clip, "; ".join(texts)) for clip, texts in found.items()]
 
 
 def _failures(out: Path, shown: ReportInputs, context: Context) -> list[FailureRow]:
@@ -108,133 +113,6 @@ def _failures(out: Path, shown: ReportInputs, context: Context) -> list[FailureR
         )
         for row in rows
     ]  # fmt: skip
-
-
-def choose(cards: Sequence[ClipCard], most: int) -> list[ClipCard]:
-    """Return at most ``most`` cards, in order: all doubtful ones, then others evenly spread."""
-    if len(cards) <= most:
-        return list(cards)
-    doubtful = [place for place, card in enumerate(cards) if card.doubtful]
-    sure = [place for place, card in enumerate(cards) if not card.doubtful]
-    chosen = _spread(doubtful, most)
-    chosen += _spread(sure, most - len(chosen))
-    return [cards[place] for place in sorted(chosen)]
-
-
-def _spread(places: Sequence[int], count: int) -> list[int]:
-    if len(places) <= count:
-        return list(places)
-    # Evenly and without chance, so that equal runs give equal pages.
-    return [places[int(at * len(places) / count)] for at in range(count)]
-
-
-def _drawn(cards: Sequence[ClipCard], shown: ReportInputs, context: Context) -> dict[str, Pictures]:
-    faces = shown.config.report.faces
-    work, found = [], {}
-    for card in cards:
-        outcome = shown.outcomes.get(card.clip)
-        if outcome is None or "flow" not in outcome.stages:
-            found[card.clip] = Pictures(missing="no record of a run names its results")
-        else:
-            work.append(ClipWork.of(outcome, shown.sources.get(card.clip), faces=faces))
-    return found | draw_clips(work, context)
-
-
-def _with(card: ClipCard, pictures: Pictures, shown: ReportInputs) -> ClipCard:
-    """Return the card with its pictures, and the curves of its motion where there are any."""
-    motion = shown.motions.get(card.clip)
-    if motion is None:
-        return replace(card, pictures=pictures)
-    if not pictures.curve:
-        curve = tuple(np.asarray(motion.curve, np.float64).round(4).tolist())
-        pictures = replace(pictures, curve=curve, curve_from=motion.first)
-    regions: dict[str, tuple[float, ...]] = {}
-    if pictures.curve_from == motion.first:
-        regions = {
-            name: tuple(np.asarray(values, np.float64).round(3).tolist())
-            for name, values in motion.regions.items()
-        }
-    annotated = any(mark.source != "spotted" for mark in card.marks if mark.position is not None)
-    says = MotionSays(
-        tuple((name, int(getattr(motion, name))) for name in KEY_FRAMES),
-        tuple(float(motion.confidence[name]) for name in KEY_FRAMES),
-        motion.movement,
-        motion.strength,
-    )
-    return replace(card, pictures=pictures, regions=regions, motion=says if annotated else None)
-
-
-def _cards(
-    features: Features,
-    saved: Saved | None,
-    notes: Sequence[tuple[str, str]],
-    shown: ReportInputs,
-) -> list[ClipCard]:
-    noted: dict[str, list[str]] = defaultdict(list)
-    for clip, text in notes:
-        noted[clip].append(text)
-    doubted: dict[str, list[Any]] = defaultdict(list)
-    for doubt in shown.doubts:
-        doubted[doubt.clip].append(doubt)
-    votes = _votes(saved) if saved is not None else {}
-    columns = {name: values.tolist() for name, values in features.columns.items()}
-    cards = []
-    for row, clip in enumerate(columns["clip"]):
-        one = {name: values[row] for name, values in columns.items()}
-        predicted, share = votes.get(clip, ("", ""))
-        outcome = shown.outcomes.get(clip)
-        values = outcome.values if outcome is not None else {}
-        strength = values.get("spot", {}).get("strength")
-        if strength is None and clip in shown.motions:
-            strength = shown.motions[clip].strength
-        cards.append(
-            ClipCard(
-                clip=clip,
-                dataset=one["dataset"],
-                subject=one["subject"],
-                emotion=one["emotion"],
-                label=one["label"],
-                frames=one["frames"],
-                fps=None if math.isnan(one["fps"]) else one["fps"],
-                movement=one["movement"],
-                marks=tuple(_mark(one, name) for name in KEY_FRAMES),
-                action_units=one["au"],
-                notes=tuple(noted[clip]),
-                predicted=predicted,
-                votes=share,
-                doubts=tuple(doubt.text for doubt in doubted[clip]),
-                weight=max((doubt.weight for doubt in doubted[clip]), default=0.0),
-                figures=figures_of(values),
-                strength=strength,
-            )
-        )
-    return cards
-
-
-def _mark(row: Mapping[str, Any], name: str) -> KeyFrame:
-    position, number = row[name], row[f"{name}_number"]
-    confidence = row[f"{name}_confidence"]
-    return KeyFrame(
-        name,
-        position if position >= 0 else None,
-        number if number >= 0 else None,
-        row[f"{name}_source"],
-        None if math.isnan(confidence) else confidence,
-    )
-
-
-def _votes(saved: Saved) -> dict[str, tuple[str, str]]:
-    """Return, by clip, the class that most seeds predicted, and their number."""
-    predictions = saved.predictions
-    classes, counts = predictions.most_predicted()
-    several = len(predictions.seeds) > 1
-    return {
-        clip: (
-            predictions.clips.classes[winner],
-            f"{count} of {len(predictions.seeds)}" if several else "",
-        )
-        for clip, winner, count in zip(predictions.clips.clip, classes, counts, strict=True)
-    }
 
 
 def _by_subject(saved: Saved) -> list[tuple[str, float, int]]:

@@ -385,3 +385,28 @@ def test_page_without_script_shows_all_cards_and_no_filter(chromium, address):
     assert page.locator(".card").count() == 31
     assert page.locator("#filters").is_hidden()
     context.close()
+
+
+def test_a_page_of_500_clips_opens_and_is_searched(opening, make_page, tmp_path):
+    made = make_page(500)
+    path = tmp_path / "report.html"
+    path.write_text(render(made), encoding="utf-8")
+    folder = tmp_path / "report-files"
+    folder.mkdir()
+    for name, data in files_beside(made).items():
+        (folder / name).write_bytes(data)
+    page = opening(path.as_uri())
+    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    searched = page.evaluate(
+        """() => {
+            const field = document.getElementById("f-search"), before = performance.now();
+            field.value = "s07";
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+            document.body.offsetHeight;  // laid out
+            return performance.now() - before;
+        }"""
+    )
+    print(f"500 clips: loaded after {loaded:.0f} ms, searched in {searched:.0f} ms")
+    assert shown(page) == 25
+    page.locator(".card:visible .open").first.click()
+    assert named(page) == "set1/s07/c0007"

@@ -179,6 +179,7 @@ def test_page_of_usual_size_is_one_file_of_less_than_ten_megabytes(make_page):
     page = make_page(100)
     assert files_beside(page) == {}
     html = render(page)
+    print(f"100 clips: {len(html.encode()) / 1e6:.2f} MB")
     assert len(html.encode()) < 10e6
     policy = next(a["content"] for a in Document(html).all("meta") if "http-equiv" in a)
     assert "img-src data:;" in policy

@@ -132,7 +132,7 @@ def test_rebuild_refuses_a_folder_without_a_run(tmp_path, toy_run, toy_data):
 
 
 def test_choose_takes_doubtful_clips_first():
-    from mepipe.report.assemble import choose
+    from mepipe.report.cards import choose
 
     def card(n, confidence):
         mark = KeyFrame("apex", 1, 1, "spotted", confidence)

@@ -76,6 +76,9 @@
     const text = parts.toString();
     history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
   };
+  // A browser may refuse to change the address many times in a moment.
+  let waiting = 0;
+  const rememberSoon = () => { clearTimeout(waiting); waiting = setTimeout(remember, 300); };
   const recall = () => {
     const hash = location.hash.slice(1);
     if (/^(clip|failed)-\d+$/.test(hash)) {
@@ -98,8 +101,8 @@
     if (card) open(card);
   };
 
-  form.addEventListener("input", () => { apply(); remember(); });
-  form.addEventListener("reset", () => setTimeout(() => { apply(); remember(); }));
+  form.addEventListener("input", () => { apply(); rememberSoon(); });
+  form.addEventListener("reset", () => setTimeout(() => { apply(); rememberSoon(); }));
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("again").addEventListener("click", () => form.reset());
 
@@ -313,7 +316,7 @@
       }
       return row;
     });
-    return el("div", { className: "scroll", tabIndex: 0 },
+    return el("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Key frames" },
       el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((head) => cell(head, "th")))), el("tbody", {}, ...rows)));
   };
 
@@ -324,10 +327,10 @@
       el("div", {}, el("dt", {}, title), el("dd", {}, clip.figures[name]), el("dd", { className: "small" }, means))))];
   };
 
-  const said = (clip) => [
-    ...(clip.doubts ?? []).map((text) => el("p", { className: "told" }, el("strong", {}, "Worth a look: "), text)),
-    ...(clip.notes ?? []).map((text) => el("p", { className: "told" }, text)),
-  ];
+  const doubtsOf = (clip) => (clip.doubts ?? []).map((text) =>
+    el("p", { className: "told" }, el("strong", {}, "Worth a look: "), text));
+  const notesOf = (clip) => (clip.notes
+    ? [el("h3", {}, "Notes"), el("ul", {}, ...clip.notes.map((text) => el("li", {}, text)))] : []);
 
   const fill = (card) => {
     const { clip } = known.get(card), all = visible(), place = all.indexOf(card);
@@ -339,7 +342,7 @@
       clip.emotion && clip.emotion !== clip.label ? el("span", {}, clip.emotion) : null,
       clip.predicted ? el("span", { className: clip.predicted === clip.label ? "good" : "warn" },
         `predicted ${clip.predicted}${clip.votes ? ` (${clip.votes} seeds)` : ""}`) : null,
-      el("span", { className: "small" }, `${clip.frames} frames${clip.fps ? `, ${+clip.fps.toPrecision(6)} a second` : ""}`),
+      el("span", { className: "small" }, `${clip.frames} frames${clip.fps ? `, ${+clip.fps.toPrecision(4)} a second` : ""}`),
       clip.units ? el("span", { className: "small" }, "action units " + clip.units) : null);
     const step = (by, words, sign, title) => {
       const made = button("", title, () => move(by));
@@ -358,10 +361,10 @@
     if (clip.grid) seen.push(arrowed(card, clip, !faces));
     if (card.querySelector(".p-flow")) seen.push(coloured(card, clip, "flow", "flow as colour", el("p", { className: "small" }, el("span", { className: "key" }), ` full colour: ${clip.px.toFixed(2)} px`)));
     if (card.querySelector(".p-strain")) seen.push(coloured(card, clip, "strain", "strain", el("p", { className: "small" }, `brightest: ${clip.strain.toFixed(3)}`)));
-    if (data.faces && clip.missing) seen.push(el("p", { className: "small wide" }, `No picture of the face: ${clip.missing}.`));
-    const right = el("div", { className: "right" }, ...said(clip), el("h3", {}, "Motion"), ...curveOf(clip).filter(Boolean), marksOf(clip),
+    if (data.faces && clip.missing) seen.push(el("p", { className: "small wide" }, `The face is not shown: ${clip.missing}.`));
+    const right = el("div", { className: "right" }, ...doubtsOf(clip), el("h3", {}, "Motion"), ...curveOf(clip).filter(Boolean), marksOf(clip),
       el("p", { className: "small" }, "Confidence goes from 0 to 1; look at a mark below 0.5 before you use it. An annotated mark counts as 1." + (clip.spotted ? " Behind what the motion alone says stands its own." : "")),
-      ...(regionsOf(clip) ?? []), ...figuresOf(clip),
+      ...(regionsOf(clip) ?? []), ...notesOf(clip), ...figuresOf(clip),
       el("h3", {}, "To correct it"),
       el("p", {}, el("code", {}, "mepipe review OUT"), " opens the frames of this run. Find there ", el("code", { className: "id" }, clip.clip), "."));
     dialog.replaceChildren(bar, el("div", { className: "body" }, el("div", { className: "looks" }, ...seen), right));
@@ -405,6 +408,7 @@
   box.addEventListener("click", (event) => {
     const card = event.target.closest(".card");
     if (!card || !known.get(card)?.clip) return;
+    if (event.target.closest("details")) return;
     const link = event.target.closest("a");
     if (link && (event.ctrlKey || event.metaKey || event.shiftKey)) return;  // a new window
     if (!link && String(getSelection())) return;  // text is being marked
@@ -414,6 +418,7 @@
   addEventListener("hashchange", recall);
 
   filters.hidden = false;
+  document.getElementById("hint").hidden = !data.clips.length;
   box.classList.add("opens");
   // On a phone the open form would cover the cards.
   if (matchMedia("(max-width: 40rem)").matches) filters.open = false;
