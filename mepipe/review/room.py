@@ -22,6 +22,7 @@ from mepipe.review.session import ReviewClip, Session
 from mepipe.stages import ARRAYS
 
 _COLUMNS = frozenset(CONTENT)
+_USED = "the correction is used"
 _FORGOTTEN_S = 4.0  # the page asks every second or so
 
 
@@ -191,7 +192,10 @@ class Room:
         if self._doubts is None:
             found: dict[str, list[str]] = {}
             for doubt in self.session.doubts():
-                found.setdefault(doubt.clip, []).append(doubt.text)
+                # That a correction is used is no reason to look at a clip that was looked at.
+                parts = [one for one in doubt.text.split("; ") if _USED not in one]
+                if parts:
+                    found.setdefault(doubt.clip, []).append("; ".join(parts))
             self._doubts = found
         return self._doubts
 

@@ -252,7 +252,7 @@
     motion = null;
     if (!state.visited.includes(index)) state.visited.push(index);
     frames?.end(); other?.end();
-    frames = other = null;
+    frames = other = drawn = null;
     zoom = { scale: 1, x: 0, y: 0 };
     $("name").textContent = clip.id;
     $("facts").textContent = facts();
@@ -377,7 +377,7 @@
     ink.fillStyle = "#16191d";
     ink.fillRect(0, 0, width, height);
     badge(bitmap);
-    if (!bitmap) return;
+    if (!bitmap?.width) return; // one that was given back has no size
     const { scale, x, y } = fit(bitmap);
     ink.imageSmoothingQuality = "high";
     ink.imageSmoothingEnabled = scale < 4;
@@ -624,6 +624,7 @@
       line("spotted from motion", look.drawn("g", { class: "mark spotted" }, look.drawn("line", { x1: 11, x2: 11, y1: 0, y2: 4 }), look.drawn("path", { d: "M11 3l4 4l-4 4l-4 -4Z" }))),
       ...(curve.largest ? [element("span", { className: "most", textContent: `largest motion ${curve.largest.toFixed(2)} px` })] : []),
       ...(motion?.state === "computing" ? [element("span", { textContent: "computing the motion…" })] : []),
+      ...(motion?.state === "done" && !motion.movement ? [element("span", { className: "warn", textContent: "nothing moves above the noise" })] : []),
     );
   }
 
