@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from mepipe.inference.recording import RecordingPrediction
     from mepipe.schema import Progress
 
-_KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FRAMES), "confidence")
+_KEYS = (
+    "label",
+    "probabilities",
+    "micro",
+    "px",
+    *KEY_FRAMES,
+    *(f"{mark}_s" for mark in KEY_FRAMES),
+    "confidence",
+    "out_of_range",
+)
 
 
 @click.command()
@@ -193,15 +202,22 @@ def _recording_text(answers: RecordingPrediction) -> str:
     for event, answer in answers.answers:
         when = clock(float(found.times_ms[event.onset]) / 1000)
         said = f"no answer: {answer.reason}"
-        if answer.label is not None:
+        if answer.out_of_range is not None:
+            said = f"{answer.out_of_range}; the model would say {answer.label}"
+        elif answer.label is not None:
             shares = ", ".join(
                 f"{name} {value:.2f}" for name, value in answer.probabilities.items()
             )
             said = f"{answer.label}  ({shares})"
         lines.append(f"{when}  {event.kind}, confidence {event.confidence:.2f}: {said}")
-        # Of a macro-expression a model for micro-expressions says nothing.
-        lines += [f"           caution: {caution}" for caution in answer.cautions]
+        lines += [f"           caution: {caution}" for caution in _cautions(answer)]
     return "\n".join(lines)
+
+
+def _cautions(found: Prediction) -> list[str]:
+    """Return the cautions, but for what the first line says already."""
+    first = found.out_of_range
+    return [one for one in found.cautions if first is None or not one.startswith(first)]
 
 
 def _text(found: Prediction) -> str:
@@ -210,10 +226,17 @@ def _text(found: Prediction) -> str:
         return f"no answer: {found.reason}"
     shares = ", ".join(f"{name} {value:.2f}" for name, value in found.probabilities.items())
     lines = [f"{found.label}  ({shares})"]
+    if found.out_of_range is not None:
+        # Without shares: of what no model was made for, they are no certainty.
+        lines = [
+            found.out_of_range,
+            f"outside     the model would say {found.label}; it knows micro-expressions only "
+            f"({found.extent.limits})",
+        ]
     for mark in KEY_FRAMES:
         seconds = getattr(found, f"{mark}_s")
         when = "" if seconds is None else f", {seconds:.3f} s"
         lines.append(f"{mark:<11} frame {getattr(found, mark)}{when}")
     lines.append(f"confidence  {found.confidence:.2f} (of the apex: 0 is a guess, 1 is certain)")
-    lines += [f"caution     {caution}" for caution in found.cautions]
+    lines += [f"caution     {caution}" for caution in _cautions(found)]
     return "\n".join(lines)

@@ -68,7 +68,7 @@ def train_model(
         The results.json of an evaluation of the same features and settings: its
         figures go into the card.
     progress
-        Counts the epochs of all networks.
+        Counts the epochs, of one network after the other.
 
     Raises
     ------
@@ -116,8 +116,7 @@ def train_model(
     from mepipe.evaluation.fitting import fit
 
     x = features_for(features, kept.clip, model.map)
-    if progress is not None:
-        progress.begin("epochs", train.epochs * train.members)
+    counting = None if progress is None else _Epochs(progress, train.epochs, train.members)
     try:
         fitted = fit(
             x,
@@ -129,7 +128,7 @@ def train_model(
             seed=training_seed(train.seed, "all"),
             device=resolve(device),
             start=start,
-            advance=progress.advance if progress is not None else None,
+            advance=None if counting is None else counting.advance,
         )
     finally:
         if progress is not None:
@@ -171,6 +170,28 @@ def train_model(
     source.refuse_changed()
     write_model(out, fitted, card)
     return card
+
+
+class _Epochs:
+    """Counts the epochs of one network after the other, as ``epochs 10/50``."""
+
+    def __init__(self, progress: Progress, epochs: int, networks: int) -> None:
+        self._progress, self._epochs, self._networks = progress, epochs, networks
+        self._done = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        number = self._done // self._epochs + 1
+        which = f" of network {number} of {self._networks}" if self._networks > 1 else ""
+        self._progress.begin(f"epochs{which}", self._epochs)
+
+    def advance(self) -> None:
+        """Count one."""
+        self._progress.advance()
+        self._done += 1
+        if self._done % self._epochs == 0 and self._done < self._epochs * self._networks:
+            self._progress.end()
+            self._begin()
 
 
 def write_model(out: Path, fitted: Ensemble, card: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from mepipe.datasets.registry import open_dataset
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_recordings
 from mepipe.pipeline.check_pictures import picture_problems
+from mepipe.pipeline.outputs import rate_notes
 from mepipe.pipeline.problem import Problem
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.schema import Progress
@@ -38,6 +39,7 @@ class Findings:
 
     ``labels`` counts the emotion words of the dataset, ``classes`` the classes of its
     clips. The class None is no class; ``unlabelled`` of these have no emotion word either.
+    ``usable`` clips can be read; where ``faces`` were looked for, they have one, too.
     ``rates`` are the frame rates that occur. ``ids`` are the clips that can be corrected.
     ``recordings`` are the clips in which a run looks for movements, with their length, s.
     """
@@ -55,6 +57,7 @@ class Findings:
     missing_frames: int
     problems: tuple[Problem, ...]
     ids: frozenset[str]
+    faces: bool = False
     recordings: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -156,6 +159,7 @@ def check_dataset(
             if any(problem.fatal for problem in found):
                 failed.add(clip.clip.id)
     problems += shared_recordings(inputs.clips, index)
+    problems += [_noted(note, failed) for note in rate_notes(inputs.clips)]
     # The digests of key frames and videos spare the next run reading these files.
     inputs.save_indexes()
     clips = [clip for part in inputs.datasets for clip in part.clips]
@@ -185,6 +189,7 @@ def check_dataset(
         ),
         problems=tuple(sorted(problems, key=lambda problem: problem.clip or "")),
         ids=frozenset([clip.id for clip in clips] + [reject.clip for reject in rejects]),
+        faces=frames,
         recordings={
             one.clip.id: seconds_of(one.input) or 0.0
             for one in inputs.clips

@@ -184,21 +184,26 @@ def _object_name(clip: ClipOutcome, stage: str) -> ObjectName:
     return ObjectName(stage, done.key, done.digest)
 
 
+def rate_notes(clips: Sequence[PreparedClip]) -> list[Note]:
+    """Return a note if clips have so few frames per second that a movement has only a few."""
+    slow = [fps for prepared in clips if (fps := prepared.input.timing.fps) and fps < _FEW_FPS]
+    if not slow:
+        return []
+    shown = " to ".join(dict.fromkeys(f"{fps:g}" for fps in (min(slow), max(slow))))
+    return [
+        Note(
+            None,
+            f"{len(slow)} clip(s) have fewer than {_FEW_FPS} frames per second ({shown}): at this "
+            "rate a micro-expression lasts only a few frames; published sets use 100 to 200",
+        )
+    ]
+
+
 def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome]) -> list[Note]:
     """Return the notes on usable clips: frame rate, faces, roll, light, movement."""
     sources = {prepared.clip.id: prepared.input.frames for prepared in clips}
     rates = {prepared.clip.id: prepared.input.timing.fps for prepared in clips}
-    notes = []
-    slow = [fps for prepared in clips if (fps := prepared.input.timing.fps) and fps < _FEW_FPS]
-    if slow:
-        notes.append(
-            Note(
-                None,
-                f"{len(slow)} clip(s) have fewer than {_FEW_FPS} frames per second "
-                f"({' to '.join(dict.fromkeys(f'{fps:g}' for fps in (min(slow), max(slow))))}): a "
-                "micro-expression covers only a few frames; studies used 100 to 200 per second",
-            )
-        )
+    notes = rate_notes(clips)
     for clip, outcome in sorted(outcomes.items()):
         face, spot = outcome.values.get("face"), outcome.values.get("spot")
         notes += [Note(clip, text) for text in face_notes(face or {})]
@@ -220,9 +225,7 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
         largest = max(outcome.values.get("tensor", {}).get("limited", [0]))
         if largest > _LIMITED:
             text = f"{largest:.0%} of a channel is beyond the linear range of tensor.scale = fixed"
-            notes.append(
-                Note(clip, f"{text}: larger than a micro-expression, or the head's motion")
-            )
+            notes.append(Note(clip, f"{text}: a large movement, or the head's motion"))
     return notes
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mepipe.clips.clip_task import Failure
 from mepipe.clips.inputs import Inputs
 from mepipe.datasets.clip import Note
+from mepipe.micro import Extent
 from mepipe.pipeline.outputs import clip_notes
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.walk import stages_until
@@ -48,6 +49,9 @@ class RunResult:
         How many recordings were searched, and the movements found in them, which are clips.
     stopped_early
         True if a failure ended the run (``fail_fast``).
+    out_of_range
+        The movements that are longer or larger than a micro-expression, by clip: the classes do
+        not apply to them.
     """
 
     clips: int = 0
@@ -65,6 +69,7 @@ class RunResult:
     stopped_early: bool = False
     recordings: int = 0
     movements: int = 0
+    out_of_range: dict[str, Extent] = field(default_factory=dict)
 
     def load(self) -> Features:
         """Return the features that the run wrote.

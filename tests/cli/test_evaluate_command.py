@@ -90,7 +90,7 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
     assert "6 folds of persons" in call("ablate", features, *QUICK, "--json").stdout
     shown = call("ablate", features, *QUICK, "--full", "--seeds", 1, "--json").stdout
     content = json.loads(shown)
-    assert content["rows"][0]["study"] == "settings as they are"
+    assert content["rows"][0]["study"] == "baseline"
     assert content["chance"]["uf1"].keys() == {"median", "p95"}
     assert content["rows"][1]["p"] is None  # six subjects are too few for a test
     assert content["ci_note"] in (tmp_path / "mepipe-ablation" / "ablation.md").read_text()
@@ -98,6 +98,19 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
         path.name for path in (tmp_path / "mepipe-ablation").iterdir()
     }
     assert "varies only the SPP network" in call("ablate", features, "--model=svm", code=2).stderr
+
+
+def test_ablate_varies_only_what_is_asked_for(call, features):
+    asked = ("ablate", features, *QUICK, "--only", "kernels", "--only", "modes", "--k", 3, "--json")
+    content = json.loads(call(*asked).stdout)
+    assert {row["study"] for row in content["rows"]} == {"baseline", "kernels", "mode"}
+    assert content["protocol"].startswith("3 folds of persons")
+    for wrong, words in (
+        (("--k", 7), "there are only 6 persons"),
+        (("--full", "--k", 3), "--full leaves one subject out"),
+        (("--only", "kernel"), "kernels"),
+    ):
+        assert words in call("ablate", features, *wrong, code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import cv2
@@ -12,8 +13,8 @@ from click.testing import CliRunner
 from mepipe.cli import main
 
 KEYS = [
-    "schema", "label", "probabilities", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s",
-    "confidence", "picture", "reason", "model",
+    "schema", "label", "probabilities", "micro", "px", "onset", "apex", "offset", "onset_s",
+    "apex_s", "offset_s", "confidence", "out_of_range", "picture", "reason", "model",
 ]  # fmt: skip
 
 
@@ -48,6 +49,24 @@ def test_a_person_reads_class_times_and_where_the_picture_is(ask, trained_sample
     for words in ("positive 0.", "onset       frame", "confidence", "picture     mine.png"):
         assert words in answer.stdout
     assert not ask(trained_sample.video, "--no-picture").stdout.count("picture")
+
+
+def test_what_is_no_micro_expression_is_said_first_and_without_a_share(ask, trained_sample):
+    slow = ask(trained_sample.video, "--fps", 25, "--picture", "slow.png")
+    assert slow.exit_code == 0, slow.output
+    first, second, *others = slow.stdout.splitlines()
+    assert re.fullmatch(
+        r"\d\.\d\d s, \d+\.\d px: not a micro-expression; the classes do not apply", first
+    )
+    assert second.startswith("outside     the model would say positive; it knows micro-expre")
+    assert "positive 0." not in slow.stdout
+    assert not any("not a micro-expression" in line for line in others)
+    told = json.loads(ask(trained_sample.video, "--fps", 25, "--no-picture", "--json").stdout)
+    assert told["micro"] is False
+    assert told["out_of_range"] == first
+    usual = json.loads(ask(trained_sample.video, "--no-picture", "--json").stdout)
+    assert (usual["micro"], usual["out_of_range"]) == (True, None)
+    assert 0.2 < usual["px"] < 3
 
 
 def test_without_a_model_the_one_that_comes_with_mepipe_answers_and_says_what_it_is(

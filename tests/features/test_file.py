@@ -11,6 +11,7 @@ import pytest
 import mepipe
 from mepipe.cache.pack import COLUMNS, Pack, encode_pack
 from mepipe.errors import DamageError, UsageError
+from mepipe.features.measured import MEASURED
 
 ROW = {
     "clip": "a/s1/é 中",
@@ -77,7 +78,7 @@ def test_an_unknown_number_is_nan_and_never_a_guess(path):
 
 def test_the_table_is_pandas(path):
     table = mepipe.load(path).table
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == [*COLUMNS, *MEASURED]
     assert table.loc[0, "au"] == "R2+15"
 
 

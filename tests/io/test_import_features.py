@@ -10,6 +10,7 @@ import mepipe
 from mepipe.cache.pack import COLUMNS
 from mepipe.datasets.subjects import subject_id
 from mepipe.errors import BadDataError, MepipeError, UsageError
+from mepipe.features.measured import MEASURED
 from mepipe.io import published_arrays as published
 from mepipe.io.import_features import import_features, is_minmax
 
@@ -68,7 +69,8 @@ def test_a_published_file_becomes_one_that_mepipe_reads(npz, tmp_path):
         elif kind == "float":
             assert np.isnan(values).all(), name
     assert len(set(features.columns["object"])) == 5
-    assert list(features.table.columns) == list(COLUMNS)
+    assert list(features.table.columns) == [*COLUMNS, *MEASURED]
+    assert (features.micro == -1).all()  # no frames, no length
     tensor, y = features.torch()[3]
     assert (tuple(tensor.shape), y) == ((3, 6, 6), 2)
 
