@@ -1,6 +1,6 @@
-"""The whole road: dataset folders to features, results and a report.
+"""The whole run: dataset folders to features, results and a report.
 
-`Run` is that road in prose. Creating it opens the inputs; `Run.execute` plans, computes the
+`Run` has its steps in order. Creating it opens the inputs; `Run.execute` plans, computes the
 stale clips, packs the features, evaluates and reports, each in one call. Only what is stale
 is done.
 """

@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from mepipe.pipeline.plan import Plan
     from mepipe.run import Run
 
-# Of one core, measured: 240 networks of 309 clips and 50 epochs took 3 min 48 s to 4 min 12 s on
-# two cores (docs/evaluation.md).
-_NETWORK_S = 0.3
-_CLIP_EPOCH_S = 1.1e-4
 _SHOWN = 3
 
 
@@ -56,6 +52,8 @@ def _training(road: Run, plan: Plan) -> str:
     *_, folds = road.outputs.plan(plan)
     if not folds.at_most:
         return ""
+    from mepipe.evaluation.training_time import training_seconds
+
     how = road.config.train
     named = f"{folds.at_most} fold{'s' * (folds.at_most != 1)} (subjects x {how.seeds} seed"
     named += f"{'s' * (how.seeds != 1)})"
@@ -68,15 +66,6 @@ def _training(road: Run, plan: Plan) -> str:
     )
     about = "" if seconds is None else f", about {_rounded(seconds)} on {_cores(road.context.jobs)}"
     return f"follows: {road.config.model.name}, {named}{about}. To stop before it: --until pack"
-
-
-def training_seconds(model: str, networks: int, clips: int, epochs: int, jobs: int) -> float | None:
-    """Return about how long the networks take to train on a CPU. None: no network of mepipe."""
-    from mepipe.networks.registry import MODELS
-
-    if model not in MODELS or MODELS[model].kind != "network":
-        return None
-    return networks * (_NETWORK_S + _CLIP_EPOCH_S * clips * epochs) / max(1, jobs)
 
 
 def _rounded(seconds: float) -> str:

@@ -182,10 +182,23 @@ def render(config: Config) -> str:
             # A value that a preset implies is written as a comment. As a setting it would no
             # longer change with the preset.
             implied = name in model.implied() and model.implied()[name] == value
-            shown = f"{key} =" if value is None else f"{key} = {_toml(value)}"
+            shown = f"{key} = {unset_words(entry.description)}"
+            if value is not None:
+                shown = f"{key} = {_toml(value)}"
             lines.append(f"# {shown}" if value is None or implied else shown)
         lines.append("")
     return "\n".join(lines)
+
+
+def unset_words(description: str | None) -> str:
+    """Return what it means that a setting is unset, from its description.
+
+    >>> from mepipe.config.load import unset_words
+    >>> unset_words("frames per second; unset: unknown")
+    'unset (unknown)'
+    """
+    means = (description or "").partition("unset: ")[2]
+    return f"unset ({means})" if means else "unset"
 
 
 def _summary(model: BaseModel) -> str:

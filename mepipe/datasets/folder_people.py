@@ -50,7 +50,7 @@ def find_people(keys: Sequence[_Key], table: Labels | None) -> People:
     keys
         The folder and name of each clip.
     table
-        The table of labels. What it says of a person goes before the folder's name.
+        The table of labels. What it says of a person overrides the folder's name.
     """
     named = _emotion_folders(keys, table)
     stated: dict[_Key, str] = {}

@@ -30,7 +30,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _PROBABILITY = re.compile(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?")
 # predictions.csv holds six digits.
 _DIGIT = 1e-6
-_AGAIN = "Evaluate again to write it anew."
+_AGAIN = "Evaluate again to write a new one."
 
 
 @dataclass(frozen=True)

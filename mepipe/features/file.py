@@ -35,7 +35,7 @@ from mepipe.schema import MAPS, PER_TARGET
 _ATTRIBUTES = {"format", "format_version", "settings", "libraries"}
 _NAMES = {"x", "y", "classes", "channels", "columns"}
 _KINDS = {"text": "S", "int": "i", "float": "f", "bool": "u"}
-_AGAIN = "Run `mepipe run` again to write it anew."
+_AGAIN = "Run `mepipe run` to write it again."
 _CHANGED = "it was changed after it was opened"
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of every HDF5 file

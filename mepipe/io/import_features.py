@@ -100,7 +100,7 @@ def import_features(
         raise UsageError(
             f"{source} does not show how it was scaled: its values go from {low:g} to {high:g}, "
             "and not each clip and channel from end to end",
-            f"Say it with --scale: {', '.join(SCALES)} (see docs/features.md).",
+            f"Say it with --scale: {', '.join(SCALES)} (as tensor.scale in `mepipe config`).",
         )
     order = sorted(range(len(published.ids)), key=published.ids.__getitem__)
     x = tensors(published.x)[order]

@@ -29,7 +29,7 @@ from mepipe.io.ststnet import INDEX, STSTNET_ROOT, TEST, TRAIN
 _HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _RGB = b"\x08\x02"  # 8 bits, three channels
 _LARGEST = 1024  # px; the usual side is 28
-_AGAIN = "Get the tree again, or make it anew."
+_AGAIN = "Get the tree again, or export it again."
 
 
 @dataclass(frozen=True)

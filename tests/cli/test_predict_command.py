@@ -1,9 +1,11 @@
 """``mepipe predict`` answers on one clip, or says why not."""
 
+import csv
 import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -58,7 +60,7 @@ def test_what_is_no_micro_expression_is_said_first_and_without_a_share(ask, trai
     assert re.fullmatch(
         r"\d\.\d\d s, \d+\.\d px: not a micro-expression; the classes do not apply", first
     )
-    assert second.startswith("outside     the model would say positive; it knows micro-expre")
+    assert second.startswith("outside     the model would say positive; its classes are of")
     assert "positive 0." not in slow.stdout
     assert not any("not a micro-expression" in line for line in others)
     told = json.loads(ask(trained_sample.video, "--fps", 25, "--no-picture", "--json").stdout)
@@ -147,14 +149,57 @@ def test_a_folder_of_clips_is_no_clip(ask, trained_sample, tmp_path):
     answer = ask("nothing")
     assert answer.exit_code == 2
     assert "no images and no videos" in answer.output
-    answer = ask(trained_sample.folder.parent)
-    assert answer.exit_code == 2
-    assert "it holds 3 clip(s) (c01, c02, c03)" in answer.output
-    answer = ask(trained_sample.video.parent)
-    assert answer.exit_code == 2
-    assert "film.avi" in answer.output
     for wrong in ("none.mp4", sorted(trained_sample.folder.iterdir())[0]):
         assert ask(wrong).exit_code == 2
+
+
+def test_a_folder_of_clips_or_several_files_give_one_table(ask, trained_sample, tmp_path):
+    (tmp_path / "notes.mp4").write_text("no film")
+    answer = ask(trained_sample.folder.parent, trained_sample.video, "notes.mp4", "--fps", 200)
+    assert answer.exit_code == 3, answer.output
+    assert answer.stdout.splitlines()[-1] == "table       mepipe-predictions.csv"
+    with (tmp_path / "mepipe-predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["clip"]).name for row in rows] == [
+        "c01", "c02", "c03", trained_sample.video.name, "notes.mp4",
+    ]  # fmt: skip
+    assert [bool(row["label"]) for row in rows] == [True] * 4 + [False]
+    assert "no video" in rows[-1]["reason"]
+    for row in rows[:-1]:
+        shares = [row[f"p_{name}"] for name in ("negative", "positive", "surprise")]
+        assert row["micro"] == "yes"
+        assert sum(map(float, shares)) == pytest.approx(1, abs=1e-4)
+    assert not list(tmp_path.glob("*.png"))
+    # The same answers as for one clip alone.
+    alone = json.loads(ask(trained_sample.folder, "--fps", 200, "--no-picture", "--json").stdout)
+    assert (rows[1]["label"], rows[1]["apex"]) == (alone["label"], str(alone["apex"]))
+
+
+def test_a_table_has_no_share_of_what_is_no_micro_expression(ask, trained_sample, tmp_path):
+    answer = ask(trained_sample.video, "--fps", 25, "--out", "slow.csv", "--json")
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    assert told["out"] == "slow.csv"
+    assert told["predictions"][0]["micro"] is False
+    with (tmp_path / "slow.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["micro"], row["p_positive"]) == ("no", "")
+    assert "not a micro-expression" in row["out_of_range"]
+
+
+def test_a_table_of_somebody_else_is_not_replaced(ask, trained_sample, tmp_path):
+    (tmp_path / "mine.csv").write_text("a,b\n")
+    for out, words in (
+        ("mine.csv", "is not replaced"),
+        ("none/a.csv", "no folder"),
+        ("a.txt", ".csv"),
+    ):
+        answer = ask(trained_sample.video, "--out", out)
+        assert answer.exit_code == 2
+        assert words in answer.output
+    assert (tmp_path / "mine.csv").read_text() == "a,b\n"
+    answer = ask(trained_sample.video, "--out", "b.csv", "--picture", "b.png")
+    assert answer.exit_code == 2
 
 
 def test_options_that_cannot_be_right(ask, trained_sample):

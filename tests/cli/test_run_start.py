@@ -4,9 +4,19 @@ import pytest
 from click.testing import CliRunner
 
 from mepipe.cli import main
-from mepipe.cli.start import training_seconds
+from mepipe.evaluation.training_time import training_seconds
 
-FEW = ("--set", "train.epochs=1", "--set", "train.seeds=2", "--jobs", "1")
+# The toy tensors have 8 x 8 cells.
+FEW = (
+    "--set",
+    "model.kernels=[2]",
+    "--set",
+    "train.epochs=1",
+    "--set",
+    "train.seeds=2",
+    "--jobs",
+    "1",
+)
 
 
 @pytest.fixture
