@@ -22,6 +22,7 @@ from mkdocs.structure.files import File, Files
 
 from mepipe.cli import main
 from mepipe.config import Config
+from mepipe.config.load import unset_words
 from mepipe.flow.settings import PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -190,6 +190,9 @@ def render(config: Config) -> str:
     return "\n".join(lines)
 
 
+_SHORT = 40  # characters
+
+
 def unset_words(description: str | None) -> str:
     """Return what it means that a setting is unset, from its description.
 
@@ -198,7 +201,8 @@ def unset_words(description: str | None) -> str:
     'unset (unknown)'
     """
     means = (description or "").partition("unset: ")[2]
-    return f"unset ({means})" if means else "unset"
+    # A long one stands in the description alone.
+    return f"unset ({means})" if 0 < len(means) <= _SHORT else "unset"
 
 
 def _summary(model: BaseModel) -> str:
