@@ -186,7 +186,7 @@ def _row(path: Path, line: int, cells: list[str], classes: tuple[str, ...]) -> _
     probabilities = []
     for cell in cells[len(COLUMNS) :]:
         if not _PROBABILITY.fullmatch(cell) or float(cell) > 1:
-            raise UsageError(f"{where}: {cell!r} is no probability", _AGAIN)
+            raise UsageError(f"{where}: {cell!r} is not a probability", _AGAIN)
         probabilities.append(float(cell))
     y, predicted = int(texts["y"]), int(texts["predicted"])
     if abs(sum(probabilities) - 1) > 1e-4 * len(classes):

@@ -137,7 +137,7 @@ def train_model(
         raise _not_saved(model.name)
     if not np.isfinite(fitted.predict(x)).all():
         raise UsageError(
-            "the training diverged: its predictions are no numbers", "Lower train.learning_rate."
+            "the training diverged: its predictions are not numbers", "Lower train.learning_rate."
         )
     card = {
         "model": named,
@@ -220,14 +220,14 @@ def claim_model(out: Path) -> None:
         card = None
     if data is not None and not (isinstance(card, dict) and card.keys() >= _OF_A_CARD):
         raise UsageError(
-            f"{path} is no model card of mepipe: it is not replaced",
+            f"{path} is not a model card of mepipe: it is not replaced",
             "The card of a model lies beside it: give the model another name with --out.",
         )
 
 
 def _not_saved(name: str) -> UsageError:
     return UsageError(
-        f"{name} is no network: only networks can be saved",
+        f"{name} is not a network: only networks can be saved",
         "An estimator could only be pickled, which mepipe never does. Train it in your own "
         "code on mepipe.load(...), which takes seconds.",
     )

@@ -80,7 +80,7 @@ def import_features(
     """
     if not classes or len(set(classes)) < len(classes) or not all(map(str.strip, classes)):
         raise UsageError(
-            f"{','.join(classes)!r} are no names of classes",
+            f"{','.join(classes)!r} are not names of classes",
             "Write different ones: --classes a,b,c.",
         )
     _check_replaceable(out)

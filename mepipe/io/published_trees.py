@@ -247,7 +247,7 @@ def _rows(path: Path, data: bytes, columns: tuple[str, ...]) -> list[dict[str, s
     try:
         rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
     except (ValueError, csv.Error) as error:
-        raise BadDataError(f"{path} is no table ({error})", _AGAIN) from error
+        raise BadDataError(f"{path} is not a table ({error})", _AGAIN) from error
     for number, row in enumerate(rows, 1):
         if any(row.get(name) is None for name in columns):
             raise BadDataError(f"row {number} of {path} lacks {' or '.join(columns)}", _AGAIN)

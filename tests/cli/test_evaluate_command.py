@@ -122,11 +122,11 @@ def test_ablate_varies_only_what_is_asked_for(call, features):
         (("--model", "svm", "--set", "model.options={D=1}"), "takes no option 'D'"),
         (("--select", "dataset=c"), "There are a, b"),
         (("--model", "sklearn.svm:SVC", "--tune"), "train.choices"),
-        (("--tune", "--set", "train.choices={learning_rat=[1]}"), "learning_rat is no training"),
+        (("--tune", "--set", "train.choices={learning_rat=[1]}"), "learning_rat is not a training"),
         (("--tune", "--set", 'train.choices={"model.C"=[1]}'), "spp takes no C"),
         (("--tune", "--set", "train.choices={epochs=['x']}"), "epochs = 'x'"),
         (("--tune", "--set", "train.choices={epochs=[]}"), "no value for epochs"),
-        (("--model", "ststnet", "--set", 'model.options={name="svm"}'), "name is no option"),
+        (("--model", "ststnet", "--set", 'model.options={name="svm"}'), "name is not an option"),
         (("--protocol", "kfold", "--k", "30"), "Give 2 to 6 folds"),
         (("--set", "model.kernels=[9]"), "does not fit"),
         (("--device", "mps", *QUICK), "the device mps is not there"),
@@ -153,7 +153,7 @@ def test_a_model_in_the_current_folder_is_found_by_every_worker(mepipe, features
 def test_a_file_of_another_kind_is_refused(call, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros(3))
     for command in ("evaluate", "train", "ablate"):
-        assert "no features file" in call(command, tmp_path / "x.npy", code=2).stderr
+        assert "not a features file" in call(command, tmp_path / "x.npy", code=2).stderr
         assert "there is no file" in call(command, tmp_path / "none.h5", code=2).stderr
         told = call(command, tmp_path, code=2).stderr
         assert f"{tmp_path} is a folder. Give the file: {tmp_path / 'features.h5'}" in told

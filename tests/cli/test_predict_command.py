@@ -138,7 +138,7 @@ def test_what_cannot_be_decoded_is_said(ask, trained_sample, tmp_path):
         answer = ask(name, "--fps", 200, "--json")
         assert answer.exit_code == 3, answer.output
         reasons[name] = json.loads(answer.stdout)["reason"]
-    assert "no video" in reasons["notes.txt"]
+    assert "not a video" in reasons["notes.txt"]
     assert "empty" in reasons["empty.mp4"]
     assert "cut.avi" in reasons["cut.avi"]
     assert f"bad/{first.name}: the frame is a truncated JPEG" in reasons["bad"]
@@ -164,7 +164,7 @@ def test_a_folder_of_clips_or_several_files_give_one_table(ask, trained_sample, 
         "c01", "c02", "c03", trained_sample.video.name, "notes.mp4",
     ]  # fmt: skip
     assert [bool(row["label"]) for row in rows] == [True] * 4 + [False]
-    assert "no video" in rows[-1]["reason"]
+    assert "not a video" in rows[-1]["reason"]
     for row in rows[:-1]:
         shares = [row[f"p_{name}"] for name in ("negative", "positive", "surprise")]
         assert row["micro"] == "yes"

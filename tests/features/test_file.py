@@ -141,7 +141,7 @@ def test_a_truncated_file(path):
 def test_a_file_of_another_kind(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = [1]
-    with pytest.raises(UsageError, match="no features file"):
+    with pytest.raises(UsageError, match="not a features file"):
         mepipe.load(tmp_path / "other.h5")
 
 
