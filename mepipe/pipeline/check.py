@@ -16,6 +16,7 @@ from pathlib import Path
 from mepipe.cache.location import cache_root
 from mepipe.clips.corrections import template
 from mepipe.clips.inputs import open_inputs
+from mepipe.clips.video_notes import rate_notes
 from mepipe.config.load import as_config
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset, Note
@@ -24,7 +25,6 @@ from mepipe.datasets.registry import open_dataset
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_recordings
 from mepipe.pipeline.check_pictures import picture_problems
-from mepipe.pipeline.outputs import rate_notes
 from mepipe.pipeline.problem import Problem
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.schema import Progress
@@ -159,12 +159,12 @@ def check_dataset(
             if any(problem.fatal for problem in found):
                 failed.add(clip.clip.id)
     problems += shared_recordings(inputs.clips, index)
-    problems += [_noted(note, failed) for note in rate_notes(inputs.clips)]
+    rates = [clip.input.timing.fps for clip in inputs.clips]
+    problems += [_noted(note, failed) for note in rate_notes(rates)]
     # The digests of key frames and videos spare the next run reading these files.
     inputs.save_indexes()
     clips = [clip for part in inputs.datasets for clip in part.clips]
     rejects = [reject for part in inputs.datasets for reject in part.rejects]
-    rates = {clip.input.timing.fps for clip in inputs.clips}
     return Findings(
         dataset=dataset.name,
         reader=dataset.reader,
@@ -180,7 +180,7 @@ def check_dataset(
         unlabelled=sum(
             not (labels.label(clip) or clip.emotion or clip.objective_class) for clip in clips
         ),
-        rates=tuple(sorted(rates, key=lambda rate: rate or 0.0)),
+        rates=tuple(sorted(set(rates), key=lambda rate: rate or 0.0)),
         missing_frames=sum(
             last - first + 1
             for clip in inputs.clips
