@@ -53,7 +53,7 @@ def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) 
             after = {why.partition("waits for ")[2] for why in count.reasons}
             what = f"{waiting} (after {' or '.join(sorted(after - {''}))})"
             compute = f"{compute} + {what}" if compute else what
-        reasons = (f"{number} × {escape(why)}" for why, number in count.reasons.most_common())
+        reasons = (f"{n} × {escape(why)}" for why, n in count.reasons.most_common() if n)
         table.add_row(count.stage, compute, str(count.reuse), "\n".join(reasons))
     console.print(table)
     for what, number in sorted(other_versions.items()):
