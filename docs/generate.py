@@ -2,7 +2,7 @@
 
 mkdocs calls `on_files` (``hooks`` in mkdocs.yml). The settings are those of
 `mepipe.config`, the commands those of `mepipe.cli`, the API that of the docstrings;
-the pages of the project's root (changes, security, the house) are taken as they are.
+the pages of the project's root (changes, security, architecture) are taken as they are.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mkdocs.structure.files import File, Files
 
 from mepipe.cli import main
 from mepipe.config import Config
+from mepipe.config.load import unset_words
 from mepipe.flow.settings import PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,7 +56,7 @@ def pages() -> dict[str, str]:
 def api_page() -> str:
     """Return the page of the API: a directive for each public name, filled in by mkdocstrings.
 
-    Neither this function nor mkdocstrings imports the rooms: both read the source.
+    Neither this function nor mkdocstrings imports the packages: both read the source.
     """
     lines = [
         "# The Python API",
@@ -74,7 +75,7 @@ def api_page() -> str:
                 lines += ["[Settings](settings.md) lists every section and setting.", ""]
             if name in _RETURNED:
                 lines += _object(_RETURNED[name].rpartition(".")[2], _RETURNED[name])
-    for name in _ROOMS:
+    for name in _PACKAGES:
         lines += [f"## mepipe.{name} {{ #mepipe.{name} }}", "", *_about(door[name])]
         for public, path in _public(door[name]).items():
             lines += _object(f"mepipe.{name}.{public}", path)
@@ -103,8 +104,8 @@ _RETURNED = {
     "load_model": "mepipe.evaluation.saved_model.SavedModel",
     "compare": "mepipe.evaluation.comparison_result.Comparison",
 }
-_ROOMS = ("errors", "face", "flow", "spotting", "metrics", "datasets", "viz")
-# Modules that a room offers under a name of its own.
+_PACKAGES = ("errors", "face", "flow", "spotting", "metrics", "datasets", "viz")
+# Modules that a package offers under a name of its own.
 _INNER = {"metrics": {"spotting": "mepipe.evaluation.spotting_metrics"}}
 _HELPERS = {"suggest"}  # what mepipe writes its own messages with
 
@@ -112,7 +113,7 @@ _HELPERS = {"suggest"}  # what mepipe writes its own messages with
 def _public(module: str) -> dict[str, str]:
     """Return the public names of a module, and where each is written."""
     place = ROOT / module.replace(".", "/")
-    # The stub of the door says where its names are from.
+    # The stub of `mepipe` says where its names are from.
     sources = (place / "__init__.pyi", place / "__init__.py", place.with_suffix(".py"))
     source = next(path for path in sources if path.is_file())
     tree = ast.parse(source.read_text(encoding="utf-8"))
@@ -171,7 +172,7 @@ def settings_page() -> str:
         "```",
         "",
         "and give it to `run`, `check`, `show`, `evaluate`, `train` or `ablate` with",
-        "`--config mepipe.toml`. What `--set` says goes before the file. A value is read as TOML,",
+        "`--config mepipe.toml`. `--set` overrides the file. A value is read as TOML,",
         "and as text where it is none: `--set spot.method=flow-peak` needs no quotes,",
         '`--set \'pack.include=["x", "flow"]\'` needs them for the shell. An unknown name is an',
         "error that names the nearest known one. Times are in ms.",
@@ -200,7 +201,11 @@ def _described(text: str) -> str:
 
 def _default(field: Mapping[str, Any]) -> str:
     value = field.get("default")
-    return "unset" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
+    return (
+        unset_words(field["description"])
+        if value is None
+        else f"`{json.dumps(value, ensure_ascii=False)}`"
+    )
 
 
 def _may_be(field: Mapping[str, Any]) -> str:
@@ -241,7 +246,7 @@ def _presets() -> list[str]:
     names = list(PRESETS)
     values = {name: asdict(settings) for name, settings in PRESETS.items()}
     lines = [
-        "What `flow.preset` stands for; a setting that is given goes before it:",
+        "What `flow.preset` stands for; a setting that you give overrides it:",
         "",
         f"| | {' | '.join(f'`{name}`' for name in names)} |",
         f"|---|{'---|' * len(names)}",

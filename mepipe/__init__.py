@@ -6,7 +6,7 @@ What a notebook needs is here, one name each:
     >>> callable(mepipe.run), callable(mepipe.extract), callable(mepipe.evaluate)
     (True, True, True)
 
-Everything else is private by convention, but for the rooms `mepipe.face`, `mepipe.flow`,
+Everything else is private by convention, but for the packages `mepipe.face`, `mepipe.flow`,
 `mepipe.spotting`, `mepipe.metrics`, `mepipe.datasets` and `mepipe.viz`. Importing mepipe
 imports none of them: each comes with its first use.
 """
@@ -60,7 +60,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    # What tab completion offers: the door, whatever was imported meanwhile.
+    # What tab completion offers: the public names, whatever was imported meanwhile.
     return sorted(__all__)
 
 

@@ -19,7 +19,7 @@ EXIT_TERMINATED = 143
 
 
 class MepipeError(Exception):
-    """An error with a way out.
+    """An error that says what to do.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""The whole road: dataset folders to features, results and a report.
+"""The whole run: dataset folders to features, results and a report.
 
-`Run` is that road in prose. Creating it opens the inputs; `Run.execute` plans, computes the
+`Run` has its steps in order. Creating it opens the inputs; `Run.execute` plans, computes the
 stale clips, packs the features, evaluates and reports, each in one call. Only what is stale
 is done.
 """
@@ -167,12 +167,15 @@ class Run:
         result.movements = self.searched.movements
         return result
 
-    def execute(self, result: RunResult | None = None) -> RunResult:
+    def execute(
+        self, result: RunResult | None = None, *, tell: Callable[[Plan], object] | None = None
+    ) -> RunResult:
         """Compute what is stale, pack it, evaluate it and report it.
 
         Finished work stays in the cache whatever happens. To continue an interrupted run,
         run it again. ``result`` is filled in and returned: a caller that passes one knows
-        what was done even if the run ends with an error.
+        what was done even if the run ends with an error. ``tell`` is called with the plan
+        before the work begins.
         """
         result = result if result is not None else RunResult()
         result.network = self.network
@@ -182,6 +185,8 @@ class Run:
         self.outputs.claim()
         # 2. What is stale?
         plan = self.plan()
+        if tell is not None:
+            tell(plan)
         record = RunRecord(self.context.cache, out, self.inputs, self.config, plan.outcomes)
         # 3. Take the stale clips through their stages.
         if plan.stale:

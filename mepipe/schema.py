@@ -1,4 +1,4 @@
-"""What several rooms must agree on: names, and the interfaces that cross rooms.
+"""What several packages must agree on: names, and interfaces between packages.
 
 Each list stands here once. This module imports nothing of mepipe and nothing heavy, so
 the command line can offer the names before it loads what they stand for.

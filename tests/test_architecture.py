@@ -1,4 +1,4 @@
-"""The code keeps to the rooms of ARCHITECTURE.md."""
+"""The code keeps to the packages of ARCHITECTURE.md."""
 
 import ast
 import re

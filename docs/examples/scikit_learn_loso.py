@@ -6,7 +6,7 @@
     python docs/examples/scikit_learn_loso.py out/features.h5
 
 `Features.loso` is what scikit-learn takes as ``cv=``. Scaling and the principal
-components stand inside the pipeline, so both are fitted anew on the training
+components stand inside the pipeline, so both are fitted again on the training
 people of each fold. UF1 and UAR are computed once, from the counts of all folds:
 means over folds of one person each are other, wrong figures.
 """

@@ -1,1 +1,1 @@
-"""Keys, the object store, run records and the pack. Only this room writes HDF5."""
+"""Keys, the object store, run records and the pack. Only this package writes HDF5."""

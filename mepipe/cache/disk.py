@@ -318,6 +318,12 @@ def remove(path: Path) -> None:
         call(path.unlink, missing_ok=True)
 
 
+def remove_empty(folder: Path) -> None:
+    """Remove ``folder`` if it is empty."""
+    with suppress(OSError):  # it is not empty, or it is gone
+        folder.rmdir()
+
+
 def is_partial(name: str) -> bool:
     """Return True if ``name`` is the temporary name of a file in `replacing`."""
     return _PARTIAL.fullmatch(name) is not None

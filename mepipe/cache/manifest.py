@@ -19,6 +19,8 @@ REPORT_FILES = "report-files"  # a folder: pictures of a report that is too larg
 RESULTS = ("results.json", "predictions.csv", "confusion.png")
 TABLES = ("failures.csv", "notes.csv")
 WORTH_A_LOOK = "worth-a-look.csv"
+EARLIER = "earlier"
+"""The folder in the output folder that keeps results of an earlier run until there are new ones."""
 MANIFEST = "manifest.json"
 # The entry of a file that will be written, or was removed.
 _CLAIMED: Mapping[str, Any] = {"key": "", "sha256": "", "stat": None}
@@ -195,6 +197,38 @@ class Manifest:
             for file, entry in self._entries.items()
             if file.startswith(f"{name}/")
         )
+
+    def kept(self, files: Iterable[str]) -> list[str]:
+        """Return those of ``files`` that mepipe wrote, and that still exist."""
+        return [file for file in files if self.made(file) and self._stat(file) is not None]
+
+    def set_aside(self, files: Iterable[str]) -> None:
+        """Move ``files`` to the folder `EARLIER`. What lies there already is replaced.
+
+        They are results of other features than the next ones. Here they would look like those of
+        the new features, but nothing is lost until there are new ones (`drop_earlier`).
+        """
+        present = self.kept(files)
+        if not present:
+            return
+        self.drop_earlier(files)
+        disk.make_folder(self._folder / EARLIER)
+        for file in present:
+            # Recorded first: after a crash between the two it is still known as mepipe's.
+            self._entries[f"{EARLIER}/{file}"] = dict(self._entries[file])
+            self._entries[file] = dict(_CLAIMED)
+        self._save()
+        for file in present:
+            disk.move_aside(self._folder / file, self._folder / EARLIER, replace=True)
+
+    def drop_earlier(self, files: Iterable[str]) -> None:
+        """Remove what `set_aside` has kept of ``files``, and the folder if it is empty then."""
+        kept = [f"{EARLIER}/{file}" for file in files if f"{EARLIER}/{file}" in self._entries]
+        for file in kept:
+            disk.remove(self._folder / file)
+            del self._entries[file]
+        if kept:
+            disk.remove_empty(self._folder / EARLIER)
 
 
 def _entries(data: bytes) -> dict[str, dict[str, Any]] | None:

@@ -43,6 +43,11 @@ _COMMANDS = {
 }
 
 
+_ELSEWHERE = {
+    name: f"Did you mean 'cache {name}'?" for name in ("explain", "gc", "path", "status", "verify")
+}
+
+
 class _LazyGroup(click.Group):
     """A group that imports a command when it is used. Its one-line help is in the table."""
 
@@ -71,7 +76,9 @@ class _LazyGroup(click.Group):
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from mepipe.errors import suggest
 
-            hint = suggest(args[0], _COMMANDS, form=" Did you mean {!r}?")
+            # Known by another name, or part of another command.
+            hint = f" {_ELSEWHERE[args[0]]}" if args[0] in _ELSEWHERE else ""
+            hint = hint or suggest(args[0], _COMMANDS, form=" Did you mean {!r}?")
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 

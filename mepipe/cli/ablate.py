@@ -13,6 +13,17 @@ from mepipe.cli.choices import classifier_options, classifier_settings, fold_opt
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 
+# What --only takes, and what the study calls it.
+ONLY = {
+    "pyramid": "without",
+    "positions": "position",
+    "kernels": "kernels",
+    "cells": "cells",
+    "modes": "mode",
+    "pooling": "pool",
+    "fusion": "fuse",
+}
+
 if TYPE_CHECKING:
     from mepipe.viz.ablation import AblationRow
 
@@ -24,6 +35,17 @@ if TYPE_CHECKING:
     "--full",
     is_flag=True,
     help="Leave one subject out with 3 seeds, instead of 10 folds with 1 seed.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(tuple(ONLY)),
+    multiple=True,
+    help="Vary only this, beside the baseline (repeatable).",
+)
+@click.option(
+    "--k",
+    type=click.IntRange(2),
+    help="Folds of persons. Default: 10, or as many as there are persons.",
 )
 @click.option(
     "--out",
@@ -43,6 +65,8 @@ def command(
     config_file: Path | None,
     assignments: tuple[str, ...],
     cache: Path | None,
+    only: tuple[str, ...],
+    k: int | None,
     out: Path,
     *,
     full: bool,
@@ -56,6 +80,7 @@ def command(
     \b
     Examples:
       mepipe ablate features.h5
+      mepipe ablate features.h5 --only kernels --only positions
       mepipe ablate features.h5 --full --out study
     """
     started = time.monotonic()
@@ -79,7 +104,16 @@ def command(
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
         source, opened = Source.of(features), Features(features)
         people = len(set(opened.group.tolist()) - {""})
-        k = max(2, min(10, people))
+        if full and k is not None:
+            raise UsageError(
+                "--full leaves one subject out, and --k asks for folds of persons",
+                "Remove one of them.",
+            )
+        if k is not None and k > people:
+            raise UsageError(
+                f"--k {k}: there are only {people} persons", f"Give at most --k {people}."
+            )
+        k = k or max(2, min(10, people))
         evaluation = Evaluation(
             config.model,
             config.train,
@@ -102,6 +136,7 @@ def command(
                 jobs=jobs or os.cpu_count() or 1,
                 progress=make_progress(quiet=as_json),
             ),
+            only=[ONLY[name] for name in only],
             report_row=(lambda row: None) if as_json else _print_row,
         )
         write_ablation(Manifest(out), done, evaluation, source.digest, protocol)

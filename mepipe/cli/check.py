@@ -112,6 +112,7 @@ _NOTHING: Mapping[str, Any] = {
     "labels": {},
     "fps": None,
     "problems": [],
+    "faces": False,
     "recordings": [],
     "worth_a_look": [],
 }
@@ -129,6 +130,7 @@ def _json(findings: Findings) -> dict[str, Any]:
             {"clip": problem.clip, "problem": problem.problem, "handling": problem.handling}
             for problem in findings.problems
         ],
+        "faces": findings.faces,
         "recordings": [
             {"clip": clip, "seconds": round(seconds, 3)}
             for clip, seconds in findings.recordings.items()
@@ -148,7 +150,7 @@ def _print(findings: Findings) -> None:
     shown = ", ".join(rates[:3]) + (f", ... {rates[-1]}" if len(rates) > 3 else "")
     for title, text in (
         ("dataset", f"{findings.dataset}, read as {findings.reader}: {findings.root}"),
-        ("clips", f"{findings.clips}, {findings.usable} usable"),
+        ("clips", f"{findings.clips}, {_sound(findings)}"),
         ("subjects", str(findings.subjects)),
         ("labels", _counts(findings.labels) or "none"),
         ("classes", "; ".join(filter(None, counted))),
@@ -176,6 +178,13 @@ def _print_problems(findings: Findings) -> None:
         where = f"{problem.clip}: " if problem.clip else ""
         click.echo(f"  {where}{problem.problem}")
         click.echo(f"    -> {problem.handling}")
+
+
+def _sound(findings: Findings) -> str:
+    """Return how many clips are sound, as far as the check has looked."""
+    if findings.faces:
+        return f"{findings.usable} readable and with a face"
+    return f"{findings.usable} readable; faces not looked for (--frames looks for them)"
 
 
 def _print_recordings(recordings: Mapping[str, float]) -> None:

@@ -90,7 +90,7 @@ def units_option(command: _Command) -> _Command:
         flag_value="auto",
         metavar="[auto|meb|4,7,...]",
         help="Find action units instead of classes: those with enough clips (auto, also with no "
-        "value), the twelve of MEB (Varanka et al., T-AFFC 2024), or these. It stands after "
+        "value), the twelve of MEB (Varanka et al., T-AFFC 2024), or these. Write it after "
         "FEATURES.",
     )(command)
 
@@ -101,7 +101,7 @@ def start_option(command: _Command) -> _Command:
         "--from",
         "start",
         metavar="MODEL",
-        help="Train on from these weights: pretrained, or a .safetensors file.",
+        help="Start training from these weights: pretrained, or a .safetensors file.",
     )(command)
 
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 @click.option(
     "--scale",
     type=click.Choice(SCALES),
-    help="How u, v and strain were scaled (docs/features.md). minmax is recognised; any other "
-    "scale must be given.",
+    help="How u, v and strain were scaled, as tensor.scale in `mepipe config` says. minmax is "
+    "recognised; any other scale must be given.",
 )
 @click.option(
     "--dataset", help="The dataset of the clips of a tree, if the tree does not state it."

@@ -10,6 +10,7 @@ import click
 
 from mepipe.cli.choices import find_modules_here
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.predict_many import TABLE, claim_table, predict_many
 from mepipe.cli.progress import make_progress
 from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
 from mepipe.schema import KEY_FRAMES, PRETRAINED
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from mepipe.inference.recording import RecordingPrediction
     from mepipe.schema import Progress
 
-_KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FRAMES), "confidence")
+KEYS = (
+    "label",
+    "probabilities",
+    "micro",
+    "px",
+    *KEY_FRAMES,
+    *(f"{mark}_s" for mark in KEY_FRAMES),
+    "confidence",
+    "out_of_range",
+)
 
 
 @click.command()
-@click.argument("clip", metavar="VIDEO_OR_FOLDER", type=click.Path(path_type=Path))
+@click.argument(
+    "clips", metavar="VIDEO_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option(
     "--model",
     default=PRETRAINED,
@@ -40,6 +52,12 @@ _KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FR
     type=click.Path(path_type=Path),
     help="The picture. Default: NAME-prediction.png in the current folder.",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the answers to this CSV. Default for a folder of clips or several files: "
+    "mepipe-predictions.csv.",
+)
 @click.option("--no-picture", is_flag=True, help="Draw no picture. A picture shows a face.")
 @click.option(
     "--trust",
@@ -48,32 +66,59 @@ _KEYS = ("label", "probabilities", *KEY_FRAMES, *(f"{mark}_s" for mark in KEY_FR
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    clip: Path,
+    clips: tuple[Path, ...],
     model: str,
     fps: float | None,
     picture: Path | None,
+    out: Path | None,
     trust: str | None,
     *,
     no_picture: bool,
     as_json: bool,
 ) -> None:
-    """Predict the class of micro-expression of one new clip.
+    """Predict the class of micro-expression of new clips.
 
-    The clip is a video or a folder of images, without annotation. If no face or no
+    A clip is a video or a folder of images, without annotation. If no face or no
     movement is found, there is no answer, and the exit code is 3. In a recording (longer
-    than 10 s) each movement has an answer of its own. The model that comes with mepipe was
-    trained on made movements only: try it, and train one on clips of your own for work.
+    than 10 s) each movement has an answer of its own. A movement that is longer or larger
+    than a micro-expression is named first: the classes do not apply to it. For several
+    clips, or a folder of clips, the answers are written to one CSV, without pictures. The
+    model that comes with mepipe was trained on made movements only: try it, and train one
+    on clips of your own for real work.
 
     \b
     Examples:
       mepipe predict smile.mp4
       mepipe predict smile.mp4 --model model.safetensors
       mepipe predict frames/ --model model.safetensors --fps 200 --json
+      mepipe predict videos/ --out answers.csv
     """
     found: Prediction | None = None
     with exit_codes(as_json=as_json, resume="Nothing was written.") as ended_early:
+        from mepipe.inference.many import several
         from mepipe.inference.predictor import Prediction, Predictor
 
+        found_clips = several(clips) or (list(clips) if out is not None else [])
+        if found_clips:
+            ended_early.update(predictions=[], out=None, model=None)
+            if picture is not None:
+                raise UsageError(
+                    "--picture draws one clip, and the answers of several go to a table",
+                    "Remove --picture, or give one clip and no --out.",
+                )
+            table = out or TABLE
+            claim_table(table)
+            if trust is not None:
+                find_modules_here()
+            progress = make_progress(quiet=as_json)
+            predictor = Predictor(model, trust=trust, progress=progress)
+            code, told = predict_many(predictor, found_clips, fps, table, progress, as_json=as_json)
+            if as_json:
+                print_json(told)
+            elif predictor.facts["kind"] == "synthetic":
+                click.echo(f"model       {predictor.about}")
+            sys.exit(code)
+        (clip,) = clips
         ended_early.update(_json(Prediction(), None))
         target = _target(clip, picture, no_picture=no_picture)
         if trust is not None:
@@ -152,7 +197,7 @@ def _target(clip: Path, picture: Path | None, *, no_picture: bool) -> Path | Non
 
 
 def _json(found: Prediction, picture: str | None) -> dict[str, Any]:
-    keys = {key: getattr(found, key) for key in _KEYS}
+    keys = {key: getattr(found, key) for key in KEYS}
     return {**keys, "picture": picture, "reason": found.reason, "model": None}
 
 
@@ -163,7 +208,7 @@ def _recording_json(answers: RecordingPrediction, picture: str | None) -> dict[s
         f"{count or 'no'} movement{'s' if count != 1 else ''}, see events"
     )
     return {
-        **dict.fromkeys((*_KEYS, "picture", "reason", "model")),
+        **dict.fromkeys((*KEYS, "picture", "reason", "model")),
         "probabilities": {},
         "picture": picture,
         "reason": reason,
@@ -172,7 +217,7 @@ def _recording_json(answers: RecordingPrediction, picture: str | None) -> dict[s
                 "kind": event.kind,
                 "face": event.face,
                 "strength": round(event.strength, 3),
-                **{key: getattr(answer, key) for key in _KEYS},
+                **{key: getattr(answer, key) for key in KEYS},
                 "onset": event.onset,
                 "apex": event.apex,
                 "offset": event.offset,
@@ -193,15 +238,22 @@ def _recording_text(answers: RecordingPrediction) -> str:
     for event, answer in answers.answers:
         when = clock(float(found.times_ms[event.onset]) / 1000)
         said = f"no answer: {answer.reason}"
-        if answer.label is not None:
+        if answer.out_of_range is not None:
+            said = f"{answer.out_of_range}; the model would say {answer.label}"
+        elif answer.label is not None:
             shares = ", ".join(
                 f"{name} {value:.2f}" for name, value in answer.probabilities.items()
             )
             said = f"{answer.label}  ({shares})"
         lines.append(f"{when}  {event.kind}, confidence {event.confidence:.2f}: {said}")
-        # Of a macro-expression a model for micro-expressions says nothing.
-        lines += [f"           caution: {caution}" for caution in answer.cautions]
+        lines += [f"           caution: {caution}" for caution in _cautions(answer)]
     return "\n".join(lines)
+
+
+def _cautions(found: Prediction) -> list[str]:
+    """Return the cautions, but for what the first line says already."""
+    first = found.out_of_range
+    return [one for one in found.cautions if first is None or not one.startswith(first)]
 
 
 def _text(found: Prediction) -> str:
@@ -210,10 +262,17 @@ def _text(found: Prediction) -> str:
         return f"no answer: {found.reason}"
     shares = ", ".join(f"{name} {value:.2f}" for name, value in found.probabilities.items())
     lines = [f"{found.label}  ({shares})"]
+    if found.out_of_range is not None:
+        # Without shares: of what no model was made for, they are no certainty.
+        lines = [
+            found.out_of_range,
+            f"outside     the model would say {found.label}; its classes are of micro-expressions "
+            f"({found.extent.limits})",
+        ]
     for mark in KEY_FRAMES:
         seconds = getattr(found, f"{mark}_s")
         when = "" if seconds is None else f", {seconds:.3f} s"
         lines.append(f"{mark:<11} frame {getattr(found, mark)}{when}")
     lines.append(f"confidence  {found.confidence:.2f} (of the apex: 0 is a guess, 1 is certain)")
-    lines += [f"caution     {caution}" for caution in found.cautions]
+    lines += [f"caution     {caution}" for caution in _cautions(found)]
     return "\n".join(lines)

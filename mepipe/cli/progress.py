@@ -1,12 +1,16 @@
-"""Progress on standard error: a bar on a terminal, a few plain lines elsewhere."""
+"""Progress on standard error: a bar on a terminal, a line every so often elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
+
+_SELDOM_S = 10  # between two lines
+_AT_LEAST_S = 60  # without a line, even where no tenth is done
 
 if TYPE_CHECKING:
     import rich.progress
@@ -15,21 +19,34 @@ if TYPE_CHECKING:
 
 
 class PlainProgress:
-    """Prints a line for every tenth, for logs."""
+    """Prints a line every so often, for logs: at the end, and for each tenth of long work.
+
+    Parameters
+    ----------
+    clock
+        The time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
 
     def begin(self, title: str, total: int) -> None:
         """Start counting to ``total``."""
         self._title, self._total, self._done = title, total, 0
-        self._started = time.monotonic()
+        self._started = self._printed = self._clock()
+        self._told = 0
         if title.startswith("waiting"):
             # Printed at once: the first tenth may take as long as the other run.
             click.echo(f"{title}: {total}", err=True)
 
     def advance(self) -> None:
-        """Count one, and print a line if a tenth is full."""
+        """Count one, and print a line if it is time for one."""
         self._done += 1
-        if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
-            elapsed = time.monotonic() - self._started
+        since = self._clock() - self._printed
+        tenth = self._done * 10 // self._total > self._told * 10 // self._total
+        if self._done == self._total or (tenth and since > _SELDOM_S) or since > _AT_LEAST_S:
+            self._printed, self._told = self._clock(), self._done
+            elapsed = self._printed - self._started
             click.echo(f"{self._title}: {self._done}/{self._total} ({elapsed:.0f} s)", err=True)
 
     def end(self) -> None:

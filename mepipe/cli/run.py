@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for features.h5 and the results.",
 )
-@click.option("--until", type=click.Choice(STEPS), default="classify", help="The last step.")
+@click.option(
+    "--until",
+    type=click.Choice(STEPS),
+    default="classify",
+    help="The last step. Default: classify. With pack: features, and no training.",
+)
 @click.option(
     "--jobs",
     type=click.IntRange(1),
@@ -96,7 +102,7 @@ def command(
     \b
     Examples:
       mepipe run CASME2/
-      mepipe run videos/ --until tensor
+      mepipe run videos/ --until pack
       mepipe run lab=videos/ CASME2/ --set tensor.size=56 --out results
       mepipe run CASME2/ SMIC/ SAMM/ --select megc2019
       mepipe run CASME2/ --backend dask --scheduler tcp://10.0.0.1:8786
@@ -105,6 +111,7 @@ def command(
     with exit_codes(as_json=as_json) as ended_early:
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import open_store
+        from mepipe.cli.start import print_start
         from mepipe.cli.summary import print_recordings
         from mepipe.datasets.registry import open_datasets
         from mepipe.execution.context import Context
@@ -163,7 +170,7 @@ def command(
             print_recordings(road.searched)
         result = RunResult()
         try:
-            road.execute(result)
+            road.execute(result, tell=None if as_json else partial(print_start, road))
         finally:
             elapsed = time.monotonic() - started
             ended_early.update(_json(result, elapsed))
@@ -196,7 +203,15 @@ def _json(result: RunResult, elapsed: float) -> dict[str, Any]:
         "recordings": result.recordings,
         "movements": result.movements,
         "worth_a_look": [asdict(doubt) for doubt in result.doubts],
+        "out_of_range": [
+            {"clip": clip, "seconds": _rounded(one.seconds), "px": _rounded(one.px)}
+            for clip, one in result.out_of_range.items()
+        ],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _plan_json(counts: Sequence[StageCount]) -> list[dict[str, Any]]:

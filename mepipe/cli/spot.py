@@ -40,7 +40,7 @@ _SHOWN = 20  # movements of a recording that are printed
 @click.option(
     "--threshold",
     type=click.FloatRange(0, min_open=True),
-    help="How many times stronger than chance a movement must be. Default: 2.0.",
+    help="Minimum strength of a movement, relative to noise. Default: 2.0.",
 )
 @setting_options
 @click.option("--cache", type=click.Path(path_type=Path), help="The folder of the cache.")

@@ -49,16 +49,23 @@ def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) 
     console = Console(highlight=False, soft_wrap=True)
     table = Table("stage", "compute", "reuse", "why")
     for count in counts:
-        compute = str(count.compute)
-        if count.at_most > count.compute:
-            compute += f" (at most {count.at_most})"
-        reasons = (f"{number} × {escape(why)}" for why, number in count.reasons.most_common())
+        waiting = count.at_most - count.compute
+        compute = str(count.compute) if count.compute or not waiting else ""
+        if waiting:
+            after = {why.partition("waits for ")[2] for why in count.reasons}
+            what = f"{waiting} (after {' or '.join(sorted(after - {''}))})"
+            compute = f"{compute} + {what}" if compute else what
+        reasons = (f"{n} × {escape(why)}" for why, n in count.reasons.most_common() if n)
         table.add_row(count.stage, compute, str(count.reuse), "\n".join(reasons))
     console.print(table)
     for what, number in sorted(other_versions.items()):
         console.print(
             f"{number} result(s) to reuse were made by other library versions: {escape(what)}. "
             "--strict-versions computes them again."
+        )
+    if any(count.at_most > count.compute for count in counts):
+        console.print(
+            "(after ...): what of these is in the cache is known when the step before is done."
         )
     if not any(count.at_most for count in counts):
         console.print("Nothing to compute: everything is in the cache.")
@@ -80,6 +87,7 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
         + (f"; computed: {done}" if done else "")
         + (f"; reused: {reused} results" if reused else "")
     )
+    _print_range(console, result)
     if result.results is not None:
         from mepipe.cli.evaluate import print_results
 
@@ -98,6 +106,11 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
     elif not result.stopped_early and before.exists():
         console.print(
             f"features    {escape(str(before))} was written by an earlier run, not by this one"
+        )
+    earlier = out / "earlier"
+    if (earlier / "results.json").exists():
+        console.print(
+            f"earlier     {escape(str(earlier))}: results of an earlier run, of other features"
         )
     if result.results is not None:
         for label, file in (
@@ -130,6 +143,18 @@ def print_doubts(console: Console, doubts: Sequence[Doubt], more: str = "") -> N
         console.print(f"  {escape(clip)}: {escape(texts)}", soft_wrap=True)
     if len(clips) > _DOUBTS:
         console.print(f"  ... and {len(clips) - _DOUBTS} more" + (more or ": see worth-a-look.csv"))
+
+
+def _print_range(console: Console, result: RunResult) -> None:
+    """Print how many movements are no micro-expressions. Each is named in notes.csv."""
+    found = result.out_of_range
+    if not found:
+        return
+    clip, one = max(found.items(), key=lambda item: (item[1].seconds or 0, item[1].px or 0))
+    console.print(
+        f"{len(found)} of {result.usable} clips: not a micro-expression; the classes do not apply, "
+        f"see notes.csv. The longest is {escape(clip)}: {one.measured} ({one.limits})"
+    )
 
 
 def _print_failures(console: Console, result: RunResult) -> None:

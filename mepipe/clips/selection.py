@@ -158,7 +158,7 @@ def _of_kind(datasets: Sequence[Dataset], name: str) -> SelectedDatasets:
         clips = tuple(clip for clip in dataset.clips if _kind(clip) == name)
         outside = len(dataset.clips) - len(clips)
         if outside:
-            text = f"{outside} clip(s) of {dataset.name} are no {name}-expressions"
+            text = f"{outside} clip(s) of {dataset.name} are not {name}-expressions"
             notes.append(Note(None, text, "left out"))
         kept.append(replace(dataset, clips=clips))
     if not any(dataset.clips or dataset.rejects for dataset in kept):

@@ -43,7 +43,7 @@ def without_unknown(clip: Clip, *, zero_is_a_frame: bool) -> tuple[Clip, list[No
     if not unknown:
         return clip, []
     notes = [
-        Note(clip.id, f"the {name} {number} is no frame of the clip", "taken as unknown")
+        Note(clip.id, f"the {name} {number} is not a frame of the clip", "taken as unknown")
         for name, number in unknown.items()
     ]
     return (

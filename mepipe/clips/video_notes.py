@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mepipe.datasets.clip import Note
@@ -10,6 +10,8 @@ from mepipe.errors import BadDataError
 from mepipe.frames import Sudden, VideoFacts
 
 _SHOWN = 3
+# Below this rate, a movement of 200 ms covers at most 12 frames.
+_FEW_FPS = 60
 
 
 def video_notes(clip: str, facts: VideoFacts) -> list[Note]:
@@ -145,3 +147,18 @@ def doubtful_rate(path: Path, facts: VideoFacts) -> BadDataError:
         "Give the rate at which the camera recorded: a column fps in labels.csv, or "
         "--set data.fps=N for all such videos.",
     )
+
+
+def rate_notes(rates: Iterable[float | None]) -> list[Note]:
+    """Return a note if clips have so few frames per second that a movement has only a few."""
+    slow = [fps for fps in rates if fps and fps < _FEW_FPS]
+    if not slow:
+        return []
+    shown = " to ".join(dict.fromkeys(f"{fps:g}" for fps in (min(slow), max(slow))))
+    return [
+        Note(
+            None,
+            f"{len(slow)} clip(s) have fewer than {_FEW_FPS} frames per second ({shown}): at this "
+            "rate a micro-expression lasts only a few frames; published sets use 100 to 200",
+        )
+    ]

@@ -182,10 +182,27 @@ def render(config: Config) -> str:
             # A value that a preset implies is written as a comment. As a setting it would no
             # longer change with the preset.
             implied = name in model.implied() and model.implied()[name] == value
-            shown = f"{key} =" if value is None else f"{key} = {_toml(value)}"
+            shown = f"{key} = {unset_words(entry.description)}"
+            if value is not None:
+                shown = f"{key} = {_toml(value)}"
             lines.append(f"# {shown}" if value is None or implied else shown)
         lines.append("")
     return "\n".join(lines)
+
+
+_SHORT = 40  # characters
+
+
+def unset_words(description: str | None) -> str:
+    """Return what it means that a setting is unset, from its description.
+
+    >>> from mepipe.config.load import unset_words
+    >>> unset_words("frames per second; unset: unknown")
+    'unset (unknown)'
+    """
+    means = (description or "").partition("unset: ")[2]
+    # A long one stands in the description alone.
+    return f"unset ({means})" if 0 < len(means) <= _SHORT else "unset"
 
 
 def _summary(model: BaseModel) -> str:

@@ -121,7 +121,7 @@ class SpotSettings(Settings):
     )
     smooth_ms: Positive = Field(20.0, description="smoothing of the motion curve, in ms")
     threshold: Positive = Field(
-        1.2, description="a movement must be this many times stronger than chance"
+        1.2, description="minimum strength of a movement, relative to noise"
     )
 
 
@@ -130,8 +130,8 @@ class RecordingSettings(Settings):
 
     threshold: Positive = Field(
         2.0,
-        description="a movement must be this many times stronger than chance; 2.0 gives less than "
-        "one false alarm a minute on a still face",
+        description="minimum strength of a movement, relative to noise; 2.0 gives less than one "
+        "false alarm a minute on a still face",
     )
     longer_than_s: float = Field(
         10.0,
@@ -152,8 +152,8 @@ class FlowSettings(Settings):
     )
     even_light: bool = Field(
         True,
-        description="bring both frames to one brightness before flow, which takes a lamp that "
-        "flickers for motion",
+        description="bring both frames to the same brightness before flow; otherwise a flickering "
+        "lamp looks like motion",
     )
     targets: Targets = Field(
         "apex",
@@ -169,8 +169,8 @@ class FlowSettings(Settings):
     )
     preset: PresetName = Field(
         "subtle",
-        description="defaults of the TV-L1 settings below: those of OpenCV (opencv), or values "
-        "that recover more of a motion below 1.5 px without more noise (subtle)",
+        description="default TV-L1 parameters: those of OpenCV (opencv), or values that recover "
+        "more of a motion below 1.5 px without more noise (subtle)",
     )
     tau: Positive = Field(0.25, description="TV-L1: time step of the dual scheme")
     lambda_: Positive = Field(0.2, alias="lambda", description="TV-L1: weight of the data term")
@@ -288,8 +288,8 @@ class ModelSettings(Settings):
     fuse: Fusion = Field("concat-1x1", description="spp: how the branches and the map are combined")
     cells: Cells = Field(
         "distinct",
-        description="spp: windows a side of a branch, with mode upsample: a smaller kernel has one "
-        "more where two would have as many; or as few as cover the map",
+        description="spp: number of windows along a side of each branch, with mode upsample: a "
+        "different number for each kernel (distinct), or as few as cover the map (fewest)",
     )
     width: int = Field(
         8,
@@ -329,8 +329,8 @@ class TrainSettings(Settings):
     shift: int = Field(2, ge=0, description="augmentation: shift by up to this many cells")
     per_clip: bool = Field(
         False,
-        description="bring the movement of each clip to one size (root mean square): its form "
-        "alone decides",
+        description="scale the movement of each clip to the same size (root mean square), so that "
+        "only its form counts",
     )
     members: int = Field(
         2, ge=1, le=20, description="networks per training, whose probabilities are averaged"
@@ -342,8 +342,8 @@ class TrainSettings(Settings):
     )
     batched: Literal["auto", "always", "never"] = Field(
         "auto",
-        description="train the networks of all folds, seeds and members as one batch: auto, on a "
-        "GPU, for on a CPU it is no faster",
+        description="train the networks of all folds, seeds and members as one batch: auto: only "
+        "on a GPU, because it is no faster on a CPU",
     )
     choices: dict[str, tuple[Any, ...]] = Field(
         {},

@@ -45,7 +45,7 @@ __all__ = [
     "open_datasets",
 ]
 
-# Imported when first asked for: every module of this room imports the room first.
+# Imported when first asked for: every module of this package imports the package first.
 _MODULES = {
     "list_frames": "frames_on_disk",
     "mark": "marks",

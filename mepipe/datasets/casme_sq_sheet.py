@@ -127,7 +127,7 @@ def _coding_grid(
         )
     first = found[0]
     for path, grid in found[1:]:
-        # A copy nearer to the recordings goes before one beside them.
+        # A copy nearer to the recordings is preferred to one beside them.
         if path.parent == first[0].parent and _cells(grid) != _cells(first[1]):
             raise UsageError(
                 f"there are two sheets of CAS(ME)2 that differ: {first[0]} and {path}", "Keep one."

@@ -170,7 +170,7 @@ def _build_clip(
         corrected = column in amended.corrected
         stated = mark(amended.cells.get(column, ""), "erratum" if corrected else "annotation")
         if coding.zero_is_unknown and stated is not None and stated.number == 0:
-            texts.append(f"{coding_row.where}: the {column} is 0, which is no frame: unknown")
+            texts.append(f"{coding_row.where}: the {column} is 0, which is not a frame: unknown")
             return None
         if stated is None or stated.number is None or not coding.relative_frames:
             return stated

@@ -100,7 +100,7 @@ def matching_tables(folders: Iterable[Path], form: SheetForm) -> tuple[list[Tabl
 def find_table(title: str, folders: Sequence[Path], form: SheetForm, notes: list[Note]) -> Table:
     """Return the table of this form from the first folder that has one.
 
-    A sheet in the tree goes before one beside it, which may be another dataset's
+    A sheet in the tree is preferred to one beside it, which may be another dataset's
     with the same columns. A copy without rows is noted and not used. Several
     copies with the same rows count as one.
 

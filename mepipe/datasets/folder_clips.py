@@ -120,7 +120,8 @@ def _clip(
         notes.append(
             Note(
                 clip_id,
-                f"the fps {row['fps'][:40]!r} is no rate: cameras make {RATES}" + _slip(row["fps"]),
+                f"the fps {row['fps'][:40]!r} is not a rate: cameras make {RATES}"
+                + _slip(row["fps"]),
                 f"not used; correct it in {table.path.name if table else 'the table'}",
             )
         )

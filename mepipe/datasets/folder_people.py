@@ -50,7 +50,7 @@ def find_people(keys: Sequence[_Key], table: Labels | None) -> People:
     keys
         The folder and name of each clip.
     table
-        The table of labels. What it says of a person goes before the folder's name.
+        The table of labels. What it says of a person overrides the folder's name.
     """
     named = _emotion_folders(keys, table)
     stated: dict[_Key, str] = {}
@@ -122,9 +122,9 @@ def _merge_spellings(names: Sequence[str]) -> tuple[dict[str, str], list[Note]]:
 def _no_people(folders: Sequence[str], example: _Key) -> Note:
     return Note(
         None,
-        f"the folders {listed(folders)} are named after emotions, so they are no people"
+        f"the folders {listed(folders)} are named after emotions, so they are not people"
         if len(folders) > 1
-        else f"the folder {folders[0]} is named after an emotion, so it is no person",
+        else f"the folder {folders[0]} is named after an emotion, so it is not a person",
         "a clip's emotion is its folder's where no table says another, and its subject is "
         "unknown: no evaluation uses such a clip. Give the people in labels.csv, with the columns "
         f"clip (such as {'/'.join(example)}) and subject",

@@ -138,7 +138,7 @@ def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
     notes = [f"{path.name}: line {n} names no clip: ignored" for n in table.ignored]
     if people == "subject":
         notes.append(
-            f"{path.name}: the subjects are no folders here: they are taken as the people of "
+            f"{path.name}: the subjects are not folders here: they are taken as the people of "
             "the clips"
         )
     taken = []

@@ -42,7 +42,7 @@ def is_time(text: str) -> bool:
 def milliseconds(text: str, unit: TimeUnit) -> float | None:
     """Return the time in a cell, ms; None if it holds no plain number.
 
-    A unit in the cell itself (``250 ms``) goes before ``unit``.
+    A unit in the cell itself (``250 ms``) overrides ``unit``.
     """
     match = _TIME.match(text.strip())
     if match is None:

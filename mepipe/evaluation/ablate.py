@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ class AblationResult:
     Parameters
     ----------
     rows
-        The settings as they are first.
+        The baseline first: the model with its settings unchanged.
     computed, reused
         Folds trained, and found stored.
     chance
@@ -65,6 +65,7 @@ def ablate(
     evaluation: Evaluation,
     context: Context,
     *,
+    only: Collection[str] = (),
     report_row: Callable[[AblationRow], None] = lambda row: None,
 ) -> AblationResult:
     """Evaluate every variant that fits, each on the same folds.
@@ -76,9 +77,11 @@ def ablate(
     features, source
         The features, and their file as it was hashed.
     evaluation
-        The settings as they are, the protocol and the seeds.
+        The baseline's settings, the protocol and the seeds.
     context
         How it is done, as for `mepipe.evaluation.evaluate.evaluate`.
+    only
+        The studies of `mepipe.evaluation.variants.variants` that are made. Empty: all.
     report_row
         Called with each row when it is done.
 
@@ -97,7 +100,7 @@ def ablate(
     rows: list[AblationRow] = []
     first: EvaluationResult | None = None
     computed = reused = 0
-    chosen = variants(features.shape[2], model.model_dump())
+    chosen = variants(features.shape[2], model.model_dump(), only)
     for number, variant in enumerate(chosen, start=1):
         one = replace(evaluation, model=model.model_copy(update=dict(variant.change)))
         done = evaluate(
@@ -112,7 +115,7 @@ def ablate(
         first = first or done
         rows.append(_row(variant, done, first))
         report_row(rows[-1])
-    assert first is not None  # the settings as they are always fit
+    assert first is not None  # the baseline always fits
     # The rows are of the same subjects, so either all were tested or none.
     corrected = iter(holm([row.p for row in rows if row.p is not None]))
     whole = [row if row.p is None else replace(row, p_holm=next(corrected)) for row in rows]

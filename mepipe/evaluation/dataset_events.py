@@ -71,7 +71,7 @@ def dataset_events(spec: str, *, numbers: bool = False) -> EventList:
     notes = [note.text for note in dataset.notes if note.clip is None]
     if dataset.rejects:
         notes.append(
-            f"{dataset.name}: {len(dataset.rejects)} clips cannot be read and are no events of "
+            f"{dataset.name}: {len(dataset.rejects)} clips cannot be read and are not events of "
             f"the truth ({listed([one.clip for one in dataset.rejects])})"
         )
     if left_out:

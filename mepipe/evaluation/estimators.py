@@ -76,7 +76,7 @@ class TrainedEstimator:
         self._check(given, (len(x),))
         if not np.isin(given, range(self.classes)).all():
             raise UsageError(
-                f"the model {self.name} predicted {given[0]!r}, which is no class number",
+                f"the model {self.name} predicted {given[0]!r}, which is not a class number",
                 f"Its predict must return 0 to {self.classes - 1}, as in y.",
             )
         out[np.arange(len(x)), given.astype(np.int64)] = 1

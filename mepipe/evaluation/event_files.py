@@ -53,7 +53,9 @@ def read(path: str, *, numbers: bool = False) -> EventList:
     if not place.exists():
         raise UsageError(f"there is no file or folder {path}", "Check the path.")
     if place.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{path} is no table of events", f"Give a .csv or .xlsx. {_EVENTS_HINT}")
+        raise UsageError(
+            f"{path} is not a table of events", f"Give a .csv or .xlsx. {_EVENTS_HINT}"
+        )
     return _read_table(place, numbers=numbers)
 
 
@@ -104,7 +106,7 @@ def _read_table(path: Path, *, numbers: bool) -> EventList:
         )
         lines.append(row.number)
     for word, count in others.items():
-        notes.append(f"{path}: {count} rows of the kind {word} are no expressions: not scored")
+        notes.append(f"{path}: {count} rows of the kind {word} are not expressions: not scored")
     if unkind:
         notes.append(
             f"{path}: the kind is empty in {_lines(unkind)}: it follows from the length there"
@@ -144,7 +146,7 @@ def _frame(path: Path, row: Row, column: str, *, numbers: bool) -> int | None:
         if column == "apex":
             return None  # how mepipe itself writes an unknown frame
         raise _cell_error(
-            path, row, name, f"{cell} is no frame",
+            path, row, name, f"{cell} is not a frame",
             "Frames count from 0: write 0 if the event is under way when the recording begins. If "
             "the frame is unknown, find it, or delete the row.",
         )  # fmt: skip
@@ -171,7 +173,7 @@ def _rate(path: Path, row: Row) -> float | None:
         fps = float("nan")
     if not is_rate(fps):
         raise _cell_error(
-            path, row, "fps", f"{cell[:40]!r} is no rate", f"Write frames per second, {RATES}."
+            path, row, "fps", f"{cell[:40]!r} is not a rate", f"Write frames per second, {RATES}."
         )
     return fps
 
@@ -189,7 +191,7 @@ def _kind(path: Path, row: Row) -> Kind | Literal[""] | None:
         return None
     hint = suggest(word, ("micro", "macro", *sorted(_OTHER_KINDS)))
     raise _cell_error(
-        path, row, "kind", f"{cell[:40]!r} is no kind of event{hint}",
+        path, row, "kind", f"{cell[:40]!r} is not a kind of event{hint}",
         "Write micro or macro, or leave the cell empty: then the length decides.",
     )  # fmt: skip
 

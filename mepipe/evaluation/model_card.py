@@ -143,7 +143,7 @@ def read_card(path: Path) -> dict[str, Any]:
             f"there is no model file {path}", "`mepipe train FEATURES --out FILE` writes one."
         )
     refuse = UsageError(
-        f"{path} is no model of mepipe",
+        f"{path} is not a model of mepipe",
         "Give a .safetensors file that `mepipe train` wrote; pickled models (.pt, .pth, .pkl) "
         "can run code and are never opened.",
     )

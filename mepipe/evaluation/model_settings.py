@@ -52,7 +52,7 @@ def model_of(settings: ModelSettings) -> dict[str, Any]:
     fixed = {"name", "channels", "size", "classes", "maps", *own} & set(settings.options)
     if fixed:
         raise UsageError(
-            f"model.options = {settings.options}: {min(fixed)} is no option",
+            f"model.options = {settings.options}: {min(fixed)} is not an option",
             "The input decides channels, size, classes and maps; settings of spp are model.kernels "
             "and so on.",
         )
@@ -171,7 +171,7 @@ def tuning_grid(model: ModelSettings, train: TrainSettings) -> Sequence[Mapping[
             option = key.removeprefix(MODEL) if key.startswith(MODEL) else None
             if option is None and not (network and key in known):
                 raise UsageError(
-                    f"train.choices: {key} is no training setting of {name}",
+                    f"train.choices: {key} is not a training setting of {name}",
                     f"Write model.{key} for an option of the model.",
                 )
             if option is not None and not own and option not in options:

@@ -30,7 +30,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _PROBABILITY = re.compile(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?")
 # predictions.csv holds six digits.
 _DIGIT = 1e-6
-_AGAIN = "Evaluate again to write it anew."
+_AGAIN = "Evaluate again to write a new one."
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _row(path: Path, line: int, cells: list[str], classes: tuple[str, ...]) -> _
     probabilities = []
     for cell in cells[len(COLUMNS) :]:
         if not _PROBABILITY.fullmatch(cell) or float(cell) > 1:
-            raise UsageError(f"{where}: {cell!r} is no probability", _AGAIN)
+            raise UsageError(f"{where}: {cell!r} is not a probability", _AGAIN)
         probabilities.append(float(cell))
     y, predicted = int(texts["y"]), int(texts["predicted"])
     if abs(sum(probabilities) - 1) > 1e-4 * len(classes):

@@ -236,7 +236,7 @@ def load_model(
             f"If you trust it, say so: trust={name!r}, or --trust {name}.",
         )
     if not is_own(name) and (name not in MODELS or MODELS[name].kind != "network"):
-        raise DamageError(f"{path}: {name} is no network", "Train the model again.")
+        raise DamageError(f"{path}: {name} is not a network", "Train the model again.")
     device = resolve(device)
     from safetensors import SafetensorError
     from safetensors.torch import load_file

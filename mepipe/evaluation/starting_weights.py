@@ -132,7 +132,7 @@ class Start:
         """
         if not trains_network(str(model["name"])):
             raise UsageError(
-                f"{model['name']} is no network: it has no weights to start from",
+                f"{model['name']} is not a network: it has no weights to start from",
                 "Leave --from (train.init) out, or choose a network.",
             )
         known = checked_card(self.path, read_card(self.path))

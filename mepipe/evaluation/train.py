@@ -68,7 +68,7 @@ def train_model(
         The results.json of an evaluation of the same features and settings: its
         figures go into the card.
     progress
-        Counts the epochs of all networks.
+        Counts the epochs, of one network after the other.
 
     Raises
     ------
@@ -116,8 +116,7 @@ def train_model(
     from mepipe.evaluation.fitting import fit
 
     x = features_for(features, kept.clip, model.map)
-    if progress is not None:
-        progress.begin("epochs", train.epochs * train.members)
+    counting = None if progress is None else _Epochs(progress, train.epochs, train.members)
     try:
         fitted = fit(
             x,
@@ -129,7 +128,7 @@ def train_model(
             seed=training_seed(train.seed, "all"),
             device=resolve(device),
             start=start,
-            advance=progress.advance if progress is not None else None,
+            advance=None if counting is None else counting.advance,
         )
     finally:
         if progress is not None:
@@ -138,7 +137,7 @@ def train_model(
         raise _not_saved(model.name)
     if not np.isfinite(fitted.predict(x)).all():
         raise UsageError(
-            "the training diverged: its predictions are no numbers", "Lower train.learning_rate."
+            "the training diverged: its predictions are not numbers", "Lower train.learning_rate."
         )
     card = {
         "model": named,
@@ -173,6 +172,28 @@ def train_model(
     return card
 
 
+class _Epochs:
+    """Counts the epochs of one network after the other, as ``epochs 10/50``."""
+
+    def __init__(self, progress: Progress, epochs: int, networks: int) -> None:
+        self._progress, self._epochs, self._networks = progress, epochs, networks
+        self._done = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        number = self._done // self._epochs + 1
+        which = f" of network {number} of {self._networks}" if self._networks > 1 else ""
+        self._progress.begin(f"epochs{which}", self._epochs)
+
+    def advance(self) -> None:
+        """Count one."""
+        self._progress.advance()
+        self._done += 1
+        if self._done % self._epochs == 0 and self._done < self._epochs * self._networks:
+            self._progress.end()
+            self._begin()
+
+
 def write_model(out: Path, fitted: Ensemble, card: Mapping[str, Any]) -> None:
     """Write a model, and beside it as .json the readable copy of its card."""
     from mepipe.evaluation.saved_model import encode_model
@@ -199,14 +220,14 @@ def claim_model(out: Path) -> None:
         card = None
     if data is not None and not (isinstance(card, dict) and card.keys() >= _OF_A_CARD):
         raise UsageError(
-            f"{path} is no model card of mepipe: it is not replaced",
+            f"{path} is not a model card of mepipe: it is not replaced",
             "The card of a model lies beside it: give the model another name with --out.",
         )
 
 
 def _not_saved(name: str) -> UsageError:
     return UsageError(
-        f"{name} is no network: only networks can be saved",
+        f"{name} is not a network: only networks can be saved",
         "An estimator could only be pickled, which mepipe never does. Train it in your own "
         "code on mepipe.load(...), which takes seconds.",
     )

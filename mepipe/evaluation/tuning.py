@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INNER_FOLDS = 3
 MODEL = "model."
 
-# What --tune tries beside the settings as they are, which win a tie. Every network has the
+# What --tune tries beside the baseline, which wins a tie. Every network has the
 # same choices: a comparison of models with different budgets would not be fair.
 NETWORK_CHOICES: Mapping[str, Sequence[Any]] = {"learning_rate": (1e-3, 4e-3, 1e-2)}
 ESTIMATOR_CHOICES: Mapping[str, Mapping[str, Sequence[Any]]] = {
@@ -30,7 +30,7 @@ ESTIMATOR_CHOICES: Mapping[str, Mapping[str, Sequence[Any]]] = {
 
 
 def candidates(choices: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Any], ...]:
-    """Return the settings as they are, {}, then every combination of ``choices``.
+    """Return the baseline, {}, then every combination of ``choices``.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def choose_candidate(
     clips = LabelledClips(job.train, ("",) * len(y), job.groups, y, names)
     row = {clip: number for number, clip in enumerate(job.train)}
     folds = grouped_folds(clips, min(INNER_FOLDS, people))
-    # The first of equal candidates wins: the settings as they are stand first.
+    # The first of equal candidates wins: the baseline stands first.
     best: tuple[float, Mapping[str, Any]] = (-1.0, {})
     for candidate in job.candidates:
         model, training = apply_candidate(job.model, job.training, candidate)

@@ -7,7 +7,7 @@ and the ways of pooling that are called spatial pyramid pooling.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,15 @@ from mepipe.errors import UsageError
 from mepipe.networks.pyramid import CELLS, MODES, POOLS, Pyramid, plan
 
 LARGEST = 6
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
 class Variant:
     """One row of the study: changes to the model's settings.
 
-    ``study`` is the question that it answers; the variant with the settings as
-    they are answers all of them and comes first.
+    ``study`` is the question that it answers; the baseline (no change) belongs to all of them
+    and comes first.
     """
 
     study: str
@@ -30,8 +31,8 @@ class Variant:
     change: Mapping[str, Any]
 
 
-def variants(size: int, model: Mapping[str, Any]) -> list[Variant]:
-    """Return the rows for an input of ``size`` x ``size``, the settings as they are first.
+def variants(size: int, model: Mapping[str, Any], only: Collection[str] = ()) -> list[Variant]:
+    """Return the rows for an input of ``size`` x ``size``, the baseline first.
 
     Parameters
     ----------
@@ -40,6 +41,8 @@ def variants(size: int, model: Mapping[str, Any]) -> list[Variant]:
     model
         The settings of the model: ``kernels``, ``position``, ``mode`` and ``cells`` at
         least.
+    only
+        The studies that are wanted. Empty: all.
 
     Returns
     -------
@@ -51,13 +54,15 @@ def variants(size: int, model: Mapping[str, Any]) -> list[Variant]:
     Raises
     ------
     UsageError
-        If the settings as they are do not fit: there is nothing to compare with.
+        If the settings of the baseline do not fit: there is nothing to compare with.
     """
     whole = _plan(size, model)
     seen: list[dict[str, Any]] = []
     rows = []
     for variant in _all(model):
         settings = {**model, **variant.change}
+        if only and variant.study not in {BASELINE, *only}:
+            continue
         if settings in seen or not _fits(size, settings):
             continue
         if variant.study == "cells" and _plan(size, settings) == whole:
@@ -71,7 +76,7 @@ def _all(model: Mapping[str, Any]) -> Iterator[Variant]:
     kernels, position = tuple(model["kernels"]), int(model["position"])
     named = ", ".join(map(str, kernels))
     yield Variant(
-        "settings as they are",
+        BASELINE,
         f"{{{named}}} after layer {position}, {model['mode']}",
         {"name": "spp", "kernels": kernels},
     )

@@ -135,7 +135,7 @@ class Examined:
     light
         The light on the face.
     rounds
-        How often the landmarks were found anew in a levelled picture. 0: they are those
+        How often the landmarks were found again in a levelled picture. 0: they are those
         that were given.
     swayed
         How far the landmarks lie from those found in the levelled picture turned by

@@ -52,7 +52,7 @@ def same_face(image: Image, face: Image, transform: Float) -> bool:
     """Return True if the face of another frame is seen in this one, from the front.
 
     It is followed from its place, and searched around it. It may turn, grimace, tilt and
-    move by three quarters of its width. Aligned anew, it must resemble what it was: their
+    move by three quarters of its width. Aligned again, it must resemble what it was: their
     correlation, both blurred by 1/40 of their side, is 0.4 or more.
 
     Parameters
@@ -117,10 +117,10 @@ def _is_face(found: Examined) -> bool:
 
 
 def _resembles(image: Image, found: Examined, face: Image, transform: Float) -> bool:
-    anew = face_transform(found.points)
-    # From the face as it was aligned to the face aligned anew.
-    growth = float(np.sqrt(abs(np.linalg.det(compose(anew, invert(transform))[:, :2]))))
+    again = face_transform(found.points)
+    # From the face as it was aligned to the face aligned again.
+    growth = float(np.sqrt(abs(np.linalg.det(compose(again, invert(transform))[:, :2]))))
     if not 1 / _GROWTH <= growth <= _GROWTH:
         return False
-    now = warp_face(image, anew, face.shape[0])
+    now = warp_face(image, again, face.shape[0])
     return float(np.vdot(blurred(face), blurred(now))) >= _SAME

@@ -34,7 +34,7 @@ class CachedRun:
     UsageError
         If there is no such run, or it has no features.
     DamageError
-        If an object is gone or damaged; `mepipe run` makes it anew.
+        If an object is gone or damaged; `mepipe run` makes it again.
     """
 
     def __init__(self, cache: Path, run: str) -> None:
@@ -45,7 +45,7 @@ class CachedRun:
         if not isinstance(table, dict):
             raise DamageError(
                 f"what {self.name} says of its features is gone or damaged",
-                "Run the same command again: it writes it anew.",
+                "Run the same command again: it writes it again.",
             )
         self._objects = {
             stage: [ObjectName(stage, key, digest) for key, digest in pairs]

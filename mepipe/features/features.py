@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
 from mepipe.features.file import FeatureFile
+from mepipe.features.measured import MEASURED
 from mepipe.features.source import Source
 from mepipe.schema import MAPS
 
@@ -191,11 +192,30 @@ class Features:
         return self.columns["dataset"]
 
     @cached_property
+    def seconds(self) -> NDArray[np.float64]:
+        """Length of each movement from onset to offset, (N,), s; NaN where it is unknown."""
+        return MEASURED["seconds"](self)
+
+    @cached_property
+    def px(self) -> NDArray[np.float64]:
+        """Largest motion of each clip in ``x``, (N,), px of the aligned face; NaN: unknown."""
+        return MEASURED["px"](self)
+
+    @cached_property
+    def micro(self) -> NDArray[np.int8]:
+        """Whether each movement is a micro-expression, (N,): 1 yes, 0 no, -1 unknown.
+
+        No: longer than 0.5 s, or larger than `mepipe.micro.LARGEST_MICRO`. The classes do not
+        apply then. Unknown: without an offset, a frame rate or a movement.
+        """
+        return MEASURED["micro"](self)
+
+    @cached_property
     def table(self) -> pd.DataFrame:
-        """Every column as a pandas DataFrame (pandas is imported on first use)."""
+        """Every column, and `seconds`, `px` and `micro`, as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame(self.columns)
+        return pd.DataFrame({**self.columns, **{name: getattr(self, name) for name in MEASURED}})
 
     @cached_property
     def action_units(self) -> dict[str, NDArray[np.float32]]:
@@ -236,12 +256,12 @@ class Features:
         """
         keep = np.ones(len(self), dtype=np.bool_)
         for name, values in columns.items():
-            if name not in self.columns:
+            if name not in self.columns and name not in MEASURED:
                 raise UsageError(
                     f"the features have no column {name}",
-                    f"The columns are {', '.join(self.columns)}.",
+                    f"The columns are {', '.join([*self.columns, *MEASURED])}.",
                 )
-            own = self.columns[name]
+            own = getattr(self, name) if name in MEASURED else self.columns[name]
             for value in (wanted := _values(values)):
                 if not (own == value).any():
                     known = [str(one) for one in np.unique(own)]

@@ -35,7 +35,7 @@ from mepipe.schema import MAPS, PER_TARGET
 _ATTRIBUTES = {"format", "format_version", "settings", "libraries"}
 _NAMES = {"x", "y", "classes", "channels", "columns"}
 _KINDS = {"text": "S", "int": "i", "float": "f", "bool": "u"}
-_AGAIN = "Run `mepipe run` again to write it anew."
+_AGAIN = "Run `mepipe run` to write it again."
 _CHANGED = "it was changed after it was opened"
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of every HDF5 file
@@ -172,7 +172,7 @@ def _open(path: Path) -> Iterator[tuple[h5py.File, int]]:
         with path.open("rb") as raw:
             if raw.read(8) not in {_HDF5, b""}:
                 raise UsageError(
-                    f"{path} is no features file of mepipe", "Give a features.h5."
+                    f"{path} is not a features file of mepipe", "Give a features.h5."
                 ) from error
         raise DamageError(f"{path} cannot be opened as HDF5: {error}", _AGAIN) from error
     try:
@@ -197,7 +197,7 @@ def _unlocked(path: Path) -> h5py.File:
 def _version(file: h5py.File, path: Path) -> int:
     version = plain_attribute(file, "format_version")
     if plain_attribute(file, "format") != FORMAT or not isinstance(version, int):
-        raise UsageError(f"{path} is no features file of mepipe", "Give a features.h5.")
+        raise UsageError(f"{path} is not a features file of mepipe", "Give a features.h5.")
     if version > FORMAT_VERSION:
         raise UsageError(
             f"{path} has the format {version}, newer than this mepipe's {FORMAT_VERSION}",

@@ -197,20 +197,20 @@ def opened(stream: BinaryIO) -> Iterator[Opened]:
     if not head:
         raise BadDataError("the file is empty", RESTORE)
     if _is_text(head):
-        raise BadDataError("the file is no video: it holds text", RESTORE)
+        raise BadDataError("the file is not a video: it holds text", RESTORE)
     with _messages():
         try:
             container = av.open(stream, "r", buffer_size=_BUFFER, io_open=_refuse_others)
         except (av.FFmpegError, ValueError) as error:
-            raise BadDataError("the file is no video that can be decoded", CONVERT) from error
+            raise BadDataError("the file is not a video that can be decoded", CONVERT) from error
     with container:
         video = container.streams.best("video")
         if not isinstance(video, av.VideoStream) or _NO_VIDEO & set(
             container.format.name.split(",")
         ):
-            raise BadDataError("the file is no video that can be decoded", CONVERT)
+            raise BadDataError("the file is not a video that can be decoded", CONVERT)
         if video.codec_context is None:  # FFmpeg knows no decoder for it
-            raise BadDataError("the file is no video that can be decoded", CONVERT)
+            raise BadDataError("the file is not a video that can be decoded", CONVERT)
         refuse_large(video.codec_context.width, video.codec_context.height)
         # Workers share the cores. With one thread, messages belong to the packet in hand.
         video.codec_context.thread_count = 1

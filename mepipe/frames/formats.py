@@ -60,7 +60,7 @@ def bounded(data: bytes, position: int | None = None) -> tuple[int, int]:
         )
     if size is None:
         raise BadDataError(
-            "the frame is no image that can be decoded",
+            "the frame is not an image that can be decoded",
             "Restore the file from the original, or delete it.",
             position,
         )

@@ -100,7 +100,7 @@ def _decoded(data: bytes, position: int | None, *, deep: bool = False) -> NDArra
     # Our own error reports a broken image. OpenCV would print a message as well.
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        with decoding("the frame is no image that can be decoded", position):
+        with decoding("the frame is not an image that can be decoded", position):
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if image is None:
                 raise cv2.error("nothing was decoded")

@@ -50,9 +50,9 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
     --------
     >>> import io
     >>> from mepipe.frames import probe_video
-    >>> probe_video(io.BytesIO(b"not a video"))
+    >>> probe_video(io.BytesIO(b"not a video"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    mepipe.errors.BadDataError: the file is no video: it holds text. Restore it from the original.
+    mepipe.errors.BadDataError: the file is not a video: it holds text. Restore it ...
     """
     with opened(stream) as video:
         seen = _Seen()

@@ -25,6 +25,7 @@ from mepipe.datasets.frames_on_disk import (
 )
 from mepipe.errors import BadDataError, UsageError
 from mepipe.flow.strain import optical_strain
+from mepipe.micro import moved_px
 from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
 from mepipe.pipeline.walk import Found, walk
 from mepipe.plausible import RATES, is_rate
@@ -151,6 +152,16 @@ class ClipResult:
     def strain(self) -> NDArray[np.float32]:
         """(S, S) magnitude of the optical strain of `flow`, px a px, smoothed as the tensor's."""
         return optical_strain(self.flow, self.config.tensor.strain_sigma)
+
+    @property
+    def moved_px(self) -> float:
+        """Largest motion from onset to apex, px of the aligned face, averaged over a cell."""
+        from mepipe.flow import flow_tensor
+
+        eyes = float(self.values["flow"]["inter_ocular"])
+        size = self.config.tensor.size
+        cells = flow_tensor(self.flow, size=size, scale="none", inter_ocular=eyes)
+        return float(moved_px(cells[None], {"scale": "none"}, eyes)[0])
 
     @property
     def tensor(self) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ bitwise equal to those that a run with these settings writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -32,15 +32,14 @@ from mepipe.inference.clip import (
     picture_of,
     run_stages,
 )
+from mepipe.micro import Extent
 from mepipe.schema import (
     CHANNELS,
     IMPORTED,
     KEY_FRAMES,
-    LONGEST_MICRO_S,
     PRETRAINED,
     ModelMap,
     Progress,
-    is_micro,
 )
 from mepipe.stages.face import face_notes
 from mepipe.viz.clip_picture import ClipPicture, clip_png
@@ -62,7 +61,8 @@ class Prediction:
     Parameters
     ----------
     label
-        The most probable class. None without an answer.
+        The most probable class. None without an answer. Where `micro` is False, no class applies:
+        it is only what the model would say.
     probabilities
         By class, summing to 1, as the model gives them. Empty without an answer.
     onset, apex, offset
@@ -74,6 +74,10 @@ class Prediction:
         and says nothing about the class. None without an answer.
     reason
         Why there is no answer. None if there is one.
+    px
+        The largest motion from onset to apex, px of the aligned face. None without an answer.
+    eyes_px
+        The distance of the eye centres in the aligned face, px. None without an answer.
     notes
         What there is to know about the face: others beside it, its roll, poor light.
     x
@@ -92,9 +96,32 @@ class Prediction:
     offset_s: float | None = None
     confidence: float | None = None
     reason: str | None = None
+    px: float | None = None
+    eyes_px: float | None = None
     notes: tuple[str, ...] = ()
     x: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     shown: ClipPicture | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def extent(self) -> Extent:
+        """How long and how large the movement is."""
+        known = self.onset_s is not None and self.offset_s is not None
+        seconds = self.offset_s - self.onset_s if known else None  # type: ignore[operator]
+        return Extent(seconds, self.px, self.eyes_px)
+
+    @property
+    def micro(self) -> bool | None:
+        """Whether the movement is a micro-expression. None: no answer, or its length is unknown.
+
+        False: it is longer than 0.5 s, or larger than `mepipe.micro.LARGEST_MICRO`. Then the
+        classes do not apply, and the probabilities mean nothing.
+        """
+        return self.extent.micro
+
+    @property
+    def out_of_range(self) -> str | None:
+        """One line that says that it is no micro-expression. None if it is, or may be, one."""
+        return self.extent.text or None
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -105,13 +132,13 @@ class Prediction:
                 f"the movement is weak (confidence {self.confidence:.2f}): it may be noise or a "
                 "compression artefact of the video; check the curve in the picture"
             )
-        if self.onset_s is not None and self.offset_s is not None:
-            seconds = self.offset_s - self.onset_s
-            if not is_micro(seconds):
-                found.append(
-                    f"{seconds:.2f} s from onset to offset: a micro-expression lasts at most "
-                    f"{LONGEST_MICRO_S:g} s, and the classes are those of micro-expressions"
-                )
+        if self.micro is False:
+            found.append(f"{self.extent.text} ({self.extent.limits})")
+        elif self.label is not None and self.micro is None:
+            found.append(
+                "its length is unknown (no offset, or no frame rate): it need not be a "
+                "micro-expression, and the classes are those of micro-expressions"
+            )
         return tuple(found)
 
     def png(self) -> bytes | None:
@@ -271,9 +298,7 @@ class Predictor:
                 else round(float(times[position]) / 1000, 6)
             )
 
-        lines = [f"{one}: {probabilities[one]:.2f}" for one in self.classes]
-        shown = picture_of(done, f"{name}: {label} ({probabilities[label]:.2f})", [*lines, ""])
-        return Prediction(
+        found = Prediction(
             label=label,
             probabilities=probabilities,
             onset=onset,
@@ -283,10 +308,18 @@ class Predictor:
             apex_s=seconds(apex),
             offset_s=seconds(offset),
             confidence=float(spot["apex_confidence"]),
+            px=done.moved_px,
+            eyes_px=float(done.values["flow"]["inter_ocular"]),
             notes=tuple(face_notes(done.values["face"])),
             x=x,
-            shown=shown,
         )
+        lines = [f"{one}: {probabilities[one]:.2f}" for one in self.classes]
+        title = f"{label} ({probabilities[label]:.2f})"
+        if found.out_of_range is not None:
+            # No share beside a name: it would be read as a certainty.
+            title = "not a micro-expression"
+            lines = [*wrap(found.out_of_range, _COLUMN), f"outside of it, the model says {label}"]
+        return replace(found, shown=picture_of(done, f"{name}: {title}", [*lines, ""]))
 
 
 def settings_of(model: SavedModel, name: str = "the model") -> Config:

@@ -45,10 +45,16 @@ class RecordingPrediction:
         }
 
     def png(self) -> bytes:
-        """Return a PNG of the recording over time, with the answers."""
+        """Return a PNG of the recording over time, with the classes of micro movements."""
         from mepipe.recordings.picture import events_png
 
-        return events_png(self.found, self.labels)
+        # Without the classes of movements that they do not apply to.
+        shown = {
+            number: label
+            for number, label in self.labels.items()
+            if self.answers[number - 1][1].micro is not False
+        }
+        return events_png(self.found, shown)
 
 
 def predict_recording(

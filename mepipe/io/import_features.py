@@ -80,7 +80,7 @@ def import_features(
     """
     if not classes or len(set(classes)) < len(classes) or not all(map(str.strip, classes)):
         raise UsageError(
-            f"{','.join(classes)!r} are no names of classes",
+            f"{','.join(classes)!r} are not names of classes",
             "Write different ones: --classes a,b,c.",
         )
     _check_replaceable(out)
@@ -100,7 +100,7 @@ def import_features(
         raise UsageError(
             f"{source} does not show how it was scaled: its values go from {low:g} to {high:g}, "
             "and not each clip and channel from end to end",
-            f"Say it with --scale: {', '.join(SCALES)} (see docs/features.md).",
+            f"Say it with --scale: {', '.join(SCALES)} (as tensor.scale in `mepipe config`).",
         )
     order = sorted(range(len(published.ids)), key=published.ids.__getitem__)
     x = tensors(published.x)[order]

@@ -138,7 +138,7 @@ def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str
             shape, dtype = _header(member)  # type: ignore[arg-type]
     except _UNREADABLE as error:
         raise UsageError(
-            f"{path}: {name} is no array that NumPy wrote ({error})", _SAVED
+            f"{path}: {name} is not an array that NumPy wrote ({error})", _SAVED
         ) from error
     if dtype.hasobject:
         raise BadDataError(
@@ -231,7 +231,7 @@ def _classes(y: NDArray[Any]) -> NDArray[np.int64]:
         y = np.clip(y, -(2**31), 2**31)
     elif y.dtype.kind not in "iu":
         raise BadDataError(
-            f"y has the type {y.dtype} and is no list of whole numbers",
+            f"y has the type {y.dtype} and is not a list of whole numbers",
             "Write the classes as 0, 1, 2, ...",
         )
     return y.astype(np.int64)

@@ -29,7 +29,7 @@ from mepipe.io.ststnet import INDEX, STSTNET_ROOT, TEST, TRAIN
 _HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _RGB = b"\x08\x02"  # 8 bits, three channels
 _LARGEST = 1024  # px; the usual side is 28
-_AGAIN = "Get the tree again, or make it anew."
+_AGAIN = "Get the tree again, or export it again."
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def _rows(path: Path, data: bytes, columns: tuple[str, ...]) -> list[dict[str, s
     try:
         rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
     except (ValueError, csv.Error) as error:
-        raise BadDataError(f"{path} is no table ({error})", _AGAIN) from error
+        raise BadDataError(f"{path} is not a table ({error})", _AGAIN) from error
     for number, row in enumerate(rows, 1):
         if any(row.get(name) is None for name in columns):
             raise BadDataError(f"row {number} of {path} lacks {' or '.join(columns)}", _AGAIN)

@@ -78,7 +78,7 @@ def labelled(selection: Selection) -> tuple[Selection, tuple[str, ...]]:
         raise NothingUsableError(
             f"none of the {len(selection.rows)} clips has a class, and the tree's folders are "
             "classes",
-            "Give labels (docs/your-data.md), or export with --to npz.",
+            "Give labels (a labels.csv beside the clips), or export with --to npz.",
         )
     for row in rows:
         if not features.group[row]:

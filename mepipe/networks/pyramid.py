@@ -185,7 +185,7 @@ def plan(
         )
     if mode == "flat" and position != LAYERS:
         raise UsageError(
-            f"model.mode = flat with model.position = {position}: flattened bins are no map, "
+            f"model.mode = flat with model.position = {position}: flattened bins are not a map, "
             "so no layer can follow them",
             f'Use model.position = {LAYERS}, or model.mode = "bins".',
         )

@@ -18,6 +18,7 @@ from mepipe.cache.records import read_records
 from mepipe.cache.store import Store
 from mepipe.clips.correction_rows import template
 from mepipe.clips.inputs import Inputs, open_inputs
+from mepipe.clips.video_notes import rate_notes
 from mepipe.config.load import as_config
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset, Note
@@ -45,6 +46,7 @@ class Findings:
 
     ``labels`` counts the emotion words of the dataset, ``classes`` the classes of its
     clips. The class None is no class; ``unlabelled`` of these have no emotion word either.
+    ``usable`` clips can be read; where ``faces`` were looked for, they have one, too.
     ``rates`` are the frame rates that occur. ``ids`` are the clips that can be corrected.
     ``recordings`` are the clips in which a run looks for movements, with their length, s.
     ``doubts`` are the clips that are worth a look by what the newest run found, the worst first.
@@ -63,6 +65,7 @@ class Findings:
     missing_frames: int
     problems: tuple[Problem, ...]
     ids: frozenset[str]
+    faces: bool = False
     recordings: Mapping[str, float] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
 
@@ -168,11 +171,12 @@ def check_dataset(
             if any(problem.fatal for problem in found):
                 failed.add(clip.clip.id)
     problems += shared_recordings(inputs.clips, index)
+    rates = [clip.input.timing.fps for clip in inputs.clips]
+    problems += [_noted(note, failed) for note in rate_notes(rates)]
     # The digests of key frames and videos spare the next run reading these files.
     inputs.save_indexes()
     clips = [clip for part in inputs.datasets for clip in part.clips]
     rejects = [reject for part in inputs.datasets for reject in part.rejects]
-    rates = {clip.input.timing.fps for clip in inputs.clips}
     return Findings(
         dataset=dataset.name,
         reader=dataset.reader,
@@ -188,7 +192,7 @@ def check_dataset(
         unlabelled=sum(
             not (labels.label(clip) or clip.emotion or clip.objective_class) for clip in clips
         ),
-        rates=tuple(sorted(rates, key=lambda rate: rate or 0.0)),
+        rates=tuple(sorted(set(rates), key=lambda rate: rate or 0.0)),
         missing_frames=sum(
             last - first + 1
             for clip in inputs.clips
@@ -197,6 +201,7 @@ def check_dataset(
         ),
         problems=tuple(sorted(problems, key=lambda problem: problem.clip or "")),
         ids=frozenset([clip.id for clip in clips] + [reject.clip for reject in rejects]),
+        faces=frames,
         recordings={
             one.clip.id: seconds_of(one.input) or 0.0
             for one in inputs.clips

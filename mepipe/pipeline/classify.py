@@ -46,8 +46,7 @@ def classify_features(
     except UsageError as error:
         # The features are still valid, so too few subjects or classes do not end the run.
         result.no_results = str(error)
-        for file in RESULTS:
-            manifest.drop(file)
+        manifest.set_aside(RESULTS)
         return
     started = time.perf_counter()
     evaluated = evaluate(
@@ -62,6 +61,7 @@ def classify_features(
     result.results = evaluated.content
     result.seconds[STAGE] += time.perf_counter() - started
     write_results(manifest, key, evaluated)
+    manifest.drop_earlier((FEATURES, *RESULTS))
 
 
 def count_folds(config: Config, context: Context, out: Path) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mepipe.cache import disk
 from mepipe.cache.keys import Json
 from mepipe.cache.manifest import (
+    EARLIER,
     FEATURES,
     MANIFEST,
     REPORT,
@@ -25,6 +26,7 @@ from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.errors import DamageError
 from mepipe.execution.context import Context
+from mepipe.pipeline.out_of_range import out_of_range, range_notes
 from mepipe.pipeline.outputs import (
     build_pack,
     failures_csv,
@@ -86,7 +88,9 @@ class Outputs:
         _ = self._events  # its error is told before the work
         disk.make_folder(self.out)
         files = self.files()
-        Manifest(self.out).claim(files)
+        manifest = Manifest(self.out)
+        manifest.require_own(f"{EARLIER}/{file}" for file in (FEATURES, *RESULTS))
+        manifest.claim(files)
         # Only partial files with the names of outputs: other programs may use this folder.
         disk.sweep_stray(self.out, of={*files, MANIFEST})
 
@@ -127,6 +131,16 @@ class Outputs:
                 reads=self.config.model.map,
             )
         return describe_model(self.config.model, self.config.tensor.size, maps)
+
+    def replaced(self, plan: Plan) -> list[str]:
+        """Return the results of an earlier run that are of other features than this run's."""
+        manifest = Manifest(self.out)
+        present = manifest.kept(RESULTS)
+        if not present or not self.reaches("pack"):
+            return []
+        if any(count.compute for count in plan.counts):
+            return present
+        return [] if manifest.is_current(FEATURES, pack_key(self._rows(plan))) else present
 
     def plan(self, plan: Plan) -> tuple[StageCount, ...]:
         """Return the plan of the pack and of the classifier folds.
@@ -183,9 +197,12 @@ class Outputs:
         ``recompute`` is called if objects are damaged. It updates the plan and the result.
         """
         manifest = Manifest(self.out)
+        result.out_of_range = out_of_range(
+            self.inputs.clips, plan.outcomes, self.config, self.context.store
+        )
         for file, data in (
             ("failures.csv", failures_csv(result.failures)),
-            ("notes.csv", notes_csv(result.notes)),
+            ("notes.csv", notes_csv([*result.notes, *range_notes(result.out_of_range)])),
         ):
             manifest.write_if_stale(file, hashlib.sha256(data).hexdigest(), data)
         if self.recordings:
@@ -198,8 +215,7 @@ class Outputs:
             return None
         # Features and results of an earlier run must not look like those of this one.
         if result.usable == 0:
-            for file in (FEATURES, *RESULTS):
-                manifest.drop(file)
+            manifest.set_aside((FEATURES, *RESULTS))
             return None
         return self._pack(plan, result, manifest, recompute)
 
@@ -222,10 +238,9 @@ class Outputs:
             if manifest.is_current(FEATURES, key):
                 result.reused["pack"] += 1
                 return pack
-            # Removed before the new features are written: after a crash at any point, results of
+            # Moved before the new features are written: after a crash at any point, results of
             # other features must not lie beside them.
-            for file in RESULTS:
-                manifest.drop(file)
+            manifest.set_aside(RESULTS)
             try:
                 write_features(manifest, key, pack, plan.outcomes, self.context.store)
             except DamageError:

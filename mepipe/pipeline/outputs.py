@@ -16,7 +16,7 @@ from mepipe.cache.store import ObjectName, Store
 from mepipe.clips.action_units import parse_action_units
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.labels import LabelScheme
-from mepipe.clips.video_notes import REPEATS_HANDLING, repeats_text
+from mepipe.clips.video_notes import REPEATS_HANDLING, rate_notes, repeats_text
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Note
 from mepipe.errors import DamageError
@@ -29,8 +29,6 @@ from mepipe.versions import libraries
 
 # Increased whenever equal rows give other bytes of features.h5.
 PACK_VERSION = 3
-# Below this rate, a movement of 200 ms covers at most 12 frames.
-_FEW_FPS = 60
 # Of the values of a channel: more than this beyond the linear range is told. No expression of up to
 # 2 px has any (docs/features.md).
 _LIMITED = 0.01
@@ -191,17 +189,7 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
     """Return the notes on usable clips: frame rate, faces, roll, light, movement."""
     sources = {prepared.clip.id: prepared.input.frames for prepared in clips}
     rates = {prepared.clip.id: prepared.input.timing.fps for prepared in clips}
-    notes = []
-    slow = [fps for prepared in clips if (fps := prepared.input.timing.fps) and fps < _FEW_FPS]
-    if slow:
-        notes.append(
-            Note(
-                None,
-                f"{len(slow)} clip(s) have fewer than {_FEW_FPS} frames per second "
-                f"({' to '.join(dict.fromkeys(f'{fps:g}' for fps in (min(slow), max(slow))))}): a "
-                "micro-expression covers only a few frames; studies used 100 to 200 per second",
-            )
-        )
+    notes = rate_notes(rates.values())
     for clip, outcome in sorted(outcomes.items()):
         face, spot = outcome.values.get("face"), outcome.values.get("spot")
         notes += [Note(clip, text) for text in face_notes(face or {})]
@@ -223,9 +211,7 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
         largest = max(outcome.values.get("tensor", {}).get("limited", [0]))
         if largest > _LIMITED:
             text = f"{largest:.0%} of a channel is beyond the linear range of tensor.scale = fixed"
-            notes.append(
-                Note(clip, f"{text}: larger than a micro-expression, or the head's motion")
-            )
+            notes.append(Note(clip, f"{text}: a large movement, or the head's motion"))
     return notes
 
 

@@ -12,6 +12,7 @@ from mepipe.cache.manifest import WORTH_A_LOOK
 from mepipe.clips.clip_task import Failure
 from mepipe.clips.inputs import Inputs
 from mepipe.datasets.clip import Note
+from mepipe.micro import Extent
 from mepipe.pipeline.outputs import clip_notes
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.walk import stages_until
@@ -52,6 +53,9 @@ class RunResult:
         True if a failure ended the run (``fail_fast``).
     doubts
         The clips that are worth a look, the worst first, and why.
+    out_of_range
+        The movements that are longer or larger than a micro-expression, by clip: the classes do
+        not apply to them.
     """
 
     clips: int = 0
@@ -70,6 +74,7 @@ class RunResult:
     recordings: int = 0
     movements: int = 0
     doubts: tuple[Doubt, ...] = ()
+    out_of_range: dict[str, Extent] = field(default_factory=dict)
 
     def load(self) -> Features:
         """Return the features that the run wrote.

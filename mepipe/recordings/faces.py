@@ -64,7 +64,7 @@ def _fit(signals: Signals, others: Sequence[Signals]) -> float | None:
             and other.positions[0] <= signals.positions[-1]
         )
         if 1 / _GROWTH <= growth <= _GROWTH and away <= (_NEAR if together else _BACK):
-            # One that is seen at the same time goes before one that was seen earlier.
+            # One that is seen at the same time comes before one that was seen earlier.
             away += 0.0 if together else 10.0
             best = away if best is None else min(best, away)
     return best

@@ -1,4 +1,4 @@
-"""Find what happens in recordings: the door `mepipe.spot`."""
+"""Find what happens in recordings: `mepipe.spot`."""
 
 from __future__ import annotations
 

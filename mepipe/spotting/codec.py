@@ -1,6 +1,6 @@
 """What a video codec does to the motion: steps at its key frames, and blocks that catch up.
 
-A codec draws key frames anew and changes only part of the picture between them. So a still
+A codec draws key frames from nothing and changes only part of the picture between them. So a still
 face stands still within a group of pictures, and jumps a little from one group to the next:
 by .03 to .1 px (root mean square over the regions) in H.264 at crf 28, where other frames
 differ by .001 (docs/spotting.md). Such steps rise and fall as movements do. And where a head
@@ -67,7 +67,7 @@ def step_courses(vectors: Float, keys: Sequence[int]) -> Float:
 
 
 def predicts(keys: Sequence[int], count: int) -> bool:
-    """Return whether a codec drew most frames of a video from others, not each anew.
+    """Return whether a codec drew most frames of a video from others, and not each by itself.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ def flow_peak(
     smooth_ms
         Full width at half maximum of the Gaussian that smooths the curve, ms.
     threshold
-        Smallest strength of a movement, in multiples of what chance gives.
+        Minimum strength of a movement, relative to noise.
     onset, apex, offset
         Annotated positions, 0-based, or None. They are kept and bound the search.
     keys

@@ -97,7 +97,7 @@ def _p(value: float | None) -> str:
 def ablation_png(rows: Sequence[AblationRow], protocol: str) -> bytes:
     """Return a PNG: UF1 of every row, with the paired interval of its difference to the first.
 
-    >>> first = AblationRow("settings as they are", "{2, 3}", 9000, 0.70, 0.69, (0.63, 0.77), None)
+    >>> first = AblationRow("baseline", "{2, 3}", 9000, 0.70, 0.69, (0.63, 0.77), None)
     >>> other = AblationRow(
     ...     "without", "no pyramid", 8000, 0.68, 0.68, (0.6, 0.75), (-0.02, -0.06, 0.01), p=0.3
     ... )

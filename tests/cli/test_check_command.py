@@ -8,7 +8,7 @@ from test_cli import loaded
 from mepipe.cli import main
 
 KEYS = {
-    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "recordings",
+    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "faces", "recordings",
     "worth_a_look",
 }  # fmt: skip
 
@@ -30,7 +30,13 @@ def check(tmp_path):
 def test_a_sound_dataset_in_words_and_json(check, sample):
     answer = check(sample)
     assert answer.exit_code == 0, answer.output
-    for part in ("9, 9 usable", "subjects  3", "fps       200", "0 frame(s)", "synthetic"):
+    for part in (
+        "9, 9 readable; faces not looked for (--frames looks for them)",
+        "subjects  3",
+        "fps       200",
+        "0 frame(s)",
+        "synthetic",
+    ):
         assert part in answer.output
     report = json.loads(check(sample, "--json").stdout)
     assert set(report) == KEYS
@@ -103,7 +109,7 @@ def test_corrections_are_written_once_and_used(check, sample, tmp_path):
     file.write_text(f"{header}\nsample/s01/c01,,,,,,yes,lost\n")
     answer = check(sample, "--corrections", file)
     assert answer.exit_code == 0
-    assert "8, 8 usable" in answer.output
+    assert "8, 8 readable" in answer.output
     assert "leaves it out (lost)" in answer.output
 
 

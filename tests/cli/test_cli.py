@@ -10,7 +10,7 @@ from mepipe.cli import main
 STEPS = {"face", "spot", "flow", "tensor", "pack", "classify"}
 RUN_KEYS = {
     "schema", "clips", "usable", "computed", "reused", "failed", "features", "results",
-    "seconds", "elapsed_s", "recordings", "movements", "worth_a_look",
+    "seconds", "elapsed_s", "recordings", "movements", "worth_a_look", "out_of_range",
 }  # fmt: skip
 
 
@@ -64,6 +64,13 @@ def test_a_misspelt_command():
     answer = invoke("rnu", "x")
     assert answer.exit_code == 2
     assert "Did you mean 'run'?" in answer.output
+
+
+@pytest.mark.parametrize("name", ["explain", "status", "verify", "gc", "path"])
+def test_a_part_of_the_cache_command_is_found_by_its_own_name(name):
+    answer = invoke(name, "s01/c01")
+    assert answer.exit_code == 2
+    assert f"Did you mean 'cache {name}'?" in answer.output
 
 
 def test_config_prints_what_is_resolved():

@@ -90,7 +90,7 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
     assert "6 folds of persons" in call("ablate", features, *QUICK, "--json").stdout
     shown = call("ablate", features, *QUICK, "--full", "--seeds", 1, "--json").stdout
     content = json.loads(shown)
-    assert content["rows"][0]["study"] == "settings as they are"
+    assert content["rows"][0]["study"] == "baseline"
     assert content["chance"]["uf1"].keys() == {"median", "p95"}
     assert content["rows"][1]["p"] is None  # six subjects are too few for a test
     assert content["ci_note"] in (tmp_path / "mepipe-ablation" / "ablation.md").read_text()
@@ -98,6 +98,19 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
         path.name for path in (tmp_path / "mepipe-ablation").iterdir()
     }
     assert "varies only the SPP network" in call("ablate", features, "--model=svm", code=2).stderr
+
+
+def test_ablate_varies_only_what_is_asked_for(call, features):
+    asked = ("ablate", features, *QUICK, "--only", "kernels", "--only", "modes", "--k", 3, "--json")
+    content = json.loads(call(*asked).stdout)
+    assert {row["study"] for row in content["rows"]} == {"baseline", "kernels", "mode"}
+    assert content["protocol"].startswith("3 folds of persons")
+    for wrong, words in (
+        (("--k", 7), "there are only 6 persons"),
+        (("--full", "--k", 3), "--full leaves one subject out"),
+        (("--only", "kernel"), "kernels"),
+    ):
+        assert words in call("ablate", features, *wrong, code=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -109,11 +122,11 @@ def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
         (("--model", "svm", "--set", "model.options={D=1}"), "takes no option 'D'"),
         (("--select", "dataset=c"), "There are a, b"),
         (("--model", "sklearn.svm:SVC", "--tune"), "train.choices"),
-        (("--tune", "--set", "train.choices={learning_rat=[1]}"), "learning_rat is no training"),
+        (("--tune", "--set", "train.choices={learning_rat=[1]}"), "learning_rat is not a training"),
         (("--tune", "--set", 'train.choices={"model.C"=[1]}'), "spp takes no C"),
         (("--tune", "--set", "train.choices={epochs=['x']}"), "epochs = 'x'"),
         (("--tune", "--set", "train.choices={epochs=[]}"), "no value for epochs"),
-        (("--model", "ststnet", "--set", 'model.options={name="svm"}'), "name is no option"),
+        (("--model", "ststnet", "--set", 'model.options={name="svm"}'), "name is not an option"),
         (("--protocol", "kfold", "--k", "30"), "Give 2 to 6 folds"),
         (("--set", "model.kernels=[9]"), "does not fit"),
         (("--device", "mps", *QUICK), "the device mps is not there"),
@@ -140,7 +153,7 @@ def test_a_model_in_the_current_folder_is_found_by_every_worker(mepipe, features
 def test_a_file_of_another_kind_is_refused(call, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros(3))
     for command in ("evaluate", "train", "ablate"):
-        assert "no features file" in call(command, tmp_path / "x.npy", code=2).stderr
+        assert "not a features file" in call(command, tmp_path / "x.npy", code=2).stderr
         assert "there is no file" in call(command, tmp_path / "none.h5", code=2).stderr
         told = call(command, tmp_path, code=2).stderr
         assert f"{tmp_path} is a folder. Give the file: {tmp_path / 'features.h5'}" in told

@@ -1,8 +1,11 @@
 """``mepipe predict`` answers on one clip, or says why not."""
 
+import csv
 import json
 import os
+import re
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,8 +15,8 @@ from click.testing import CliRunner
 from mepipe.cli import main
 
 KEYS = [
-    "schema", "label", "probabilities", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s",
-    "confidence", "picture", "reason", "model",
+    "schema", "label", "probabilities", "micro", "px", "onset", "apex", "offset", "onset_s",
+    "apex_s", "offset_s", "confidence", "out_of_range", "picture", "reason", "model",
 ]  # fmt: skip
 
 
@@ -48,6 +51,24 @@ def test_a_person_reads_class_times_and_where_the_picture_is(ask, trained_sample
     for words in ("positive 0.", "onset       frame", "confidence", "picture     mine.png"):
         assert words in answer.stdout
     assert not ask(trained_sample.video, "--no-picture").stdout.count("picture")
+
+
+def test_what_is_no_micro_expression_is_said_first_and_without_a_share(ask, trained_sample):
+    slow = ask(trained_sample.video, "--fps", 25, "--picture", "slow.png")
+    assert slow.exit_code == 0, slow.output
+    first, second, *others = slow.stdout.splitlines()
+    assert re.fullmatch(
+        r"\d\.\d\d s, \d+\.\d px: not a micro-expression; the classes do not apply", first
+    )
+    assert re.match(r"outside     the model would say \w+; its classes are of micro-expr", second)
+    assert not re.search(r"(negative|positive|surprise) 0\.", slow.stdout)
+    assert not any("not a micro-expression" in line for line in others)
+    told = json.loads(ask(trained_sample.video, "--fps", 25, "--no-picture", "--json").stdout)
+    assert told["micro"] is False
+    assert told["out_of_range"] == first
+    usual = json.loads(ask(trained_sample.video, "--no-picture", "--json").stdout)
+    assert (usual["micro"], usual["out_of_range"]) == (True, None)
+    assert 0.2 < usual["px"] < 3
 
 
 def test_without_a_model_the_one_that_comes_with_mepipe_answers_and_says_what_it_is(
@@ -117,7 +138,7 @@ def test_what_cannot_be_decoded_is_said(ask, trained_sample, tmp_path):
         answer = ask(name, "--fps", 200, "--json")
         assert answer.exit_code == 3, answer.output
         reasons[name] = json.loads(answer.stdout)["reason"]
-    assert "no video" in reasons["notes.txt"]
+    assert "not a video" in reasons["notes.txt"]
     assert "empty" in reasons["empty.mp4"]
     assert "cut.avi" in reasons["cut.avi"]
     assert f"bad/{first.name}: the frame is a truncated JPEG" in reasons["bad"]
@@ -128,14 +149,57 @@ def test_a_folder_of_clips_is_no_clip(ask, trained_sample, tmp_path):
     answer = ask("nothing")
     assert answer.exit_code == 2
     assert "no images and no videos" in answer.output
-    answer = ask(trained_sample.folder.parent)
-    assert answer.exit_code == 2
-    assert "it holds 3 clip(s) (c01, c02, c03)" in answer.output
-    answer = ask(trained_sample.video.parent)
-    assert answer.exit_code == 2
-    assert "film.avi" in answer.output
     for wrong in ("none.mp4", sorted(trained_sample.folder.iterdir())[0]):
         assert ask(wrong).exit_code == 2
+
+
+def test_a_folder_of_clips_or_several_files_give_one_table(ask, trained_sample, tmp_path):
+    (tmp_path / "notes.mp4").write_text("no film")
+    answer = ask(trained_sample.folder.parent, trained_sample.video, "notes.mp4", "--fps", 200)
+    assert answer.exit_code == 3, answer.output
+    assert answer.stdout.splitlines()[-1] == "table       mepipe-predictions.csv"
+    with (tmp_path / "mepipe-predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["clip"]).name for row in rows] == [
+        "c01", "c02", "c03", trained_sample.video.name, "notes.mp4",
+    ]  # fmt: skip
+    assert [bool(row["label"]) for row in rows] == [True] * 4 + [False]
+    assert "not a video" in rows[-1]["reason"]
+    for row in rows[:-1]:
+        shares = [row[f"p_{name}"] for name in ("negative", "positive", "surprise")]
+        assert row["micro"] == "yes"
+        assert sum(map(float, shares)) == pytest.approx(1, abs=1e-4)
+    assert not list(tmp_path.glob("*.png"))
+    # The same answers as for one clip alone.
+    alone = json.loads(ask(trained_sample.folder, "--fps", 200, "--no-picture", "--json").stdout)
+    assert (rows[1]["label"], rows[1]["apex"]) == (alone["label"], str(alone["apex"]))
+
+
+def test_a_table_has_no_share_of_what_is_no_micro_expression(ask, trained_sample, tmp_path):
+    answer = ask(trained_sample.video, "--fps", 25, "--out", "slow.csv", "--json")
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    assert told["out"] == "slow.csv"
+    assert told["predictions"][0]["micro"] is False
+    with (tmp_path / "slow.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["micro"], row["p_positive"]) == ("no", "")
+    assert "not a micro-expression" in row["out_of_range"]
+
+
+def test_a_table_of_somebody_else_is_not_replaced(ask, trained_sample, tmp_path):
+    (tmp_path / "mine.csv").write_text("a,b\n")
+    for out, words in (
+        ("mine.csv", "is not replaced"),
+        ("none/a.csv", "no folder"),
+        ("a.txt", ".csv"),
+    ):
+        answer = ask(trained_sample.video, "--out", out)
+        assert answer.exit_code == 2
+        assert words in answer.output
+    assert (tmp_path / "mine.csv").read_text() == "a,b\n"
+    answer = ask(trained_sample.video, "--out", "b.csv", "--picture", "b.png")
+    assert answer.exit_code == 2
 
 
 def test_options_that_cannot_be_right(ask, trained_sample):

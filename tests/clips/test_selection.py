@@ -107,7 +107,7 @@ def test_a_kind_leaves_out_the_other_one(tmp_path):
     micro = select([casme2(), sq], "micro")
     assert [len(dataset.clips) for dataset in micro.datasets] == [len(casme2().clips), 2]
     assert [note.text for note in micro.notes] == [
-        "3 clip(s) of casme-sq are no micro-expressions: left out"
+        "3 clip(s) of casme-sq are not micro-expressions: left out"
     ]
     macro = select([sq], "macro")
     assert {clip.kind for clip in macro.datasets[0].clips} == {"macro"}

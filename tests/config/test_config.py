@@ -31,6 +31,13 @@ def test_any_settings_survive_toml(size, tau, stabilise, kernels):
     assert Config.model_validate(tomllib.loads(render(config))) == config
 
 
+def test_a_setting_that_is_unset_says_what_that_means():
+    text = render(load_config())
+    assert "# fps = unset (unknown)\n" in text
+    assert "# select = unset (all)\n" in text
+    assert "# bits = unset\n" in text  # its meaning is long, and stands in the comment above
+
+
 def test_every_setting_has_a_comment():
     lines = render(Config()).splitlines()
     for before, line in itertools.pairwise(lines):

@@ -57,7 +57,7 @@ def test_each_row_is_a_clip_of_its_recording(tmp_path):
 def test_an_offset_of_0_is_unknown_and_said(tmp_path):
     dataset = read(write_casme_sq(tmp_path), None)
     (text,) = texts(dataset, "casme-sq/s15/15_0101disgustingteeth#3")
-    assert text == f"row 3 of {SHEET}: the offset is 0, which is no frame: unknown"
+    assert text == f"row 3 of {SHEET}: the offset is 0, which is not a frame: unknown"
 
 
 def test_recordings_hold_overlapping_movements_and_those_without_a_row(tmp_path):

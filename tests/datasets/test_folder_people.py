@@ -132,7 +132,7 @@ def test_the_subject_column_gives_the_people_of_such_folders(tmp_path, written):
     assert people(dataset) == keys
     assert [clip.emotion for clip in dataset.clips] == ["disgust", "disgust", "happiness"]
     assert texts(dataset) == [
-        "labels.csv: the subjects are no folders here: they are taken as the people of the clips"
+        "labels.csv: the subjects are not folders here: they are taken as the people of the clips"
     ]
 
 

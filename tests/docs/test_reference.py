@@ -35,7 +35,10 @@ def test_every_setting_stands_on_its_page_with_its_default(made):
         for name, field in type(model).model_fields.items():
             key = f"{section}.{field.alias or name}"
             value = getattr(model, name)
-            shown = "unset" if value is None else f"`{json.dumps(value)}`"
+            shown = f"`{json.dumps(value)}`"
+            if value is None:
+                means = field.description.partition("unset: ")[2]
+                shown = f"unset ({means})" if len(means) <= 40 else "unset"
             assert f"`{key}` = {shown} {{ #{key} }}\n" in page
             assert f":   {field.description.rstrip('.')}." in page.replace("`", "")
 

@@ -397,7 +397,7 @@ def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(write_features,
     assert all(0 < row.p <= row.p_holm <= 1 for row in done.rows[1:])
     assert done.rows[0].cells == "3, 2"
     studies = [row.study for row in done.rows]
-    assert studies[0] == "settings as they are"
+    assert studies[0] == "baseline"
     assert {"without", "position", "kernels", "mode", "pool", "fuse"} == set(studies[1:])
     assert done.rows[0].difference is None
     assert all(row.difference[1] <= row.difference[2] for row in done.rows[1:])

@@ -114,9 +114,9 @@ def test_repeated_and_overlapping_rows_count_and_are_said(write):
         (("a,0.5,1.2,30",), "'0.5' is not the number of a frame. Frames are compared"),
         (("a,,20,30",), "column onset: the cell is empty"),
         (("a,20,NA,30",), "column offset: the cell is empty"),
-        (("a,-1,20,30",), "column onset: -1 is no frame"),
-        (("a,1,20,fast",), "column fps: 'fast' is no rate"),
-        (("a,1,20,0",), "column fps: '0' is no rate"),
+        (("a,-1,20,30",), "column onset: -1 is not a frame"),
+        (("a,1,20,fast",), "column fps: 'fast' is not a rate"),
+        (("a,1,20,0",), "column fps: '0' is not a rate"),
         (("a,1,20,30", "a,30,40,25"), "line 3, column fps: 25, and 30 in a row before"),
         (("a,1,20,30", ",30,40,25"), "line 3, column recording: no recording is named"),
     ],
@@ -144,7 +144,7 @@ def test_files_that_are_no_tables_of_events(write, tmp_path):
         (write("recording,start,end", "a,1,2", name="n.csv"), "no column 'onset', 'offset'"),
         (write("a,1,2", name="h.csv"), "no cell reads 'recording' or 'video'"),
         (tmp_path / "none.csv", "there is no file or folder"),
-        (tmp_path / "x.mp4", "is no table of events"),
+        (tmp_path / "x.mp4", "is not a table of events"),
     ):
         with pytest.raises(UsageError, match=words):
             read_events(path)

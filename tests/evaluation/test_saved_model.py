@@ -223,7 +223,7 @@ def test_tensors_of_another_network_are_damage(trained, tmp_path):
     [
         ({"model": {"name": "spp", "width": 100_000}}, "width"),
         ({"model": {"name": "spp", "channels": 3}}, "input decides"),
-        ({"model": {"name": "svm"}}, "svm is no network"),
+        ({"model": {"name": "svm"}}, "svm is not a network"),
         ({"model": {}}, "no name"),
         ({"features": {**card()["features"], "shape": [3, 100_000, 100_000]}}, "shape"),
         ({"features": {**card()["features"], "shape": ["a", 28, 28]}}, "shape"),

@@ -191,7 +191,7 @@ def test_a_run_says_beforehand_what_its_model_lacks():
 
 
 def test_maps_are_no_option_of_a_model(features, tmp_path):
-    with pytest.raises(UsageError, match="maps is no option"):
+    with pytest.raises(UsageError, match="maps is not an option"):
         evaluate(features, settings=["model.options={maps = 2}"], cache=tmp_path)
 
 

@@ -126,7 +126,7 @@ def test_weights_that_know_the_tested_people_are_refused(features, pretrained, t
         ({"pool": "average"}, "model.pool was max in the weights and is average here"),
         ({"kernels": (2, 3)}, "model.kernels was"),
         ({"name": "base"}, "model.name was spp in the weights and is base here"),
-        ({"name": "svm"}, "svm is no network"),
+        ({"name": "svm"}, "svm is not a network"),
     ],
 )
 def test_another_network_is_refused_by_name(model, words, features, pretrained):

@@ -11,6 +11,7 @@ import pytest
 import mepipe
 from mepipe.cache.pack import COLUMNS, Pack, encode_pack
 from mepipe.errors import DamageError, UsageError
+from mepipe.features.measured import MEASURED
 
 ROW = {
     "clip": "a/s1/é 中",
@@ -77,7 +78,7 @@ def test_an_unknown_number_is_nan_and_never_a_guess(path):
 
 def test_the_table_is_pandas(path):
     table = mepipe.load(path).table
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == [*COLUMNS, *MEASURED]
     assert table.loc[0, "au"] == "R2+15"
 
 
@@ -140,7 +141,7 @@ def test_a_truncated_file(path):
 def test_a_file_of_another_kind(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = [1]
-    with pytest.raises(UsageError, match="no features file"):
+    with pytest.raises(UsageError, match="not a features file"):
         mepipe.load(tmp_path / "other.h5")
 
 

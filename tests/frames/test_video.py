@@ -56,10 +56,10 @@ def test_a_video_that_stops_early_says_where(video):
     ("data", "words", "convert"),
     [
         (b"", "the file is empty", False),
-        (b"text that is no video" * 50, "no video: it holds text", False),
-        ("a clip of Zoé's\n".encode() * 500, "no video: it holds text", False),
-        (b"PK\3\4 no text" + bytes(500), "no video that can be decoded", True),
-        (b"\xff" * 500, "no video that can be decoded", True),
+        (b"text that is no video" * 50, "not a video: it holds text", False),
+        ("a clip of Zoé's\n".encode() * 500, "not a video: it holds text", False),
+        (b"PK\3\4 no text" + bytes(500), "not a video that can be decoded", True),
+        (b"\xff" * 500, "not a video that can be decoded", True),
     ],
 )
 def test_what_is_no_video_is_said_so(data, words, convert):

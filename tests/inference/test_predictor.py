@@ -120,6 +120,8 @@ def test_without_spotting_by_motion_no_rate_is_needed(trained_sample, frames, tm
     answer = predictor(frames)
     assert answer.label in predictor.classes
     assert (answer.onset_s, answer.apex_s, answer.offset_s) == (None, None, None)
+    assert (answer.micro, answer.out_of_range) == (None, None)
+    assert "its length is unknown" in answer.cautions[-1]
     assert answer.apex == len(frames) // 2
     assert answer.confidence == 0
     assert "no movement" in refused(predictor(frames[:1].repeat(20, axis=0)))
@@ -252,10 +254,10 @@ def test_make_ready_reports_the_compilation(monkeypatch):
     ("confidence", "offset_s", "words"),
     [
         (0.08, 0.4, ["the movement is weak"]),
-        (0.9, 1.9, ["1.80 s from onset to offset"]),
-        (0.08, 1.9, ["the movement is weak", "1.80 s from onset to offset"]),
+        (0.9, 1.9, ["1.80 s: not a micro-expression"]),
+        (0.08, 1.9, ["the movement is weak", "1.80 s: not a micro-expression"]),
         (0.9, 0.4, []),
-        (0.9, None, []),
+        (0.9, None, ["its length is unknown"]),
     ],
 )
 def test_prediction_cautions(confidence, offset_s, words):

@@ -10,6 +10,7 @@ import mepipe
 from mepipe.cache.pack import COLUMNS
 from mepipe.datasets.subjects import subject_id
 from mepipe.errors import BadDataError, MepipeError, UsageError
+from mepipe.features.measured import MEASURED
 from mepipe.io import published_arrays as published
 from mepipe.io.import_features import import_features, is_minmax
 
@@ -68,7 +69,8 @@ def test_a_published_file_becomes_one_that_mepipe_reads(npz, tmp_path):
         elif kind == "float":
             assert np.isnan(values).all(), name
     assert len(set(features.columns["object"])) == 5
-    assert list(features.table.columns) == list(COLUMNS)
+    assert list(features.table.columns) == [*COLUMNS, *MEASURED]
+    assert (features.micro == -1).all()  # no frames, no length
     tensor, y = features.torch()[3]
     assert (tuple(tensor.shape), y) == ((3, 6, 6), 2)
 
@@ -168,7 +170,7 @@ X = arrays()["x"]
         ({"clip": np.array(["a"])}, r"clip is \(1,\), and x has 5 clips"),
         (changed("y", 1, 3), r"y\[1\] \(casme2/sub02/a\) is 3, and the classes are 0 to 2"),
         (changed("y", 1, -1), r"y\[1\] .* is -1"),
-        (changed("y", 1, 0.5, "f4"), "y has the type float32 and is no list of whole"),
+        (changed("y", 1, 0.5, "f4"), "y has the type float32 and is not a list of whole"),
         (changed("y", 1, 1e300, "f8"), r"y\[1\] .* the classes are 0 to 2"),
         ({"y": np.array(list("abcde"))}, "y has the type <U1"),
         (changed("clip", 0, "a"), "rows 0 and 4 are both the clip smic/s01/a"),
@@ -255,7 +257,7 @@ def test_a_header_that_claims_more_than_there_is(tmp_path):
     short = npy(X)[:-10]
     with pytest.raises(BadDataError, match="x is damaged"):
         import_features(packed(tmp_path / "p.npz", x=short), tmp_path / "f.h5")
-    with pytest.raises(UsageError, match="y is no array that NumPy wrote"):
+    with pytest.raises(UsageError, match="y is not an array that NumPy wrote"):
         import_features(packed(tmp_path / "p.npz", y=b"hello"), tmp_path / "f.h5")
 
 

@@ -157,7 +157,7 @@ def test_clips_that_cannot_be_read_are_counted(find, sample):
     found = find(sample)
     assert (found.clips, found.usable) == (CLIPS + 1, CLIPS)
     problem, _ = of_clip(found, "sample/s01/v")
-    assert "no video" in problem.problem
+    assert "not a video" in problem.problem
     assert "ffmpeg" in problem.handling
 
 

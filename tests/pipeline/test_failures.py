@@ -141,7 +141,7 @@ def test_a_video_that_stops_early(run, sample):
     video.write_bytes(data[:100])
     (failure,) = run(sample).failures
     assert failure.clip == "sample/s03/v"
-    assert "no video" in failure.message
+    assert "not a video" in failure.message
 
 
 def test_an_unknown_frame_rate_is_said_and_not_assumed(run, sample):

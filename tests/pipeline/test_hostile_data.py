@@ -127,10 +127,10 @@ def test_a_rate_that_no_camera_has_is_not_used(sample, command, tmp_path, fps):
     assert (row["clip"], row["stage"]) == ("sample/s01/c01", "spot")
     assert "data.fps" in row["remedy"]
     with (tmp_path / "out" / "notes.csv").open(newline="") as file:
-        assert any("is no rate" in note["note"] for note in csv.DictReader(file))
+        assert any("is not a rate" in note["note"] for note in csv.DictReader(file))
     assert command("run", sample)[1]["failed"] == report["failed"]
     code, checked = command("check", sample)
-    assert any("is no rate" in problem["problem"] for problem in checked["problems"])
+    assert any("is not a rate" in problem["problem"] for problem in checked["problems"])
 
 
 @pytest.mark.parametrize("fps", ["1e-300", "1e300", "0", "0.05"])

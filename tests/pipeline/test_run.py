@@ -341,8 +341,24 @@ def test_results_of_other_features_do_not_stay(done, run, sample, tmp_path):
     edit_labels(sample, lambda rows: rows[0].update(emotion="surprise"))
     assert computed(run(sample)) == {"pack": 1}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "features.h5", "failures.csv", "notes.csv", "manifest.json",
+        "features.h5", "failures.csv", "notes.csv", "manifest.json", "earlier",
     }  # fmt: skip
+    # Nothing is lost until there are new results.
+    earlier = {path.name: path.read_bytes() for path in (tmp_path / "out" / "earlier").iterdir()}
+    assert earlier.keys() == {"results.json", "predictions.csv", "confusion.png"}
+    assert set(earlier.values()) == {b"of an earlier run"}
+    assert computed(run(sample, until="classify", settings=["train.epochs=1", "train.seeds=1"]))
+    assert (tmp_path / "out" / "results.json").exists()
+    assert not (tmp_path / "out" / "earlier").exists()
+
+
+def test_a_folder_earlier_of_somebody_else_is_not_touched(run, toy_run, toy_data, tmp_path):
+    theirs = tmp_path / "out" / "earlier" / "results.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    with pytest.raises(UsageError, match="was not written by mepipe"):
+        toy_run(toy_data(2)).execute()
+    assert theirs.read_text() == "mine"
 
 
 def test_a_plan_goes_on_behind_the_clips(make_run, run, sample):

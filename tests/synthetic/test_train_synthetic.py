@@ -73,6 +73,6 @@ def test_a_missing_photograph_is_said_before_the_work(monkeypatch, tmp_path):
 
 def test_a_file_of_yours_beside_it_is_not_replaced(tmp_path):
     (tmp_path / "m.json").write_text('{"mine": 1}')
-    with pytest.raises(UsageError, match="is no model card of mepipe"):
+    with pytest.raises(UsageError, match="is not a model card of mepipe"):
         train_synthetic(tmp_path / "m.safetensors")
     assert (tmp_path / "m.json").read_text() == '{"mine": 1}'
