@@ -41,9 +41,7 @@ def objects(folder):
 
 
 def wait_for_objects(folder, number, process):
-    deadline = time.monotonic() + 120
     while len(objects(folder)) < number and process.poll() is None:
-        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
@@ -61,7 +59,7 @@ def small_sample(tmp_path_factory):
 def undisturbed(small_sample, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     process = start(folder, small_sample, 1)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate()
     assert process.returncode == 0, errors
     return folder
 
@@ -78,14 +76,14 @@ def test_an_interrupted_run_says_so_and_is_continued(
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert process.returncode == code, errors
     assert "Finished work is kept" in errors
     assert "Traceback" not in errors
     kept = objects(tmp_path)
     assert kept
     process = start(tmp_path, small_sample, jobs)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert kept <= objects(tmp_path)
     assert features(tmp_path) == features(undisturbed)
@@ -116,7 +114,7 @@ def test_killed_at_random_moments_nothing_finished_is_lost(
         assert before <= objects(tmp_path), "a finished object was lost"
     assert kills >= 2
     process = start(tmp_path, small_sample, jobs)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert features(tmp_path) == features(undisturbed)
     assert objects(tmp_path) == objects(undisturbed)

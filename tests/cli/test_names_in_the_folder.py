@@ -26,7 +26,6 @@ def command(tmp_path):
             [*program, "from mepipe.cli import main; main()", *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=300,
             check=False,
             cwd=tmp_path,
             env={**os.environ, "MEPIPE_CACHE": str(tmp_path / "cache")},

@@ -28,7 +28,6 @@ def run(*command, cwd, path=()):
         [sys.executable, *WARNINGS, *map(str, command)],
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
         cwd=cwd,
         env={

@@ -103,7 +103,6 @@ def python(folder, script, *, mepipe, path=()):
         },
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -23,7 +23,7 @@ def scheduler():
 
     config = {
         "distributed.scheduler.allowed-failures": 0,
-        "distributed.comm.timeouts.connect": "5s",
+        "distributed.comm.timeouts.connect": "600s",
         # Warnings are errors in these tests, not in the workers.
         "distributed.nanny.pre-spawn-environ.PYTHONWARNINGS": "ignore",
         "distributed.nanny.pre-spawn-environ.PYTHONPATH": os.pathsep.join(
@@ -53,14 +53,17 @@ def test_cluster_gives_the_same_bytes_if_a_worker_is_killed(
     cache, out = tmp_path / "cache2", tmp_path / "out2"
 
     def kill_half_way():
-        until = time.monotonic() + 60
-        while len(list((cache / "objects").rglob("*.h5"))) < 5 and time.monotonic() < until:
+        while len(list((cache / "objects").rglob("*.h5"))) < 5 and not stopped.is_set():
             time.sleep(0.005)
         os.kill(victim, signal.SIGKILL)
 
+    stopped = threading.Event()
     killer = threading.Thread(target=kill_half_way, daemon=True)
     killer.start()
-    report = make_run(sample, cache=cache, out=out, scheduler=scheduler).execute()
+    try:
+        report = make_run(sample, cache=cache, out=out, scheduler=scheduler).execute()
+    finally:
+        stopped.set()
     killer.join()
     assert not report.failures
     assert report.computed["tensor"] + report.reused["tensor"] == 4
