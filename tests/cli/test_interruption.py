@@ -46,13 +46,8 @@ def wait_for_objects(folder, number, process):
 
 
 @pytest.fixture(scope="session")
-def small_sample(tmp_path_factory):
-    pytest.importorskip("skimage")
-    from mepipe.sample import write
-
-    out = tmp_path_factory.mktemp("small") / "sample"
-    write(out, subjects=2, clips=2, seed=2)
-    return out
+def small_sample(made_sample):
+    return made_sample(2, 2)
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +59,11 @@ def undisturbed(small_sample, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_an_interrupted_run_says_so_and_is_continued(
     small_sample, undisturbed, tmp_path, number, code, jobs
 ):
@@ -93,6 +91,7 @@ def features(folder):
     return (folder / "out" / "features.h5").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_at_random_moments_nothing_finished_is_lost(
     small_sample, undisturbed, tmp_path, jobs

@@ -18,6 +18,8 @@ from roads import ROOT, blocks
 
 from mepipe.datasets.registry import GROUP
 
+pytestmark = pytest.mark.slow
+
 PAGE = "docs/extending.md"
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
 CLIPS = 2

@@ -44,6 +44,7 @@ def pids(address):
         return list(client.run(os.getpid).values())
 
 
+@pytest.mark.slow
 def test_cluster_gives_the_same_bytes_if_a_worker_is_killed(
     scheduler, run, make_run, sample, tmp_path
 ):
@@ -82,6 +83,7 @@ def square_or_die(number):
     return number * number
 
 
+@pytest.mark.slow
 def test_cluster_reports_a_task_that_kills_its_worker(scheduler, tmp_path):
     from mepipe.execution.cluster import cluster
 
@@ -106,6 +108,7 @@ def test_cluster_keeps_the_type_of_an_exception(scheduler, tmp_path):
     assert not list((tmp_path / "tmp").iterdir())
 
 
+@pytest.mark.slow
 def test_cluster_refuses_workers_without_shared_storage(scheduler, tmp_path, monkeypatch):
     from mepipe.execution import cluster as room
 

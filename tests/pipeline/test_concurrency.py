@@ -150,6 +150,7 @@ def killed(start, function, arguments, moment, cache):
     return not done
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_nothing_is_lost_or_damaged(start, toy_data, toy_run, tmp_path):
     data = toy_data(6)
     quiet = start(toy_process, data, tmp_path / "q", tmp_path / "q", tmp_path / "q.txt")

@@ -4,6 +4,8 @@ import cProfile
 import os
 import tracemalloc
 
+import pytest
+
 import mepipe
 from mepipe.bench.cache import make_clips, planning, warm_run
 from mepipe.bench.planning import plan_made, store_made
@@ -18,6 +20,7 @@ def calls(function, *arguments):
     return sum(entry.callcount for entry in profile.getstats())
 
 
+@pytest.mark.slow
 def test_planning_and_a_warm_run_are_linear(tmp_path):
     planned, warm = {}, {}
     for count in (50, 400):
@@ -42,6 +45,7 @@ def test_planning_and_a_warm_run_are_linear(tmp_path):
     assert warm[400] / 400 < 3500
 
 
+@pytest.mark.slow
 def test_planning_and_a_warm_run_take_little_memory():
     assert planning(10_000 if STRESS else 400).peak_mb < 500
     _, _, peak = warm_run(1000 if STRESS else 100)
