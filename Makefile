@@ -18,15 +18,15 @@ help:
 	@echo "make quick     a part of the tests: 1 min"
 	@echo "make test      the tests, without the slow ones: 5 min"
 	@echo "make test-all  all tests, as .ci/run has them: 20 min"
-	@echo "make oldest    some tests with the oldest libraries that are allowed, in $(OLDEST): 5 min"
-	@echo "make durations the processor time of every test, and the sum of those that are not slow"
+	@echo "make oldest    some tests with the oldest libraries allowed, in $(OLDEST): 5 min"
+	@echo "make durations  the processor time of each test, and the sum of those that are not slow"
 	@echo "make stress    the fault tests in full: kills, failing disks, flipped bytes (half an hour)"
 	@echo "make device-check  what needs a GPU, in less than 4 minutes, as one table"
-	@echo "make lint    ruff (lint and format) and mypy"
-	@echo "make format  let ruff rewrite what it can"
-	@echo "make docs    build the documentation into site/; a warning is an error"
-	@echo "make wheel   build the wheel and the sdist in dist/"
-	@echo "make clean   remove the environment, the demo and build products (not the cache)"
+	@echo "make lint      ruff (lint and format) and mypy"
+	@echo "make format    let ruff rewrite what it can"
+	@echo "make docs      build the documentation into site/; a warning is an error"
+	@echo "make wheel     build the wheel and the sdist in dist/"
+	@echo "make clean     remove the environment, the demo and build products (not the cache)"
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { \
@@ -43,17 +43,17 @@ $(BIN)/python:
 
 # Stamps: installing again is only done when what is to be installed has changed.
 $(VENV)/.torch: $(BIN)/python constraints.txt tools/torch_build.py
-	@echo "Installing torch (200 MB; 900 MB on the disk. Several GB where there is a GPU)"
+	@echo "Installing torch: 0.7 GB on the disk (several GB where there is a GPU)"
 	@$(BIN)/python tools/torch_build.py --constraints constraints.txt --build $(TORCH)
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.torch pyproject.toml constraints.txt
-	@echo "Installing mepipe and what it needs (400 MB; 1.2 GB on the disk): 1 to 5 minutes"
+	@echo "Installing mepipe and what training needs: 1.9 GB on the disk, 1 to 5 minutes"
 	@$(PIP) -e '.[train,sample]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml constraints.txt
-	@echo "Installing mepipe and what its development needs (600 MB; 1.6 GB on the disk): 2 to 6 minutes"
+	@echo "Installing mepipe and what its development needs: 2.5 GB on the disk, 2 to 6 minutes"
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
@@ -86,7 +86,7 @@ $(OLDEST)/.ready: pyproject.toml constraints-oldest.txt
 	@echo "Installing the oldest libraries that are allowed into $(OLDEST) (1 GB on the disk)"
 	@$(PYTHON) -m venv $(OLDEST)
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints-oldest.txt -e '.[sample]' pytest hypothesis
+	  -c constraints-oldest.txt -e '.[sample]' scikit-learn pytest hypothesis
 	@touch $@
 
 oldest: $(OLDEST)/.ready

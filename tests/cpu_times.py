@@ -1,7 +1,7 @@
 """The processor time of every test, with all the processes that it started: `make durations`.
 
-The time on the wall says nothing on a busy machine. What a shared fixture costs stands with the first
-test that needs it.
+The time on the wall says nothing on a busy machine. What a shared fixture costs stands with the
+first test that needs it.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The page of the first study is what its script does."""
 
-import importlib.util
+import importlib
 import re
 from pathlib import Path
 
@@ -10,12 +10,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def study():
-    source = ROOT / "docs" / "render_study.py"
-    spec = importlib.util.spec_from_file_location("render_study", source)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def study(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    return importlib.import_module("render_study")
 
 
 @pytest.fixture
