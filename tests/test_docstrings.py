@@ -29,7 +29,13 @@ def test_there_are_examples_in_every_room_for_notebooks():
     assert {"face", "flow", "spotting", "datasets", "viz", "evaluation", "run.py"} <= rooms
 
 
-@pytest.mark.parametrize("name", [dotted(path) for path in SOURCES])
+def cost(path):
+    """Examples that run a pipeline or train take seconds."""
+    long = re.search(r'>>> .*(["=]sample["/]|\btrain\(|\bevaluate\()', path.read_text("utf-8"))
+    return pytest.param(dotted(path), marks=[pytest.mark.slow] if long else [])
+
+
+@pytest.mark.parametrize("name", [cost(path) for path in SOURCES])
 def test_the_examples_of_a_module_run(name, made_sample, tmp_path, monkeypatch):
     monkeypatch.setenv("MEPIPE_CACHE", str(tmp_path / "cache"))
     found = doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name))
@@ -40,7 +46,7 @@ def test_the_examples_of_a_module_run(name, made_sample, tmp_path, monkeypatch):
         folder.mkdir()
         monkeypatch.chdir(folder)
         if re.search(r'["=]sample["/]', one.docstring):
-            shutil.copytree(made_sample(1, 3), folder / "sample")
+            shutil.copytree(made_sample(1, 3, seed=1), folder / "sample")
         said = []
         with warnings.catch_warnings():
             warnings.simplefilter("error")

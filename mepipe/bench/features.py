@@ -16,6 +16,7 @@ from mepipe.config.settings import Config
 from mepipe.errors import UsageError
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uf1
+from mepipe.extras import require
 from mepipe.face import warp_face
 from mepipe.flow import flow_tensor
 from mepipe.networks.classical import rbf_svm
@@ -159,6 +160,7 @@ def measure(
     network
         Train the SPP network beside the SVM, too.
     """
+    require("train", "the benchmark of features")
     import cv2
 
     cv2.setNumThreads(1)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mepipe.cache import disk
 from mepipe.cache.keys import Json
 from mepipe.cache.pack import COLUMNS, Pack, write_pack
+from mepipe.extras import require
 from mepipe.features import load
 from mepipe.schema import CLASSES
 
@@ -42,6 +43,7 @@ class Feeding:
 
 def measure(clips: int, size: int, rounds: int, workers: Sequence[int]) -> list[Feeding]:
     """Return the rates for ``clips`` random clips of (3, size, size), measured in turns."""
+    require("train", "the benchmark of a DataLoader")
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path, plain = Path(folder) / "features.h5", Path(folder) / "x.dat"

@@ -17,6 +17,7 @@ from mepipe.config.settings import Config
 from mepipe.errors import UsageError
 from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uf1
+from mepipe.extras import require
 from mepipe.face import fit_similarity, warp_face
 from mepipe.flow import flow_tensor, sequence_tensor, target_frames
 from mepipe.sample.factors import HARD
@@ -207,6 +208,7 @@ def measure(
     UsageError
         If there are fewer than four faces.
     """
+    require("train", "the benchmark of maps")
     import cv2
 
     cv2.setNumThreads(1)

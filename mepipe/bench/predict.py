@@ -17,6 +17,7 @@ from mepipe.datasets.registry import open_datasets
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.train import train_model
 from mepipe.execution.context import Context
+from mepipe.extras import require
 from mepipe.features import load
 from mepipe.inference.predictor import Predictor
 from mepipe.run import Run
@@ -45,6 +46,7 @@ def measure(rounds: int, progress: Progress) -> Answers:
     The sample's clips are its frames at another rate: what they show decides the
     answer and not the time.
     """
+    require("train", "the benchmark of predictions")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         model, frames = _model(folder, progress)

@@ -95,6 +95,7 @@ def command(
         from mepipe.evaluation.evaluate import Evaluation
         from mepipe.evaluation.fold_cache import Source
         from mepipe.execution.context import Context
+        from mepipe.extras import require
         from mepipe.features import Features
 
         if model not in {None, "spp"}:
@@ -102,6 +103,7 @@ def command(
                 f"--model {model}: the study varies only the SPP network", "Remove --model."
             )
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
+        require("train", "an ablation")
         source, opened = Source.of(features), Features(features)
         people = len(set(opened.group.tolist()) - {""})
         if full and k is not None:

@@ -14,20 +14,8 @@ import click
 
 from mepipe.cli.errors import exit_codes
 from mepipe.errors import EXIT_USAGE, UsageError
+from mepipe.extras import BASE, EXTRAS, install_line, missing
 
-_LIBRARIES = (
-    "dlib-bin",
-    "face-recognition-models",
-    "opencv-contrib-python-headless",
-    "av",
-    "numpy",
-    "h5py",
-    "joblib",
-    "torch",
-    "pydantic",
-    "pandas",
-    "matplotlib",
-)
 _OPENCVS = (
     "opencv-python",
     "opencv-python-headless",
@@ -90,10 +78,17 @@ def _versions() -> list[str]:
     installed = {
         (dist.metadata["Name"] or "").lower().replace("_", "-") for dist in distributions()
     }
-    for name in _LIBRARIES:
+    for name in BASE.values():
         click.echo(f"library   {name} {version(name) if name in installed else 'MISSING'}")
-    missing = [name for name in _LIBRARIES if name not in installed]
-    found = [f"{name} is missing. Run: pip install {name}" for name in missing]
+    for name, extra in EXTRAS.items():
+        absent = [extra.libraries[module] for module in missing(extra.libraries)]
+        there = [one for one in extra.libraries.values() if one not in absent]
+        said = ", ".join([f"{one} {version(one)}" for one in there] + [f"no {n}" for n in absent])
+        # What is left out is no problem: it is named with the line that brings it.
+        how = f". To {extra.about}: {install_line(name)}" if absent else ""
+        click.echo(f"extra     {name}: {said}{how}")
+    absent = [name for name in BASE.values() if name not in installed]
+    found = [f"{name} is missing. Run: pip install {name}" for name in absent]
     found += conflicts(installed)
     reinstall = "Run: pip install --force-reinstall"
     modules = (("cv2", "opencv-contrib-python-headless"), ("dlib", "dlib-bin"), ("av", "av"))
@@ -129,6 +124,9 @@ def _models() -> list[str]:
 def _device() -> list[str]:
     from mepipe.evaluation.device import available
 
+    if missing(["torch"]):
+        click.echo("devices   none to train on: there is no torch")
+        return []
     try:
         click.echo(f"devices   {', '.join(available())}")
     except ImportError as error:

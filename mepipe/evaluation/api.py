@@ -25,6 +25,7 @@ from mepipe.evaluation.model_settings import check_map, describe_model
 from mepipe.evaluation.unit_results import refuse_units
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
+from mepipe.extras import require
 from mepipe.features import Features
 from mepipe.schema import is_saved
 
@@ -57,6 +58,7 @@ class PreparedEvaluation:
         DamageError
             If the file is damaged.
         """
+        require("train", "an evaluation")
         # Hashed before it is read: what is read later must be this.
         source = Source.of(path)
         features = Features(path)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 from mepipe.errors import UsageError
+from mepipe.extras import require
 from mepipe.schema import DEVICES
 
 
 def available() -> tuple[str, ...]:
     """Return the devices that torch can use here, "cpu" last."""
+    require("train", "the choice of a device")
     import torch
 
     here = []

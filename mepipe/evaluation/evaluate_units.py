@@ -37,6 +37,7 @@ from mepipe.evaluation.unit_results import (
 )
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
+from mepipe.extras import require
 from mepipe.features import Features
 from mepipe.schema import is_saved
 
@@ -73,6 +74,7 @@ class PreparedUnits:
         DamageError
             If the file is damaged.
         """
+        require("train", "an evaluation")
         _refuse_classes_only(evaluation)
         named = parse_units(units)
         # Hashed before it is read: what is read later must be this.

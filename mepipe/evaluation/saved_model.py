@@ -31,6 +31,7 @@ from mepipe.evaluation.model_card import (
 )
 from mepipe.evaluation.network_training import Trained
 from mepipe.evaluation.normalisation import Normalisation
+from mepipe.extras import require
 from mepipe.networks.registry import MODELS, build, is_own
 from mepipe.schema import PRETRAINED, ModelMap
 
@@ -225,6 +226,7 @@ def load_model(
     (6, (18, 3))
     >>> folder.cleanup()
     """
+    require("train", "a trained model")
     comes_with_mepipe = str(path) == PRETRAINED
     path = model_file(path)
     card = read_card(path)

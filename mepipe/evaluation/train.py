@@ -24,6 +24,7 @@ from mepipe.evaluation.model_settings import (
     trains_network,
 )
 from mepipe.evaluation.starting_weights import Start
+from mepipe.extras import require
 from mepipe.features import Features
 from mepipe.features.splits import usable
 from mepipe.networks.registry import code_digest
@@ -80,6 +81,7 @@ def train_model(
     BadDataError
         If a clip's features are not finite.
     """
+    require("train", "training")
     claim_model(out)
     # A clip of an unknown person is left out here too, so that the model is trained on the
     # clips that an evaluation of the same settings evaluates.

@@ -18,6 +18,7 @@ from mepipe import __version__
 from mepipe.cache import disk
 from mepipe.errors import SystemProblemError, UsageError
 from mepipe.execution.processes import WorkerDied, one_thread
+from mepipe.extras import require
 from mepipe.versions import libraries as installed
 
 if TYPE_CHECKING:
@@ -55,12 +56,9 @@ def cluster(
         If Dask is not installed, there is no such scheduler, or it has no workers; or
         if they have other versions, or cannot read the cache or a dataset.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise UsageError(
-            "--backend dask needs Dask", "Install it: pip install 'mepipe[dask]'"
-        ) from error
+    require("dask", "--backend dask")
+    from distributed import Client
+
     try:
         client = Client(address, timeout=_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as error:

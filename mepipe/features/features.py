@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
+from mepipe.extras import require_library
 from mepipe.features.file import FeatureFile
 from mepipe.features.measured import MEASURED
 from mepipe.features.source import Source
@@ -212,7 +213,8 @@ class Features:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Every column, and `seconds`, `px` and `micro`, as a pandas DataFrame."""
+        """Every column, and `seconds`, `px` and `micro`, as a pandas DataFrame (imported on first use)."""
+        require_library("pandas", "features.table")
         import pandas as pd
 
         return pd.DataFrame({**self.columns, **{name: getattr(self, name) for name in MEASURED}})
@@ -341,6 +343,7 @@ class Features:
         of
             Which map (see `read`); several give (map, map, ..., y).
         """
+        require_library("torch", "features.torch()")
         from mepipe.features.torch_dataset import FeatureDataset
 
         names = (of,) if isinstance(of, str) else tuple(of)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mepipe.errors import UsageError
+from mepipe.extras import require_library
 from mepipe.features.splits import (
     Fold,
     LabelledClips,
@@ -85,6 +86,7 @@ def grouped_folds(clips: LabelledClips, k: int) -> tuple[Fold, ...]:
             f"kfold with {k} folds: the clips are of {people} subjects",
             f"Give 2 to {people} folds.",
         )
+    require_library("sklearn", "kfold")
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     rows = range(len(clips))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mepipe.errors import UsageError, suggest
+from mepipe.extras import require
 from mepipe.networks.own_modules import import_from_here, spec_here
 from mepipe.schema import is_saved
 
@@ -185,6 +186,7 @@ def build(
     >>> type(build("svm", channels=3, size=28, classes=3, C=10.0)).__name__
     'Pipeline'
     """
+    require("train", "a model")
     given = {"channels": channels, "size": size, "classes": classes}
     if maps is not None:
         require_several_maps(name)

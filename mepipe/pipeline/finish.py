@@ -26,6 +26,7 @@ from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.errors import DamageError
 from mepipe.execution.context import Context
+from mepipe.extras import require
 from mepipe.pipeline.out_of_range import out_of_range, range_notes
 from mepipe.pipeline.outputs import (
     build_pack,
@@ -41,6 +42,8 @@ from mepipe.recordings.result import RecordingEvents
 from mepipe.recordings.tables import events_csv
 from mepipe.recordings.written import EVENTS, spotted_key
 from mepipe.schema import CHANNELS, STEPS
+
+_FEATURES_ALONE = "Or compute the features without training: --until pack"
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class Outputs:
         ------
         UsageError
             If there is no such model, or it does not fit the tensors; if the map that it reads
-            is not packed; if there are no such weights to start from.
+            is not packed; if there are no such weights to start from; if what trains is not
+            installed.
         """
         if not self.reaches("classify"):
             return ""
@@ -120,6 +124,7 @@ class Outputs:
         maps = packed_maps(self.config)
         if not self.most_folds():
             return ""
+        require("train", "training", otherwise=_FEATURES_ALONE)
         start = Start.of(self.config.train)
         if start is not None:  # known now, and not after hours of flow
             side = self.config.tensor.size

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from mepipe.errors import UsageError
+from mepipe.extras import require
 from mepipe.recordings.result import RecordingEvents
 from mepipe.recordings.web_vtt import described
 
@@ -36,12 +36,7 @@ Span = tuple[int, int]
 
 def check_elan() -> None:
     """Raise UsageError if pympi-ling is not installed: to be called before any work."""
-    try:
-        import pympi  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            "files of ELAN need pympi-ling", "Install it: pip install 'mepipe[elan]'"
-        ) from error
+    require("elan", "a file of ELAN")
 
 
 def events_eaf(recording: RecordingEvents, video: str | None = None) -> bytes:

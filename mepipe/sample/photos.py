@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import UsageError
+from mepipe.extras import require
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 SEARCH_SIZE = 800  # long side in px at which a face is looked for
@@ -57,14 +58,13 @@ def astronaut() -> Photo:
     UsageError
         If scikit-image is not installed.
     """
-    try:
-        from skimage.data import astronaut as read
-    except ImportError as error:
-        raise UsageError(
-            "the sample is made from a photograph that scikit-image ships, "
-            "and scikit-image is not installed",
-            'Run: pip install "mepipe[sample]", or give photographs of faces with --photos DIR.',
-        ) from error
+    require(
+        "sample",
+        "the photograph that the sample is made from",
+        otherwise="Or give photographs of faces: --photos DIR",
+    )
+    from skimage.data import astronaut as read
+
     picture: NDArray[np.uint8] = read()  # type: ignore[no-untyped-call]
     photo = _photo("astronaut", np.ascontiguousarray(picture[..., ::-1]))
     if photo is None:

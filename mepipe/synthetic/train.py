@@ -16,6 +16,7 @@ from mepipe.evaluation.fitting import fit
 from mepipe.evaluation.metrics import confusion, uar, uf1
 from mepipe.evaluation.model_settings import model_of, training_of
 from mepipe.evaluation.train import claim_model, write_model
+from mepipe.extras import require
 from mepipe.sample.photos import load_photos
 from mepipe.schema import CHANNELS, CLASSES, CLIP_STAGES, Progress
 from mepipe.synthetic.dataset import MadeSet, make_set
@@ -71,6 +72,7 @@ def train_synthetic(
         If ``out`` is no .safetensors file or another file has the name of its card; or
         scikit-image, whose photograph is needed, is not installed.
     """
+    require("train", "training")
     claim_model(out)
     load_photos(None)  # what is missing is better said before the work
     fields, rendered = fields or FIELDS, rendered or RENDERED

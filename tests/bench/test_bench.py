@@ -16,6 +16,8 @@ from mepipe.sample.photos import astronaut
 from mepipe.schema import SPOT_METHODS
 from mepipe.viz.trade_off import trade_off_png
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rows():

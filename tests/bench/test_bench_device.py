@@ -9,6 +9,8 @@ from mepipe.bench import device
 from mepipe.bench.device import SMALL, Size, device_table, measure
 from mepipe.cli import main
 
+pytestmark = pytest.mark.slow
+
 TINY = Size(persons=3, triples=4, side=12, seeds=1, epochs=1, beside=1)
 
 

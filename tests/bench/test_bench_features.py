@@ -12,6 +12,8 @@ from mepipe.bench.features import feature_table
 from mepipe.bench.moving_faces import EMOTIONS, HEADS, moving_faces
 from mepipe.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cases():

@@ -10,6 +10,8 @@ from mepipe.config import load_config
 from mepipe.errors import UsageError
 from mepipe.sample.movement import LABELS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def scene():

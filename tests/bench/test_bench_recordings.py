@@ -8,6 +8,8 @@ from mepipe.bench import mdmd, windows
 from mepipe.bench.recordings import KINDS, Row, count, matched, recordings_table
 from mepipe.sample.timeline import plan_recording
 
+pytestmark = pytest.mark.slow
+
 FPS = 30.0
 
 

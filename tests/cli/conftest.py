@@ -21,7 +21,6 @@ def mepipe(tmp_path):
             [sys.executable, "-W", "error", "-c", program, *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=300,
             check=False,
             cwd=tmp_path,
             env={**os.environ, "MEPIPE_CACHE": str(tmp_path / "cache"), **options.pop("env", {})},

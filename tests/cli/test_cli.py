@@ -247,6 +247,7 @@ def test_doctor_names_a_cache_that_cannot_be(mepipe, tmp_path):
     assert "file is a file" in answer.stdout
 
 
+@pytest.mark.slow
 def test_labels_of_one_class_end_at_the_features(mepipe, cli_sample, tmp_path):
     answer = mepipe(
         "run", cli_sample, "--set=labels.classes=one.toml", *QUICK,

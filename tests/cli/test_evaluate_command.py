@@ -85,6 +85,7 @@ def test_train_says_what_it_wrote_and_takes_figures(call, features, tmp_path):
     assert "no results" in call("train", features, *QUICK[:-1], "--out", "b.safetensors").stdout
 
 
+@pytest.mark.slow
 def test_ablate_prints_rows_and_writes_a_picture(call, features, tmp_path):
     # Ten folds need ten people; the small sample has six.
     assert "6 folds of persons" in call("ablate", features, *QUICK, "--json").stdout
@@ -138,6 +139,7 @@ def test_wrong_options_name_the_way_out(call, features, arguments, words):
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_a_model_in_the_current_folder_is_found_by_every_worker(mepipe, features, tmp_path):
     (tmp_path / "my_nets.py").write_text(
         "from torch import nn\n"

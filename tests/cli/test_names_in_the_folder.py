@@ -26,7 +26,6 @@ def command(tmp_path):
             [*program, "from mepipe.cli import main; main()", *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=300,
             check=False,
             cwd=tmp_path,
             env={**os.environ, "MEPIPE_CACHE": str(tmp_path / "cache")},
@@ -47,6 +46,7 @@ NETS = (
 )
 
 
+@pytest.mark.slow
 def test_workers_import_nothing_from_the_current_folder(command, features, tmp_path):
     hide(tmp_path, (*STANDARD, *PACKAGES))
     done = command("evaluate", features, "--model", "tree", "--jobs", "2", "--json")
@@ -66,6 +66,7 @@ def test_a_model_of_the_users_own_beside_such_files(command, features, tmp_path)
     assert json.loads(done.stdout)["computed"] > 1
 
 
+@pytest.mark.slow
 def test_a_model_of_the_users_own_goes_before_a_package_of_that_name(command, features, tmp_path):
     (tmp_path / "colorama.py").write_text(NETS)
     options = ("--seeds", "1", "--jobs", "2", "--set", "train.epochs=1", "--json")
@@ -83,6 +84,7 @@ def test_a_model_in_a_file_that_is_hidden_is_named(command, features, tmp_path, 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_beside_such_files(command, cli_sample, tmp_path):
     hide(tmp_path, (*STANDARD, *PACKAGES))
     done = command("run", cli_sample, "--until", "face", "--jobs", "2", "--out", "out")

@@ -17,6 +17,8 @@ pytest.importorskip("skimage", reason="the recordings are made from a photograph
 from mepipe.cli import main
 from mepipe.features import load
 
+pytestmark = pytest.mark.slow
+
 SET = (*QUICK, "--set=recordings.longer_than_s=5")
 NAMES = ["videos/s01/talk", "videos/s02/look", "videos/s02/still"]
 

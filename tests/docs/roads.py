@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
     "docs/index.md",
+    "docs/install.md",
     "docs/python.md",
     "docs/your-data.md",
     "docs/predict.md",

@@ -28,7 +28,6 @@ def run(*command, cwd, path=()):
         [sys.executable, *WARNINGS, *map(str, command)],
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
         cwd=cwd,
         env={
@@ -80,6 +79,7 @@ def write(tmp_path, write_features):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script", ["scikit_learn_loso.py", "pytorch_loop.py", "sequence_network.py"]
 )
@@ -148,6 +148,7 @@ def mepipe(*arguments, cwd, site):
     return run("-c", program, *arguments, cwd=cwd, path=[site])
 
 
+@pytest.mark.slow
 def test_a_reader_of_ones_own_is_checked_and_run(installed, recordings, tmp_path):
     done = mepipe("check", recordings, "--json", cwd=tmp_path, site=installed)
     assert done.returncode == 0, done.stderr

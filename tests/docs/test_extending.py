@@ -18,6 +18,8 @@ from roads import ROOT, blocks
 
 from mepipe.datasets.registry import GROUP
 
+pytestmark = pytest.mark.slow
+
 PAGE = "docs/extending.md"
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
 CLIPS = 2
@@ -103,7 +105,6 @@ def python(folder, script, *, mepipe, path=()):
         },
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -85,6 +85,7 @@ def in_folder(folder, monkeypatch):
     sys.modules.pop("my_nets", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(in_folder, page):
     names = {}

@@ -294,7 +294,10 @@ def test_every_map_is_read_by_row(wide):
         np.testing.assert_array_equal(features.read(name, [1]), values[1:])
         assert features.read(name).dtype == values.dtype
     assert features.select(clip="a/s2/x").targets.tolist() == [[20, 40]]
-    sequence, x, y = features.torch(of=("sequence", "x"))[1]
+
+
+def test_torch_reads_several_maps(wide):
+    sequence, x, y = mepipe.load(wide).torch(of=("sequence", "x"))[1]
     np.testing.assert_array_equal(sequence, MAPS["sequence"][1])
     np.testing.assert_array_equal(x, X[1])
     assert y == -1

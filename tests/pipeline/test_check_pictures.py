@@ -19,7 +19,7 @@ SETTINGS = ["report.enabled=false", "flow.size=64", "flow.scales=3", "flow.outer
 
 def faces(made_sample, count=24):
     """Return frames of a made clip at half size, (N, 240, 320, 3)."""
-    folder = next((made_sample(1, 3)).glob("s01/c01"))
+    folder = next((made_sample(2, 2)).glob("s01/c01"))
     files = sorted(folder.glob("*.jpg"))[:count]
     return np.array([cv2.resize(cv2.imread(str(file)), (480, 360)) for file in files])
 

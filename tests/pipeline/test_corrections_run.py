@@ -67,6 +67,7 @@ def test_an_excluded_clip_is_left_out_and_said(run, sample, tmp_path, correct):
     assert any("leaves it out (talks)" in note.text for note in report.notes)
 
 
+@pytest.mark.slow
 def test_a_face_box_takes_the_place_of_detection_for_its_clip_only(
     run, make_run, sample, tmp_path, correct
 ):

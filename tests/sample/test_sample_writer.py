@@ -236,7 +236,7 @@ def test_numbers_out_of_range_are_refused(tmp_path, wrong):
 
 
 def test_without_scikit_image_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(UsageError, match=r"mepipe\[sample\]"):
         write(tmp_path / "made")
 

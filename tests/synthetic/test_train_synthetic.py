@@ -22,6 +22,7 @@ def made(tmp_path_factory):
     return path, train_synthetic(path, **TINY)
 
 
+@pytest.mark.slow
 def test_the_card_says_what_it_is(made):
     path, card = made
     read = read_card(path)
@@ -35,6 +36,7 @@ def test_the_card_says_what_it_is(made):
     assert all(sum(map(sum, one["confusion"])) == one["clips"] for one in read["figures"])
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_same_bytes_again(made, tmp_path, monkeypatch):
     for name, value in (("FIELDS", 30), ("RENDERED", 3)):
         monkeypatch.setattr(synthetic, name, value)
