@@ -39,6 +39,7 @@ BASE = {
     "cv2": "opencv-contrib-python-headless",
     "openpyxl": "openpyxl",
     "pandas": "pandas",
+    "PIL": "pillow",
     "platformdirs": "platformdirs",
     "pydantic": "pydantic",
     "rich": "rich",
@@ -54,6 +55,10 @@ EXTRAS = {
     ),
     "sample": Extra({"skimage": "scikit-image"}, "write the synthetic sample"),
     "dask": Extra({"dask": "dask", "distributed": "distributed"}, "compute on a cluster"),
+    "review": Extra(
+        {"sklearn": "scikit-learn", "starlette": "starlette", "uvicorn": "uvicorn"},
+        "look at clips, correct their marks and compare coders",
+    ),
     "elan": Extra({"pympi": "pympi-ling"}, "write files of ELAN"),
 }
 """The extras of pyproject.toml. `tests/test_extras.py` holds the two together."""
