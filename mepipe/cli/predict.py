@@ -11,6 +11,7 @@ import click
 from mepipe.cli.choices import find_modules_here
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
 from mepipe.schema import KEY_FRAMES, PRETRAINED
 
@@ -89,14 +90,14 @@ def command(
             if answers is not None:
                 ended_early.update(_recording_json(answers, None), model=facts)
                 if not as_json:
-                    click.echo("\n".join([_recording_text(answers), *about]))
+                    say("\n".join([_recording_text(answers), *about]))
                 if target is not None:
                     from mepipe.cache import disk
 
                     disk.write_atomic(target, answers.png())
                     ended_early.update(picture=str(target))
                     if not as_json:
-                        click.echo(f"picture     {target}")
+                        say(f"picture     {target}")
                 if as_json:
                     print_json(ended_early)
                 sys.exit(EXIT_DONE if answers.labels else EXIT_SOME_FAILED)
@@ -104,7 +105,7 @@ def command(
             ended_early.update(_json(found, None), model=facts)
             # Printed first: the answer must not be lost if the picture cannot be written.
             if not as_json:
-                click.echo("\n".join([_text(found), *about]))
+                say("\n".join([_text(found), *about]))
             drawn = found.png() if target is not None else None
             if target is not None and drawn is not None:
                 from mepipe.cache import disk
@@ -112,7 +113,7 @@ def command(
                 disk.write_atomic(target, drawn)
                 ended_early.update(picture=str(target))
                 if not as_json:
-                    click.echo(f"picture     {target}")
+                    say(f"picture     {target}")
         except MepipeError as error:
             # With an answer, only the picture failed: then the JSON object keeps the answer.
             if found is None:

@@ -6,7 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import click
+from mepipe.cli.terminal import open_console, say
+from mepipe.visible import visible
 
 if TYPE_CHECKING:
     import rich.progress
@@ -23,14 +24,14 @@ class PlainProgress:
         self._started = time.monotonic()
         if title.startswith("waiting"):
             # Printed at once: the first tenth may take as long as the other run.
-            click.echo(f"{title}: {total}", err=True)
+            say(f"{title}: {total}", err=True)
 
     def advance(self) -> None:
         """Count one, and print a line if a tenth is full."""
         self._done += 1
         if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
             elapsed = time.monotonic() - self._started
-            click.echo(f"{self._title}: {self._done}/{self._total} ({elapsed:.0f} s)", err=True)
+            say(f"{self._title}: {self._done}/{self._total} ({elapsed:.0f} s)", err=True)
 
     def end(self) -> None:
         """Stop counting."""
@@ -45,7 +46,7 @@ class BarProgress:
 
     def begin(self, title: str, total: int) -> None:
         """Start counting to ``total``."""
-        from rich.console import Console
+        from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.progress import TimeElapsedColumn as Elapsed
         from rich.progress import TimeRemainingColumn as Remaining
@@ -57,9 +58,9 @@ class BarProgress:
             Elapsed(),
             TextColumn("left"),
             Remaining(),
-            console=Console(stderr=True),
+            console=open_console(err=True, highlight=True, soft_wrap=False),
         )
-        self._task = self._bar.add_task(title, total=total)
+        self._task = self._bar.add_task(escape(visible(title)), total=total)
         self._bar.start()
 
     def advance(self) -> None:
@@ -80,4 +81,4 @@ def make_progress(*, quiet: bool) -> Progress:
         from mepipe.execution.progress import NoProgress
 
         return NoProgress()
-    return BarProgress() if sys.stderr.isatty() else PlainProgress()
+    return BarProgress() if sys.stderr is not None and sys.stderr.isatty() else PlainProgress()

@@ -9,6 +9,7 @@ import click
 from mepipe.cli.choices import resolved_config, setting_options
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import UsageError
 
 
@@ -59,4 +60,4 @@ def command(
             store = open_store(cache_root(None))
         progress = make_progress(quiet=False)
         target.write_bytes(show(clip, config, progress, event=event, store=store))
-        click.echo(f"picture {target}")
+        say(f"picture {target}")
