@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from mepipe.errors import UsageError
 
-# With which a formula begins; Japanese and Chinese versions know the wide forms, too.
-_FORMULA = tuple("=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+# With which a formula begins; Japanese and Chinese versions know the wide forms, too. Some programs
+# leave out a tab or a line end before it.
+_FORMULA = tuple("=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
                  "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 _TEXT = "'"
 
