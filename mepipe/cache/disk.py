@@ -266,6 +266,19 @@ def names(folder: Path) -> list[str]:
             return []
 
 
+def entries(folder: Path) -> list[tuple[str, bool]]:
+    """Return (name, whether it is a regular file) of what is in ``folder``, sorted by name.
+
+    Without dot-files. Empty if the folder does not exist.
+    """
+    with system_errors("list", folder):
+        try:
+            with call(os.scandir, folder) as found:
+                return sorted((one.name, one.is_file()) for one in found if one.name[0] != ".")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
 def facts(path: Path) -> os.stat_result | None:
     """Return the `os.stat_result` of ``path``, or None if the file does not exist."""
     with system_errors("look at", path):
@@ -297,7 +310,9 @@ def move_aside(path: Path, folder: Path, *, replace: bool) -> None:
     make_folder(folder)
     with system_errors("move", path), suppress(FileNotFoundError):
         target = folder / path.name
-        if not replace and call(os.path.lexists, target):
+        # Only a file can take the place of a file.
+        replace = replace and path.is_file() and (target.is_file() or not target.is_symlink())
+        if call(os.path.lexists, target) and not (replace and target.is_file()):
             target = folder / f"{path.name}.{secrets.token_hex(8)}"
         call(path.replace, target)
 
