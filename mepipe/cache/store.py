@@ -15,6 +15,7 @@ from mepipe.cache import disk
 from mepipe.cache.marker import OBJECT_FILE, STAGE_FOLDER, is_contained, mark, require_cache
 from mepipe.cache.objects import Declaration, StoredObject, decode, encode, refuse_undeclared
 from mepipe.errors import DamageError, SystemProblemError
+from mepipe.schema import FACE_ARRAYS
 
 
 class GoneError(DamageError):
@@ -258,7 +259,8 @@ class Store:
         # The bytes are on the disk before they get their name (fsync, then rename). The rename
         # itself is not synced: that would more than double the time, and a power cut can then
         # only lose a whole object, which is computed again.
-        disk.write_atomic(path, data, self.scratch, lasting=False)
+        private = not FACE_ARRAYS.isdisjoint(item.arrays)
+        disk.write_atomic(path, data, self.scratch, lasting=False, private=private)
         if earlier is not None and is_contained(self.path(earlier), self.root):
             disk.remove(self.path(earlier))
         return name

@@ -94,7 +94,7 @@ def command(
                 if target is not None:
                     from mepipe.cache import disk
 
-                    disk.write_atomic(target, answers.png())
+                    disk.write_atomic(target, answers.png(), private=True)
                     ended_early.update(picture=str(target))
                     if not as_json:
                         say(f"picture     {target}")
@@ -110,7 +110,7 @@ def command(
             if target is not None and drawn is not None:
                 from mepipe.cache import disk
 
-                disk.write_atomic(target, drawn)
+                disk.write_atomic(target, drawn, private=True)
                 ended_early.update(picture=str(target))
                 if not as_json:
                     say(f"picture     {target}")

@@ -45,6 +45,7 @@ def command(
       mepipe show CASME2/CASME2_RAW_selected/sub01/EP02_01f --set data.fps=200
     """
     with exit_codes():
+        from mepipe.cache import disk
         from mepipe.inference.picture import show
 
         name = clip.resolve().name + ("" if event is None else f"-{event}")
@@ -59,5 +60,6 @@ def command(
 
             store = open_store(cache_root(None))
         progress = make_progress(quiet=False)
-        target.write_bytes(show(clip, config, progress, event=event, store=store))
+        drawn = show(clip, config, progress, event=event, store=store)
+        disk.write_atomic(target, drawn, private=True)
         say(f"picture {target}")

@@ -62,7 +62,7 @@ def write_htnet(selection: Selection, out: Path, into: Path) -> Exported:
         write_in_folds(into / HTNET_ROOT, folds, place, name, data)
         disk.write_new(into / WHOLE / name, data)
         apex = chosen.features.read("faces", [row])[0, face]
-        disk.write_new(into / FACES / _face_name(place), png(apex))
+        disk.write_new(into / FACES / _face_name(place), png(apex), private=True)
         clipped += at_the_limit(chosen, x)
     disk.write_new(into / TABLE, table)
     write_index(into, chosen, pictures, END)

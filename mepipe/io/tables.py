@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mepipe.cache import disk
 from mepipe.datasets.csv_tables import Cell, csv_line, encoded
 from mepipe.io.exported_rows import Exported, Selection
+from mepipe.schema import FACE_ARRAYS
 
 _FIRST = ("clip", "dataset", "subject", "group", "label", "y")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time stands in the file: equal features, equal bytes
@@ -41,7 +42,8 @@ def write_npz(selection: Selection, out: Path, into: Path) -> Exported:
     ``np.load`` reads it without unpickling.
     """
     features = selection.features
-    with disk.replacing(into / "features.npz") as output:
+    private = not FACE_ARRAYS.isdisjoint(features.maps)
+    with disk.replacing(into / "features.npz", private=private) as output:
         stream = cast(IO[bytes], _Stream(output))
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
             for name in selection.features.maps:

@@ -23,7 +23,7 @@ from mepipe.datasets.clip import Note
 from mepipe.datasets.csv_tables import csv_text, encoded
 from mepipe.errors import DamageError
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.schema import CLIP_STAGES, KEY_FRAMES, MAP_STAGES, MAPS, PER_TARGET
+from mepipe.schema import CLIP_STAGES, FACE_ARRAYS, KEY_FRAMES, MAP_STAGES, MAPS, PER_TARGET
 from mepipe.stages import ARRAYS, STAGES
 from mepipe.stages.face import face_notes
 from mepipe.stages.flow import target_positions
@@ -160,7 +160,8 @@ def write_features(
     try:
         x, *others = (_rows_of(store, clips, str(name)) for name in include)
         maps = {str(name): rows for name, rows in zip(include[1:], others, strict=True)}
-        with manifest.writing(FEATURES, key) as output:
+        private = not FACE_ARRAYS.isdisjoint(map(str, include))
+        with manifest.writing(FEATURES, key, private=private) as output:
             write_pack(output, pack, x.shape, x.values, maps)
     except DamageError:
         # Read everything once, so that all damaged objects go to the quarantine now. The caller

@@ -130,7 +130,8 @@ def write_report(out: Path, shown: ReportInputs, context: Context) -> None:
 
     manifest = Manifest(out)
     page = make_page(out, manifest, shown, context)
-    manifest.write(REPORT, report_key(manifest, shown), render(page).encode())
+    private = shown.config.report.faces
+    manifest.write(REPORT, report_key(manifest, shown), render(page).encode(), private=private)
 
 
 def write_if_stale(out: Path, shown: ReportInputs, context: Context) -> None:
