@@ -7,6 +7,7 @@ is done.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mepipe.cache.locks import claim
+from mepipe.cache.disk import make_folder
+from mepipe.cache.locks import claim, locks_work
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.store import open_store
 from mepipe.clips.correction_places import with_corrections_of
@@ -36,6 +38,8 @@ from mepipe.pipeline.worth_a_look import keep_doubts
 from mepipe.recordings.clips import with_movements
 from mepipe.report.recordings import to_table
 from mepipe.report.report_inputs import ReportInputs, is_reported, to_record, write_if_stale
+
+_LOG = logging.getLogger("mepipe")
 
 
 def run(
@@ -227,8 +231,16 @@ class Run:
     def _compute(self, plan: Plan, result: RunResult, record: RunRecord) -> None:
         # A cache that cannot be written is reported before any work, too.
         self.context.store.create()
+        live = self.context.store.live(record.id)
+        make_folder(live.parent)
+        if not locks_work(live.parent):
+            _LOG.warning(
+                "the file system of the cache %s has no locks: two runs at once may compute the "
+                "same clip twice, and `mepipe cache gc` cannot see a run that is running",
+                self.context.cache,
+            )
         # While this lock is held, `cache gc` removes nothing that this run has written.
-        with claim(self.context.store.live(record.id), wait=True):
+        with claim(live, wait=True):
             record.write()
             try:
                 whole = compute_clips(plan, self.inputs, self.config, self.context, self.until)

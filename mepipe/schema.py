@@ -217,6 +217,9 @@ MAPS: Mapping[str, FeatureMap] = {
 ModelMap = Literal["x", "sequence"]
 """The maps that a model can read (`model.map`): one a clip, or several."""
 
+FACE_ARRAYS = frozenset({"faces"})
+"""The arrays, and maps, that show a person. Files that hold them are for their owner only."""
+
 MAP_STAGES = tuple(stage for stage in CLIP_STAGES if any(m.stage == stage for m in MAPS.values()))
 """The stages whose arrays features.h5 may hold."""
 

@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -20,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from mepipe.errors import SystemProblemError, UsageError
+from mepipe.errors import SystemProblemError
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -50,7 +49,6 @@ _NAME_KEPT = 40
 # With these errors a cache may still be readable, which is enough for a warm run.
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _CHUNK = 1 << 20  # bytes
-_UNFINISHED = ".unfinished"
 # Windows opens files in text mode by default, which changes line ends.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -116,7 +114,12 @@ class Output:
 
 @contextmanager
 def replacing(
-    path: Path, scratch: Path | None = None, *, lasting: bool = True, synced: bool = True
+    path: Path,
+    scratch: Path | None = None,
+    *,
+    lasting: bool = True,
+    synced: bool = True,
+    private: bool = False,
 ) -> Iterator[Output]:
     """Write ``path`` atomically: a reader sees the old file, the new one, or none.
 
@@ -132,11 +135,14 @@ def replacing(
         a power cut can lose the whole file, but never leave half of one.
     synced
         If not, it can leave half of one: for many small files that are easily made again.
+    private
+        If True, only the owner can read the file: it shows faces. In a folder that passes on its
+        group (setgid) the group can, too, as far as the umask lets it.
     """
     temporary = (scratch or path.parent) / f".{path.name[:_NAME_KEPT]}.{secrets.token_hex(8)}.part"
     with system_errors("write", path):
         try:
-            descriptor = call(os.open, temporary, _NEW_FILE, 0o666)
+            descriptor = call(os.open, temporary, _NEW_FILE, _mode(path.parent, private=private))
             try:
                 yield Output(descriptor)
                 # Before the rename: otherwise a power cut can leave the final name with no content.
@@ -152,7 +158,7 @@ def replacing(
             raise
         # The rename is an entry of the folder, and is on the disk only after this.
         if lasting:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
 
 def write_atomic(
@@ -162,76 +168,33 @@ def write_atomic(
     *,
     lasting: bool = True,
     synced: bool = True,
+    private: bool = False,
 ) -> None:
     """Write ``data`` to ``path`` as `replacing` does."""
-    with replacing(path, scratch, lasting=lasting, synced=synced) as output:
+    with replacing(path, scratch, lasting=lasting, synced=synced, private=private) as output:
         output.write(data)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write the new file ``path`` without syncing, for one of many in a folder of `filling`."""
+def _mode(folder: Path, *, private: bool) -> int:
+    """Return the mode of a new file in ``folder``, from which the system takes the umask."""
+    if not private:
+        return 0o666
+    return 0o660 if call(folder.stat).st_mode & stat.S_ISGID else 0o600
+
+
+def write_new(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write the new file ``path`` without syncing: one of many in a folder that is filled.
+
+    `mepipe.cache.new_folder.filling` syncs the folder.
+
+    ``private`` as for `replacing`.
+    """
     with system_errors("write", path):
-        descriptor = call(os.open, path, _NEW_FILE, 0o666)
+        descriptor = call(os.open, path, _NEW_FILE, _mode(path.parent, private=private))
         try:
             Output(descriptor).write(data)
         finally:
             call(os.close, descriptor)
-
-
-@contextmanager
-def filling(folder: Path) -> Iterator[Path]:
-    """Fill a new or empty ``folder`` that is recognisably unfinished until the end.
-
-    The body writes into the folder that is yielded. It is inside ``folder``, so
-    that ``folder`` may be a mount point and its parent need not be writable. At the
-    end its content is moved up and it is removed last: while it exists, ``folder``
-    is unfinished. If the body fails, nothing of its work stays.
-
-    Raises
-    ------
-    UsageError
-        If ``folder`` is not empty.
-    SystemProblemError
-        If it cannot be created or written.
-    """
-    existed = folder.is_dir()
-    make_folder(folder)
-    with system_errors("list", folder):
-        found = sorted(call(os.listdir, folder))
-    if found:
-        remains = found[0].startswith(_UNFINISHED)
-        raise UsageError(
-            f"the output folder {folder} is not empty: it holds "
-            f"{'the unfinished ' if remains else ''}{found[0]}",
-            "Empty it, or choose another folder with --out.",
-        )
-    part = folder / f"{_UNFINISHED}.{secrets.token_hex(8)}.part"
-    moved: list[Path] = []
-    try:
-        with system_errors("create", part):
-            call(part.mkdir)
-        yield part
-        with system_errors("finish", folder):
-            for name in sorted(call(os.listdir, part)):
-                # Noted before the move, so that an interruption in between removes the file too.
-                moved.append(folder / name)
-                call((part / name).rename, folder / name)
-            call(part.rmdir)
-            _sync_folder(folder)
-    except BaseException:
-        # Also on Ctrl-C: a part of the files would look like the complete output.
-        for path in moved:
-            _remove_tree(path)
-        _remove_tree(part)
-        if not existed:
-            with suppress(OSError):
-                call(folder.rmdir)
-        raise
-
-
-def _remove_tree(path: Path) -> None:
-    with suppress(OSError):
-        call(shutil.rmtree if path.is_dir() else os.unlink, path)
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -248,7 +211,8 @@ def _replace(source: Path, target: Path) -> None:
     call(source.replace, target)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Sync the entries of ``folder``: what was renamed in it has its new name on the disk."""
     if os.name == "nt":  # Windows cannot open a folder to sync it
         return
     descriptor = call(os.open, folder, os.O_RDONLY)
@@ -272,6 +236,19 @@ def names(folder: Path) -> list[str]:
     with system_errors("list", folder):
         try:
             return sorted(name for name in call(os.listdir, folder) if name[0] != ".")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def entries(folder: Path) -> list[tuple[str, bool]]:
+    """Return (name, whether it is a regular file) of what is in ``folder``, sorted by name.
+
+    Without dot-files. Empty if the folder does not exist.
+    """
+    with system_errors("list", folder):
+        try:
+            with call(os.scandir, folder) as found:
+                return sorted((one.name, one.is_file()) for one in found if one.name[0] != ".")
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -307,7 +284,9 @@ def move_aside(path: Path, folder: Path, *, replace: bool) -> None:
     make_folder(folder)
     with system_errors("move", path), suppress(FileNotFoundError):
         target = folder / path.name
-        if not replace and call(os.path.lexists, target):
+        # Only a file can take the place of a file.
+        replace = replace and path.is_file() and (target.is_file() or not target.is_symlink())
+        if call(os.path.lexists, target) and not (replace and target.is_file()):
             target = folder / f"{path.name}.{secrets.token_hex(8)}"
         call(path.replace, target)
 

@@ -111,10 +111,13 @@ class Manifest:
         return int(size), int(stamp)
 
     @contextmanager
-    def writing(self, file: str, key: str) -> Iterator[disk.Output]:
-        """Write ``file`` atomically in the body, and record that it was made for ``key``."""
+    def writing(self, file: str, key: str, *, private: bool = False) -> Iterator[disk.Output]:
+        """Write ``file`` atomically in the body, and record that it was made for ``key``.
+
+        ``private`` as for `mepipe.cache.disk.replacing`.
+        """
         self.claim([file])
-        with disk.replacing(self._folder / file) as output:
+        with disk.replacing(self._folder / file, private=private) as output:
             yield output
             # Read back from the file, because parts of it may have been patched.
             digest = output.digest()
@@ -122,9 +125,9 @@ class Manifest:
         self._entries[file] = {"key": key, "sha256": digest, "stat": self._stat(file)}
         self._save()
 
-    def write(self, file: str, key: str, data: bytes) -> None:
+    def write(self, file: str, key: str, data: bytes, *, private: bool = False) -> None:
         """Write ``file`` atomically, and record that it was made for ``key``."""
-        with self.writing(file, key) as output:
+        with self.writing(file, key, private=private) as output:
             output.write(data)
 
     def _stat(self, file: str) -> list[int] | None:
@@ -177,7 +180,8 @@ class Manifest:
             disk.make_folder(place)
         for file, data in files.items():
             # Lost with the power, they have another size, and are written again.
-            disk.write_atomic(place / file, data, lasting=False, synced=False)
+            # Its pictures show faces.
+            disk.write_atomic(place / file, data, lasting=False, synced=False, private=True)
             path = f"{name}/{file}"
             digest = hashlib.sha256(data).hexdigest()
             self._entries[path] = {"key": key, "sha256": digest, "stat": self._stat(path)}

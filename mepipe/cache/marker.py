@@ -34,7 +34,7 @@ RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{2,16}")
 RECORD_FILE = re.compile(rf"({RUN_ID.pattern})\.json\.gz")
 LOCK_FILE = re.compile(_SHA256)
 _INDEX_FILE = re.compile(r"[0-9a-f]{32}\.json\.gz")
-_STAGE = re.compile(r"[a-z]+")
+STAGE_FOLDER = re.compile(r"[a-z]+")
 _PART = re.compile("[0-9a-f]{2}")
 
 # The names that garbage collection may remove, by folder.
@@ -137,7 +137,7 @@ def _evidence(root: Path) -> Iterator[Path]:
         for name in disk.names(root / folder):
             if pattern.fullmatch(name):
                 yield root / folder / name
-    for stage in filter(_STAGE.fullmatch, disk.names(root / "objects")):
+    for stage in filter(STAGE_FOLDER.fullmatch, disk.names(root / "objects")):
         for part in filter(_PART.fullmatch, disk.names(root / "objects" / stage)):
             for name in disk.names(root / "objects" / stage / part):
                 if OBJECT_FILE.fullmatch(name):

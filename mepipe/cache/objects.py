@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -40,6 +40,16 @@ _TEXTS = {"parts", "values", "libraries"}
 
 Array = NDArray[Any]
 Declaration: TypeAlias = Mapping[str, tuple[str, int]]
+
+
+class Declared(dict[str, tuple[str, int]]):
+    """A `Declaration` that also says whether the values and arrays of an object fit its stage."""
+
+    def __init__(
+        self, arrays: Mapping[str, tuple[str, int]], fits: Callable[[StoredObject], bool]
+    ) -> None:
+        super().__init__(arrays)
+        self.fits = fits
 
 
 @dataclass(frozen=True)
@@ -198,14 +208,14 @@ def _checked(file: h5py.File) -> StoredObject:
 
 
 def refuse_undeclared(item: StoredObject, declared: Declaration) -> None:
-    """Check that ``item`` has no arrays but those that its stage declares.
+    """Check that ``item`` has no arrays but those that its stage declares, and fitting values.
 
     Parameters
     ----------
     item
         The object that was read.
     declared
-        (dtype, number of dimensions) of every array of the stage, by name.
+        (dtype, number of dimensions) of every array of the stage, by name; `Declared` checks more.
 
     Raises
     ------
@@ -219,3 +229,5 @@ def refuse_undeclared(item: StoredObject, declared: Declaration) -> None:
                 f"its array {name!r} ({array.dtype}, {array.ndim} dimensions) is not an "
                 f"array of the stage {item.stage}"
             )
+    if isinstance(declared, Declared) and not declared.fits(item):
+        raise DamageError(f"its values are not those of the stage {item.stage}")

@@ -21,7 +21,7 @@ from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.keys import Json, canonical, sha256_text
-from mepipe.cache.marker import TABLE_FILE
+from mepipe.cache.marker import RECORD_FILE, TABLE_FILE
 
 FORMAT_VERSION = 2
 # Longer lists in the parts of a key are recorded as digests. The pair of frames of flow stays a
@@ -29,6 +29,12 @@ FORMAT_VERSION = 2
 _LONGEST_LIST = 16
 _STAMP = "%Y%m%dT%H%M%SZ"
 _END = ".json.gz"
+# A clock can be wrong by much. A record of a later time is no record: no run could follow it.
+_AHEAD = timedelta(days=3 * 365)
+_TEXTS = ("mepipe", "started", "out", "clips", "parts", "pack", "recordings", "features")
+# What a file of this many bytes may unpack to. Nothing that is known of clips repeats itself more.
+_MOST_BYTES = 64 << 20
+_MOST_TIMES = 50
 
 
 def new_run_id(cache_root: Path) -> str:
@@ -67,8 +73,35 @@ def compact(parts: Mapping[str, Json]) -> dict[str, Json]:
 
 def run_ids(cache_root: Path) -> list[str]:
     """Return the ids of the recorded runs, the newest first."""
-    found = [name for name in disk.names(cache_root / "runs") if name.endswith(_END)]
-    return [name.removesuffix(_END) for name in reversed(found)]
+    latest = f"{datetime.now(UTC) + _AHEAD:{_STAMP}}"
+    return [
+        name.removesuffix(_END)
+        for name, is_file in reversed(disk.entries(cache_root / "runs"))
+        if is_file and _is_record_name(name, latest)
+    ]
+
+
+def foreign_records(cache_root: Path) -> list[Path]:
+    """Return what is among the records and tables and is none: other names, folders, dates."""
+    latest = f"{datetime.now(UTC) + _AHEAD:{_STAMP}}"
+    runs, tables = cache_root / "runs", cache_root / "tables"
+    found = [
+        runs / name
+        for name, is_file in disk.entries(runs)
+        if not (is_file and _is_record_name(name, latest))
+    ]
+    return found + [
+        tables / name
+        for name, is_file in disk.entries(tables)
+        if not (is_file and TABLE_FILE.fullmatch(name))
+    ]
+
+
+def _is_record_name(name: str, latest: str) -> bool:
+    """Return True for a record of a time that can be. Its successors must sort after it."""
+    if not RECORD_FILE.fullmatch(name) or name[: len(latest)] > latest:
+        return False
+    return started_at(name.removesuffix(_END)) is not None
 
 
 def write_record(cache_root: Path, run_id: str, record: Mapping[str, Any]) -> None:
@@ -78,12 +111,24 @@ def write_record(cache_root: Path, run_id: str, record: Mapping[str, Any]) -> No
 
 
 def read_record(cache_root: Path, run_id: str) -> dict[str, Any] | None:
-    """Return the record of ``run_id``, or None if there is none of this format."""
+    """Return the record of ``run_id``, or None if there is none of this format and shape."""
     text = _read(cache_root / "runs" / f"{run_id}{_END}")
     record = _parsed(text)
-    if isinstance(record, dict) and record.get("format_version") == FORMAT_VERSION:
-        return record
-    return None
+    if not isinstance(record, dict) or record.get("format_version") != FORMAT_VERSION:
+        return None
+    return record if _has_shape(record, run_id) else None
+
+
+def _has_shape(record: Mapping[str, Any], run_id: str) -> bool:
+    """Return True if what a record holds is of the kinds that `write_record` is given."""
+    roots = record.get("roots", {})
+    return (
+        record.get("id") == run_id
+        and all(isinstance(record.get(name, {}), dict) for name in ("config", "report"))
+        and all(isinstance(record.get(name) or "", str) for name in _TEXTS)
+        and isinstance(roots, dict)
+        and all(isinstance(root, str) for root in roots.values())
+    )
 
 
 def read_records(cache_root: Path) -> Iterator[dict[str, Any]]:
@@ -100,7 +145,7 @@ def write_table(cache_root: Path, content: Json) -> str:
     name = sha256_text(text)
     path = table_path(cache_root, name)
     # The name is the digest of the text, so an existing file has this content.
-    if disk.facts(path) is None:
+    if disk.facts(path) is None or path.is_dir():
         _write(path, text)
     return name
 
@@ -121,23 +166,46 @@ def table_path(cache_root: Path, name: str) -> Path:
 
 def table_names(cache_root: Path) -> list[str]:
     """Return the names of the tables."""
-    found = disk.names(cache_root / "tables")
-    return [name.removesuffix(_END) for name in found if name.endswith(_END)]
+    found = disk.entries(cache_root / "tables")
+    return [name.removesuffix(_END) for name, is_file in found if is_file and name.endswith(_END)]
 
 
 def _write(path: Path, text: str) -> None:
     disk.make_folder(path.parent)
+    if path.is_dir():  # a foreign folder with this name
+        disk.move_aside(path, path.parent.parent / "quarantine", replace=False)
     # Without a time in the gzip header (mtime=0), equal tables have equal bytes. Level 1 is the
     # fastest.
     disk.write_atomic(path, gzip.compress(text.encode(), 1, mtime=0))
 
 
 def _read(path: Path) -> str | None:
+    if path.is_dir():
+        return None
     data = disk.read_bytes(path)
     try:
-        return None if data is None else gzip.decompress(data).decode()
-    except (OSError, EOFError, ValueError, zlib.error):
+        return None if data is None else unpacked(data).decode()
+    except ValueError:
         return None
+
+
+def unpacked(data: bytes) -> bytes:
+    """Return the content of a gzip file that mepipe wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or unpacks to more than a table of clips can.
+    """
+    most = _MOST_BYTES + _MOST_TIMES * len(data)
+    file = zlib.decompressobj(wbits=31)
+    try:
+        text = file.decompress(data, most)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not file.eof or file.unused_data:
+        raise ValueError("it is cut off, unpacks to too much, or other bytes follow")
+    return text
 
 
 def _parsed(text: str | None) -> Any:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.cache import disk
-from mepipe.cache.marker import OBJECT_FILE, is_contained, mark, require_cache
+from mepipe.cache.marker import OBJECT_FILE, STAGE_FOLDER, is_contained, mark, require_cache
 from mepipe.cache.objects import Declaration, StoredObject, decode, encode, refuse_undeclared
 from mepipe.errors import DamageError, SystemProblemError
+from mepipe.schema import FACE_ARRAYS
 
 
 class GoneError(DamageError):
@@ -33,6 +34,20 @@ class ObjectName:
     def file(self) -> str:
         """The name of the file."""
         return f"{self.key}.{self.digest}.h5"
+
+
+def object_name(stage: str, key: str, digest: str) -> ObjectName:
+    """Return the name of an object that a record names.
+
+    Raises
+    ------
+    ValueError
+        If the texts are no names of mepipe: they would lead out of the cache.
+    """
+    name = ObjectName(stage, key, digest)
+    if not STAGE_FOLDER.fullmatch(stage) or not OBJECT_FILE.fullmatch(name.file):
+        raise ValueError(f"{name.file} in {stage} is no object")
+    return name
 
 
 class Store:
@@ -121,15 +136,18 @@ class Store:
 
     def _files(self, stage: str) -> Iterator[tuple[Path, ObjectName | None]]:
         folder = self.root / "objects" / stage
-        for part in disk.names(folder):
-            for file in disk.names(folder / part):
-                name = _parse(stage, file)
+        for part, is_file in disk.entries(folder):
+            if is_file:  # where only folders belong
+                yield folder / part, None
+                continue
+            for file, regular in disk.entries(folder / part):
+                name = _parse(stage, file) if regular else None
                 yield folder / part / file, name if name and name.key[:2] == part else None
 
     def find(self, stage: str, key: str) -> ObjectName | None:
         """Return the object of ``stage`` with this key, or None. Opens no file."""
-        for file in disk.names(self.root / "objects" / stage / key[:2]):
-            if file.startswith(key):
+        for file, regular in disk.entries(self.root / "objects" / stage / key[:2]):
+            if regular and file.startswith(key):
                 name = _parse(stage, file)
                 if name is not None:
                     return name
@@ -152,10 +170,13 @@ class Store:
         except GoneError:
             raise
         except DamageError as error:
-            self.quarantine(path)
+            moved = self.quarantine(path)
             raise DamageError(
                 f"the cache object {path} is damaged: {error.message}",
-                f"It was moved to {self.quarantine_folder}; the next run computes it again.",
+                f"It was moved to {self.quarantine_folder}; the next run computes it again."
+                if moved
+                else "The cache cannot be written, so it stays there: let `mepipe cache verify "
+                "--fix` run by who can write there, or choose another cache with --cache.",
             ) from error
 
     def check(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
@@ -189,8 +210,15 @@ class Store:
         Files behind a link, or outside the objects, do not belong to the cache and
         stay.
         """
-        among_objects = is_contained(path, self.root) and path.is_relative_to(self.root / "objects")
-        if not among_objects or self.quarantine_folder.is_symlink():
+        among_objects = path.is_relative_to(self.root / "objects")
+        return among_objects and self.set_aside(path)
+
+    def set_aside(self, path: Path) -> bool:
+        """Move what does not belong where it stands to the quarantine. True if that was possible.
+
+        What lies behind a link or outside the cache stays.
+        """
+        if not is_contained(path, self.root) or self.quarantine_folder.is_symlink():
             return False
         # A read-only cache can still be used. Then the damaged file stays.
         if not disk.is_writable(path.parent):
@@ -200,6 +228,17 @@ class Store:
         own = OBJECT_FILE.fullmatch(path.name) is not None
         disk.move_aside(path, self.quarantine_folder, replace=own)
         return True
+
+    def _make_room(self, path: Path) -> None:
+        """Create the folder of an object. What stands in the way goes to the quarantine."""
+        try:
+            disk.make_folder(path.parent)
+        except SystemProblemError:
+            if not path.parent.is_file() or not self.quarantine(path.parent):
+                raise
+            disk.make_folder(path.parent)
+        if path.is_dir():
+            self.quarantine(path)
 
     def write(self, item: StoredObject) -> ObjectName:
         """Store ``item`` and return its name. It replaces an older object of the same key.
@@ -216,11 +255,12 @@ class Store:
         # The same bytes are stored already, for example by another process.
         if earlier == name:
             return name
-        disk.make_folder(path.parent)
+        self._make_room(path)
         # The bytes are on the disk before they get their name (fsync, then rename). The rename
         # itself is not synced: that would more than double the time, and a power cut can then
         # only lose a whole object, which is computed again.
-        disk.write_atomic(path, data, self.scratch, lasting=False)
+        private = not FACE_ARRAYS.isdisjoint(item.arrays)
+        disk.write_atomic(path, data, self.scratch, lasting=False, private=private)
         if earlier is not None and is_contained(self.path(earlier), self.root):
             disk.remove(self.path(earlier))
         return name

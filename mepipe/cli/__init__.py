@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -50,6 +52,28 @@ _ELSEWHERE = {
 
 class _LazyGroup(click.Group):
     """A group that imports a command when it is used. Its one-line help is in the table."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        if args is not None:  # called by a program, which owns its streams and signals
+            return super().main(args, *more, **options)
+        from mepipe.cli.terminal import quiet_end, steady_streams
+
+        steady_streams()
+        try:
+            return super().main(None, *more, **options)
+        finally:
+            quiet_end()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Before or after the work of a command, which says more.
+            from mepipe.cli.terminal import say
+            from mepipe.errors import EXIT_INTERRUPTED
+
+            say("mepipe: interrupted.", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

@@ -12,6 +12,7 @@ import click
 from mepipe.cli.choices import classifier_options, classifier_settings, fold_options
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 
 # What --only takes, and what the study calls it.
 ONLY = {
@@ -150,18 +151,18 @@ def command(
         from mepipe.viz.ablation import NOTE
 
         for note in (*done.notes, NOTE):
-            click.echo(note)
-        click.echo(
+            say(note)
+        say(
             f"{done.computed} folds trained, {done.reused} reused, "
             f"in {time.monotonic() - started:.0f} s"
         )
         for name in FILES:
-            click.echo(f"{name:<14} {out / name}")
+            say(f"{name:<14} {out / name}")
 
 
 def _print_row(row: AblationRow) -> None:
     less = "" if row.difference is None else f"{row.difference[0]:+.3f} {row.verdict}"
-    click.echo(
+    say(
         f"{row.study + ': ' + row.name:<58} UF1 {row.uf1:.3f}  UAR {row.uar:.3f}  "
         f"{row.parameters:>7,} parameters  {'cells ' + row.cells if row.cells else '':<20} {less}"
     )

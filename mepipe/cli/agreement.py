@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.terminal import open_console, say
 from mepipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ def command(
     with exit_codes(as_json=as_json):
         from mepipe.cache import disk
         from mepipe.evaluation.agreement import agreement, event_agreement
+        from mepipe.extras import require
         from mepipe.recordings.mark_files import read_marks
         from mepipe.recordings.marks import marks_of_run
 
+        require("review", "comparing coders")
         if table is not None and table.exists():
             raise UsageError(f"{table} exists already", "Choose another file for --csv.")
         known = {} if out is None else {one.name: one for one in marks_of_run(out)}
@@ -90,7 +93,7 @@ def command(
             print_json({**{what: one.as_dict() for what, one in found.items()}, "notes": notes})
             return
         for note in notes:
-            click.echo(note)
+            say(note)
         for what, one in found.items():
             _print(what, one)
 
@@ -157,10 +160,9 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 
 
 def _print(what: str, one: Agreement) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     if what == "clips":
         console.print(
             f"{one.both} clips that both coded; {one.only_first} only in A, "

@@ -12,6 +12,7 @@ from mepipe.cli.bench_review import review
 from mepipe.cli.bench_spot import counting, spot
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 
 if TYPE_CHECKING:
     from mepipe.bench.flow import Row
@@ -59,14 +60,14 @@ def flow(sizes: tuple[int, ...], photos: Path | None, rounds: int, plot: Path | 
 
         with counting("engines") as advance:
             rows = measure(photos, sizes or SIZES, rounds, advance)
-        click.echo(flow_table(rows))
+        say(flow_table(rows))
         if plot is not None:
             from mepipe.viz.trade_off import trade_off_png
 
             with counting("settings") as advance:
                 points = trade_off(photos, progress=advance)
             plot.write_bytes(trade_off_png([(p.settings, p.recovered, p.noise) for p in points]))
-            click.echo(f"\nplot {plot}")
+            say(f"\nplot {plot}")
 
 
 def flow_table(rows: list[Row]) -> str:
@@ -166,7 +167,7 @@ def features(
                 crf=crf,
                 network=network,
             )
-        click.echo(feature_table(rows, peaks or PEAKS))
+        say(feature_table(rows, peaks or PEAKS))
 
 
 def _compare_maps(
@@ -193,9 +194,9 @@ def _compare_maps(
             seeds=seeds,
             network=network,
             progress=advance,
-            report=lambda row: click.echo(f"{row.reads} {row.size} done", err=True),
+            report=lambda row: say(f"{row.reads} {row.size} done", err=True),
         )
-    click.echo(map_table(rows))
+    say(map_table(rows))
 
 
 @command.command()
@@ -216,8 +217,8 @@ def run(subjects: int, clips: int, rounds: int) -> None:
             result = measure(subjects, clips, rounds, advance)
         for name, times in (("mepipe", result.mepipe), ("by hand", result.peer)):
             shown = ", ".join(f"{value:.1f}" for value in times)
-            click.echo(f"{name:<8} {shown} s of CPU over {result.clips} clips")
-        click.echo(f"ratio of medians {result.ratio:.1f}")
+            say(f"{name:<8} {shown} s of CPU over {result.clips} clips")
+        say(f"ratio of medians {result.ratio:.1f}")
 
 
 @command.command()
@@ -238,13 +239,13 @@ def cache(clips: int, rounds: int) -> None:
 
         for count in sorted({clips // 5, clips}):
             one = bench.planning(count)
-            click.echo(
+            say(
                 f"planning {count} cached clips: {one.elapsed_s:.2f} s "
                 f"({one.cpu_s:.2f} s of CPU), at most {one.peak_mb:.0f} MB"
             )
         for count in (250, 1000):
             elapsed, cpu, peak = bench.warm_run(count)
-            click.echo(
+            say(
                 f"warm run over {count} clips: {elapsed:.2f} s in all ({cpu:.2f} s of CPU), "
                 f"at most {peak:.0f} MB"
             )
@@ -254,16 +255,14 @@ def cache(clips: int, rounds: int) -> None:
                 # A new folder each time, so that no round finds the objects of another.
                 with tempfile.TemporaryDirectory() as scratch:
                     done = bench.storing(Path(scratch), side)
-                click.echo(
+                say(
                     f"storing {done.size} bytes: {done.store_ms:.2f} ms, of these encoding "
                     f"{done.encode_ms:.2f}; plain write, fsync and replace {done.plain_ms:.2f} ms; "
                     f"ratio {done.ratio:.2f}"
                 )
         with tempfile.TemporaryDirectory() as scratch:
             small, large, accepted = bench.flips(Path(scratch))
-        click.echo(
-            f"bytes flipped: {small} (all) and {large} of a larger object, {accepted} accepted"
-        )
+        say(f"bytes flipped: {small} (all) and {large} of a larger object, {accepted} accepted")
 
 
 @command.command()
@@ -286,12 +285,10 @@ def feed(clips: int, size: int, rounds: int) -> None:
     with exit_codes():
         from mepipe.bench.feed import measure
 
-        click.echo("| workers | features.h5, samples/s | memmap, samples/s | share |")
-        click.echo("|---|---|---|---|")
+        say("| workers | features.h5, samples/s | memmap, samples/s | share |")
+        say("|---|---|---|---|")
         for row in measure(clips, size, rounds, (0, 2)):
-            click.echo(
-                f"| {row.workers} | {row.features:,.0f} | {row.memmap:,.0f} | {row.share:.0%} |"
-            )
+            say(f"| {row.workers} | {row.features:,.0f} | {row.memmap:,.0f} | {row.share:.0%} |")
 
 
 @command.command()
@@ -317,7 +314,7 @@ def predict(rounds: int) -> None:
             ("its picture", found.picture),
         ):
             cpu, clock = (median(column) for column in zip(*times, strict=True))
-            click.echo(f"{name:<11} {cpu:.2f} s of CPU, {clock:.2f} s of the clock")
+            say(f"{name:<11} {cpu:.2f} s of CPU, {clock:.2f} s of the clock")
 
 
 @command.command()
@@ -346,4 +343,4 @@ def decode(files: tuple[Path, ...], rounds: int, seconds: int) -> None:
             videos = list(files) or make(Path(folder), seconds)
             with counting("videos") as advance:
                 rows = measure(videos, rounds, advance)
-        click.echo(decode_table(rows))
+        say(decode_table(rows))

@@ -6,6 +6,7 @@ import click
 
 from mepipe.cli.bench_spot import counting
 from mepipe.cli.errors import exit_codes
+from mepipe.cli.terminal import say
 
 
 @click.command()
@@ -29,4 +30,4 @@ def device(small: bool) -> None:
         where = device_for(small=small)
         with counting("checks") as advance:
             lines = measure(where, SMALL if small else FULL, advance)
-        click.echo(device_table(lines))
+        say(device_table(lines))

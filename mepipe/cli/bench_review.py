@@ -6,6 +6,7 @@ import click
 
 from mepipe.cli.bench_spot import counting
 from mepipe.cli.errors import exit_codes
+from mepipe.cli.terminal import say
 
 
 @click.command()
@@ -30,4 +31,4 @@ def review(presses: int) -> None:
             f"| {row.clip} | {row.keys} | {row.median:g} | {row.p95:g} | {row.slowest:g} |"
             for row in rows
         ]
-        click.echo("\n".join(lines))
+        say("\n".join(lines))

@@ -10,6 +10,7 @@ import click
 
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def spot(
                     methods=methods,
                     progress=advance,
                 )
-            click.echo(recordings_table(found))
+            say(recordings_table(found))
             return
         if still:
             from mepipe.bench.still import measure as measure_still
@@ -115,7 +116,7 @@ def spot(
 
             with counting("kinds of video") as advance:
                 cells = measure_still(photos, clips=clips, seed=seed, sway=sway, progress=advance)
-            click.echo(still_table(cells))
+            say(still_table(cells))
             return
         from mepipe.bench.spot import measure, spot_table
 
@@ -129,4 +130,4 @@ def spot(
                 seed=seed,
                 progress=advance,
             )
-        click.echo(spot_table(rows))
+        say(spot_table(rows))

@@ -11,6 +11,7 @@ import click
 from mepipe.cli.choices import data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_DAMAGE, EXIT_DONE
 
 _where = click.option("--cache", type=click.Path(path_type=Path), help="The folder of the cache.")
@@ -50,7 +51,7 @@ def path(cache: Path | None, *, as_json: bool) -> None:
         if as_json:
             print_json({"path": str(root)})
         else:
-            click.echo(root)
+            say(root)
 
 
 @command.command()
@@ -120,12 +121,10 @@ def verify(cache: Path | None, run_id: str | None, *, fix: bool, as_json: bool) 
             print_json({"checked": checked, "damaged": rows})
         else:
             for one in damaged:
-                click.echo(f"{one.file}: {one.problem}{' (moved away)' if one.fixed else ''}")
-            click.echo(f"{checked} files checked, {len(damaged)} damaged")
+                say(f"{one.file}: {one.problem}{' (moved away)' if one.fixed else ''}")
+            say(f"{checked} files checked, {len(damaged)} damaged")
             if damaged and not fix:
-                click.echo(
-                    "`mepipe cache verify --fix` moves them; the next run computes them again."
-                )
+                say("`mepipe cache verify --fix` moves them; the next run computes them again.")
     sys.exit(EXIT_DAMAGE if damaged else EXIT_DONE)
 
 
@@ -172,16 +171,16 @@ def explain(
         past_id, past = newest_with(store.root, clip, run_id)
         found = find_clip([*past.clips(), *past.recordings()], clip)
         config = resolved_config(config_file, assignments, select, corrections)
-        specs = [f"{name}={root}" for name, root in past.record["roots"].items()]
+        specs = [f"{name}={root}" for name, root in past.record.get("roots", {}).items()]
         context = Context(store, retry_failed=retry_failed, strict_versions=strict_versions)
         stages = look(found, open_datasets(specs), config, context, past)
         if as_json:
             rows = [asdict(one) for one in stages]
             print_json({"clip": found, "run": past_id, "stages": rows})
         else:
-            click.echo(f"{found}, compared with the run {past_id}")
+            say(f"{found}, compared with the run {past_id}")
             for one in stages:
-                click.echo(f"  {one.stage:<9} {one.state:<7} {one.why}")
+                say(f"  {one.stage:<9} {one.state:<7} {one.why}")
 
 
 @command.command()
@@ -218,7 +217,7 @@ def gc(cache: Path | None, keep_days: float, *, dry_run: bool, as_json: bool) ->
             )
             return
         for kind, number in files.items():
-            click.echo(f"{kind:<14} {number}")
+            say(f"{kind:<14} {number}")
         verb = "would be removed" if dry_run else "removed"
-        click.echo(f"{sum(files.values())} files, {removed.bytes / 1e6:.1f} MB {verb}")
-        click.echo(f"{removed.kept} objects stay")
+        say(f"{sum(files.values())} files, {removed.bytes / 1e6:.1f} MB {verb}")
+        say(f"{removed.kept} objects stay")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from mepipe.cli.terminal import open_console
 
 if TYPE_CHECKING:
     from mepipe.pipeline.cache_admin import Status
@@ -17,7 +18,7 @@ _RUNS = 5  # shown of possibly thousands
 
 def print_status(root: Path, found: Status) -> None:
     """Print the objects by stage and dataset, and the newest runs."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     table = Table("stage", "dataset", "objects", "MB", "stale", "unreferenced")
     for one in found.usage:
         counts = (one.objects, f"{one.bytes / 1e6:.1f}", one.stale, one.unreferenced)

@@ -13,6 +13,7 @@ import click
 from mepipe.cli.choices import data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -157,27 +158,26 @@ def _print(findings: Findings) -> None:
         ("fps", shown or "unknown"),
         ("missing", f"{findings.missing_frames} frame(s) within the clips"),
     ):
-        click.echo(f"{title:<10}{text}")
+        say(f"{title:<10}{text}")
     _print_recordings(findings.recordings)
     if findings.problems:
         _print_problems(findings)
     else:
-        click.echo("No problem found.")
+        say("No problem found.")
     if findings.doubts:
-        from rich.console import Console
-
         from mepipe.cli.summary import print_doubts
+        from mepipe.cli.terminal import open_console
 
-        click.echo("By what the newest run found:")
-        print_doubts(Console(highlight=False, soft_wrap=True), findings.doubts, ": see --json")
+        say("By what the newest run found:")
+        print_doubts(open_console(), findings.doubts, ": see --json")
 
 
 def _print_problems(findings: Findings) -> None:
-    click.echo(f"{len(findings.problems)} problem(s), and what a run does:")
+    say(f"{len(findings.problems)} problem(s), and what a run does:")
     for problem in findings.problems:
         where = f"{problem.clip}: " if problem.clip else ""
-        click.echo(f"  {where}{problem.problem}")
-        click.echo(f"    -> {problem.handling}")
+        say(f"  {where}{problem.problem}")
+        say(f"    -> {problem.handling}")
 
 
 def _sound(findings: Findings) -> str:
@@ -189,12 +189,12 @@ def _sound(findings: Findings) -> str:
 
 def _print_recordings(recordings: Mapping[str, float]) -> None:
     for clip, seconds in list(recordings.items())[:_SHOWN]:
-        click.echo(f"{clip}: a recording of {seconds:.0f} s")
+        say(f"{clip}: a recording of {seconds:.0f} s")
     if len(recordings) > _SHOWN:
         minutes = sum(recordings.values()) / 60
-        click.echo(f"and {len(recordings) - _SHOWN} more recordings: {minutes:.1f} minutes in all")
+        say(f"and {len(recordings) - _SHOWN} more recordings: {minutes:.1f} minutes in all")
     if recordings:
-        click.echo(
+        say(
             f"    -> a run finds {'its' if len(recordings) == 1 else 'their'} movements and makes "
             "a clip of each; recordings.longer_than_s=0 for one clip"
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.terminal import open_console
 from mepipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +87,6 @@ def _named(folders: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _print(content: Mapping[str, Any], out: Path | None) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
     from mepipe.evaluation.comparison_tables import (
@@ -96,7 +96,7 @@ def _print(content: Mapping[str, Any], out: Path | None) -> None:
     )
 
     # Names come from the user: `escape` keeps "[" in them from being read as markup.
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     for title, one in comparison_tables(content).items():
         if title == "Differences":
             # One table per pair: the name of the pair in each row would be too wide for a screen.

@@ -8,6 +8,7 @@ import click
 
 from mepipe.cli.choices import setting_options
 from mepipe.cli.errors import exit_codes
+from mepipe.cli.terminal import say
 
 
 @click.command()
@@ -22,4 +23,4 @@ def command(config_file: Path | None, assignments: tuple[str, ...]) -> None:
     with exit_codes():
         from mepipe.config import load_config, render
 
-        click.echo(render(load_config(config_file, assignments)), nl=False)
+        say(render(load_config(config_file, assignments)), nl=False)

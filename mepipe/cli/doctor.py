@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from mepipe.cli.errors import exit_codes
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_USAGE, UsageError
 from mepipe.extras import BASE, EXTRAS, install_line, missing
 
@@ -36,9 +37,9 @@ def command(cache: Path | None) -> None:
     with exit_codes():
         problems = [*_versions(), *_models(), *_device(), *_disk(cache)]
         for problem in problems:
-            click.echo(f"PROBLEM   {problem}")
+            say(f"PROBLEM   {problem}")
         if not problems:
-            click.echo("No problem found.")
+            say("No problem found.")
     sys.exit(EXIT_USAGE if problems else 0)
 
 
@@ -73,20 +74,20 @@ def conflicts(installed: set[str]) -> list[str]:
 def _versions() -> list[str]:
     from mepipe import __version__
 
-    click.echo(f"mepipe    {__version__} ({Path(__file__).resolve().parents[1]})")
-    click.echo(f"python    {platform.python_version()}, {platform.system()} {platform.machine()}")
+    say(f"mepipe    {__version__} ({Path(__file__).resolve().parents[1]})")
+    say(f"python    {platform.python_version()}, {platform.system()} {platform.machine()}")
     installed = {
         (dist.metadata["Name"] or "").lower().replace("_", "-") for dist in distributions()
     }
     for name in BASE.values():
-        click.echo(f"library   {name} {version(name) if name in installed else 'MISSING'}")
+        say(f"library   {name} {version(name) if name in installed else 'MISSING'}")
     for name, extra in EXTRAS.items():
         absent = [extra.libraries[module] for module in missing(extra.libraries)]
         there = [one for one in extra.libraries.values() if one not in absent]
         said = ", ".join([f"{one} {version(one)}" for one in there] + [f"no {n}" for n in absent])
         # What is left out is no problem: it is named with the line that brings it.
         how = f". To {extra.about}: {install_line(name)}" if absent else ""
-        click.echo(f"extra     {name}: {said}{how}")
+        say(f"extra     {name}: {said}{how}")
     absent = [name for name in BASE.values() if name not in installed]
     found = [f"{name} is missing. Run: pip install {name}" for name in absent]
     found += conflicts(installed)
@@ -107,7 +108,7 @@ def _versions() -> list[str]:
 def _models() -> list[str]:
     from mepipe.assets import landmarks_dir, model_files, verified_model_path
 
-    click.echo(f"face data {landmarks_dir()}")
+    say(f"face data {landmarks_dir()}")
     found = []
     for model in model_files():
         try:
@@ -115,9 +116,9 @@ def _models() -> list[str]:
         except UsageError as error:
             found.append(str(error))
             continue
-        click.echo(f"model     {path}")
-        click.echo(f"          sha256 {model.sha256}, checked")
-        click.echo(f"          licence: {model.licence}")
+        say(f"model     {path}")
+        say(f"          sha256 {model.sha256}, checked")
+        say(f"          licence: {model.licence}")
     return found
 
 
@@ -125,10 +126,10 @@ def _device() -> list[str]:
     from mepipe.evaluation.device import available
 
     if missing(["torch"]):
-        click.echo("devices   none to train on: there is no torch")
+        say("devices   none to train on: there is no torch")
         return []
     try:
-        click.echo(f"devices   {', '.join(available())}")
+        say(f"devices   {', '.join(available())}")
     except ImportError as error:
         return [f"torch cannot be imported ({error}). Run: pip install --force-reinstall torch"]
     return []
@@ -140,7 +141,7 @@ def _disk(cache: Path | None) -> list[str]:
     root = cache_root(cache)
     existing = next(path for path in (root, *root.resolve().parents) if path.exists())
     free = shutil.disk_usage(existing).free / 1e9
-    click.echo(f"cache     {root} ({free:.1f} GB free)")
+    say(f"cache     {root} ({free:.1f} GB free)")
     if not existing.is_dir():
         return [
             f"the cache {root} cannot be created: {existing} is a file. Choose another with --cache"

@@ -23,6 +23,7 @@ from mepipe.cli.choices import (
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.evaluate_units import show_units
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import open_console
 from mepipe.schema import PROTOCOLS, is_saved, protocol_words
 
 if TYPE_CHECKING:
@@ -179,9 +180,7 @@ def _show(done: EvaluationResult, out: Path, work: str, *, as_json: bool) -> Non
         extra = {"out": str(out), "computed": done.computed, "reused": done.reused}
         print_json({**done.content, **extra})
         return
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     print_results(console, done.content)
     console.print(done.about, markup=False)
     print_tuned(console, done.content)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.terminal import open_console, say
 from mepipe.schema import SPOTTING_RULES
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def command(
         if out is not None:
             result.write(out)
         for note in result.notes:
-            click.echo(f"mepipe: {note}.", err=True)
+            say(f"mepipe: {note}.", err=True)
         if as_json:
             print_json(result.content)
         else:
@@ -107,13 +108,12 @@ def command(
 
 
 def _print(result: SpottingResult, out: Path | None) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from mepipe.evaluation.spotting_result import FILES, figure_rows, sentences
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     header, rows = figure_rows(result.content)
     table = Table(*header)
     for row in rows:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mepipe.cli.errors import print_json
+from mepipe.cli.terminal import open_console
 from mepipe.schema import protocol_words
 
 if TYPE_CHECKING:
@@ -19,13 +20,12 @@ def show_units(done: UnitResult, out: Path, work: str, *, as_json: bool) -> None
         extra = {"out": str(out), "computed": done.computed, "reused": done.reused}
         print_json({**content, **extra})
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from mepipe.evaluation.unit_results import FILES, unit_screen
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     shown = unit_screen(content)
     table = Table(*shown.header)
     for row in shown.rows:

@@ -10,6 +10,7 @@ import click
 
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.schema import EXPORT_FORMS
 
 if TYPE_CHECKING:
@@ -81,11 +82,11 @@ def command(
 
 
 def _print(done: Exported, elapsed: float) -> None:
-    click.echo(f"{'clips':<10}{done.clips}")
+    say(f"{'clips':<10}{done.clips}")
     if done.left_out:
         some = ", ".join(done.left_out[:3]) + (", ..." if len(done.left_out) > 3 else "")
-        click.echo(f"{'left out':<10}{len(done.left_out)} without a class: {some}")
+        say(f"{'left out':<10}{len(done.left_out)} without a class: {some}")
     for note in done.notes:
-        click.echo(f"{'note':<10}{note}")
-    click.echo(f"{'files':<10}{done.files}, in {elapsed:.1f} s")
-    click.echo(f"{'folder':<10}{done.out}")
+        say(f"{'note':<10}{note}")
+    say(f"{'files':<10}{done.files}, in {elapsed:.1f} s")
+    say(f"{'folder':<10}{done.out}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mepipe.cli.errors import exit_codes, print_json
+from mepipe.cli.terminal import say
 from mepipe.schema import CLASSES, SCALES
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ def _json(done: Import) -> dict[str, Any]:
 
 def _print(done: Import) -> None:
     for title, counts in (("clips", done.clips), ("classes", done.labels)):
-        click.echo(f"{title:<10}{', '.join(f'{name} {n}' for name, n in counts.items())}")
+        say(f"{title:<10}{', '.join(f'{name} {n}' for name, n in counts.items())}")
     how = "recognised in the data" if done.scale_seen else "as given"
-    click.echo(f"{'subjects':<10}{done.subjects}")
-    click.echo(f"{'tensors':<10}{done.size}x{done.size}, scale {done.scale} ({how})")
+    say(f"{'subjects':<10}{done.subjects}")
+    say(f"{'tensors':<10}{done.size}x{done.size}, scale {done.scale} ({how})")
     for note in done.notes:
-        click.echo(f"{'note':<10}{note}")
-    click.echo(f"{'features':<10}{done.features}")
+        say(f"{'note':<10}{note}")
+    say(f"{'features':<10}{done.features}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mepipe.cli.errors import exit_codes
+from mepipe.cli.terminal import say
 
 _PATH = click.Path(path_type=Path)
 
@@ -42,8 +43,8 @@ def export(out: Path, to: str, folder: Path) -> None:
 
         files, notes = write_marks(marks_of_run(out), to, folder)
         for note in notes:
-            click.echo(note)
-        click.echo(f"{len(files)} file{'s' * (len(files) != 1)} in {folder}")
+            say(note)
+        say(f"{len(files)} file{'s' * (len(files) != 1)} in {folder}")
 
 
 @command.command(name="import")
@@ -72,10 +73,10 @@ def import_(files: tuple[Path, ...], out: Path, coder: str, fps: float | None) -
         read = read_marks(files, known, fps)
         count, notes = import_marks(read.marked, known, out, who=coder or "import", coder=coder)
         for note in (*read.notes, *notes):
-            click.echo(note)
+            say(note)
         places = " and ".join(str(one) for one in coder_files(out, coder) if one.exists())
         same = len(read.marked) - count - len(notes)
-        click.echo(
+        say(
             f"{count} of {len(read.marked)} written"
             + (f" to {places}" if count else "")
             + (f"; {same} are as in the run" if same > 0 else "")

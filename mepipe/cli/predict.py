@@ -12,6 +12,7 @@ from mepipe.cli.choices import find_modules_here
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.predict_many import TABLE, claim_table, predict_many
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_DONE, EXIT_SOME_FAILED, MepipeError, UsageError
 from mepipe.schema import KEY_FRAMES, PRETRAINED
 
@@ -116,7 +117,7 @@ def command(
             if as_json:
                 print_json(told)
             elif predictor.facts["kind"] == "synthetic":
-                click.echo(f"model       {predictor.about}")
+                say(f"model       {predictor.about}")
             sys.exit(code)
         (clip,) = clips
         ended_early.update(_json(Prediction(), None))
@@ -134,14 +135,14 @@ def command(
             if answers is not None:
                 ended_early.update(_recording_json(answers, None), model=facts)
                 if not as_json:
-                    click.echo("\n".join([_recording_text(answers), *about]))
+                    say("\n".join([_recording_text(answers), *about]))
                 if target is not None:
                     from mepipe.cache import disk
 
-                    disk.write_atomic(target, answers.png())
+                    disk.write_atomic(target, answers.png(), private=True)
                     ended_early.update(picture=str(target))
                     if not as_json:
-                        click.echo(f"picture     {target}")
+                        say(f"picture     {target}")
                 if as_json:
                     print_json(ended_early)
                 sys.exit(EXIT_DONE if answers.labels else EXIT_SOME_FAILED)
@@ -149,15 +150,15 @@ def command(
             ended_early.update(_json(found, None), model=facts)
             # Printed first: the answer must not be lost if the picture cannot be written.
             if not as_json:
-                click.echo("\n".join([_text(found), *about]))
+                say("\n".join([_text(found), *about]))
             drawn = found.png() if target is not None else None
             if target is not None and drawn is not None:
                 from mepipe.cache import disk
 
-                disk.write_atomic(target, drawn)
+                disk.write_atomic(target, drawn, private=True)
                 ended_early.update(picture=str(target))
                 if not as_json:
-                    click.echo(f"picture     {target}")
+                    say(f"picture     {target}")
         except MepipeError as error:
             # With an answer, only the picture failed: then the JSON object keeps the answer.
             if found is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -63,11 +62,11 @@ def predict_many(
             for one in answers(predictor, clip, fps, progress):
                 rows.append(one)
                 if not as_json:
-                    click.echo(_line(one))
+                    say(_line(one))
     finally:
         disk.write_atomic(out, answers_csv(rows, predictor.classes).encode())
     if not as_json:
-        click.echo(f"table       {out}")
+        say(f"table       {out}")
     answered = sum(row.found.label is not None for row in rows)
     code = EXIT_DONE if answered == len(rows) else EXIT_SOME_FAILED
     return EXIT_NOTHING_USABLE if not answered else code, {

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import click
+from mepipe.cli.terminal import open_console, say
+from mepipe.visible import visible
 
 _SELDOM_S = 10  # between two lines
 _AT_LEAST_S = 60  # without a line, even where no tenth is done
@@ -37,7 +38,7 @@ class PlainProgress:
         self._told = 0
         if title.startswith("waiting"):
             # Printed at once: the first tenth may take as long as the other run.
-            click.echo(f"{title}: {total}", err=True)
+            say(f"{title}: {total}", err=True)
 
     def advance(self) -> None:
         """Count one, and print a line if it is time for one."""
@@ -47,7 +48,7 @@ class PlainProgress:
         if self._done == self._total or (tenth and since > _SELDOM_S) or since > _AT_LEAST_S:
             self._printed, self._told = self._clock(), self._done
             elapsed = self._printed - self._started
-            click.echo(f"{self._title}: {self._done}/{self._total} ({elapsed:.0f} s)", err=True)
+            say(f"{self._title}: {self._done}/{self._total} ({elapsed:.0f} s)", err=True)
 
     def end(self) -> None:
         """Stop counting."""
@@ -62,7 +63,7 @@ class BarProgress:
 
     def begin(self, title: str, total: int) -> None:
         """Start counting to ``total``."""
-        from rich.console import Console
+        from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.progress import TimeElapsedColumn as Elapsed
         from rich.progress import TimeRemainingColumn as Remaining
@@ -74,9 +75,9 @@ class BarProgress:
             Elapsed(),
             TextColumn("left"),
             Remaining(),
-            console=Console(stderr=True),
+            console=open_console(err=True, highlight=True, soft_wrap=False),
         )
-        self._task = self._bar.add_task(title, total=total)
+        self._task = self._bar.add_task(escape(visible(title)), total=total)
         self._bar.start()
 
     def advance(self) -> None:
@@ -97,4 +98,4 @@ def make_progress(*, quiet: bool) -> Progress:
         from mepipe.execution.progress import NoProgress
 
         return NoProgress()
-    return BarProgress() if sys.stderr.isatty() else PlainProgress()
+    return BarProgress() if sys.stderr is not None and sys.stderr.isatty() else PlainProgress()

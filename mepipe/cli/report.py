@@ -9,6 +9,7 @@ import click
 
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 
 
 @click.command()
@@ -63,5 +64,5 @@ def command(
         )
         page, problems = rebuild(out, context, faces=faces, clips=clips, curves=curves)
         for problem in problems:
-            click.echo(f"no pictures of {problem}")
-        click.echo(f"report      {page}")
+            say(f"no pictures of {problem}")
+        say(f"report      {page}")

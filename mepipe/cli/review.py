@@ -10,6 +10,7 @@ import click
 
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 
 
 @click.command()
@@ -59,21 +60,19 @@ def command(
         )
         session = Session(out, context, coder=coder, who=who_writes())
         for problem in session.opened.problems:
-            click.echo(f"not shown: {problem}", err=True)
+            say(f"not shown: {problem}", err=True)
         if coder:
-            click.echo(f"marks       {session.file.path} (no run reads this file by itself)")
+            say(f"marks       {session.file.path} (no run reads this file by itself)")
         else:
-            click.echo(f"marks       {session.file.path}")
+            say(f"marks       {session.file.path}")
 
         def opened(address: str) -> None:
-            click.echo(f"review      {address}")
-            click.echo(
-                "            only this machine reaches it, with this address; Ctrl-C ends it"
-            )
+            say(f"review      {address}")
+            say("            only this machine reaches it, with this address; Ctrl-C ends it")
             if not no_open:
                 webbrowser.open(address)
 
         try:
             serve(Room(session), listener, opened)
         except KeyboardInterrupt:
-            click.echo("ended; all changes are saved")
+            say("ended; all changes are saved")

@@ -16,6 +16,7 @@ import click
 from mepipe.cli.choices import data_options, resolved_config
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED, UsageError
 from mepipe.schema import DEVICES, STEPS
 
@@ -161,7 +162,7 @@ def command(
                 from mepipe.cli.summary import print_plan
 
                 for note in road.beside:
-                    click.echo(note.text)
+                    say(note.text)
                 print_recordings(road.searched)
                 print_plan(counts, plan.other_versions)
             return

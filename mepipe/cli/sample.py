@@ -8,6 +8,7 @@ import click
 
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.schema import SAMPLE_LAYOUTS
 
 
@@ -115,7 +116,7 @@ def command(
                 )
             finally:
                 progress.end()
-            click.echo(str(made))
+            say(str(made))
             return
         subjects, clips = subjects or 12, clips or 3
         factors = replace(HARD, still=chosen["still"]) if hard else Factors(**chosen)
@@ -133,7 +134,7 @@ def command(
             )
         finally:
             progress.end()
-        click.echo(str(summary))
+        say(str(summary))
 
 
 def _fit_together(recordings: bool, *, of_clips: list[str], of_recordings: list[str]) -> None:

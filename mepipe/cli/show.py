@@ -9,6 +9,7 @@ import click
 from mepipe.cli.choices import resolved_config, setting_options
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import UsageError
 
 
@@ -60,6 +61,7 @@ def command(
       mepipe show CASME2/CASME2_RAW_selected/sub01/EP02_01f --set data.fps=200
     """
     with exit_codes():
+        from mepipe.cache import disk
         from mepipe.inference.picture import show, show_magnified
 
         if out is not None and gif is not None:
@@ -80,5 +82,5 @@ def command(
             data = show(clip, config, progress, event=event, store=store)
         else:
             data = show_magnified(clip, config, progress, factor=magnify, event=event, store=store)
-        target.write_bytes(data)
-        click.echo(f"{'picture' if gif is None else 'film'} {target}")
+        disk.write_atomic(target, data, private=True)
+        say(f"{'picture' if gif is None else 'film'} {target}")

@@ -11,6 +11,7 @@ import click
 from mepipe.cli.choices import setting_options
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
@@ -167,15 +168,15 @@ def _event_json(event: Event, one: RecordingEvents) -> dict[str, Any]:
 
 def _print(found: Found, out: Path, files: Sequence[str]) -> None:
     for one in found.recordings:
-        click.echo(f"{one.name}: {_summary(one)}")
+        say(f"{one.name}: {_summary(one)}")
         for event in one.movements[:_SHOWN]:
-            click.echo(f"  {_line(event, one)}")
+            say(f"  {_line(event, one)}")
         if len(one.movements) > _SHOWN:
-            click.echo(f"  and {len(one.movements) - _SHOWN} more, in events.csv")
+            say(f"  and {len(one.movements) - _SHOWN} more, in events.csv")
     for failure in found.failures:
-        click.echo(f"{failure.clip}: not searched: {failure.message}. {failure.remedy}", err=True)
+        say(f"{failure.clip}: not searched: {failure.message}. {failure.remedy}", err=True)
     if files:
-        click.echo(f"written to {out}: {', '.join(files[:4])}{', ...' if len(files) > 4 else ''}")
+        say(f"written to {out}: {', '.join(files[:4])}{', ...' if len(files) > 4 else ''}")
 
 
 def _summary(one: RecordingEvents) -> str:

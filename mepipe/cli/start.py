@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import click
+from mepipe.cli.terminal import say
 
 if TYPE_CHECKING:
     from mepipe.pipeline.plan import Plan
@@ -16,15 +16,15 @@ _SHOWN = 3
 
 def print_start(road: Run, plan: Plan) -> None:
     """Print what was found, what will be computed, and that training follows and how to stop."""
-    click.echo(f"found       {_found(road)}")
+    say(f"found       {_found(road)}")
     stale = [f"{count.stage} {count.at_most}" for count in plan.counts if count.at_most]
     # A waiting stage may turn out to be cached.
     most = "at most " if any(count.at_most > count.compute for count in plan.counts) else ""
     if stale:
-        click.echo(f"to compute  {most}{', '.join(stale)}")
+        say(f"to compute  {most}{', '.join(stale)}")
     told = _training(road, plan)
     if told:
-        click.echo(f"training    {told}")
+        say(f"training    {told}")
     _print_replaced(road, plan)
 
 
@@ -84,7 +84,7 @@ def _print_replaced(road: Run, plan: Plan) -> None:
     """Print which results of an earlier run in the same folder this one replaces."""
     replaced = road.outputs.replaced(plan)
     if replaced:
-        click.echo(
+        say(
             f"earlier     {', '.join(replaced)} in {road.outputs.out} are of other features: "
             f"they move to {road.outputs.out / 'earlier'} until there are new ones. "
             "Another --out keeps them where they are"

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mepipe.cli.terminal import open_console
 from mepipe.schema import SIDE_STAGES, STEPS
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mepipe.pipeline.plan import StageCount
     from mepipe.pipeline.run_result import RunResult
     from mepipe.pipeline.worth_a_look import Doubt
@@ -24,7 +26,7 @@ _DOUBTS = 5
 
 def print_recordings(searched: Searched) -> None:
     """Print what was found in recordings, and which are to be searched first."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     if searched.recordings:
         console.print(
             f"{_counted(len(searched.recordings), 'recording')}: "
@@ -46,7 +48,7 @@ def _counted(number: int, what: str) -> str:
 
 def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) -> None:
     """Print what would be computed and why."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     table = Table("stage", "compute", "reuse", "why")
     for count in counts:
         waiting = count.at_most - count.compute
@@ -73,7 +75,7 @@ def print_plan(counts: Sequence[StageCount], other_versions: Mapping[str, int]) 
 
 def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> None:
     """Print failures first, then notes, what was done, results, and the files written."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     _print_failures(console, result)
     _print_notes(console, result)
     print_doubts(console, result.doubts)

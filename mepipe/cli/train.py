@@ -10,6 +10,7 @@ import click
 from mepipe.cli.choices import classifier_settings, model_options, start_option
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
+from mepipe.cli.terminal import say
 from mepipe.errors import UsageError
 
 
@@ -95,24 +96,22 @@ def command(
             print_json({**card, "out": str(out)})
             return
         counts = ", ".join(f"{name} {count}" for name, count in card["clips_by_class"].items())
-        click.echo(
+        say(
             f"trained {card['model']['name']} on {len(card['clips'])} clips of "
             f"{card['subjects']} subjects ({counts}) in {time.monotonic() - started:.0f} s"
         )
         if card["from"] is not None:
-            click.echo(f"started from the weights of {card['from']['name']}")
+            say(f"started from the weights of {card['from']['name']}")
         missing = [name for name, count in card["clips_by_class"].items() if not count]
         if missing:
-            click.echo(
-                f"caution: no clip is {' or '.join(missing)}, so the model never predicts this"
-            )
+            say(f"caution: no clip is {' or '.join(missing)}, so the model never predicts this")
         if replaced:
-            click.echo(f"{out} existed and was replaced")
+            say(f"{out} existed and was replaced")
         if card["figures"] is None:
-            click.echo(
+            say(
                 "The card has no results: run `mepipe evaluate` and give its folder with --results."
             )
-        click.echo(f"model  {out}\ncard   {out.with_suffix('.json')}")
+        say(f"model  {out}\ncard   {out.with_suffix('.json')}")
 
 
 def _synthetic(out: Path, *, as_json: bool, alone: bool) -> None:
@@ -130,12 +129,12 @@ def _synthetic(out: Path, *, as_json: bool, alone: bool) -> None:
         print_json({**card, "out": str(out)})
         return
     made = card["synthetic"]
-    click.echo(
+    say(
         f"trained {card['model']['name']} on {made['fields']} made flow fields and "
         f"{made['rendered']} rendered movements in {time.monotonic() - started:.0f} s"
     )
     for one in card["figures"]:
-        click.echo(f"UF1 {one['uf1']:.3f}, UAR {one['uar']:.3f} on {one['clips']} {one['on']}")
+        say(f"UF1 {one['uf1']:.3f}, UAR {one['uar']:.3f} on {one['clips']} {one['on']}")
     if replaced:
-        click.echo(f"{out} existed and was replaced")
-    click.echo(f"model  {out}\ncard   {out.with_suffix('.json')}")
+        say(f"{out} existed and was replaced")
+    say(f"model  {out}\ncard   {out.with_suffix('.json')}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from mepipe.cache import disk
 from mepipe.cache.keys import sha256_text
+from mepipe.cache.records import unpacked
 from mepipe.datasets.frames_on_disk import IMAGE_SUFFIXES
 from mepipe.errors import UnreadableInputError
 from mepipe.frames import FileFacts, VideoFacts, probe_video, readable, refuse_long_file
@@ -172,21 +172,23 @@ class DigestIndex:
         # no time (mtime=0), so an equal index has equal bytes.
         with suppress(disk.NotWritableError):
             disk.make_folder(self._file.parent)
+            if self._file.is_dir():  # a foreign folder with this name
+                disk.move_aside(self._file, self._file.parent.parent / "quarantine", replace=False)
             disk.write_atomic(self._file, gzip.compress(text.encode(), 1, mtime=0))
         self._changed = False
 
 
 def _load(file: Path) -> dict[str, list[Any]]:
-    data = disk.read_bytes(file)
+    data = None if file.is_dir() else disk.read_bytes(file)
     if data is None:
         return {}
     try:
-        content = json.loads(gzip.decompress(data))
+        content = json.loads(unpacked(data))
         if content["format"] != _FORMAT:
             return {}
         files = content["files"]
         return files if isinstance(files, dict) else {}
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
+    except (ValueError, KeyError, TypeError, RecursionError):
         # A damaged index counts as missing: all files are hashed again.
         return {}
 

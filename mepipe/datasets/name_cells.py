@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from mepipe.errors import UsageError
 
-# With which a formula begins; Japanese and Chinese versions know the wide forms, too.
-# Tab and carriage return are skipped by some, so that what follows is the formula.
-_FORMULA = tuple("=+-@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+# With which a formula begins; Japanese and Chinese versions know the wide forms, too. Some programs
+# leave out a tab or a line end before it.
+_FORMULA = tuple("=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
                  "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 _TEXT = "'"
 

@@ -115,7 +115,10 @@ def _stored(context: Context, name: ObjectName | None) -> Shuffled | None:
         return None  # computed again, like one that is not there
     if context.strict_versions and stored.libraries != libraries(_LIBRARIES):
         return None
-    return Shuffled(stored.arrays["uf1"], stored.arrays["uar"])
+    uf1, uar = (stored.arrays.get(name, np.empty(0)) for name in ("uf1", "uar"))
+    if not len(uf1) or len(uf1) != len(uar) or not np.isfinite([uf1, uar]).all():
+        return None  # whoever wrote it: no level was computed so
+    return Shuffled(uf1, uar)
 
 
 def chance_content(

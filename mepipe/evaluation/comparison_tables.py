@@ -18,6 +18,7 @@ from mepipe.evaluation.results import (
     text,
     with_interval,
 )
+from mepipe.visible import on_one_line
 
 CAPTION = (
     "Figures are means over seeds of figures from counts pooled over all clips; [95 %] is over "
@@ -220,7 +221,7 @@ def comparison_latex(content: Mapping[str, Any]) -> str:
     datasets = datasets if len(datasets) > 1 else []
     header = ["model", "UF1 [95 %]", "UAR [95 %]"]
     header += [f"{dataset} {figure}" for dataset in datasets for figure in ("UF1", "UAR")]
-    lines = ["% " + " & ".join(" ".join(cell.split()) for cell in header)]
+    lines = ["% " + " & ".join(map(on_one_line, header))]
     for model in content["models"]:
         cells = [_latex(model["name"])]
         cells += [_with_interval(model, key) for key in ("uf1", "uar")]
@@ -234,14 +235,14 @@ def comparison_latex(content: Mapping[str, Any]) -> str:
 
 
 def _markdown(cell: str) -> str:
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").split())
+    return on_one_line(cell).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _latex(text: str) -> str:
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {character: "\\" + character for character in "&%$#_{}"}
     special["["] = "{[}"  # at the start of a row it would be an option of the break before
-    return "".join(special.get(character, character) for character in text)
+    return "".join(special.get(character, character) for character in on_one_line(text))
 
 
 def _with_interval(model: Mapping[str, Any], key: str) -> str:

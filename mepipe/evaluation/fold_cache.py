@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mepipe.cache.keys import canonical, object_key
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
@@ -174,9 +176,15 @@ def _stored(
         return None  # trained again, like one that is not there
     if strict_versions and stored.libraries != libraries(_LIBRARIES):
         return None
-    return FoldPrediction(
-        job.fold, job.seed, job.test, stored.arrays["probabilities"], stored.values["chosen"]
-    )
+    found, chosen = stored.arrays.get("probabilities"), stored.values.get("chosen")
+    if (
+        found is None
+        or found.shape != (len(job.test), job.classes)
+        or not np.isfinite(found).all()
+        or not isinstance(chosen, dict | None)
+    ):
+        return None  # whoever wrote it: no fold of these clips was predicted so
+    return FoldPrediction(job.fold, job.seed, job.test, found, chosen)
 
 
 def _train(unit: Sequence[FoldTask]) -> list[FoldPrediction]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mepipe.datasets.csv_tables import csv_text
 from mepipe.evaluation import metrics
 from mepipe.evaluation.chance_level import CHANCE_ROWS, not_above
 from mepipe.evaluation.folds import FoldPrediction
@@ -215,8 +216,14 @@ def predictions_table(predictions: Predictions) -> pd.DataFrame:
 
 def predictions_csv(predictions: Predictions) -> str:
     """Return predictions.csv: a row per clip and seed, the same text for the same predictions."""
-    table = predictions_table(predictions)
-    return str(table.to_csv(index=False, lineterminator="\n", float_format="%.6f"))
+    return table_csv(predictions_table(predictions))
+
+
+def table_csv(table: pd.DataFrame) -> str:
+    """Return a table of predictions as .csv; floats have six digits."""
+    names = [str(name) for name in table.columns]
+    rows = zip(*(table[name].tolist() for name in names), strict=True)
+    return csv_text(names, rows, floats=".6f")
 
 
 @dataclass(frozen=True)

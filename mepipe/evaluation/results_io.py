@@ -6,8 +6,6 @@ cut off since it was written, so it is checked; an error names the file and the 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mepipe.datasets.csv_tables import CsvError, read_csv
 from mepipe.errors import UsageError
 from mepipe.evaluation.chance_level import is_chance
 from mepipe.evaluation.results import COLUMNS, PROBABILITY, Predictions
@@ -144,9 +143,9 @@ class _Row(NamedTuple):
 
 def _rows(path: Path, text: str) -> tuple[list[_Row], tuple[str, ...]]:
     """Return the rows of predictions.csv, and the names of the classes."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    table, last = read_csv(text), 0
     try:
-        header = next(reader, [])
+        _, header = next(table, (0, []))
         classes = tuple(name.removeprefix(PROBABILITY) for name in header[len(COLUMNS) :])
         wanted = [*COLUMNS, *(f"{PROBABILITY}{name}" for name in classes)]
         if header != wanted or not classes or len(set(classes)) < len(classes):
@@ -155,11 +154,13 @@ def _rows(path: Path, text: str) -> tuple[list[_Row], tuple[str, ...]]:
                 f"{PROBABILITY}<class>, ...",
                 "Give the predictions as mepipe wrote them, or evaluate again.",
             )
-        rows = [_row(path, reader.line_num, cells, classes) for cells in reader]
-    except csv.Error as error:
-        raise UsageError(f"{path}, line {reader.line_num}: {error}", _AGAIN) from error
+        rows = []
+        for last, cells in table:
+            rows.append(_row(path, last, cells, classes))
+    except CsvError as error:
+        raise UsageError(f"{path}, line {error.line}: {error}", _AGAIN) from error
     if not rows or not text.endswith("\n"):
-        raise UsageError(f"{path}, line {reader.line_num}: the file ends here, cut off", _AGAIN)
+        raise UsageError(f"{path}, line {last or 1}: the file ends here, cut off", _AGAIN)
     return rows, classes
 
 

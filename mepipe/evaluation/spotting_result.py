@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mepipe.cache.keys import sha256_text
 from mepipe.cache.manifest import Manifest
+from mepipe.datasets.csv_tables import Cell, csv_text, encoded
 from mepipe.evaluation.spotting_counts import Tally
 from mepipe.evaluation.spotting_events import Event
 from mepipe.evaluation.spotting_figures import BOTH, FIGURES, GROUPS
@@ -84,7 +83,7 @@ class SpottingResult:
 
         return pd.DataFrame(list(self._rows()), columns=list(COLUMNS))
 
-    def _rows(self) -> Iterator[tuple[object, ...]]:
+    def _rows(self) -> Iterator[tuple[Cell, ...]]:
         # The kind is that by which the event was counted, stated or by its length.
         kinds = {
             id(event): name
@@ -133,15 +132,12 @@ class SpottingResult:
             If the folder cannot be written.
         """
         whole = json.dumps({"schema": 1, **self.content}, indent=1, ensure_ascii=False) + "\n"
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(self._rows())
+        table = csv_text(COLUMNS, self._rows())
         manifest = Manifest(Path(out))
         manifest.claim(FILES)
-        pages = (whole, self.markdown(), table.getvalue())
+        pages = (whole, self.markdown(), table)
         for file, page in zip(FILES, pages, strict=True):
-            manifest.write_if_stale(file, sha256_text(page), page.encode())
+            manifest.write_if_stale(file, sha256_text(page), encoded(page))
 
 
 def _first(row: _Outcome) -> Event:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mepipe.errors import UsageError
 from mepipe.evaluation import unit_metrics as metrics
 from mepipe.evaluation.folds import FoldPrediction
-from mepipe.evaluation.results import PROBABILITY, Table, join, text
+from mepipe.evaluation.results import PROBABILITY, Table, join, table_csv, text
 from mepipe.evaluation.unit_labels import UnitClips
 from mepipe.features.splits import LabelledClips
 
@@ -159,8 +159,7 @@ def unit_table(predictions: UnitPredictions) -> pd.DataFrame:
 
 def unit_csv(predictions: UnitPredictions) -> str:
     """Return predictions.csv: the same text for the same predictions."""
-    table = unit_table(predictions)
-    return str(table.to_csv(index=False, lineterminator="\n", float_format="%.6f"))
+    return table_csv(unit_table(predictions))
 
 
 def unit_screen(content: Mapping[str, Any]) -> Table:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mepipe.execution.orphans import end_with
 from mepipe.execution.safe_start import SAFE, hiding_files, safe_backend, start_trackers
 
 _NEVER = 7 * 86_400  # seconds
@@ -173,7 +174,9 @@ def _alone(function: Callable[[Task], Answer], task: Task) -> Answer | WorkerDie
 
     # Its own executor: nothing else runs in this process, so its death has one possible cause.
     start_trackers()
-    with ProcessPoolExecutor(max_workers=1, env=SAFE) as executor:
+    with ProcessPoolExecutor(
+        max_workers=1, env=SAFE, initializer=end_with, initargs=(os.getpid(),)
+    ) as executor:
         try:
             answer: Answer = executor.submit(one_thread, function, task).result()
         except TerminatedWorkerError as error:

@@ -1,4 +1,4 @@
-"""Start worker processes without the current folder on their path.
+"""Start worker processes without the current folder on their path; they end with their parent.
 
 Python puts the current folder first for ``-m`` and ``-c``, as loky starts workers. A file
 signal.py in that folder would take the place of the standard library's module and end every worker
@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from mepipe.execution.orphans import end_with
 
 SAFE = {"PYTHONSAFEPATH": "1"}
 """The environment of a process that imports nothing from the folder in which it starts."""
@@ -27,6 +30,10 @@ def safe_backend() -> str:
     class SafeLoky(LokyBackend):  # type: ignore[misc]
         def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
             return {**super()._prepare_worker_env(n_jobs), **SAFE}
+
+        def configure(self, *args: Any, **named: Any) -> int:
+            start = {"initializer": end_with, "initargs": (os.getpid(),)}
+            return int(super().configure(*args, **{**named, **start}))
 
     name = "loky, safe"
     register_parallel_backend(name, SafeLoky)

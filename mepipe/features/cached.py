@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mepipe.cache.pack import COLUMNS, stored_column
 from mepipe.cache.records import read_record, read_records, read_table
-from mepipe.cache.store import ObjectName, Store, open_store
+from mepipe.cache.store import Store, object_name, open_store
 from mepipe.errors import DamageError, UsageError
 from mepipe.features.file import checked_column
 from mepipe.features.source import About, empty
@@ -42,13 +42,18 @@ class CachedRun:
         record = _record(cache, run)
         self.name = f"run {record['id']} of {cache}"
         table = read_table(cache, str(record["pack"]))
-        if not isinstance(table, dict):
+        try:
+            self._open(table)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # The table is data of whoever can write to the cache.
             raise DamageError(
                 f"what {self.name} says of its features is gone or damaged",
                 "Run the same command again: it writes it again.",
-            )
+            ) from error
+
+    def _open(self, table: Mapping[str, Any]) -> None:
         self._objects = {
-            stage: [ObjectName(stage, key, digest) for key, digest in pairs]
+            stage: [object_name(stage, key, digest) for key, digest in pairs]
             for stage, pairs in table["objects"].items()
         }
         columns = {

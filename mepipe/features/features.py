@@ -213,7 +213,7 @@ class Features:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Every column, and `seconds`, `px` and `micro`, as a pandas DataFrame (imported on first use)."""
+        """Every column, and `seconds`, `px` and `micro`, as a pandas DataFrame."""
         require_library("pandas", "features.table")
         import pandas as pd
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mepipe.cache import disk
+from mepipe.cache.new_folder import filling
 from mepipe.errors import NothingUsableError, UsageError
 from mepipe.features import Features
 from mepipe.io.exported_rows import Exported, Selection
@@ -68,5 +68,5 @@ def export(
     chosen = range(len(features)) if rows is None else rows
     if not len(chosen):
         raise NothingUsableError(f"{features.name} holds no clip", "Export other features.")
-    with disk.filling(out) as into:
+    with filling(out) as into:
         return TARGETS[target](Selection(features, list(chosen), advance), out, into)

@@ -8,6 +8,9 @@ from mepipe.errors import UsageError
 
 # What some file system takes for a separator, a drive, a pattern or a pipe.
 _FORBIDDEN = frozenset('/\\:*?"<>|')
+# These tables of pictures are read by the scripts of others, which know no apostrophe before what a
+# spreadsheet would run (and no shell takes such a name for an option).
+_FORMULA = ("=", "+", "-", "@")
 
 
 def plain_name(text: str, clip: str) -> str:
@@ -21,6 +24,8 @@ def plain_name(text: str, clip: str) -> str:
     name = "".join(
         "_" if one in _FORBIDDEN or not one.isprintable() else one for one in text
     ).strip()
+    if name.startswith(_FORMULA):
+        name = f"_{name[1:]}"
     if not name.strip("."):
         raise UsageError(
             f"{clip} has a part {text!r} that can name no file",

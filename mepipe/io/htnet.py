@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mepipe.cache import disk
+from mepipe.datasets.csv_tables import csv_text, encoded
 from mepipe.errors import BadDataError, UsageError
 from mepipe.io.exported_rows import Exported, Selection
 from mepipe.io.ststnet import (
@@ -29,7 +30,6 @@ from mepipe.io.ststnet import (
     write_in_folds,
     write_index,
 )
-from mepipe.io.tables import csv_line
 from mepipe.viz.feature_picture import png
 
 HTNET_ROOT = "datasets/three_norm_u_v_os"
@@ -62,7 +62,7 @@ def write_htnet(selection: Selection, out: Path, into: Path) -> Exported:
         write_in_folds(into / HTNET_ROOT, folds, place, name, data)
         disk.write_new(into / WHOLE / name, data)
         apex = chosen.features.read("faces", [row])[0, face]
-        disk.write_new(into / FACES / _face_name(place), png(apex))
+        disk.write_new(into / FACES / _face_name(place), png(apex), private=True)
         clipped += at_the_limit(chosen, x)
     disk.write_new(into / TABLE, table)
     write_index(into, chosen, pictures, END)
@@ -142,14 +142,14 @@ def _table(selection: Selection, pictures: Sequence[Picture]) -> bytes:
             str(columns["group"][place.row]).partition("/")[0],
             place.person,
             place.name,
-            str(place.y),
-            str(columns["apex_number"][place.row]),
+            int(place.y),
+            int(columns["apex_number"][place.row]),
             _face_name(place),
             place.stem,
         )
         for place in pictures
     )
-    return b"".join(map(csv_line, (COLUMNS, *rows)))
+    return encoded(csv_text(COLUMNS, rows))
 
 
 def _face_name(place: Picture) -> str:

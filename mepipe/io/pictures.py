@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from mepipe.cache import disk
+from mepipe.datasets.csv_tables import csv_line, encoded
 from mepipe.io.exported_rows import Exported, Selection
 from mepipe.io.file_names import UniqueNames, parts, plain_name
-from mepipe.io.tables import csv_line
 from mepipe.viz.feature_picture import png, tensor_picture
 
 
@@ -33,14 +33,18 @@ def write_pictures(selection: Selection, out: Path, into: Path) -> Exported:
     for folder in sorted({(into / name).parent for name in names.values()}):
         disk.make_folder(folder)
     with disk.replacing(into / "pictures.csv") as table:
-        table.write(csv_line(("picture", "clip", "label", "largest_flow", "largest_strain")))
+        table.write(
+            encoded(csv_line(("picture", "clip", "label", "largest_flow", "largest_strain")))
+        )
         for row, tensor in selection.tensors():
             still = np.median(tensor, axis=(1, 2), keepdims=True)
             x = tensor - still if selection.scale == "minmax" else tensor
             flow = float(np.hypot(x[0], x[1]).max())
             clip, label = str(features.clip[row]), str(features.columns["label"][row])
             strain = float(x[2].max())
-            table.write(csv_line((names[row], clip, label, f"{flow:.4g}", f"{strain:.4g}")))
+            table.write(
+                encoded(csv_line((names[row], clip, label, f"{flow:.4g}", f"{strain:.4g}")))
+            )
             disk.write_new(into / names[row], png(tensor_picture(x)))
     notes: tuple[str, ...] = ()
     if selection.scale == "minmax":

@@ -8,9 +8,7 @@ figures than the features that are read from it.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.cache import disk
+from mepipe.datasets.csv_tables import read_csv
 from mepipe.errors import BadDataError, UsageError
 from mepipe.frames.images import decode_image
 from mepipe.io.htnet import HTNET_ROOT, TABLE
@@ -245,9 +244,10 @@ def _stem(picture: str) -> str:
 
 def _rows(path: Path, data: bytes, columns: tuple[str, ...]) -> list[dict[str, str]]:
     try:
-        rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
-    except (ValueError, csv.Error) as error:
+        table = [cells for _, cells in read_csv(data.decode("utf-8-sig")) if cells]
+    except ValueError as error:
         raise BadDataError(f"{path} is not a table ({error})", _AGAIN) from error
+    rows = [dict(zip(table[0], cells, strict=False)) for cells in table[1:]]
     for number, row in enumerate(rows, 1):
         if any(row.get(name) is None for name in columns):
             raise BadDataError(f"row {number} of {path} lacks {' or '.join(columns)}", _AGAIN)

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.cache import disk
+from mepipe.datasets.csv_tables import csv_line, encoded
 from mepipe.errors import NothingUsableError, UsageError
 from mepipe.io.exported_rows import Exported, Selection
 from mepipe.io.file_names import UniqueNames, parts, plain_name
-from mepipe.io.tables import csv_line
 from mepipe.schema import CLASSES
 from mepipe.viz.feature_picture import png
 
@@ -204,7 +204,7 @@ def write_index(into: Path, selection: Selection, pictures: Sequence[Picture], e
     """Write ``clips.csv``: each picture's name and the clip that it shows."""
     columns = selection.features.columns
     with disk.replacing(into / INDEX) as table:
-        table.write(csv_line(("picture", "clip", "dataset", "group", "label", "y")))
+        table.write(encoded(csv_line(("picture", "clip", "dataset", "group", "label", "y"))))
         for place in pictures:
             texts = (str(columns[name][place.row]) for name in ("dataset", "group", "label"))
-            table.write(csv_line((f"{place.stem}{end}", place.clip, *texts, str(place.y))))
+            table.write(encoded(csv_line((f"{place.stem}{end}", place.clip, *texts, str(place.y)))))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -15,7 +13,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from mepipe.cache import disk
+from mepipe.datasets.csv_tables import Cell, csv_line, encoded
 from mepipe.io.exported_rows import Exported, Selection
+from mepipe.schema import FACE_ARRAYS
 
 _FIRST = ("clip", "dataset", "subject", "group", "label", "y")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time stands in the file: equal features, equal bytes
@@ -42,7 +42,8 @@ def write_npz(selection: Selection, out: Path, into: Path) -> Exported:
     ``np.load`` reads it without unpickling.
     """
     features = selection.features
-    with disk.replacing(into / "features.npz") as output:
+    private = not FACE_ARRAYS.isdisjoint(features.maps)
+    with disk.replacing(into / "features.npz", private=private) as output:
         stream = cast(IO[bytes], _Stream(output))
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
             for name in selection.features.maps:
@@ -102,9 +103,9 @@ def write_csv(selection: Selection, out: Path, into: Path) -> Exported:
     names = list(features.columns)
     columns = {name: selection.column(name) for name in names}
     with disk.replacing(into / "table.csv") as output:
-        output.write(csv_line(names))
+        output.write(_line(names))
         for number in range(len(selection.rows)):
-            output.write(csv_line(_text(columns[name][number]) for name in names))
+            output.write(_line(_plain(columns[name][number]) for name in names))
     height, width = features.shape[2:]
     cells = [
         f"{channel}_{row}_{column}"
@@ -114,12 +115,12 @@ def write_csv(selection: Selection, out: Path, into: Path) -> Exported:
     ]
     form = ",%.9g" * len(cells) + "\n"
     with disk.replacing(into / "features.csv") as output:
-        output.write(csv_line([*_FIRST, *cells]))
+        output.write(_line([*_FIRST, *cells]))
         number = 0
         for block in selection.blocks("x"):
             lines = []
             for x in block:
-                start = csv_line(_text(columns[name][number]) for name in _FIRST)
+                start = _line(_plain(columns[name][number]) for name in _FIRST)
                 lines.append(start[:-1] + (form % tuple(x.ravel().tolist())).encode())
                 number += 1
                 selection.advance()
@@ -127,14 +128,11 @@ def write_csv(selection: Selection, out: Path, into: Path) -> Exported:
     return Exported("csv", out, len(selection.rows), 2)
 
 
-def csv_line(values: Iterable[str] | Sequence[str]) -> bytes:
-    """Return one line of a CSV file, with its end."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue().encode()
+def _line(cells: Iterable[Cell]) -> bytes:
+    return encoded(csv_line(cells))
 
 
-def _text(value: Any) -> str:
+def _plain(value: Any) -> Cell:
     if isinstance(value, np.floating):
-        return "" if np.isnan(value) else repr(float(value))
-    return str(value)
+        return None if np.isnan(value) else float(value)
+    return int(value) if isinstance(value, np.integer) else str(value)

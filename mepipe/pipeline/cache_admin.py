@@ -15,6 +15,7 @@ from mepipe.cache.locks import is_held
 from mepipe.cache.marker import TABLE_FILE, is_contained, mark, own_files
 from mepipe.cache.objects import Declaration
 from mepipe.cache.records import (
+    foreign_records,
     read_record,
     read_table,
     run_ids,
@@ -223,7 +224,25 @@ def verify(
                 if gone:
                     disk.remove(path)
                 found.append(Damage(path, "its content does not match its name", fixed=gone))
+        for path in foreign_records(store.root):
+            checked += 1
+            gone = fix and store.set_aside(path)
+            found.append(Damage(path, "it is no record of a run, and no table of one", fixed=gone))
+        for one in run_ids(store.root):
+            checked += 1
+            problem = _problem_of(store.root, one)
+            if problem:
+                path = store.root / "runs" / f"{one}.json.gz"
+                found.append(Damage(path, problem, fixed=fix and store.set_aside(path)))
     return checked, found
+
+
+def _problem_of(cache: Path, run_id: str) -> str:
+    """Return what is wrong with a record or with what it names, or an empty string."""
+    record = read_record(cache, run_id)
+    if record is None:
+        return "it is damaged, or no record of a run"
+    return "" if PastRun(cache, record).is_whole() else "a table of it has another shape"
 
 
 @dataclass

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mepipe import __version__
 from mepipe.cache.keys import Json, object_key
@@ -19,9 +20,10 @@ from mepipe.clips.labels import LabelScheme
 from mepipe.clips.video_notes import REPEATS_HANDLING, rate_notes, repeats_text
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Note
+from mepipe.datasets.csv_tables import csv_text, encoded
 from mepipe.errors import DamageError
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.schema import CLIP_STAGES, KEY_FRAMES, MAP_STAGES, MAPS, PER_TARGET
+from mepipe.schema import CLIP_STAGES, FACE_ARRAYS, KEY_FRAMES, MAP_STAGES, MAPS, PER_TARGET
 from mepipe.stages import ARRAYS, STAGES
 from mepipe.stages.face import face_notes
 from mepipe.stages.flow import target_positions
@@ -159,7 +161,8 @@ def write_features(
     try:
         x, *others = (_rows_of(store, clips, str(name)) for name in include)
         maps = {str(name): rows for name, rows in zip(include[1:], others, strict=True)}
-        with manifest.writing(FEATURES, key) as output:
+        private = not FACE_ARRAYS.isdisjoint(map(str, include))
+        with manifest.writing(FEATURES, key, private=private) as output:
             write_pack(output, pack, x.shape, x.values, maps)
     except DamageError:
         # Read everything once, so that all damaged objects go to the quarantine now. The caller
@@ -174,10 +177,35 @@ def write_features(
 def _rows_of(store: Store, clips: Sequence[ClipOutcome], name: str) -> Rows:
     """Return the rows of a map. Each is read when it is needed, so memory holds one at a time."""
     stage, array = MAPS[name].stage, MAPS[name].array
-    rows = (store.read(_object_name(c, stage), ARRAYS[stage]).arrays[array] for c in clips)
+    names = [_object_name(clip, stage) for clip in clips]
     # The file needs the shape before its first row is written.
-    first = next(rows)
-    return Rows(first.shape, chain([first], rows))
+    first = _array(store, names[0], array)
+    return Rows(
+        first.shape,
+        chain([first], (_array(store, one, array, as_in=(names[0], first)) for one in names[1:])),
+    )
+
+
+def _array(
+    store: Store,
+    name: ObjectName,
+    array: str,
+    as_in: tuple[ObjectName, NDArray[Any]] | None = None,
+) -> NDArray[Any]:
+    """Return an array of an object; of the shape that it has in another object."""
+    found = store.read(name, ARRAYS[name.stage]).arrays.get(array)
+    suspects = [] if found is not None else [name]
+    if found is not None and as_in is not None and found.shape != as_in[1].shape:
+        # Equal settings give equal shapes. One of the two was manipulated, so both are made anew.
+        suspects = [name, as_in[0]]
+    for one in suspects:
+        store.quarantine(store.path(one))
+    if found is None or suspects:
+        raise DamageError(
+            f"the cache object {store.path(name)} has no {array} of the shape of the others",
+            "Run again to compute it anew.",
+        )
+    return found
 
 
 def _object_name(clip: ClipOutcome, stage: str) -> ObjectName:
@@ -217,7 +245,7 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
 
 def failures_csv(failures: Iterable[Failure]) -> bytes:
     """Return failures.csv: clip, stage, error, message, remedy."""
-    return _csv(
+    return _table(
         ("clip", "stage", "error", "message", "remedy"),
         [(f.clip, f.stage, f.error, f.message, f.remedy) for f in failures],
     )
@@ -225,12 +253,8 @@ def failures_csv(failures: Iterable[Failure]) -> bytes:
 
 def notes_csv(notes: Iterable[Note]) -> bytes:
     """Return notes.csv: clip (empty: the dataset), note."""
-    return _csv(("clip", "note"), [(note.clip or "", note.text) for note in notes])
+    return _table(("clip", "note"), [(note.clip or "", note.text) for note in notes])
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    return encoded(csv_text(header, rows))

@@ -28,6 +28,7 @@ from mepipe.datasets.clip import Clip, Dataset
 from mepipe.pipeline.outcome import ClipOutcome, Known, StageOutcome
 from mepipe.schema import SIDE_STAGES
 from mepipe.stages import STAGES
+from mepipe.stages.stored_values import failure_fits, libraries_fit
 
 # How many records a plan reads. Changes since older runs are reported as "new".
 _RECORDS = 5
@@ -226,6 +227,14 @@ class PastRun:
         self._root = cache_root
         self.record = record
 
+    def is_whole(self) -> bool:
+        """Return False if a table of the record is there and has not its shape."""
+        tables = [read_table(self._root, str(self.record.get(name))) for name in ("clips", "parts")]
+        clips, parts = tables
+        return (clips is None or _is_clip_table(clips)) and (
+            parts is None or _is_parts_table(parts, self._clips)
+        )
+
     @cached_property
     def _clips(self) -> Mapping[str, Any]:
         found = read_table(self._root, str(self.record.get("clips")))
@@ -234,7 +243,7 @@ class PastRun:
     @cached_property
     def _parts(self) -> Mapping[str, Any]:
         found = read_table(self._root, str(self.record.get("parts")))
-        return found if isinstance(found, dict) else {}
+        return found if _is_parts_table(found, self._clips) else {}
 
     @cached_property
     def _places(self) -> Mapping[str, Mapping[str, int]]:
@@ -299,8 +308,10 @@ class PastRun:
     def recordings(self) -> Sequence[str]:
         """Return the names of the recordings that the run searched for movements."""
         table = read_table(self._root, str(self.record.get("recordings")))
-        found = table.get("recordings", ()) if isinstance(table, dict) else ()
-        return [str(one["name"]) for one in found]
+        found = table.get("recordings") if isinstance(table, dict) else None
+        if not isinstance(found, list):
+            return []
+        return [str(one["name"]) for one in found if isinstance(one, dict) and "name" in one]
 
     def motions(self) -> dict[str, ObjectName]:
         """Return the objects of the motion stage that the run found or computed, by clip."""
@@ -331,18 +342,64 @@ class PastRun:
 
 
 def _is_clip_table(found: Any) -> bool:
-    """Return True if all names in a table of clips are valid names of objects.
+    """Return True if a table of clips has the shape that `_clip_table` gives, and valid names.
 
-    The names become paths. A manipulated record must not name a file outside the cache.
+    The names of objects become paths. A manipulated record must not name a file outside the cache.
     """
     if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
         return False
+    clips: Any = found.get("clips")
+    if not _is_list(clips, str) or not _is_list(found.get("dataset"), str, len(clips)):
+        return False
     known = {stage.name for stage in STAGES}
     return known.issuperset(found["stages"]) and all(
+        _is_stage_table(columns, len(clips)) for columns in found["stages"].values()
+    )
+
+
+def _is_stage_table(columns: Any, clips: int) -> bool:
+    if not isinstance(columns, dict) or not _is_list(columns.get("rows"), int):
+        return False
+    rows: list[int] = columns["rows"]
+    digests: list[Any] = [columns.get("keys"), columns.get("objects")]
+    failures: Any = columns.get("failures")
+    libraries: Any = columns.get("libraries")
+    return (
+        all(0 <= row < clips for row in rows)
+        and all(isinstance(one, str) and len(one) == 64 * len(rows) for one in digests)
+        and all(_DIGESTS.fullmatch(one) for one in digests)
+        and type(columns.get("version")) is int
+        and _is_list(columns.get("values"), dict, len(rows))
+        and isinstance(failures, dict)
+        and all(map(failure_fits, failures.values()))
+        and _is_list(libraries, dict)
+        and all(map(libraries_fit, libraries))
+        and _is_list(columns.get("made_by"), int, len(rows))
+        and all(0 <= one < len(libraries) for one in columns["made_by"])
+    )
+
+
+def _is_parts_table(found: Any, clips: Mapping[str, Any]) -> bool:
+    """Return True if a table of parts has the shape that `_parts_table` gives for these clips."""
+    return isinstance(found, dict) and all(
         isinstance(columns, dict)
-        and _DIGESTS.fullmatch(str(columns.get("keys")))
-        and _DIGESTS.fullmatch(str(columns.get("objects")))
-        for columns in found["stages"].values()
+        and all(
+            isinstance(one, dict)
+            and isinstance(one.get("distinct"), list)
+            and _is_list(one.get("index"), int, len(clips["stages"].get(stage, {}).get("rows", ())))
+            and all(-1 <= place < len(one["distinct"]) for place in one["index"])
+            for one in columns.values()
+        )
+        for stage, columns in found.items()
+    )
+
+
+def _is_list(found: Any, kind: type, length: int | None = None) -> bool:
+    # `type` and not `isinstance`: True is no number of a row.
+    return (
+        isinstance(found, list)
+        and (length is None or len(found) == length)
+        and all(type(one) is kind for one in found)
     )
 
 

@@ -21,6 +21,7 @@ from mepipe.errors import UnreadableInputError
 from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome, Known, StageOutcome
 from mepipe.stages import STAGES, Stage
+from mepipe.stages.stored_values import failure_fits, libraries_fit
 from mepipe.versions import libraries, versions_differ
 
 Verdict = Literal["reuse", "failed", "compute", "waits", "unreadable"]
@@ -138,7 +139,7 @@ def walk(
             outcome.failure = Failure.of(outcome.clip, stage.name, error)
             yield Step(stage, "unreadable", str(error))
             return
-        step = judge(stage, found, rules)
+        step = judge(stage, found, rules, None if clip is None else clip.frames.count)
         yield step
         # The caller had control during the yield: a worker has set the outcome by now.
         if step.outcome is None:
@@ -150,13 +151,16 @@ def walk(
             return
 
 
-def judge(stage: Stage, found: Found, rules: Rules) -> Step:
+def judge(stage: Stage, found: Found, rules: Rules, frames: int | None = None) -> Step:
     """Return the step of a stage whose key is known.
 
-    No other function decides whether a stored object may be reused.
+    No other function decides whether a stored object may be reused. ``frames`` is the number
+    of the clip's frames, if it is known.
     """
     if found.known is None or found.name is None:
         return Step(stage, "compute", found.why, found)
+    if not _fits(stage, found.known, frames):
+        return Step(stage, "compute", "what is stored has values that the stage never gives", found)
     if found.known.failure and rules.retry_failed:
         return Step(stage, "compute", "failed before; it is tried again", found)
     # Versions are not part of the key: an update would make the whole cache stale. So objects
@@ -167,6 +171,14 @@ def judge(stage: Stage, found: Found, rules: Rules) -> Step:
     verdict: Verdict = "failed" if found.known.failure is not None else "reuse"
     outcome = StageOutcome.reused(found.name, compact(found.parts), found.known)
     return Step(stage, verdict, "", found, differing, outcome)
+
+
+def _fits(stage: Stage, known: Known, frames: int | None) -> bool:
+    if not (failure_fits(known.failure) and libraries_fit(known.libraries)):
+        return False
+    if known.failure is not None:
+        return True
+    return isinstance(known.values, dict) and stage.fits(known.values, frames)
 
 
 def stages_until(until: str) -> tuple[Stage, ...]:
@@ -204,6 +216,7 @@ def failure_of(
     """
     message, place = stored["message"], stored.get("frame")
     if place is not None and clip is not None:
-        position = stage.frames(clip, config, outcome.values)[place]
-        message = f"{clip.frames.name(position)}: {message}"
+        positions = stage.frames(clip, config, outcome.values)
+        if place < len(positions):
+            message = f"{clip.frames.name(positions[place])}: {message}"
     return Failure(outcome.clip, stage.name, stored["error"], message, stored["remedy"])

@@ -72,7 +72,7 @@ def run_clip(
                         outcome.busy = step.stage.name
                         return outcome
                     # Another process may have computed it while this one waited for the lock.
-                    again = judge(step.stage, lookup(step.stage, outcome), rules)
+                    again = judge(step.stage, lookup(step.stage, outcome), rules, clip.frames.count)
                     step.outcome = again.outcome or _compute(store, clip, config, outcome, step)
                     step.found = again.found
             # Garbage collection keeps recently used objects, by their time stamp.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mepipe.extras import require
 from mepipe.recordings.result import RecordingEvents
 from mepipe.recordings.web_vtt import described
+from mepipe.visible import visible
 
 if TYPE_CHECKING:
     import pympi
@@ -66,7 +67,8 @@ def events_eaf(recording: RecordingEvents, video: str | None = None) -> bytes:
     eaf = pympi.Eaf(author="mepipe")
     eaf.adocument["DATE"] = NO_DATE
     eaf.remove_tier("default")
-    if video is not None:
+    # XML has no form for most control characters: such a video is found by who opens the file.
+    if video is not None and visible(video) == video:
         kind = _TYPES.get(PurePath(video).suffix.lower(), _ANY_TYPE)
         # The absolute place is left out: it would be one of this machine.
         eaf.add_linked_file(video, relpath=video, mimetype=kind)

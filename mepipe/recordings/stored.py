@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -189,6 +190,37 @@ def _joined(arrays: Sequence[NDArray[Any]], dtype: str, empty: tuple[int, ...]) 
     return np.concatenate(arrays).astype(dtype) if arrays else np.zeros(empty, dtype)
 
 
+def _fits(stored: StoredObject, chunk: Chunk) -> bool:
+    """Return True if `_object` can have made an object of this chunk."""
+    stretches, cuts = stored.values.get("stretches"), stored.values.get("cuts")
+    if stored.arrays.keys() != ARRAYS.keys() or not isinstance(stretches, list):
+        return False
+    places = stored.arrays["positions"]
+    return (
+        isinstance(cuts, list)
+        and all(type(cut) is int and chunk.first <= cut < chunk.stop for cut in cuts)
+        and all(isinstance(one, dict) and _is_stretch(one) for one in stretches)
+        and sum(one["frames"] for one in stretches) == len(places)
+        and all(len(array) == len(places) for array in stored.arrays.values())
+        and bool(np.all((places >= chunk.first) & (places < chunk.stop)))
+    )
+
+
+def _is_stretch(one: dict[str, Any]) -> bool:
+    transform = np.array(one.get("transform"), dtype=object)
+    return (
+        type(one.get("face")) is int
+        and type(one.get("frames")) is int
+        and one["frames"] >= 0
+        and all(isinstance(one.get(name), str) for name in ("begins", "ends"))
+        and transform.shape == (2, 3)
+        and all(
+            type(value) in {int, float} and math.isfinite(value)
+            for value in (one.get("eyes_px"), *transform.flat)
+        )
+    )
+
+
 def _stored(store: Store, name: ObjectName | None, chunk: Chunk) -> Measured | None:
     if name is None:
         return None
@@ -196,6 +228,8 @@ def _stored(store: Store, name: ObjectName | None, chunk: Chunk) -> Measured | N
         stored = store.read(name, ARRAYS)
     except DamageError:
         return None  # measured again, like one that is not there
+    if not _fits(stored, chunk):
+        return None  # whoever wrote it: its values are not those of a chunk
     store.touch(name)
     signals, first = [], 0
     for stretch in stored.values["stretches"]:

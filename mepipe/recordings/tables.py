@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator
 
-from mepipe.datasets.name_cells import check_name, name_cell
+from mepipe.datasets.csv_tables import Number, csv_text
+from mepipe.datasets.name_cells import check_name
 from mepipe.recordings.events import Event
 from mepipe.recordings.result import RecordingEvents
 
@@ -57,12 +56,7 @@ apex_number,offset_number,fps,strength,confidence,px,regions,ended,origin
     '=still,,,,,,,,,,,,,25,,,,,,
     '=still,,1,blink,0,1,2,0,40,80,1,2,3,25,,,,,,
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(EVENT_COLUMNS)
-    for recording in recordings:
-        writer.writerows(_rows(recording))
-    return text.getvalue()
+    return csv_text(EVENT_COLUMNS, (row for recording in recordings for row in _rows(recording)))
 
 
 def curve_csv(recording: RecordingEvents) -> str:
@@ -90,7 +84,7 @@ def _rows(recording: RecordingEvents) -> Iterator[_Row]:
     check_name(recording.name)
     if recording.subject:
         check_name(recording.subject, "subject")
-    names = (name_cell(recording.name), name_cell(recording.subject))
+    names = (recording.name, recording.subject)
     fps = "" if recording.fps is None else f"{recording.fps!r}".removesuffix(".0")
     times, numbers = recording.times_ms.tolist(), recording.numbers
 
@@ -141,8 +135,8 @@ def _said(event: Event) -> _Row:
     )
 
 
-def _short(value: float, digits: int = 3) -> str:
+def _short(value: float, digits: int = 3) -> Number:
     """Return a number without needless digits; nothing for NaN."""
     if math.isnan(value):
-        return ""
-    return repr(round(value, digits) + 0.0).removesuffix(".0")  # -0.0 + 0.0 is 0.0
+        return Number()
+    return Number(repr(round(value, digits) + 0.0).removesuffix(".0"))  # -0.0 + 0.0 is 0.0

@@ -50,7 +50,8 @@ def write_page(manifest: Manifest, key: str, page: Page) -> None:
     """
     # First the pictures: no face stays behind the page that shows none.
     manifest.replace_folder(REPORT_FILES, key, files_beside(page))
-    manifest.write(REPORT, key, render(page).encode())
+    # With faces it is for the owner of the run.
+    manifest.write(REPORT, key, render(page).encode(), private=page.faces)
 
 
 def render(page: Page, embedded: int = EMBEDDED) -> str:

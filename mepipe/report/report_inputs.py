@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,8 @@ from mepipe.cache.manifest import FEATURES, REPORT, REPORT_FILES, TABLES, Manife
 from mepipe.clips.clip_task import ClipTask
 from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
+from mepipe.datasets.csv_tables import read_csv
+from mepipe.errors import UsageError
 from mepipe.execution.context import Context
 from mepipe.pipeline.motion_objects import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
@@ -162,9 +163,23 @@ def write_if_stale(out: Path, shown: ReportInputs, context: Context) -> None:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table of a run. Empty if the file does not exist."""
+    """Return the rows of a table of a run. Empty if the file does not exist.
+
+    Raises
+    ------
+    UsageError
+        If it was changed and is no table any more.
+    """
     data = disk.read_bytes(path)
-    return [] if data is None else list(csv.DictReader(data.decode().splitlines(keepends=True)))
+    if data is None:
+        return []
+    try:
+        table = [cells for _, cells in read_csv(data.decode())]
+        return [dict(zip(table[0], cells, strict=True)) for cells in table[1:]]
+    except (ValueError, IndexError) as error:
+        raise UsageError(
+            f"{path} is no table ({error})", "Remove it, and run again to write it anew."
+        ) from error
 
 
 def results_of(out: Path) -> Mapping[str, Any] | None:

@@ -26,6 +26,7 @@ from mepipe.face import (
 )
 from mepipe.face.plausible_face import FEW_EYES, eye_line
 from mepipe.stages.stage import Result, Stage, Upstream, Values, timing_json
+from mepipe.stages.stored_values import declared, face_fits
 
 _NEIGHBOURS = (1, -1, 2, -2)
 _SAME_FACE = 0.1  # inter-ocular distances: landmarks of neighbouring frames do not differ by more
@@ -72,7 +73,10 @@ def face_notes(values: Values) -> list[str]:
 
 def face_position(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> int:
     """Return the position of the frame in which the face was found."""
-    return _frames(clip, config, values)[values["face"]["searched"]]
+    wanted = _frames(clip, config, values)
+    # A manipulated cache can name a frame that was not searched. Then any of them is as good.
+    searched: int = values["face"]["searched"]
+    return wanted[min(searched, len(wanted) - 1)]
 
 
 def _reference(clip: ClipInput) -> int:
@@ -300,5 +304,8 @@ STAGE: Stage = Stage(
     parts=_parts,
     frames=_frames,
     compute=_compute,
-    arrays={"box": ("f8", 1), "landmarks": ("f8", 2)},
+    arrays=declared(
+        {"box": ("f8", 1), "landmarks": ("f8", 2)}, face_fits, {"box": (4,), "landmarks": (68, 2)}
+    ),
+    fits=face_fits,
 )

@@ -22,6 +22,7 @@ from mepipe.flow.head import MODEL_VERSION, HeadModel, estimate_head, fade_outsi
 from mepipe.flow.light import even_light
 from mepipe.schema import KEY_FRAMES, MotionModel
 from mepipe.stages.stage import Image, Result, Stage, Upstream, Values, one_size, transform_at
+from mepipe.stages.stored_values import declared, flow_fits
 
 # Of the face's side. A larger displacement is no face motion: the solver diverged.
 _LARGEST_SHARE = 0.25
@@ -385,13 +386,18 @@ STAGE: Stage = Stage(
     parts=_parts,
     frames=_frames,
     compute=_compute,
-    arrays={
-        "uv": ("f4", 3),
-        "motion": ("f8", 2),
-        "head": ("f8", 1),
-        "faces": ("u1", 3),
-        "sequence": ("f4", 4),
-        "sequence_motion": ("f8", 3),
-        "sequence_head": ("f8", 2),
-    },
+    arrays=declared(
+        {
+            "uv": ("f4", 3),
+            "motion": ("f8", 2),
+            "head": ("f8", 1),
+            "faces": ("u1", 3),
+            "sequence": ("f4", 4),
+            "sequence_motion": ("f8", 3),
+            "sequence_head": ("f8", 2),
+        },
+        flow_fits,
+        {"uv": (2, -1, -1)},
+    ),
+    fits=flow_fits,
 )

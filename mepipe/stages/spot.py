@@ -23,6 +23,7 @@ from mepipe.spotting.key_frames import template_regions
 from mepipe.spotting.peak import flow_peak_and_regions
 from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
+from mepipe.stages.stored_values import declared, spot_fits
 
 # These look at every frame.
 _SEARCHES = tuple(method for method in SPOT_METHODS if method != "middle")
@@ -324,5 +325,6 @@ STAGE: Stage = Stage(
     parts=_parts,
     frames=_frames,
     compute=_compute,
-    arrays={"curve": ("f4", 1)},
+    arrays=declared({"curve": ("f4", 1)}, spot_fits, {"curve": (-1,)}),
+    fits=spot_fits,
 )

@@ -14,6 +14,7 @@ from mepipe.clips.clip_input import ClipInput
 from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.frames import Timing
+from mepipe.stages.stored_values import Fits, any_values
 
 Image = NDArray[np.uint8]
 Array = NDArray[Any]
@@ -76,6 +77,8 @@ class Stage:
         cannot give one.
     arrays
         dtype and number of dimensions, by name, of every array it may return.
+    fits
+        (values, number of frames) -> True if the stage can have given these stored values.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Stage:
     frames: Callable[[ClipInput, Config, Mapping[str, Values]], list[int]]
     compute: Callable[[ClipInput, Config, Upstream], Result]
     arrays: Mapping[str, tuple[str, int]]
+    fits: Fits = any_values
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -10,6 +10,7 @@ from mepipe.config.settings import Config, TensorSettings
 from mepipe.flow import flow_tensor, sequence_tensor
 from mepipe.flow.tensor import limited_share
 from mepipe.stages.stage import Array, Result, Stage, Upstream, Values
+from mepipe.stages.stored_values import declared, tensor_fits
 
 
 def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dict[str, Json]:
@@ -75,5 +76,6 @@ STAGE: Stage = Stage(
     parts=_parts,
     frames=_frames,
     compute=_compute,
-    arrays={"x": ("f4", 3), "sequence": ("f4", 4)},
+    arrays=declared({"x": ("f4", 3), "sequence": ("f4", 4)}, tensor_fits, {"x": (3, -1, -1)}),
+    fits=tensor_fits,
 )

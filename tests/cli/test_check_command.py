@@ -8,8 +8,8 @@ from test_cli import loaded
 from mepipe.cli import main
 
 KEYS = {
-    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "faces", "recordings",
-    "worth_a_look",
+    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "faces",
+    "recordings", "worth_a_look",
 }  # fmt: skip
 
 

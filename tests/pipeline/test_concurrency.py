@@ -200,3 +200,23 @@ def test_two_hundred_kills_of_real_runs(start, tmp_path):
         assert objects(cache) == objects(tmp_path / "q")
     print(f"{kills} kills of real runs, {rounds} caches")
     assert kills >= 200
+
+
+def test_that_the_cache_has_no_locks_is_said_once(toy_run, toy_data, monkeypatch, caplog):
+    fcntl = pytest.importorskip("fcntl")
+    import errno
+
+    from mepipe.cache.locks import locks_work
+
+    def flock(*_):
+        raise OSError(errno.ENOSYS, "")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    locks_work.cache_clear()
+    try:
+        assert toy_run(toy_data(2)).execute().usable == 2
+    finally:
+        locks_work.cache_clear()
+    said = [one.getMessage() for one in caplog.records if "no locks" in one.getMessage()]
+    assert len(said) == 1
+    assert "twice" in said[0]

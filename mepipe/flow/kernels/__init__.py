@@ -10,27 +10,34 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from mepipe import __version__
+from mepipe.flow.kernels.own_folder import own_folder, refusals
 
 _SOURCES = ("median.py", "options.py", "resize.py", "tvl1.py", "vector.py")
 
 
+@cache
 def cache_folder() -> Path:
-    """Return the folder of compiled code: beside the sources, or the user's cache."""
+    """Return the folder of compiled code: beside the sources, or the user's cache.
+
+    Nobody else can write there: its index is read as pickles, which are code.
+    """
+    return own_folder(*_wanted())
+
+
+def refused_folders() -> list[str]:
+    """Return why the folders that would be taken before `cache_folder` are not used."""
+    return refusals(*_wanted())
+
+
+def _wanted() -> tuple[Path, str]:
     package = Path(__file__).resolve().parent
     digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in _SOURCES))
-    name = f"{__version__}-{digest.hexdigest()[:16]}"
-    beside = package / "__pycache__"
-    if os.access(beside if beside.is_dir() else package, os.W_OK):
-        return beside / name
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("mepipe")) / "kernels" / name
+    return package / "__pycache__", f"{__version__}-{digest.hexdigest()[:16]}"
 
 
 def is_compiled() -> bool:
