@@ -7,6 +7,8 @@ that runs it, with its versions and threads: workers of an elastic cluster join 
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import logging
 import pickle
 import queue
@@ -32,6 +34,7 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 _LOG = logging.getLogger("mepipe")
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 _TIMEOUT_S = 10
 _LOOK_S = 2  # between two looks whether scheduler and workers are still there
 _WITHOUT_WORKERS_S = 30  # a worker that is restarted comes back within
@@ -112,6 +115,8 @@ class Cluster:
         self._address = address
         self._demands = demands
         self._unfit: dict[str, str] = {}
+        self._guarded = by_value(guarded)
+        self._alone_since: float | None = None
 
     def run_tasks(
         self, function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int | None = None
@@ -177,6 +182,7 @@ class Cluster:
                     continue
                 with self._lost():
                     answer = self._answer(future)
+                    self._alone_since = None
                     # Otherwise the scheduler keeps every answer until the end.
                     future.release()
                     if isinstance(answer, _Unfit):
@@ -197,7 +203,7 @@ class Cluster:
         # another mepipe.
         where: dict[str, Any] = {"workers": list(only)} if only else {}
         payload = pickle.dumps((function, task))
-        return self._client.submit(by_value(guarded), payload, self._demands, pure=False, **where)
+        return self._client.submit(self._guarded, payload, self._demands, pure=False, **where)
 
     def _answer(self, future: Future) -> Any:
         from distributed import KilledWorker
@@ -205,8 +211,16 @@ class Cluster:
         error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
             return WorkerDied(str(error).split(". ")[0])
-        fit, answer = future.result()
-        return answer if fit else _Unfit(*answer)
+        while True:
+            try:
+                fit, answer = future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                if future.status == "error":  # of the task itself
+                    raise
+                # The answer was lost with its worker, and is computed again where there is one.
+                self._fit_or_gone()
+            else:
+                return answer if fit else _Unfit(*answer)
 
     def _next(
         self,
@@ -218,24 +232,10 @@ class Cluster:
 
         Dask waits without end for a scheduler or workers that do not come back.
         """
-        alone_since: float | None = None
         while True:
             with suppress(queue.Empty):
                 return ready.get(timeout=_LOOK_S)
-            if not is_reachable(self._address):
-                raise self._gone()
-            with self._lost():
-                alive = self._client.nthreads()
-                fit = [worker for worker in alive if worker not in self._unfit]
-            now = time.monotonic()
-            alone_since = None if fit else alone_since or now
-            if alone_since is not None and now - alone_since > _WITHOUT_WORKERS_S:
-                if alive:
-                    raise self._none_fit()
-                raise SystemProblemError(
-                    f"the Dask scheduler {self._address} has no workers any more",
-                    "Start some, and run the same command again: finished work is kept.",
-                )
+            fit = self._fit_or_gone()
             # The workers that these tasks may go to have left.
             stuck = [
                 one for one, sent in running.items() if sent.only and not {*sent.only} & {*fit}
@@ -245,6 +245,32 @@ class Cluster:
                 with self._lost():
                     self._client.cancel(stuck)
                 return None
+
+    def _fit_or_gone(self) -> list[str]:
+        """Return the workers that can be used; none for a while where all have left.
+
+        Raises
+        ------
+        SystemProblemError
+            If the scheduler is gone, or no worker came back.
+        UsageError
+            If only such came that cannot be used.
+        """
+        if not is_reachable(self._address):
+            raise self._gone()
+        with self._lost():
+            alive = self._client.nthreads()
+        fit = [worker for worker in alive if worker not in self._unfit]
+        now = time.monotonic()
+        self._alone_since = None if fit else self._alone_since or now
+        if self._alone_since is not None and now - self._alone_since > _WITHOUT_WORKERS_S:
+            if alive:
+                raise self._none_fit()
+            raise SystemProblemError(
+                f"the Dask scheduler {self._address} has no workers any more",
+                "Start some, and run the same command again: finished work is kept.",
+            )
+        return fit
 
     def _fit_workers(self) -> list[str]:
         """Return the workers that can be used, as far as is known.
@@ -280,13 +306,14 @@ class Cluster:
     @contextmanager
     def _lost(self) -> Iterator[None]:
         """Turn what Dask raises when the scheduler has gone into a `SystemProblemError`."""
-        from concurrent.futures import CancelledError
-
         try:
             yield
-        except (MepipeError, KeyboardInterrupt):
+        except MepipeError:
             raise
-        except (Exception, CancelledError) as error:
+        except _CANCELLED as error:
+            # Nobody here cancels what is waited for: the scheduler lost it, and was started anew.
+            raise self._gone() from error
+        except Exception as error:
             # An error of the task itself comes from a cluster that is there.
             if is_reachable(self._address) and self._client.status == "running":
                 raise
@@ -325,14 +352,12 @@ def is_reachable(address: str) -> bool:
 
 
 def _connected(kind: type[Client], address: str) -> Client:
-    from concurrent.futures import CancelledError
-
     try:
         if not is_reachable(address):
             raise OSError("nothing answers there")
         return kind(address, timeout=_TIMEOUT_S, set_as_default=False)
     # What is there may be another program, and what Dask makes of its answer has many names.
-    except (Exception, CancelledError) as error:
+    except (Exception, *_CANCELLED) as error:
         raise UsageError(
             f"there is no Dask scheduler at {address}: {error}",
             "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`). "

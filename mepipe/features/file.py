@@ -149,7 +149,7 @@ class FeatureFile:
         if not found.size:
             return found
         length = found.nbytes // len(rows)
-        target = memoryview(found).cast("B")
+        target = found.data.cast("B")
         ends = [*(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
         first = 0
         for end in ends:
