@@ -26,7 +26,7 @@ _EXCEL_ROWS = 1_048_576
 # The sheets of all published sets have less than a hundredth of this. A few MB can unpack to GB,
 # and one cell in the last column makes 16 384 of every row.
 MOST_TABLE = 100_000_000  # bytes, packed and unpacked
-MOST_CELLS = 5_000_000  # with the empty ones before the last of a row
+MOST_CELLS = 3_000_000  # with the empty ones before the last of a row
 # What zipfile and openpyxl raise on files that are cut off, edited by hand or not a
 # workbook at all. openpyxl has no error of its own for most of them. The bytes are in
 # memory by then, so an OSError is openpyxl's as well.

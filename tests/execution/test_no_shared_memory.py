@@ -12,6 +12,8 @@ import _multiprocessing
 def refused(*_, **__):
     raise OSError(errno.{number}, os.strerror(errno.{number}))
 
+# What is asked of the type, and not of a semaphore, is still answered.
+refused.SEM_VALUE_MAX = _multiprocessing.SemLock.SEM_VALUE_MAX
 _multiprocessing.SemLock = refused
 from mepipe.execution.processes import run_tasks
 
