@@ -17,6 +17,9 @@ LONGEST_MS = 86_400_000.0  # of a clip: a day
 MOST_PIXELS = 100_000_000  # of a frame
 LONGEST_SIDE = 32_766  # px: OpenCV warps no image that is longer
 MOST_BYTES = 1_000_000_000  # of an image file: those pixels uncompressed, 16 bits and alpha
+# Of a video: so many pixels are decoded within a minute. Beyond, a file must have a byte for
+# some of them; films of a face at rest have a byte for 100 at most.
+FREE_PIXELS, PIXELS_A_BYTE = 2_000_000_000, 20_000
 DIGITS = 18  # of a frame's number: it always fits a signed 64-bit integer
 
 
@@ -52,6 +55,15 @@ def is_size(width: int, height: int) -> bool:
         and max(width, height) <= LONGEST_SIDE
         and (width * height <= MOST_PIXELS)
     )
+
+
+def is_swollen(pixels: int, length: int) -> bool:
+    """Say whether a video of ``length`` bytes gives more pixels than a camera can have put there.
+
+    >>> is_swollen(50 * 10**9, 710), is_swollen(50 * 10**9, 10**8), is_swollen(10**6, 100)
+    (True, False, False)
+    """
+    return pixels > FREE_PIXELS and pixels > PIXELS_A_BYTE * length
 
 
 def one_class_each(clips: Iterable[tuple[str, str]]) -> Mapping[str, str]:

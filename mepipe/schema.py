@@ -57,6 +57,12 @@ def is_saved(model: str) -> bool:
     return model == PRETRAINED or model.endswith(".safetensors")
 
 
+CACHE_MARKER = "mepipe-cache"
+"""The file by which a folder is known as a cache of mepipe (`mepipe.cache.marker`)."""
+
+CACHE_FOLDERS = ("index", "live", "locks", "objects", "quarantine", "runs", "tables", "tmp")
+"""All folders that mepipe creates in a cache."""
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 

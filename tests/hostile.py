@@ -59,6 +59,13 @@ def pam(width, height, depth=3):
     ).encode() + bytes(9)
 
 
+def gif(width, height, frames):
+    """Return an animation whose frames change one px each: 22 bytes a frame, whatever its size."""
+    start = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes([0, 0, 0, 255, 255, 255])
+    one = b"\x21\xf9\4\4\x0a\0\0\0\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0)
+    return b"GIF89a" + start + (one + b"\2\2\x44\1\0") * frames + b";"
+
+
 BIG = 60_000
 HEADERS = {
     "png": png(BIG, BIG),

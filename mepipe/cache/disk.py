@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from mepipe.errors import SystemProblemError
+from mepipe.regular_files import read_regular
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -49,6 +50,7 @@ _NAME_KEPT = 40
 # With these errors a cache may still be readable, which is enough for a warm run.
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _CHUNK = 1 << 20  # bytes
+_LONGEST = 2_000_000_000  # bytes of a file that is read at once
 # Windows opens files in text mode by default, which changes line ends.
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -226,7 +228,7 @@ def read_bytes(path: Path) -> bytes | None:
     """Return the content of ``path``, or None if the file does not exist."""
     with system_errors("read", path):
         try:
-            return call(path.read_bytes)
+            return call(read_regular, path, _LONGEST)
         except FileNotFoundError:
             return None
 

@@ -243,10 +243,20 @@ def _entries(data: bytes) -> dict[str, dict[str, Any]] | None:
         return None
     if not isinstance(entries, dict):
         return None
-    ours = all(
-        isinstance(entry, dict) and entry.keys() == _CLAIMED.keys() for entry in entries.values()
+    return entries if all(_is_entry(entry) for entry in entries.values()) else None
+
+
+def _is_entry(entry: object) -> bool:
+    if not isinstance(entry, dict) or entry.keys() != _CLAIMED.keys():
+        return False
+    stat = entry["stat"]
+    # JSON's true is a number of Python.
+    numbers = isinstance(stat, list) and len(stat) == 2 and all(type(one) is int for one in stat)
+    return (
+        isinstance(entry["key"], str)
+        and isinstance(entry["sha256"], str)
+        and (stat is None or numbers)
     )
-    return entries if ours else None
 
 
 def _foreign(path: Path) -> UsageError:

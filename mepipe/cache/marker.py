@@ -18,14 +18,14 @@ from pathlib import Path
 
 from mepipe.cache import disk
 from mepipe.errors import UsageError
+from mepipe.schema import CACHE_FOLDERS, CACHE_MARKER
 
-MARKER = "mepipe-cache"
+MARKER = CACHE_MARKER
 _MARK = b"""mepipe cache 1
 mepipe made this folder; `mepipe cache` looks after it. Do not keep files of your own here:
 this file says that what bears the names of cache files may be removed.
 """
-# All folders that mepipe creates in a cache.
-FOLDERS = ("index", "live", "locks", "objects", "quarantine", "runs", "tables", "tmp")
+FOLDERS = CACHE_FOLDERS
 
 _SHA256 = "[0-9a-f]{64}"
 OBJECT_FILE = re.compile(rf"({_SHA256})\.({_SHA256})\.h5")

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mepipe.cli.choices import classifier_options, classifier_settings, fold_options
+from mepipe.cli.choices import (
+    classifier_options,
+    classifier_settings,
+    cluster_address,
+    cluster_options,
+    fold_options,
+)
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.cli.terminal import say
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 @click.command()
 @classifier_options
 @fold_options
+@cluster_options
 @click.option(
     "--full",
     is_flag=True,
@@ -68,6 +75,8 @@ def command(
     cache: Path | None,
     only: tuple[str, ...],
     k: int | None,
+    backend: str,
+    scheduler: str | None,
     out: Path,
     *,
     full: bool,
@@ -103,6 +112,7 @@ def command(
             raise UsageError(
                 f"--model {model}: the study varies only the SPP network", "Remove --model."
             )
+        address = cluster_address(backend, scheduler)
         config = classifier_settings(config_file, assignments, "spp", seeds or (3 if full else 1))
         require("train", "an ablation")
         source, opened = Source.of(features), Features(features)
@@ -138,6 +148,8 @@ def command(
                 open_store(cache_root(cache)),
                 jobs=jobs or os.cpu_count() or 1,
                 progress=make_progress(quiet=as_json),
+                scheduler=address,
+                cluster_jobs=jobs,
             ),
             only=[ONLY[name] for name in only],
             report_row=(lambda row: None) if as_json else _print_row,

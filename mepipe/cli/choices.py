@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mepipe.errors import UsageError
 from mepipe.schema import DEVICES
 
 if TYPE_CHECKING:
@@ -57,8 +58,24 @@ _CLASSIFIER = (
 )
 _FOLDS = (
     click.option("--seeds", type=click.IntRange(1), help="Repetitions. Default: 3."),
-    click.option("--jobs", type=click.IntRange(1), help="Worker processes. Default: one per core."),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        help="Worker processes. Default: one per core. With dask: largest number of folds at once.",
+    ),
     _OPTIONS[-1],
+)
+_CLUSTER = (
+    click.option(
+        "--backend",
+        type=click.Choice(("loky", "dask")),
+        default="loky",
+        show_default=True,
+        help="Work in processes of this machine, or on a Dask cluster.",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Address of the Dask cluster: tcp://HOST:PORT."
+    ),
 )
 
 
@@ -80,6 +97,29 @@ def fold_options(command: _Command) -> _Command:
     for option in reversed(_FOLDS):
         command = option(command)
     return command
+
+
+def cluster_options(command: _Command) -> _Command:
+    """Add the options for a Dask cluster to a command."""
+    for option in reversed(_CLUSTER):
+        command = option(command)
+    return command
+
+
+def cluster_address(backend: str, scheduler: str | None) -> str | None:
+    """Return the address of the cluster; None without one.
+
+    Raises
+    ------
+    UsageError
+        If one of the two options is missing.
+    """
+    if (backend == "dask") != (scheduler is not None):
+        raise UsageError(
+            "--backend dask and --scheduler ADDRESS must be given together",
+            "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` joins.",
+        )
+    return scheduler
 
 
 def units_option(command: _Command) -> _Command:

@@ -15,6 +15,8 @@ import click
 from mepipe.cli.choices import (
     classifier_options,
     classifier_settings,
+    cluster_address,
+    cluster_options,
     find_modules_here,
     fold_options,
     start_option,
@@ -24,6 +26,7 @@ from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.evaluate_units import show_units
 from mepipe.cli.progress import make_progress
 from mepipe.cli.terminal import open_console
+from mepipe.errors import UsageError
 from mepipe.schema import PROTOCOLS, is_saved, protocol_words
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ FOLDER = Path("mepipe-eval")
 @click.command()
 @classifier_options
 @fold_options
+@cluster_options
 @start_option
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), default="loso", show_default=True)
 @click.option(
@@ -75,6 +79,8 @@ def command(
     config_file: Path | None,
     assignments: tuple[str, ...],
     cache: Path | None,
+    backend: str,
+    scheduler: str | None,
     start: str | None,
     protocol: str,
     k: int,
@@ -120,9 +126,15 @@ def command(
         from mepipe.evaluation.evaluate import Evaluation
         from mepipe.execution.context import Context
 
+        address = cluster_address(backend, scheduler)
         config = classifier_settings(config_file, assignments, model, seeds, start)
         if is_saved(config.model.name) and units is None:
             refuse_folds(config.model.name, protocol, seeds, tune=tune)
+            if address is not None:
+                raise UsageError(
+                    "a trained model is measured at once, and has no folds for a cluster",
+                    "Leave --backend dask out.",
+                )
             if trust is not None:
                 find_modules_here()  # the user's model may be one
             out = out or FOLDER / _plain(Path(config.model.name).stem)
@@ -149,6 +161,8 @@ def command(
             device=device,
             progress=make_progress(quiet=as_json),
             strict_versions=strict_versions,
+            scheduler=address,
+            cluster_jobs=jobs,
         )
         if units is not None:
             from mepipe.evaluation.evaluate_units import PreparedUnits, claim_unit_files

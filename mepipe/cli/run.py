@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mepipe.cli.choices import data_options, resolved_config
+from mepipe.cli.choices import (
+    cluster_address,
+    cluster_options,
+    data_options,
+    resolved_config,
+)
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.cli.terminal import say
-from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED, UsageError
+from mepipe.errors import EXIT_DONE, EXIT_NOTHING_USABLE, EXIT_SOME_FAILED
 from mepipe.schema import DEVICES, STEPS
 
 if TYPE_CHECKING:
@@ -46,16 +51,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Worker processes. Default: one per core. With dask: largest number of clips at once.",
 )
-@click.option(
-    "--backend",
-    type=click.Choice(("loky", "dask")),
-    default="loky",
-    show_default=True,
-    help="Compute clips in processes of this machine, or on a Dask cluster.",
-)
-@click.option(
-    "--scheduler", metavar="ADDRESS", help="Address of the Dask cluster: tcp://HOST:PORT."
-)
+@cluster_options
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="Device for training.")
 @click.option("--retry-failed", is_flag=True, help="Try failed clips again.")
 @click.option(
@@ -121,11 +117,7 @@ def command(
 
         # If the run ends early, the JSON object still has every key.
         ended_early.update(_json(RunResult(), 0.0))
-        if (backend == "dask") != (scheduler is not None):
-            raise UsageError(
-                "--backend dask and --scheduler ADDRESS must be given together",
-                "`dask scheduler` prints its address; `dask worker ADDRESS --nthreads 1` joins.",
-            )
+        address = cluster_address(backend, scheduler)
         if no_report:
             assignments += ("report.enabled=false",)
         config = resolved_config(config_file, assignments, select, corrections)
@@ -138,7 +130,7 @@ def command(
             retry_failed=retry_failed,
             strict_versions=strict_versions,
             fail_fast=fail_fast,
-            scheduler=scheduler,
+            scheduler=address,
             cluster_jobs=jobs,
         )
         road = Run(found, config, context, out=out, until=until, rehash=rehash, search=not dry_run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mepipe.cli.choices import setting_options
+from mepipe.cli.choices import cluster_address, cluster_options, setting_options
 from mepipe.cli.errors import exit_codes, print_json
 from mepipe.cli.progress import make_progress
 from mepipe.cli.terminal import say
@@ -48,10 +48,9 @@ _SHOWN = 20  # movements of a recording that are printed
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Recordings that are searched at once.",
+    help="Recordings that are searched at once. Default: 1; with dask: its workers decide.",
 )
+@cluster_options
 @click.option("--elan", is_flag=True, help="Write a .eaf file of each recording for ELAN.")
 @click.option("--no-pictures", is_flag=True, help="Draw no timelines.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -63,7 +62,9 @@ def command(
     config_file: Path | None,
     assignments: tuple[str, ...],
     cache: Path | None,
-    jobs: int,
+    jobs: int | None,
+    backend: str,
+    scheduler: str | None,
     *,
     elan: bool,
     no_pictures: bool,
@@ -85,10 +86,12 @@ def command(
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import open_store
         from mepipe.config import load_config
+        from mepipe.execution.context import Context
         from mepipe.recordings.spot import Found, open_sources, spot_sources
         from mepipe.recordings.written import require_own, write_found
 
         ended_early.update(_json(Found((), ()), out, []))
+        address = cluster_address(backend, scheduler)
         if elan:
             from mepipe.recordings.elan import check_elan
 
@@ -103,9 +106,13 @@ def command(
         found = spot_sources(
             sources,
             config,
-            open_store(cache_root(cache)),
-            jobs=jobs,
-            progress=make_progress(quiet=as_json),
+            Context(
+                open_store(cache_root(cache)),
+                jobs=jobs or 1,
+                progress=make_progress(quiet=as_json),
+                scheduler=address,
+                cluster_jobs=jobs,
+            ),
         )
         files = write_found(
             found.recordings,

@@ -20,10 +20,12 @@ from mepipe.cache import disk
 from mepipe.cache.keys import sha256_text
 from mepipe.cache.records import unpacked
 from mepipe.datasets.frames_on_disk import IMAGE_SUFFIXES
-from mepipe.errors import UnreadableInputError
+from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.frames import FileFacts, VideoFacts, probe_video, readable, refuse_long_file
 
 _FORMAT = 1
+
+VideoError = BadDataError | UnreadableInputError | MemoryError
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class DigestIndex:
         self._fresh: dict[str, Entry] = {}
         # Videos that killed a worker, by name, with the reason. This process must not open them.
         self._refused: dict[str, str] = {}
+        # What was wrong with the others, as a worker found it.
+        self._errors: dict[str, VideoError] = {}
         self._changed = False
 
     def digest(self, path: Path) -> str:
@@ -99,6 +103,8 @@ class DigestIndex:
                     f"{self._refused[_name(path)]}",
                     "It may need more memory than is available. Run again, or exclude the clip.",
                 )
+            if _name(path) in self._errors:
+                raise self._errors[_name(path)]
             entry = probe_file(path)
             self.learn(path, entry)
         assert entry.video is not None
@@ -107,6 +113,10 @@ class DigestIndex:
     def refuse(self, path: Path, reason: str) -> None:
         """Record that reading this video killed a process, so that it is not read again."""
         self._refused[_name(path)] = reason
+
+    def keep_error(self, path: Path, error: VideoError) -> None:
+        """Record why this video cannot be read, so that it is not decoded again to find out."""
+        self._errors[_name(path)] = error
 
     def knows_video(self, path: Path) -> bool:
         """Return True if `video` needs not read the file."""

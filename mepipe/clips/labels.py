@@ -221,7 +221,7 @@ def read_scheme(path: Path, present: set[str]) -> Scheme:
         raise UsageError(
             f"labels.classes: {path} cannot be read: {error.strerror}", "Check the path."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", "Correct it.") from error
     form = 'It needs a table [words] with lines such as disgust = "negative".'
     unknown = sorted(data.keys() - {"classes", "words"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mepipe.clips.file_index import DigestIndex, Entry, probe_file
+from mepipe.clips.file_index import DigestIndex, Entry, VideoError, probe_file
 from mepipe.datasets.clip import Dataset, Video
 from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.execution.processes import WorkerDied, run_tasks
@@ -43,12 +43,14 @@ def index_videos(
         return
     progress.begin("videos", len(owners))
     try:
-        for path, answer in run_tasks(_video_or_none, list(owners), jobs):
+        for path, answer in run_tasks(_entry_or_error, list(owners), jobs):
             if isinstance(answer, Entry):
                 owners[path].learn(path, answer)
             # Preparing the clip in this process would end the whole run in the same way.
             elif isinstance(answer, WorkerDied):
                 owners[path].refuse(path, answer.reason)
+            else:
+                owners[path].keep_error(path, answer)
             progress.advance()
     finally:
         progress.end()
@@ -57,9 +59,9 @@ def index_videos(
             index.save()
 
 
-def _video_or_none(path: Path) -> Entry | None:
+def _entry_or_error(path: Path) -> Entry | VideoError:
     try:
         return probe_file(path)
-    except (BadDataError, UnreadableInputError, MemoryError):
-        # Preparing the clip reads the file again and raises the error with the clip's name.
-        return None
+    except (BadDataError, UnreadableInputError, MemoryError) as error:
+        # Kept for the clip. Nobody else decodes the file: it may end the next process.
+        return error

@@ -92,7 +92,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
             f"cannot read the configuration {path}: {error.strerror}",
             "`mepipe config > mepipe.toml` writes one with every setting.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
             f"{path} is not valid TOML: {error}",
             "`mepipe config` prints a valid one with every setting.",
@@ -112,7 +112,7 @@ def _parse_assignment(assignment: str) -> tuple[str, str, Any]:
     _check_key(section, key, "--set")
     try:
         return section, key, tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         # So that words need no quotes in a shell: --set flow.engine=opencv.
         return section, key, text.strip()
 

@@ -55,6 +55,8 @@ def read(root: Path, name: str | None) -> Dataset:
         name = name or root.name or "folder"  # the root of a file system has no name
         with tree_must_be_readable():
             listing = list_folder(root)
+        if listing.is_cache:
+            disk.notes.append(_cache(root))
         _list_videos(root, "", listing, disk)
         for subject in listing.folders:
             _list_subject(root / subject, disk)
@@ -125,6 +127,8 @@ def _list_subject(folder: Path, disk: Contents) -> None:
     except UnreadableInputError as error:
         disk.notes.append(Note(None, error.message, "its clips are not used"))
         return
+    if listing.is_cache:
+        disk.notes.append(_cache(folder))
     _list_videos(folder, folder.name, listing, disk)
     disk.tables.append((folder.name, listing.files))
     if has_images(listing):
@@ -143,6 +147,9 @@ def _list_subject(folder: Path, disk: Contents) -> None:
         source: Images | MepipeError
         try:
             inside = list_folder(path)
+            if inside.is_cache and not has_images(inside):
+                disk.notes.append(_cache(path))
+                continue
             if not has_images(inside) and _has_videos(inside):
                 raise BadDataError(
                     f"the folder {path} holds videos: it lies one folder too deep",
@@ -192,6 +199,10 @@ def _are_equal(one: Path, other: Path) -> bool:
     except (OSError, UnreadableInputError):
         return False
     return not differing and not failed
+
+
+def _cache(folder: Path) -> Note:
+    return Note(None, f"{folder} holds a cache of mepipe", "no part of the dataset: not used")
 
 
 def _has_videos(listing: Listing) -> bool:

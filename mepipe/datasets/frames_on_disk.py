@@ -14,6 +14,7 @@ from mepipe.datasets.clip import Images
 from mepipe.datasets.copies import find_copies
 from mepipe.errors import BadDataError, UnreadableInputError
 from mepipe.plausible import DIGITS
+from mepipe.schema import CACHE_FOLDERS, CACHE_MARKER
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".bmp", ".png"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".gif"})
@@ -33,11 +34,14 @@ class Listing:
     unnameable
         Names that are not valid UTF-8, with escapes. They can be in no clip id
         and in no report.
+    is_cache
+        True if a cache of mepipe lies here, by its marker. Its own folders are not listed.
     """
 
     folders: tuple[str, ...]
     files: tuple[str, ...]
     unnameable: tuple[str, ...]
+    is_cache: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def list_folder(folder: Path) -> Listing:
                     continue
                 if not is_utf8(name):
                     unnameable.append(name.encode(errors="backslashreplace").decode())
-                elif entry.is_dir():
+                elif _is_folder(entry):
                     folders.append(name)
                 else:
                     # Broken links stay in the list: reading them reports the missing file.
@@ -99,7 +103,21 @@ def list_folder(folder: Path) -> Listing:
         raise UnreadableInputError(
             f"the folder {folder} cannot be read: {error.strerror}", "Check its permissions."
         ) from error
-    return Listing(tuple(sorted(folders)), tuple(sorted(files)), tuple(sorted(unnameable)))
+    is_cache = CACHE_MARKER in files
+    if is_cache:
+        files.remove(CACHE_MARKER)
+        folders = [name for name in folders if name not in CACHE_FOLDERS]
+    return Listing(
+        tuple(sorted(folders)), tuple(sorted(files)), tuple(sorted(unnameable)), is_cache
+    )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads to itself: one bad name costs itself alone, as a broken link does.
+        return False
 
 
 def frame_number(stem: str) -> int | None:

@@ -9,19 +9,24 @@ import warnings
 import zipfile
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 from mepipe.errors import UsageError
+from mepipe.regular_files import read_regular
 
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 
 _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 # No worksheet has more rows; a damaged one may claim so and would be read for hours.
 _EXCEL_ROWS = 1_048_576
+# The sheets of all published sets have less than a hundredth of this. A few MB can unpack to GB,
+# and one cell in the last column makes 16 384 of every row.
+MOST_TABLE = 100_000_000  # bytes, packed and unpacked
+MOST_CELLS = 3_000_000  # with the empty ones before the last of a row
 # What zipfile and openpyxl raise on files that are cut off, edited by hand or not a
 # workbook at all. openpyxl has no error of its own for most of them. The bytes are in
 # memory by then, so an OSError is openpyxl's as well.
@@ -42,6 +47,7 @@ _MALFORMED = (
     RuntimeError,
 )
 
+Cell = TypeVar("Cell")
 
 Grid = list[tuple[int, list[str]]]
 """The rows that hold something, each with its number in the sheet (of a text, the line)."""
@@ -54,10 +60,10 @@ def read_grids(path: Path) -> tuple[bool, list[Grid]]:
     that a .csv may have.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MOST_TABLE)
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror}", "Check its permissions."
+            f"{path} cannot be read: {error.strerror}", "Check the file and its permissions."
         ) from error
     if not data.strip():
         raise UsageError(f"{path} is empty", "Restore it, or delete it.")
@@ -77,13 +83,38 @@ def _text_grids(path: Path, data: bytes) -> list[Grid]:
     grids, problem = [], ""
     for delimiter in ",;\t":
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        count = _Cells(path)
         try:
-            grids.append([(reader.line_num, [cell.strip() for cell in row]) for row in reader])
+            grids.append(
+                [(reader.line_num, [cell.strip() for cell in count.of(row)]) for row in reader]
+            )
         except csv.Error as error:
             problem = str(error)
     if not grids:
         raise UsageError(f"{path} is not a table: {problem}", "Save it again as 'CSV UTF-8'.")
     return grids
+
+
+class _Cells:
+    """Counts the cells of a table, and refuses more than any table of clips has."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = 0
+
+    def of(self, row: Sequence[Cell]) -> Sequence[Cell]:
+        """Return a row that is counted."""
+        self._seen += len(row)
+        if self._seen > MOST_CELLS:
+            raise _too_large(self._path, f"more than {MOST_CELLS} cells")
+        return row
+
+
+def _too_large(path: Path, what: str) -> UsageError:
+    return UsageError(
+        f"{path} has {what}, and more than a table of clips can need is not read",
+        "Delete the rows and columns beside the table, or save it as 'CSV UTF-8'.",
+    )
 
 
 def encoding_of(data: bytes) -> str:
@@ -109,7 +140,9 @@ def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[Grid]:
         )
     if not data.startswith(b"PK"):
         raise UsageError(f"{path} is not an Excel workbook", "Copy the file again.")
+    count = _Cells(path)
     try:
+        _refuse_bomb(path, data)
         with warnings.catch_warnings():
             # openpyxl warns about styles and extensions, which do not change the cells.
             warnings.simplefilter("ignore")
@@ -119,7 +152,7 @@ def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[Grid]:
                 # The stored size may be wrong, and would cut rows off.
                 sheet.reset_dimensions()
                 rows = enumerate(islice(sheet.iter_rows(values_only=True), _EXCEL_ROWS), start=1)
-                grid = [(i, [_text(cell) for cell in row]) for i, row in rows if any(row)]
+                grid = [(i, [_text(cell) for cell in row]) for i, row in rows if any(count.of(row))]
                 _fill_merged(grid, _merged_ranges(data, sheet))
                 grids.append(grid)
             return grids or [[]]
@@ -127,6 +160,14 @@ def _excel_grids(path: Path, data: bytes, *, values: bool) -> list[Grid]:
         raise UsageError(
             f"{path} is damaged or cut off ({type(error).__name__})", "Copy the file again."
         ) from error
+
+
+def _refuse_bomb(path: Path, data: bytes) -> None:
+    """Raise `UsageError` if the parts of a workbook unpack to more than a table can need."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    if unpacked > MOST_TABLE:
+        raise _too_large(path, f"{unpacked} bytes of cells when it is unpacked")
 
 
 def _merged_ranges(data: bytes, sheet: Any) -> Iterator[tuple[int, int, int]]:
@@ -189,7 +230,7 @@ def with_formulas(path: Path, sheet: int, body: Grid, columns: Mapping[str, int]
     used = columns.values()
     if all(column < len(cells) and cells[column] for _, cells in body for column in used):
         return body
-    formulas = dict(_excel_grids(path, path.read_bytes(), values=False)[sheet])
+    formulas = dict(_excel_grids(path, read_regular(path, MOST_TABLE), values=False)[sheet])
     width = max(used) + 1
     result = []
     for number, cells in body:

@@ -46,6 +46,9 @@ _OPTIONAL = {
     "action_units": ("au", "action units"),
 }
 
+_COMPARISONS = 100_000  # of names: a second or two
+_LONGEST = 200  # characters of a name that are compared
+
 _Key = tuple[str, str]  # subject (empty: unknown), clip
 _Form = Callable[[str], str]
 
@@ -142,6 +145,7 @@ def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
             "the clips"
         )
     taken = []
+    hints = _Hints(clips)
     for written, full in zip(table.rows, below.rows, strict=True):
         row, found = written, _find(written, indices, by_folder=by_folder)
         if row.number in carried and (people == "subject" or not found):
@@ -163,7 +167,7 @@ def read_labels(path: Path, clips: Sequence[_Key]) -> Labels:
             )
         else:
             notes.append(
-                f"{path.name}: line {row.number} ({what}) has no clip: not used{_hint(row, clips)}"
+                f"{path.name}: line {row.number} ({what}) has no clip: not used{hints.of(row)}"
             )
     if taken:
         notes.append(
@@ -198,7 +202,9 @@ def _people_column(table: Table, clips: Sequence[_Key]) -> str:
     written = {person_key(row["clip"].rpartition("/")[0]) for row in table.rows}
     if written & folders or all(emotion_of_folder(folder) for folder, _ in clips if folder):
         return "subject"
-    similar = any(difflib.get_close_matches(one, folders, n=1, cutoff=0.6) for one in subjects)
+    # Where all differ, some are enough to see it.
+    some = sorted(subjects)[: max(1, _COMPARISONS // len(folders))]
+    similar = any(difflib.get_close_matches(one, folders, n=1, cutoff=0.6) for one in some)
     return "" if similar else "subject"
 
 
@@ -230,18 +236,31 @@ def _unknown_column(text: str, known: Collection[str]) -> str:
     return f"unknown column {text!r}{suggest(text.strip().casefold(), lacking)}"
 
 
-def _hint(row: Row, clips: Sequence[_Key]) -> str:
-    """Return a hint at the clip that a row without one may have meant."""
-    what = _written(row)
-    if any(_DAMAGED.match(cell) for cell in (row["subject"], row["clip"])):
-        return (
-            "; a spreadsheet made a date or a number of a name such as 01-02 or 1e3: write the "
-            "name again in a column of text"
-        )
-    if what.count("/") > 1:
-        return "; write the subject and the clip in columns of their own"
-    known = ["/".join(part for part in key if part) for key in clips]
-    return suggest(what, known, cutoff=0.8, form=" (did you mean {}?)")
+class _Hints:
+    """Hints at the clips that rows without one may have meant.
+
+    Of a table that belongs to other clips each row would be compared with each clip, so after
+    `_COMPARISONS` there are none.
+    """
+
+    def __init__(self, clips: Sequence[_Key]) -> None:
+        self._known = ["/".join(part for part in key if part) for key in clips]
+        self._left = _COMPARISONS
+
+    def of(self, row: Row) -> str:
+        """Return the hint for a row; empty if there is none."""
+        if any(_DAMAGED.match(cell) for cell in (row["subject"], row["clip"])):
+            return (
+                "; a spreadsheet made a date or a number of a name such as 01-02 or 1e3: write the "
+                "name again in a column of text"
+            )
+        what = _written(row)
+        if what.count("/") > 1:
+            return "; write the subject and the clip in columns of their own"
+        if self._left <= 0:
+            return ""
+        self._left -= len(self._known)
+        return suggest(what[:_LONGEST], self._known, cutoff=0.8, form=" (did you mean {}?)")
 
 
 def _written(row: Row) -> str:

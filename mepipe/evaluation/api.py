@@ -27,6 +27,7 @@ from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.extras import require
 from mepipe.features import Features
+from mepipe.regular_files import read_regular
 from mepipe.schema import is_saved
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def evaluate(
     cache: str | Path | None = None,
     out: str | Path | None = None,
     trust: str | None = None,
+    scheduler: str | None = None,
     progress: Callback | None = None,
 ) -> EvaluationResult:
     """Evaluate a model on a features file; no person is tested on whom it was trained.
@@ -149,6 +151,8 @@ def evaluate(
         is written but the folds in the cache.
     trust
         The code that a saved model may need, as for `mepipe.load_model`.
+    scheduler
+        The address of a Dask cluster that trains the folds, ``tcp://HOST:PORT``.
     progress
         Called with (title, done, total). None: progress goes to the logger ``mepipe``.
 
@@ -207,7 +211,9 @@ def evaluate(
         )
     prepared = PreparedEvaluation.of(features_path(features), evaluation)
     store = open_store(cache_root(None if cache is None else Path(cache)))
-    context = Context(store, jobs=jobs, device=device, progress=progress_for(progress))
+    context = Context(
+        store, jobs=jobs, device=device, progress=progress_for(progress), scheduler=scheduler
+    )
     return prepared.run(context, out=None if out is None else Path(out))
 
 
@@ -335,10 +341,12 @@ def results_content(folder: Path) -> dict[str, Any]:
     UsageError
         If there is none.
     """
+    from mepipe.evaluation.results_io import LONGEST_RESULTS
+
     path, remedy = folder / "results.json", "Give a folder of `mepipe evaluate`."
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        content = json.loads(read_regular(path, LONGEST_RESULTS))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {error}", remedy) from error
     if not isinstance(content, dict):
         raise UsageError(f"{path} holds no results", remedy)

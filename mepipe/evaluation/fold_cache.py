@@ -1,11 +1,12 @@
-"""Train folds in worker processes; each finished fold is stored in the cache."""
+"""Train folds in worker processes or on a cluster; each finished fold is stored in the cache."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ import numpy as np
 from mepipe.cache.keys import canonical, object_key
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.store import ObjectName, Store
-from mepipe.errors import DamageError, SystemProblemError
+from mepipe.errors import DamageError, SystemProblemError, UsageError
 from mepipe.evaluation.batched_folds import batches_of, run_batched
 from mepipe.evaluation.folds import FoldJob, FoldPrediction
 from mepipe.execution.context import Context
-from mepipe.execution.processes import WorkerDied, run_tasks
+from mepipe.execution.processes import WorkerDied
+from mepipe.execution.runner import task_runner
 from mepipe.features import Features
 from mepipe.features.file import refuse_no_file
+from mepipe.networks.registry import is_own
 from mepipe.versions import libraries
 
 STAGE = "classify"
@@ -72,6 +75,25 @@ class FoldTask:
     key: str
     features: Source
     cache: Path
+    modules: str = ""
+    """A folder where a user's own model may be; empty: the process knows it."""
+
+    def anywhere(self) -> FoldTask:
+        """Return the task for a process in any folder, of any machine that sees the same paths."""
+        start = self.job.start
+        if start is not None:
+            start = replace(start, path=start.path.absolute())
+        return FoldTask(
+            replace(self.job, start=start),
+            self.key,
+            replace(self.features, path=self.features.path.absolute()),
+            self.cache.absolute(),
+            str(Path.cwd()) if is_own(str(self.job.model["name"])) else "",
+        )
+
+    def start_file(self) -> list[Path]:
+        """Return the file of the weights that training starts from, if there is one."""
+        return [] if self.job.start is None else [self.job.start.path]
 
 
 def train_folds(
@@ -120,7 +142,7 @@ def train_folds(
         return found, 0
     context.progress.begin(title, len(missing))
     try:
-        for prediction in _trained(missing, context.jobs):
+        for prediction in _trained(missing, context):
             found.append(prediction)
             context.progress.advance()
     finally:
@@ -128,25 +150,39 @@ def train_folds(
     return found, len(missing)
 
 
-def _trained(tasks: Sequence[FoldTask], jobs: int) -> Iterator[FoldPrediction]:
+def _trained(tasks: Sequence[FoldTask], context: Context) -> Iterator[FoldPrediction]:
     """Train the folds, in batches or one by one, and yield each that is finished and stored."""
+    far = context.scheduler is not None
+    device = tasks[0].job.device
+    if far and device != "cpu":
+        raise UsageError(
+            f"folds on a Dask cluster are trained on CPUs, and the device is {device}",
+            "Add --device cpu, or leave --backend dask out.",
+        )
+    if far:
+        tasks = [task.anywhere() for task in tasks]
     together = {(task.job.fold, task.job.seed): task for task in tasks if task.job.batched}
     units = [[task] for task in tasks if not task.job.batched]
     # On a GPU the folds are trained one after the other: in parallel they would only share it.
-    workers = jobs if tasks[0].job.device == "cpu" else 1
+    context = context if device == "cpu" else replace(context, jobs=1)
     for some in batches_of([task.job for task in together.values()]):
         unit = [together[job.fold, job.seed] for job in some]
-        if workers > 1:
+        if far or context.jobs > 1:
             units.append(unit)
         else:  # here each fold is seen as soon as it is stored
             yield from _train_batch(unit)
-    for _, answer in run_tasks(_train, units, workers):
-        if isinstance(answer, WorkerDied):
-            raise SystemProblemError(
-                f"the process that trained a fold was killed: {answer.reason}",
-                answer.remedy or "Free some memory, or use fewer --jobs; finished folds are kept.",
-            )
-        yield from answer
+    if not units:
+        return
+    seen = [tasks[0].features.path, *tasks[0].start_file()]
+    with task_runner(context, seen, _LIBRARIES) as run:
+        for _, answer in run(_train, units):
+            if isinstance(answer, WorkerDied):
+                raise SystemProblemError(
+                    f"the process that trained a fold was killed: {answer.reason}",
+                    answer.remedy
+                    or "Free some memory, or use fewer --jobs; finished folds are kept.",
+                )
+            yield from answer
 
 
 def count_cached(jobs: Sequence[FoldJob], digest: str, store: Store) -> int:
@@ -191,6 +227,9 @@ def _train(unit: Sequence[FoldTask]) -> list[FoldPrediction]:
     """Train a fold, or those of a batch, and store what they predict."""
     from mepipe.evaluation.folds import run_fold
 
+    here = unit[0].modules
+    if here and here not in sys.path:
+        sys.path.append(here)  # last: a file of the user's hides nothing
     if unit[0].job.batched:
         return list(_train_batch(unit))
     (task,) = unit

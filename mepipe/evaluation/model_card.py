@@ -38,6 +38,7 @@ _ABSENT = "(not set)"
 COLDEST, HOTTEST = 0.05, 20.0
 
 WIDEST = 512
+MOST_KERNELS = 64
 LARGEST = 512
 _Side = Annotated[int, Field(ge=4, le=LARGEST)]
 _Channels = Annotated[int, Field(ge=1, le=16)]
@@ -53,13 +54,18 @@ def differences(
     """Return what differs between two feature settings, of the sections that decide a map."""
     found = []
     for section in DECIDING:
-        one, two = trained.get(section) or {}, here.get(section) or {}
+        one, two = _section(trained, section), _section(here, section)
         beside = _BESIDE.get(section, set()) - (_OF_A_SEQUENCE if reads == "sequence" else set())
         for key in sorted((one.keys() | two.keys()) - beside):
             was, now = one.get(key, _ABSENT), two.get(key, _ABSENT)
             if was != now:
                 found.append(f"{section}.{key} was {was} in training and is {now} here")
     return found
+
+
+def _section(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = settings.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def kind_of(card: Mapping[str, Any]) -> str:
@@ -99,7 +105,7 @@ surprise; UF1 0.800, UAR 0.810 on made clips of other faces
     *first, last = map(str, card["classes"])
     trained = "trained on made movements only, on no real clip"
     if kind_of(card) != "synthetic":
-        clips, people = len(card.get("clips") or ()), card.get("subjects", "unknown")
+        clips, people = len(_listed(card.get("clips"))), card.get("subjects", "unknown")
         trained = f"trained on {clips} clips of {people} people"
     parts = [f"{name}: {trained}", f"knows {', '.join(first)} and {last}"]
     parts += [
@@ -112,7 +118,11 @@ def known_to(card: Mapping[str, Any], part: str) -> set[str]:
     """Return the ``clips`` or ``persons`` of a training, and of what it started from."""
     start = card.get("from")
     earlier = start.get(part) if isinstance(start, dict) else None
-    return set(map(str, [*(card.get(part) or ()), *(earlier or ())]))
+    return set(map(str, [*_listed(card.get(part)), *_listed(earlier)]))
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def seen_in_training(card: Mapping[str, Any], clips: LabelledClips) -> tuple[str, ...]:
@@ -219,8 +229,15 @@ class Card(_Plain):
         if {"channels", "size", "classes", "maps"} & set(self.model):
             raise ValueError("the input decides channels, size, classes and maps")
         width = self.model.get("width", 8)
-        if not isinstance(width, int) or not 4 <= width <= WIDEST:
+        if type(width) is not int or not 4 <= width <= WIDEST:
             raise ValueError(f"a width beyond {WIDEST}")
+        kernels = self.model.get("kernels", ())
+        if self.model["name"] in MODELS and not (
+            isinstance(kernels, list | tuple)
+            and len(kernels) <= MOST_KERNELS
+            and all(type(kernel) is int for kernel in kernels)
+        ):
+            raise ValueError(f"kernels are up to {MOST_KERNELS} whole numbers")
         return self
 
 

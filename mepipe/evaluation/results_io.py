@@ -22,6 +22,7 @@ from mepipe.evaluation.chance_level import is_chance
 from mepipe.evaluation.results import COLUMNS, PROBABILITY, Predictions
 from mepipe.evaluation.unit_results import refuse_units
 from mepipe.features.splits import LabelledClips
+from mepipe.regular_files import read_regular
 
 PREDICTIONS = "predictions.csv"
 RESULTS = "results.json"
@@ -29,6 +30,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _PROBABILITY = re.compile(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?")
 # predictions.csv holds six digits.
 _DIGIT = 1e-6
+LONGEST_RESULTS = 500_000_000  # bytes of a file of results
 _AGAIN = "Evaluate again to write a new one."
 
 
@@ -96,7 +98,7 @@ def _read(path: Path) -> bytes:
     if path.parent.is_file():
         raise UsageError(f"{path.parent} is a file", f"Give its folder: {path.parent.parent}")
     try:
-        return path.read_bytes()
+        return read_regular(path, LONGEST_RESULTS)
     except FileNotFoundError:
         raise UsageError(
             f"there is no {path}",

@@ -254,13 +254,22 @@ def load_model(
     seen = np.array(inputs.seen, dtype=np.bool_)
     built = []
     for own in members:
-        network = build(
-            **known.model,
-            channels=channels,
-            size=size,
-            classes=len(known.classes),
-            maps=maps[0] if maps else None,
-        )
+        try:
+            network = build(
+                **known.model,
+                channels=channels,
+                size=size,
+                classes=len(known.classes),
+                maps=maps[0] if maps else None,
+            )
+        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+            if is_own(name):  # the user's own code keeps its traceback
+                raise
+            raise DamageError(
+                f"{path}: its card cannot be right: the network {name} cannot be built of it "
+                f"({str(error).splitlines()[0] if str(error) else type(error).__name__})",
+                "Train the model again.",
+            ) from error
         try:
             network.load_state_dict(own)
         except RuntimeError as error:

@@ -1,25 +1,32 @@
 """Run independent tasks on the workers of an existing Dask cluster.
 
 Only paths and ids are sent. The cache and the datasets must be on shared storage, under
-the same path on every worker. A probe file in the cache checks this before each task.
+the same path on every worker. A probe file in the cache checks this before each task, on the worker
+that runs it, with its versions and threads: workers of an elastic cluster join late.
 """
 
 from __future__ import annotations
 
-import os
-import platform
+import asyncio
+import concurrent.futures
+import logging
+import pickle
+import queue
+import re
 import secrets
+import socket
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mepipe import __version__
 from mepipe.cache import disk
-from mepipe.errors import SystemProblemError, UsageError
-from mepipe.execution.processes import WorkerDied, one_thread
+from mepipe.errors import MepipeError, SystemProblemError, UsageError
+from mepipe.execution.cluster_workers import Demands, by_value, guarded, versions
+from mepipe.execution.processes import WorkerDied
 from mepipe.extras import require
-from mepipe.versions import libraries as installed
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -27,7 +34,12 @@ if TYPE_CHECKING:
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
+_LOG = logging.getLogger("mepipe")
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 _TIMEOUT_S = 10
+_LOOK_S = 2  # between two looks whether scheduler and workers are still there
+_WITHOUT_WORKERS_S = 30  # a worker that is restarted comes back within
+_ADDRESS = re.compile(r"(?:tcp|tls)://(\[[^\]]+\]|[^:/]+):([0-9]+)/?")
 # Tasks per worker thread at the scheduler. With two, a worker that finishes a task has its next
 # one already.
 _AHEAD = 2
@@ -59,32 +71,50 @@ def cluster(
     require("dask", "--backend dask")
     from distributed import Client
 
-    try:
-        client = Client(address, timeout=_TIMEOUT_S, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"there is no Dask scheduler at {address}: {error}",
-            "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`). "
-            "Give the address that the scheduler prints.",
-        ) from error
+    client = _connected(Client, address)
     # Its random content proves that a worker sees this cache, not a local folder of that path.
     probe = cache / "tmp" / f"probe-{secrets.token_hex(8)}"
-    with client:
+    names = tuple(sorted({*libraries, "h5py"}))
+    demands: Demands = {
+        "versions": versions(names),
+        "libraries": names,
+        "probe": str(probe),
+        "roots": [str(root) for root in roots],
+    }
+    with _closing(client):
         disk.make_folder(probe.parent)
         disk.write_atomic(probe, probe.name.encode())
         try:
-            _check(client, probe, roots, tuple(sorted({*libraries, "h5py"})))
-            yield Cluster(client, probe)
+            _check(client, demands)
+            yield Cluster(client, address, demands)
         finally:
             disk.remove(probe)
 
 
-class Cluster:
-    """A checked cluster. `cluster` creates it."""
+@contextmanager
+def _closing(client: Client) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        # Of a scheduler that is gone nobody can take leave.
+        with suppress(Exception):
+            client.close(timeout=_TIMEOUT_S)
 
-    def __init__(self, client: Client, probe: Path) -> None:
+
+class Cluster:
+    """A checked cluster. `cluster` creates it.
+
+    Workers may join and leave while it works. What is asked of all workers at the start, each
+    task asks of the worker that it lands on, before anything else.
+    """
+
+    def __init__(self, client: Client, address: str, demands: Demands) -> None:
         self._client = client
-        self._probe = probe
+        self._address = address
+        self._demands = demands
+        self._unfit: dict[str, str] = {}
+        self._guarded = by_value(guarded)
+        self._alone_since: float | None = None
 
     def run_tasks(
         self, function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int | None = None
@@ -97,6 +127,13 @@ class Cluster:
             Picklable and small.
         jobs
             Largest number of tasks at the cluster. None: twice the number of its threads.
+
+        Raises
+        ------
+        SystemProblemError
+            If the scheduler is gone, or no worker was there for a while.
+        UsageError
+            If only workers are left that cannot be used.
         """
         suspects: list[Task] = []
         for task, answer in self._under_way(function, tasks, jobs):
@@ -112,110 +149,239 @@ class Cluster:
     def _under_way(
         self, function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int | None
     ) -> Iterator[tuple[Task, Answer | WorkerDied]]:
-        from distributed import KilledWorker, as_completed
-
-        waiting = iter(tasks)
-        running: dict[Future, Task] = {}
-        done = as_completed(loop=self._client.loop, raise_errors=False)
+        waiting = list(reversed(tasks))
+        running: dict[Future, _Sent[Task]] = {}
+        ready: queue.SimpleQueue[Future] = queue.SimpleQueue()
 
         def fill() -> None:
-            threads = sum(self._client.nthreads().values())
-            most = jobs or max(1, threads) * _AHEAD
-            while len(running) < most:
-                task = next(waiting, None)
-                if task is None:
-                    return
-                future = self._client.submit(_with_probe, function, task, self._probe, pure=False)
-                running[future] = task
-                done.add(future)
+            if not waiting:
+                return
+            fit = self._fit_workers()
+            most = jobs or max(1, len(fit)) * _AHEAD
+            while waiting and len(running) < most:
+                task = waiting.pop()
+                # Named only where others are not to be used: a worker that joins is welcome.
+                only = tuple(fit) if self._unfit else ()
+                future = self._submit(function, task, only)
+                running[future] = _Sent(task, only)
+                future.add_done_callback(ready.put)
 
         try:
-            fill()
-            while running:
-                future = next(done)
-                task = running.pop(future)
-                error = future.exception() if future.status == "error" else None
-                if isinstance(error, KilledWorker):
-                    yield task, WorkerDied(str(error).split(". ")[0])
-                else:
-                    answer: Answer = future.result()
-                    yield task, answer
-                # Otherwise the scheduler keeps every answer until the end.
-                future.release()
+            with self._lost():
                 fill()
+            while running:
+                future = self._next(ready, running, waiting)
+                if future is None:
+                    with self._lost():
+                        fill()
+                    continue
+                sent = running.pop(future, None)
+                if sent is None:  # it was given to another worker meanwhile
+                    continue
+                with self._lost():
+                    answer = self._answer(future)
+                    self._alone_since = None
+                    # Otherwise the scheduler keeps every answer until the end.
+                    future.release()
+                    if isinstance(answer, _Unfit):
+                        self._leave_out(answer)
+                        waiting.append(sent.task)
+                    fill()
+                if not isinstance(answer, _Unfit):
+                    yield sent.task, answer
         finally:
             # Also when the caller stops early (--fail-fast, Ctrl-C).
-            self._client.cancel(list(running))
+            with suppress(Exception):
+                self._client.cancel(list(running))
 
+    def _submit(
+        self, function: Callable[[Task], Answer], task: Task, only: Sequence[str]
+    ) -> Future:
+        # The task itself is opened on the worker only after it was found fit: there it may be
+        # another mepipe.
+        where: dict[str, Any] = {"workers": list(only)} if only else {}
+        payload = pickle.dumps((function, task))
+        return self._client.submit(self._guarded, payload, self._demands, pure=False, **where)
 
-def _sees(probe: Path) -> bool:
-    return disk.read_bytes(probe) == probe.name.encode()
+    def _answer(self, future: Future) -> Any:
+        from distributed import KilledWorker
 
+        error = future.exception() if future.status == "error" else None
+        if isinstance(error, KilledWorker):
+            return WorkerDied(str(error).split(". ")[0])
+        while True:
+            try:
+                fit, answer = future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                if future.status == "error":  # of the task itself
+                    raise
+                # The answer was lost with its worker, and is computed again where there is one.
+                self._fit_or_gone()
+            else:
+                return answer if fit else _Unfit(*answer)
 
-def _with_probe(function: Callable[[Task], Answer], task: Task, probe: Path) -> Answer:
-    # Workers may join after `_check`.
-    if not _sees(probe):
-        raise SystemProblemError(
-            f"the Dask worker on {platform.node()} does not see the cache at {probe.parents[1]}",
-            "Put the cache and the datasets on storage that all workers share.",
+    def _next(
+        self,
+        ready: queue.SimpleQueue[Future],
+        running: dict[Future, _Sent[Task]],
+        waiting: list[Task],
+    ) -> Future | None:
+        """Return the next future that is done; None if tasks went back to ``waiting``.
+
+        Dask waits without end for a scheduler or workers that do not come back.
+        """
+        while True:
+            with suppress(queue.Empty):
+                return ready.get(timeout=_LOOK_S)
+            fit = self._fit_or_gone()
+            # The workers that these tasks may go to have left.
+            stuck = [
+                one for one, sent in running.items() if sent.only and not {*sent.only} & {*fit}
+            ]
+            if fit and stuck:
+                waiting += [running.pop(one).task for one in stuck]
+                with self._lost():
+                    self._client.cancel(stuck)
+                return None
+
+    def _fit_or_gone(self) -> list[str]:
+        """Return the workers that can be used; none for a while where all have left.
+
+        Raises
+        ------
+        SystemProblemError
+            If the scheduler is gone, or no worker came back.
+        UsageError
+            If only such came that cannot be used.
+        """
+        if not is_reachable(self._address):
+            raise self._gone()
+        with self._lost():
+            alive = self._client.nthreads()
+        fit = [worker for worker in alive if worker not in self._unfit]
+        now = time.monotonic()
+        self._alone_since = None if fit else self._alone_since or now
+        if self._alone_since is not None and now - self._alone_since > _WITHOUT_WORKERS_S:
+            if alive:
+                raise self._none_fit()
+            raise SystemProblemError(
+                f"the Dask scheduler {self._address} has no workers any more",
+                "Start some, and run the same command again: finished work is kept.",
+            )
+        return fit
+
+    def _fit_workers(self) -> list[str]:
+        """Return the workers that can be used, as far as is known.
+
+        Raises
+        ------
+        UsageError
+            If there are workers, and none can be used.
+        """
+        alive = list(self._client.nthreads())
+        fit = [worker for worker in alive if worker not in self._unfit]
+        if alive and not fit:
+            raise self._none_fit()
+        return fit
+
+    def _leave_out(self, unfit: _Unfit) -> None:
+        if unfit.worker not in self._unfit:
+            self._unfit[unfit.worker] = unfit.reason
+            _LOG.warning(
+                "the Dask worker %s is not used: %s", unfit.worker, unfit.reason.rstrip(".")
+            )
+
+    def _none_fit(self) -> UsageError:
+        worker, reason = next(reversed(self._unfit.items()))
+        return _refused(worker, reason, ", and there is no other")
+
+    def _gone(self) -> SystemProblemError:
+        return SystemProblemError(
+            f"the Dask scheduler {self._address} is gone",
+            "Start it and its workers again, and run the same command: finished work is kept.",
         )
-    return one_thread(function, task)
+
+    @contextmanager
+    def _lost(self) -> Iterator[None]:
+        """Turn what Dask raises when the scheduler has gone into a `SystemProblemError`."""
+        try:
+            yield
+        except MepipeError:
+            raise
+        except _CANCELLED as error:
+            # Nobody here cancels what is waited for: the scheduler lost it, and was started anew.
+            raise self._gone() from error
+        except Exception as error:
+            # An error of the task itself comes from a cluster that is there.
+            if is_reachable(self._address) and self._client.status == "running":
+                raise
+            raise self._gone() from error
 
 
-def _check(client: Client, probe: Path, roots: Sequence[Path], libraries: tuple[str, ...]) -> None:
+@dataclass(frozen=True)
+class _Sent(Generic[Task]):
+    """A task at the cluster, and the workers that it may go to; none: all."""
+
+    task: Task
+    only: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Unfit:
+    """A worker that cannot be used, and why."""
+
+    worker: str
+    reason: str
+
+
+def is_reachable(address: str) -> bool:
+    """Return True if something answers at ``tcp://HOST:PORT``; of other addresses nothing is known.
+
+    Without this, Dask tries for minutes where nothing is, and for ever where something was.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return True
+    try:
+        with socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=_TIMEOUT_S):
+            return True
+    except (OSError, OverflowError):
+        return False
+
+
+def _connected(kind: type[Client], address: str) -> Client:
+    try:
+        if not is_reachable(address):
+            raise OSError("nothing answers there")
+        return kind(address, timeout=_TIMEOUT_S, set_as_default=False)
+    # What is there may be another program, and what Dask makes of its answer has many names.
+    except (Exception, *_CANCELLED) as error:
+        raise UsageError(
+            f"there is no Dask scheduler at {address}: {error}",
+            "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`). "
+            "Give the address that the scheduler prints.",
+        ) from error
+
+
+def _check(client: Client, demands: Demands) -> None:
     # Workers that were just started, or restarted after a crash, need some seconds to join.
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=_TIMEOUT_S)
-    threads = client.nthreads()
-    if not threads:
+    if not client.nthreads():
         raise UsageError(
             f"the Dask scheduler {client.scheduler.address} has no workers",
             f"Start some: dask worker {client.scheduler.address} --nthreads 1",
         )
-    if max(threads.values()) > 1:
-        raise UsageError(
-            "a Dask worker has several threads, but face detection needs one thread per process",
-            "Start more workers (--nworkers), each with --nthreads 1.",
-        )
-    try:
-        found: Mapping[str, Any] = client.run(_facts, probe, list(roots), libraries)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"a Dask worker cannot import {error.name}",
-            "Install mepipe in the workers' environment.",
-        ) from error
-    here = versions(libraries)
-    for worker, facts in sorted(found.items()):
-        different = [
-            f"{name} {facts['versions'].get(name)} instead of {version}"
-            for name, version in here.items()
-            if facts["versions"].get(name) != version
-        ]
-        if different:
-            raise UsageError(
-                f"the Dask worker {worker} has other versions: {', '.join(different)}",
-                "Install the same versions on all workers: a result must not depend on the machine "
-                "that computes it.",
-            )
-        if facts["unseen"]:
-            raise UsageError(
-                f"the Dask worker {worker} does not see {', '.join(facts['unseen'])}",
-                "Put the cache and the datasets on shared storage, under the same path everywhere.",
-            )
+    found: Mapping[str, Any] = client.run(by_value(guarded), None, demands)
+    for _, (fit, answer) in sorted(found.items()):
+        if not fit:
+            raise _refused(*answer)
 
 
-def versions(libraries: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions that decide a result: of mepipe, Python and the libraries."""
-    return {
-        "mepipe": __version__,
-        "Python": ".".join(platform.python_version_tuple()[:2]),
-        **installed(libraries),
-    }
-
-
-def _facts(probe: Path, roots: Sequence[Path], libraries: tuple[str, ...]) -> dict[str, Any]:
-    """Return the versions of a worker and the folders that it cannot read. Runs on the worker."""
-    unseen = [str(root) for root in roots if not os.access(root, os.R_OK)]
-    if not _sees(probe):
-        unseen.append(str(probe.parents[1]))
-    return {"versions": versions(libraries), "unseen": unseen}
+def _refused(worker: str, reason: str, rest: str = "") -> UsageError:
+    return UsageError(
+        f"the Dask worker {worker} {reason}{rest}",
+        "Give all workers the same mepipe and libraries, one thread each (--nthreads 1, and "
+        "--nworkers for more), and the cache and the data on shared storage, under the same path "
+        "everywhere.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -227,7 +228,7 @@ class Features:
         14": both); ``columns["au_units"]`` has the details. NaN stands where the
         clip's sheet says nothing that can be read as action units.
         """
-        coded = [{_unit(part) for part in cell.split(";") if part} for cell in self._au_units()]
+        coded = [set(filter(None, map(_unit, cell.split(";")))) for cell in self._au_units()]
         known = np.array([bool(units) for units in coded], dtype=np.bool_)
         found = {}
         for unit in sorted(set().union(*coded)):
@@ -361,9 +362,10 @@ def _values(values: object) -> list[object]:
     return [values] if single else list(values)  # type: ignore[call-overload]
 
 
-def _unit(text: str) -> int:
-    """Return the number in a unit's text, ``R12B`` or ``L14?``."""
-    return int("".join(letter for letter in text if letter.isdigit()))
+def _unit(text: str) -> int | None:
+    """Return the number in a unit's text, ``R12B`` or ``L14?``; None if that is no unit."""
+    found = re.search("[0-9]{1,3}", text)
+    return int(found[0]) if found else None
 
 
 def _settings_for(name: str) -> str:

@@ -25,6 +25,7 @@ from mepipe.frames.formats import (
 from mepipe.frames.images import decode_image, incomplete, out_of_memory, refuse_long_file
 from mepipe.frames.orientation import orientation, turned_size
 from mepipe.frames.samples import refuse_samples
+from mepipe.regular_files import regular
 
 _HEAD, _TAIL = 4096, 64
 
@@ -53,7 +54,8 @@ def image_size(path: Path | str) -> tuple[int, int]:
     (64, 48)
     """
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
+        # Without a buffer it takes a third of the time.
+        with open(path, "rb", buffering=0, opener=regular) as file:
             head = file.read(_HEAD)
             length = os.fstat(file.fileno()).st_size
             refuse_long_file(path, length)

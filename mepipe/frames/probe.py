@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from mepipe.frames.repeats import repeated
 from mepipe.frames.stamps import Times, read_times
 from mepipe.frames.sudden import Changes, Sudden
 from mepipe.frames.video_facts import Damage, VideoFacts
-from mepipe.plausible import is_rate
+from mepipe.plausible import is_rate, is_swollen
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -57,9 +58,11 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
     with opened(stream) as video:
         seen = _Seen()
         packets: list[int] = []
+        length = _length(stream)
         for decoded in video.frames():
             packets.append(decoded.packet)
             seen.look(decoded.frame, video.pixel_shape)
+            _refuse_swollen(decoded.frame, len(packets), length)
         if not packets:
             raise BadDataError("no frame of the video can be decoded", CONVERT)
         stated = float(video.stream.average_rate or video.stream.guessed_rate or 0)
@@ -95,6 +98,23 @@ def probe_video(stream: BinaryIO) -> VideoFacts:
         )
         last = max(n for n, packet in enumerate(video.packets) if packet.size)
         return _without_torn_end(facts, [packet >= last for packet in packets])
+
+
+def _length(stream: BinaryIO) -> int:
+    at = stream.tell()
+    length = stream.seek(0, os.SEEK_END)
+    stream.seek(at)
+    return length
+
+
+def _refuse_swollen(frame: VideoFrame, count: int, length: int) -> None:
+    """Raise `BadDataError` for a small file that would be decoded for hours."""
+    if is_swollen(count * frame.width * frame.height, length):
+        raise BadDataError(
+            f"the video has {length} bytes, and its first {count} frames of {frame.width} x "
+            f"{frame.height} px show more than any camera packs into them",
+            "Restore it from the original, or leave the clip out.",
+        )
 
 
 def _without_torn_end(facts: VideoFacts, of_last: Sequence[bool]) -> VideoFacts:

@@ -18,6 +18,7 @@ from mepipe.errors import UnreadableInputError
 from mepipe.frames.images import decode_image, out_of_memory, refuse_long_file
 from mepipe.frames.video import video_frames
 from mepipe.frames.video_facts import VideoFacts
+from mepipe.regular_files import regular
 
 Image = NDArray[np.uint8]
 
@@ -287,10 +288,10 @@ def readable(path: Path) -> Iterator[BufferedReader]:
     Raises
     ------
     UnreadableInputError
-        If it cannot be opened, or reading it fails.
+        If it cannot be opened or is no regular file, or reading it fails.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=regular) as file:
             yield file
     except OSError as error:
         raise UnreadableInputError(

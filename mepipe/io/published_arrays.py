@@ -22,6 +22,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError, SystemProblemError, UsageError
+from mepipe.regular_files import read_regular
 
 ARRAYS = ("x", "y", "subject", "dataset", "clip")
 LARGEST_BYTES = 4 * 1024**3
@@ -39,6 +40,10 @@ _UNREADABLE = (
     RuntimeError,  # an encrypted member; a header nested too deeply
     MemoryError,
     ValueError,
+    # A header is an expression of Python, and may be of any kind and depth.
+    SyntaxError,
+    TypeError,
+    OverflowError,
     # The archive lies in memory by now, so these are of a damaged bz2 or LZMA stream: one flipped
     # bit in a header makes another compression of deflate's.
     OSError,
@@ -105,7 +110,7 @@ def _bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise UsageError(f"{path} is larger than {LARGEST_BYTES >> 30} GiB", _SAVED)
-        return path.read_bytes()
+        return read_regular(path, LARGEST_BYTES)
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}", "Give the .npz file.") from None
     except OSError as error:
@@ -147,7 +152,7 @@ def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str
         )
     if dtype.fields is not None or dtype.subdtype is not None:
         raise BadDataError(f"{path}: {name} has the type {dtype}, a record", _SAVED)
-    if math.prod(shape) * dtype.itemsize > info.file_size:
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > info.file_size:
         raise BadDataError(
             f"{path}: {name} says it is {shape} of {dtype} and the file has less: it is damaged",
             "Get the file again from where it was published.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from mepipe.cache import disk
@@ -54,7 +55,8 @@ def classify_features(
         Source(features.path, digest, manifest.stat(FEATURES)),
         evaluation,
         work,
-        context,
+        # The folder of the output need not be shared. `mepipe evaluate` trains on a cluster.
+        replace(context, scheduler=None),
     )
     result.computed[STAGE] += evaluated.computed
     result.reused[STAGE] += evaluated.reused

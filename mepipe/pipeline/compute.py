@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
 
 from mepipe.clips.clip_task import ClipTask, Failure
 from mepipe.clips.file_index import Entry
@@ -14,20 +12,13 @@ from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.execution.compiling import compile_engine
 from mepipe.execution.context import Context
-from mepipe.execution.processes import WorkerDied, run_tasks
+from mepipe.execution.processes import WorkerDied
+from mepipe.execution.runner import Runner, task_runner
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.plan import Plan
 from mepipe.pipeline.worker import run_clip
 from mepipe.schema import STEPS
 from mepipe.stages import STAGES
-
-_Task = TypeVar("_Task")
-
-
-class _Runner(Protocol):
-    def __call__(
-        self, function: Callable[[_Task], ClipOutcome], tasks: Sequence[_Task], /
-    ) -> Iterator[tuple[_Task, ClipOutcome | WorkerDied]]: ...
 
 
 def compute_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, until: str) -> bool:
@@ -70,7 +61,9 @@ def compute_clips(plan: Plan, inputs: Inputs, config: Config, context: Context, 
     work = partial(
         run_clip, config=config, context=context.for_worker(), until=until, parent=os.getpid()
     )
-    with runner(inputs, context) as run:
+    roots = [dataset.root for dataset in inputs.datasets]
+    made_by = {name for stage in STAGES for name in stage.libraries}
+    with task_runner(context, roots, made_by) as run:
         title = "clips"
         busy = _rounds(run, partial(work, wait=False), title, tasks, plan, inputs, context)
         if busy:
@@ -89,22 +82,8 @@ def check_models() -> None:
         verified_model_path(model.name)
 
 
-@contextmanager
-def runner(inputs: Inputs, context: Context) -> Iterator[_Runner]:
-    """Yield the function that runs tasks: on processes of this machine, or on a cluster."""
-    if context.scheduler is None:
-        yield partial(run_tasks, jobs=context.jobs)
-        return
-    from mepipe.execution.cluster import cluster
-
-    roots = [dataset.root.absolute() for dataset in inputs.datasets]
-    libraries = {name for stage in STAGES for name in stage.libraries}
-    with cluster(context.scheduler, context.cache.absolute(), roots, libraries) as workers:
-        yield partial(workers.run_tasks, jobs=context.cluster_jobs)
-
-
 def _rounds(
-    run: _Runner,
+    run: Runner,
     work: Callable[[ClipTask], ClipOutcome],
     title: str,
     tasks: Sequence[ClipTask],

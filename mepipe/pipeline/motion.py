@@ -20,7 +20,7 @@ from mepipe.config.settings import Config
 from mepipe.errors import UnreadableInputError
 from mepipe.execution.context import Context
 from mepipe.execution.processes import WorkerDied
-from mepipe.pipeline.compute import runner
+from mepipe.execution.runner import task_runner
 from mepipe.pipeline.motion_objects import (
     MOTION,
     Motion,
@@ -123,9 +123,10 @@ def compute_motions(
     if context.scheduler is not None:
         tasks = [task.anywhere() for task in tasks]
     work = partial(_compute, config=config, context=context.for_worker(), parent=os.getpid())
+    roots = [dataset.root for dataset in inputs.datasets]
     context.progress.begin("motion", len(tasks))
     try:
-        with runner(inputs, context) as run:
+        with task_runner(context, roots, MOTION.libraries) as run:
             for task, answer in run(work, tasks):
                 clip = task.task.clip
                 context.progress.advance()

@@ -88,7 +88,10 @@ def with_movements(
     failures: list[Failure] = []
     tasks = [_Task(one.task(), one.clip, one.numbers) for one in long]
     attempt = Attempt(_opened, config, context.cache, context.progress)
-    for task, answer in search_all(tasks, attempt, context.jobs):
+    if context.scheduler is not None:
+        tasks = [replace(one, task=one.task.anywhere()) for one in tasks]
+    roots = [dataset.root for dataset in inputs.datasets]
+    for task, answer in search_all(tasks, attempt, context, roots):
         if isinstance(answer, RecordingEvents):
             found[task.clip.id] = answer
         else:

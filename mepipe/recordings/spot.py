@@ -23,15 +23,17 @@ from mepipe.datasets.name_cells import check_name
 from mepipe.datasets.recordings import recordings
 from mepipe.datasets.registry import as_datasets
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
-from mepipe.execution.processes import WorkerDied, one_thread, run_tasks
+from mepipe.execution.context import Context
+from mepipe.execution.processes import WorkerDied, one_thread
 from mepipe.execution.progress import NoProgress, progress_for
+from mepipe.execution.runner import task_runner
 from mepipe.plausible import RATES, is_rate
 from mepipe.recordings.chunks import cuts_of
 from mepipe.recordings.curve import motion_curve
 from mepipe.recordings.events import find_events
 from mepipe.recordings.faces import linked
 from mepipe.recordings.result import RecordingEvents
-from mepipe.recordings.stored import measured
+from mepipe.recordings.stored import LIBRARIES, measured
 from mepipe.schema import Progress
 
 
@@ -71,6 +73,7 @@ def spot(
     config: Config | str | Path | None = None,
     settings: Iterable[str] = (),
     jobs: int = 1,
+    scheduler: str | None = None,
     progress: Progress | Callable[[str, int, int], object] | None = None,
 ) -> Found:
     """Find every movement of the face in recordings of any length, from onset to offset.
@@ -94,6 +97,8 @@ def spot(
         are used.
     jobs
         Recordings that are searched at once, each in a process.
+    scheduler
+        The address of a Dask cluster that searches them instead, ``tcp://HOST:PORT``.
     progress
         Called as ``progress(title, done, total)``, with seconds of the recording.
 
@@ -111,9 +116,10 @@ def spot(
     """
     resolved = as_config(config, settings)
     store = open_store(cache_root(Path(cache) if cache is not None else None))
-    return spot_sources(
-        open_sources(paths, fps), resolved, store, jobs=jobs, progress=progress_for(progress)
+    context = Context(
+        store, jobs=jobs, progress=progress_for(progress), scheduler=scheduler, cluster_jobs=None
     )
+    return spot_sources(open_sources(paths, fps), resolved, context)
 
 
 def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[Source]:
@@ -129,7 +135,8 @@ def open_sources(paths: Sequence[str | Path], fps: float | None = None) -> list[
         raise UsageError(f"--fps {fps:g} is not a rate", f"Give frames per second: {RATES}.")
     found: list[Source] = []
     for given in paths:
-        path = Path(given).expanduser()
+        # Absolute: it may be searched on another machine that shares the storage.
+        path = Path(given).expanduser().absolute()
         one = single_source(path)
         if one is not None:
             found.append(Source(Clip(one[0], "", "", "", source=one[1], fps=fps), path.parent))
@@ -174,12 +181,11 @@ def single_source(path: Path) -> tuple[str, Images | Video] | None:
     return None
 
 
-def spot_sources(
-    sources: Sequence[Source], config: Config, store: Store, *, jobs: int, progress: Progress
-) -> Found:
-    """Search recordings, several at once where ``jobs`` is more than 1."""
-    attempt = Attempt(prepared_source, config, store.root, progress)
-    answers = [answer for _, answer in search_all(sources, attempt, jobs)]
+def spot_sources(sources: Sequence[Source], config: Config, context: Context) -> Found:
+    """Search recordings, several at once where the context has several processes or a cluster."""
+    attempt = Attempt(prepared_source, config, context.cache, context.progress)
+    roots = [source.root for source in sources]
+    answers = [answer for _, answer in search_all(sources, attempt, context, roots)]
     events = [one for one in answers if isinstance(one, RecordingEvents)]
     failures = [one for one in answers if isinstance(one, Failure)]
     return Found(
@@ -223,24 +229,28 @@ class Attempt(Generic[TaskType]):
 
 
 def search_all(
-    tasks: Sequence[TaskType], attempt: Attempt[TaskType], jobs: int
+    tasks: Sequence[TaskType], attempt: Attempt[TaskType], context: Context, roots: Sequence[Path]
 ) -> list[tuple[TaskType, RecordingEvents | Failure]]:
-    """Search recordings, several at once where ``jobs`` is more than 1; in no order."""
-    if jobs <= 1 or len(tasks) <= 1:
+    """Search recordings, several at once where the context allows it; in no order.
+
+    ``roots`` are the folders that hold them: the workers of a cluster must see them.
+    """
+    if context.scheduler is None and (context.jobs <= 1 or len(tasks) <= 1):
         return [(task, attempt(task)) for task in tasks]
     answers: list[tuple[TaskType, RecordingEvents | Failure]] = []
     progress = attempt.progress
     far = replace(attempt, cache=attempt.cache.absolute(), progress=NoProgress())
-    progress.begin("recordings", len(tasks))
-    try:
-        for task, answer in run_tasks(far, tasks, jobs):
-            if isinstance(answer, WorkerDied):
-                answers.append((task, _killed(task.clip.id, answer)))
-            else:
-                answers.append((task, answer))
-            progress.advance()
-    finally:
-        progress.end()
+    with task_runner(context, sorted(set(roots)), LIBRARIES) as run:
+        progress.begin("recordings", len(tasks))
+        try:
+            for task, answer in run(far, tasks):
+                if isinstance(answer, WorkerDied):
+                    answers.append((task, _killed(task.clip.id, answer)))
+                else:
+                    answers.append((task, answer))
+                progress.advance()
+        finally:
+            progress.end()
     return answers
 
 

@@ -31,7 +31,7 @@ ARRAYS = {
     "head": ("f4", 2),
     "eyes": ("f4", 2),
 }
-_LIBRARIES = ("av", "dlib-bin", "numpy", "opencv-contrib-python-headless")
+LIBRARIES = ("av", "dlib-bin", "numpy", "opencv-contrib-python-headless")
 
 Float = NDArray[np.float64]
 
@@ -182,7 +182,7 @@ def _object(one: Measured, key: str, parts: dict[str, Json]) -> StoredObject:
             "eyes": _joined([s.motion.eyes for s in one.signals], "f4", (0, 0)),
         },
         None,
-        libraries(_LIBRARIES),
+        libraries(LIBRARIES),
     )
 
 

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -128,19 +131,197 @@ def test_cluster_refuses_workers_without_shared_storage(scheduler, tmp_path, mon
         pass
 
 
-def test_worker_refuses_a_task_without_the_probe_file(tmp_path):
-    from mepipe.execution.cluster import _with_probe
-
-    with pytest.raises(SystemProblemError, match="does not see the cache"):
-        _with_probe(abs, -1, tmp_path / "cache" / "tmp" / "probe-1")
+def nap(number):
+    time.sleep(0.1)
+    return number
 
 
-def test_cluster_without_scheduler_is_a_usage_error(tmp_path, monkeypatch):
+def test_each_task_looks_at_its_own_worker_first(scheduler, tmp_path, caplog):
+    """A worker that lost the storage, or joined without it, computes nothing."""
+    from mepipe.execution.cluster import cluster
+
+    with cluster(scheduler, tmp_path, [], ["numpy"]) as workers:
+        (probe,) = (tmp_path / "tmp").iterdir()
+        away = workers._demands["probe"] = str(probe.with_name("probe-of-another"))
+        with pytest.raises(UsageError, match=r"does not see .*, and there is no other"):
+            list(workers.run_tasks(nap, [1, 2, 3]))
+    assert not Path(away).exists()
+    assert "is not used: does not see" in caplog.text
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start Dask's commands as users do. They are stopped at the end."""
+    running = []
+
+    def start(*words, **more):
+        environment = {**os.environ, "PYTHONWARNINGS": "ignore", **more}
+        place = [str(Path(__file__).parent), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [more.get("FIRST"), *place]))
+        with (tmp_path / f"log-{len(running)}").open("w") as log:
+            one = subprocess.Popen(
+                [sys.executable, "-m", "dask", *words], stdout=log, stderr=log,
+                cwd=tmp_path, env=environment,
+            )  # fmt: skip
+        running.append(one)
+        return one
+
+    yield start
+    for one in reversed(running):
+        one.kill()
+        one.wait()
+
+
+@pytest.fixture
+def small(started):
+    """A scheduler and a worker of their own: (address, scheduler, worker, how to start more)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = started("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+
+    def worker(**more):
+        return started("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", **more)
+
+    first = worker()
+    with distributed.Client(address, set_as_default=False, timeout=60) as client:
+        client.wait_for_workers(1, timeout=60)
+    return address, scheduler, first, worker
+
+
+def test_a_worker_of_another_mepipe_that_joins_late_gets_no_task(small, tmp_path, caplog):
+    from mepipe.execution.cluster import cluster
+
+    address, _, _, worker = small
+    other = tmp_path / "other" / "mepipe"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text('__version__ = "0.0.1"\n')
+    with cluster(address, tmp_path, [tmp_path], ["numpy"]) as workers:
+        worker(FIRST=str(other.parent))
+        workers._client.wait_for_workers(2, timeout=60)
+        answers = dict(workers.run_tasks(nap, list(range(20))))
+    assert answers == {number: number for number in range(20)}
+    assert "has other versions: mepipe 0.0.1 instead of" in caplog.text
+
+
+def ended_half_way(workers, victim):
+    """Give the cluster more than it can finish, and kill a process of it."""
+    for number, _ in enumerate(workers.run_tasks(nap, list(range(10_000)))):
+        if number == 3:
+            victim.kill()
+            victim.wait()
+
+
+def test_a_scheduler_that_dies_is_told_and_the_next_call_works(small, tmp_path):
+    from mepipe.execution.cluster import cluster
+
+    address, scheduler, _, _ = small
+    with (
+        pytest.raises(SystemProblemError, match=f"the Dask scheduler {address} is gone") as caught,
+        cluster(address, tmp_path, [], ["numpy"]) as workers,
+    ):
+        ended_half_way(workers, scheduler)
+    assert "finished work is kept" in caught.value.remedy
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_workers_that_all_die_are_told(small, tmp_path, monkeypatch):
+    from mepipe.execution import cluster as room
+
+    monkeypatch.setattr(room, "_WITHOUT_WORKERS_S", 2)
+    address, _, first, _ = small
+    with (
+        pytest.raises(SystemProblemError, match="has no workers any more"),
+        room.cluster(address, tmp_path, [], ["numpy"]) as workers,
+    ):
+        ended_half_way(workers, first)
+
+
+def test_folds_on_a_cluster_are_those_of_this_machine_bit_for_bit(scheduler, tmp_path):
+    import numpy as np
+
+    from mepipe.evaluation.api import evaluate
+    from mepipe.features import demo_features
+
+    features = demo_features(tmp_path / "features.h5", subjects=6)
+    quick = ["train.epochs=1", "train.members=1", "model.width=4"]
+
+    def call(cache, **more):
+        return evaluate(
+            features, "spp", seeds=1, settings=quick, device="cpu", cache=tmp_path / cache, **more
+        )
+
+    here, far = call("here"), call("far", scheduler=scheduler)
+    assert (here.computed, far.computed) == (6, 6)
+    one, other = (done.predictions.select_dtypes("number").to_numpy() for done in (here, far))
+    np.testing.assert_array_equal(one, other)
+    assert call("far").computed == 0, "finished folds lie in the shared cache"
+    again = call("far", scheduler="tcp://127.0.0.1:9")
+    assert again.computed == 0, "and then no cluster is needed"
+
+
+def test_folds_are_not_sent_to_a_cluster_for_a_gpu(tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from mepipe.evaluation import evaluate as room
+    from mepipe.evaluation.api import evaluate
+    from mepipe.features import demo_features
+
+    features = demo_features(tmp_path / "features.h5", subjects=3)
+
+    def on_a_gpu(work, _):
+        return replace(work, jobs=[replace(job, device="cuda") for job in work.jobs])
+
+    monkeypatch.setattr(room, "on_device", on_a_gpu)
+    with pytest.raises(UsageError, match="trained on CPUs"):
+        evaluate(features, "svm", seeds=1, cache=tmp_path, scheduler="tcp://127.0.0.1:9")
+
+
+def test_recordings_on_a_cluster_are_those_of_this_machine(scheduler, sample, tmp_path):
+    from mepipe.recordings.spot import spot
+
+    folder = sample / "s01" / "c01"
+    here = spot(folder, fps=200, cache=tmp_path / "here")
+    far = spot(folder, fps=200, cache=tmp_path / "far", scheduler=scheduler)
+    assert not far.failures
+    assert repr(here.recordings[0].events) == repr(far.recordings[0].events)
+    assert sorted(path.name for path in (tmp_path / "far" / "objects").rglob("*.h5")) == sorted(
+        path.name for path in (tmp_path / "here" / "objects").rglob("*.h5")
+    )
+
+
+@pytest.mark.parametrize("problem", ["refused", "no route", "silent"])
+def test_cluster_without_scheduler_is_a_usage_error(tmp_path, monkeypatch, problem):
     from mepipe.execution import cluster as room
 
     monkeypatch.setattr(room, "_TIMEOUT_S", 1)
-    with (
-        pytest.raises(UsageError, match="no Dask scheduler"),
-        room.cluster("tcp://127.0.0.1:9", tmp_path, [], ["numpy"]),
-    ):
-        pass
+    address = "tcp://127.0.0.1:9"
+    with socket.socket() as other:
+        if problem == "no route":
+
+            def unreachable(*_, **__):
+                raise OSError(113, "No route to host")
+
+            monkeypatch.setattr(room.socket, "create_connection", unreachable)
+        if problem == "silent":  # a server that is no scheduler
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        with (
+            pytest.raises(UsageError, match=f"no Dask scheduler at {address}"),
+            room.cluster(address, tmp_path, [], ["numpy"]),
+        ):
+            pass
+
+
+def test_half_of_the_options_is_refused_by_every_command(tmp_path):
+    from click.testing import CliRunner
+
+    from mepipe.cli import main
+
+    for words in (["run", "x"], ["evaluate", "x"], ["ablate", "x"], ["spot", "x"]):
+        for half in (["--backend", "dask"], ["--scheduler", "tcp://127.0.0.1:9"]):
+            answer = CliRunner().invoke(main, [*words, *half])
+            assert answer.exit_code == 2
+            assert "must be given together" in answer.stderr, words

@@ -1,12 +1,14 @@
 """What asks for more than an image of a face can need is refused before it is decoded."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
-from hostile import HEADERS
+from hostile import HEADERS, gif
 
 from mepipe.errors import BadDataError, UnreadableInputError
-from mepipe.frames import FrameReader, decode_image, image_size, images
+from mepipe.frames import FrameReader, decode_image, image_size, images, probe, probe_video
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -103,3 +105,31 @@ def test_a_file_too_long_for_a_frame_is_neither_hashed_nor_read(clip, monkeypatc
     for use in (clip.digest, clip.image, lambda position: image_size(clip.files[position])):
         with pytest.raises(UnreadableInputError, match=r"2\.png.*bytes"):
             use(2)
+
+
+def test_a_small_animation_that_would_be_decoded_for_hours_is_given_up(monkeypatch):
+    """618 bytes of 9999 x 9999 px, and 10 kB of 3000 x 3000, ran for minutes and for hours."""
+    monkeypatch.setattr("mepipe.plausible.FREE_PIXELS", 200_000)
+    monkeypatch.setattr("mepipe.plausible.PIXELS_A_BYTE", 100)
+    film = gif(150, 150, 60)
+    seen = 0
+    real = probe._Seen.look
+
+    def look(self, *given):
+        nonlocal seen
+        seen += 1
+        real(self, *given)
+
+    monkeypatch.setattr(probe._Seen, "look", look)
+    with pytest.raises(BadDataError, match=r"\d+ bytes, and its first 9 frames of 150 x 150 px"):
+        probe_video(io.BytesIO(film))
+    assert seen == 9
+
+
+def test_the_same_animation_is_read_where_it_takes_no_time():
+    assert probe_video(io.BytesIO(gif(100, 80, 30))).count == 30
+
+
+def test_an_animation_of_16_000_px_a_side_is_refused_by_its_header():
+    with pytest.raises(BadDataError, match="16000 x 16000 px"):
+        probe_video(io.BytesIO(gif(16_000, 16_000, 26)))
