@@ -173,7 +173,8 @@ def motion_of_clip(
             message = "it is a movement of a recording, whose motion is measured as a whole"
             remedy = "Look at the curve of the recording."
         return outcome.failure or Failure(clip, MOTION.name, "BadDataError", message, remedy)
-    done = _compute(SideTask.of(prepared, outcome), config, context)
+    one = SideTask.of(prepared, outcome)
+    done = run_side(one.task, one.face, MOTION, config, context, clip=prepared.input)
     if MOTION.name not in done.stages:
         assert done.failure is not None
         return done.failure
@@ -202,7 +203,7 @@ class SideTask:
 _OTHER = ObjectName("", "", "")
 
 
-def _compute(one: SideTask, config: Config, context: Context, parent: int = 0) -> ClipOutcome:
+def _compute(one: SideTask, config: Config, context: Context, parent: int) -> ClipOutcome:
     return run_side(one.task, one.face, MOTION, config, context, parent=parent)
 
 

@@ -89,6 +89,7 @@ def run_side(
     context: Context,
     *,
     parent: int = 0,
+    clip: ClipInput | None = None,
 ) -> ClipOutcome:
     """Compute a stage beside those of a clip, unless its object is there, and store it.
 
@@ -102,6 +103,8 @@ def run_side(
         One of `mepipe.stages.SIDES`.
     config, context, parent
         As for `run_clip`.
+    clip
+        The clip of the task, where this process has it open: it learns the digests of its frames.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def run_side(
     """
     _settle(parent)
     store = context.store
-    clip = task.open()
+    clip = clip or task.open()
     outcome = ClipOutcome(task.clip, dict(done.stages), learnt=clip.frames.learnt)
     lookup, rules = _lookup(store, clip, config), Rules.of(context)
     with _told(outcome, lambda: stage.name):
