@@ -37,7 +37,7 @@ def open_page(chromium):
         page.on(
             "console",
             lambda said: (
-                wrong.append(said.text)
+                wrong.append(f"{said.text} {said.location['url']}")
                 if said.type == "error" and "409" not in said.text and "422" not in said.text
                 else None
             ),
