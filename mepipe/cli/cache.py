@@ -163,7 +163,6 @@ def explain(
     with exit_codes(as_json=as_json):
         from mepipe.cache.location import cache_root
         from mepipe.cache.store import Store
-        from mepipe.clips.correction_places import with_corrections_of
         from mepipe.datasets.registry import open_datasets
         from mepipe.execution.context import Context
         from mepipe.pipeline.explain import explain as look
@@ -173,8 +172,6 @@ def explain(
         past_id, past = newest_with(store.root, clip, run_id)
         found = find_clip([*past.clips(), *past.recordings()], clip)
         config = resolved_config(config_file, assignments, select, corrections)
-        # As the next run into the same folder would.
-        config, _ = with_corrections_of(Path(str(past.record["out"])), config)
         specs = [f"{name}={root}" for name, root in past.record["roots"].items()]
         context = Context(store, retry_failed=retry_failed, strict_versions=strict_versions)
         stages = look(found, open_datasets(specs), config, context, past)

@@ -247,7 +247,7 @@ def _cells(one: Marked, there: Marked, *, everything: bool) -> dict[str, str]:
             cells[name] = str(number)
     if new.emotion and new.emotion != old.emotion:
         cells["emotion"] = new.emotion
-    if one.still is not None and (everything or one.still):
+    if one.still is not None and (everything or (one.still and not there.still)):
         cells["movement"] = "no" if one.still else "yes"
     elif everything and one.movements:
         cells["movement"] = "yes"

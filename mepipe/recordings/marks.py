@@ -24,6 +24,8 @@ from mepipe.recordings.corrected import read_events
 from mepipe.recordings.written import EVENTS
 from mepipe.schema import KEY_FRAMES
 
+_CODERS = frozenset({"annotation", "erratum", "correction"})
+
 
 @dataclass(frozen=True)
 class Movement:
@@ -148,11 +150,15 @@ def _marked(row: Mapping[str, Any]) -> Marked:
     numbers = {name: int(row[f"{name}_number"]) for name in KEY_FRAMES if places[name] >= 0}
     shifts = {number - places[name] for name, number in numbers.items()}
     fps = float(row["fps"])
-    # The label says if the word counts: where a coder saw nothing, the clip has none.
+    # Of annotated marks only a coder says so; where marks were spotted, it may be the noise.
+    still = not row["movement"] and all(
+        row[f"{name}_source"] in _CODERS for name in KEY_FRAMES if places[name] >= 0
+    )
     one = Movement(**numbers, emotion=str(row["emotion"]))
     return Marked(
         str(row["clip"]),
-        () if one.empty else (one,),
+        () if one.empty or still else (one,),
+        True if still else None,
         fps=fps if fps > 0 else None,  # NaN is unknown
         first=shifts.pop() if len(shifts) == 1 else None,
         frames=int(row["frames"]),

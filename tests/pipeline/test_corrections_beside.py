@@ -7,7 +7,9 @@ from test_run import CLIPS, computed, first_row
 from mepipe.clips.correction_file import CorrectionFile
 from mepipe.clips.correction_places import moved_along, with_corrections_of
 from mepipe.config import load_config
+from mepipe.datasets.registry import open_datasets
 from mepipe.features import load
+from mepipe.pipeline.explain import explain, newest_with
 
 
 def texts(result):
@@ -34,6 +36,17 @@ def test_the_file_of_the_output_folder_is_used_and_kept(toy_run, sample, tmp_pat
     assert made.config.data.corrections == str((out / "corrections.csv").resolve())
     assert {one.name: one.read_bytes() for one in out.glob("corrections*")} == kept
     assert computed(toy_run(sample).execute()) == {}
+
+
+def test_an_explanation_uses_it_too(toy_run, sample, tmp_path):
+    made = toy_run(sample)
+    made.execute()
+    file = CorrectionFile(tmp_path / "out" / "corrections.csv", who="kim")
+    clip = "sample/s01/c01"
+    file.change(clip, {"apex": str(int(first_row(sample)["apex"]) + 1)})
+    _, past = newest_with(tmp_path / "cache", clip, None)
+    told = explain(clip, open_datasets([str(sample)]), made.config, made.context, past)
+    assert [one.state for one in told] == ["hit", "miss", "waits", "waits"]
 
 
 def test_no_movement_enters_at_the_pack_alone(toy_run, sample, tmp_path):

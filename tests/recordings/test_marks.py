@@ -158,8 +158,9 @@ def test_what_elan_cannot_hold_is_said(tmp_path):
 def row(clip, onset=1, shift=100, **other):
     places = {"onset": onset, "apex": 10, "offset": -1}
     numbers = {f"{k}_number": v + shift if v >= 0 else -1 for k, v in places.items()}
-    return {"clip": clip, "fps": 200.0, "frames": 60, "emotion": "", "subject": "s1", **places,
-            **numbers, **other}  # fmt: skip
+    sources = {f"{k}_source": "annotation" for k in places}
+    about = {"clip": clip, "fps": 200.0, "frames": 60, "emotion": "", "subject": "s1"}
+    return {**about, "movement": True, **places, **numbers, **sources, **other}
 
 
 def columns(*rows):
@@ -176,6 +177,18 @@ def test_the_marks_of_a_run_by_clip_and_recording():
     assert found["d/t"].movements == (Movement(101, 110), Movement(103, 110))
     assert found["d/gap"].first is None
     assert len(marks_of(table, searched=False)) == 4
+
+
+def test_where_a_coder_saw_nothing_no_marks_go_out(tmp_path):
+    table = columns(row("d/a", movement=False), row("d/b", movement=False, apex_source="spotted"))
+    found = {one.name: one for one in marks_of(table, searched=False)}
+    assert (found["d/a"].still, found["d/a"].movements) == (True, ())
+    assert found["d/b"].still is None
+    assert found["d/b"].movements
+    files, _ = write_marks(list(found.values()), "elan", tmp_path / "elan")
+    read = read_marks(files, found)
+    assert read.notes == ()
+    assert import_marks(read.marked, found, tmp_path / "out", who="x") == (0, [])
 
 
 def test_marks_go_to_the_corrections_of_a_run(tmp_path):
