@@ -307,6 +307,7 @@ def test_doctor_names_conflicts(installed, words):
 
 CHECK_KEYS = {
     "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "recordings",
+    "worth_a_look",
 }  # fmt: skip
 
 
