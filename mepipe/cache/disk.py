@@ -115,7 +115,9 @@ class Output:
 
 
 @contextmanager
-def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) -> Iterator[Output]:
+def replacing(
+    path: Path, scratch: Path | None = None, *, lasting: bool = True, synced: bool = True
+) -> Iterator[Output]:
     """Write ``path`` atomically: a reader sees the old file, the new one, or none.
 
     Parameters
@@ -128,6 +130,8 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
     lasting
         If True, the new name is on the disk as well before this returns. If not,
         a power cut can lose the whole file, but never leave half of one.
+    synced
+        If not, it can leave half of one: for many small files that are easily made again.
     """
     temporary = (scratch or path.parent) / f".{path.name[:_NAME_KEPT]}.{secrets.token_hex(8)}.part"
     with system_errors("write", path):
@@ -136,7 +140,8 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
             try:
                 yield Output(descriptor)
                 # Before the rename: otherwise a power cut can leave the final name with no content.
-                call(os.fsync, descriptor)
+                if synced:
+                    call(os.fsync, descriptor)
             finally:
                 call(os.close, descriptor)
             _replace(temporary, path)
@@ -151,10 +156,15 @@ def replacing(path: Path, scratch: Path | None = None, *, lasting: bool = True) 
 
 
 def write_atomic(
-    path: Path, data: bytes, scratch: Path | None = None, *, lasting: bool = True
+    path: Path,
+    data: bytes,
+    scratch: Path | None = None,
+    *,
+    lasting: bool = True,
+    synced: bool = True,
 ) -> None:
     """Write ``data`` to ``path`` as `replacing` does."""
-    with replacing(path, scratch, lasting=lasting) as output:
+    with replacing(path, scratch, lasting=lasting, synced=synced) as output:
         output.write(data)
 
 

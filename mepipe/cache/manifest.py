@@ -174,8 +174,8 @@ class Manifest:
         if files:
             disk.make_folder(place)
         for file, data in files.items():
-            # Lost with the power, they are not current, and are written again.
-            disk.write_atomic(place / file, data, lasting=False)
+            # Lost with the power, they have another size, and are written again.
+            disk.write_atomic(place / file, data, lasting=False, synced=False)
             path = f"{name}/{file}"
             digest = hashlib.sha256(data).hexdigest()
             self._entries[path] = {"key": key, "sha256": digest, "stat": self._stat(path)}
@@ -185,7 +185,7 @@ class Manifest:
                 del self._entries[path]
         if not files:
             with suppress(OSError):  # others put files there
-                place.rmdir()
+                disk.call(place.rmdir)
         self._save()
 
     def holds_folder(self, name: str) -> bool:
