@@ -37,7 +37,7 @@ def open_page(chromium):
         page.on(
             "console",
             lambda said: (
-                wrong.append(said.text)
+                wrong.append(f"{said.text} {said.location['url']}")
                 if said.type == "error" and "409" not in said.text and "422" not in said.text
                 else None
             ),
@@ -138,11 +138,14 @@ def test_the_other_marks_are_set_with_keys_and_the_mouse(serving, open_page, run
     apex, first = clip["used"]["apex"]["at"], clip["frames"]["first"]
     shows(page, apex)
     # A flag is dragged.
-    page.wait_for_selector(".flag[data-name=offset]")
-    flag = page.locator(".flag[data-name=offset] rect").bounding_box()
-    page.mouse.move(flag["x"] + flag["width"] / 2, flag["y"] + 8)
+    until(page, "document.querySelector('.flag[data-name=offset]') !== null")
+    x, y = page.evaluate(
+        "(({x, y, width}) => [x + width / 2, y + 8])"
+        "(document.querySelector('.flag[data-name=offset] rect').getBoundingClientRect())"
+    )
+    page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(flag["x"] + flag["width"] / 2 + 40, flag["y"] + 8, steps=4)
+    page.mouse.move(x + 40, y, steps=4)
     page.mouse.up()
     page.wait_for_selector("#list .done")
     assert int(rows(corrections)[0]["offset"]) > clip["stated"]["offset"]
@@ -230,9 +233,11 @@ def test_two_windows_see_each_other_and_choose(serving, open_page, run_copy):
     other.wait_for_selector("#list .done")
     until(other, "document.querySelector('#marks .yours').textContent !== ''")
     # Both set the apex: the second has not seen what the first wrote.
-    other.evaluate("window.fetch = (real => (address, how) => String(address).includes('state')"
-                   " && !String(address).endsWith('=') ? new Promise(() => {})"
-                   " : real(address, how))(window.fetch)")  # fmt: skip
+    other.evaluate(
+        "void (window.fetch = (real => (address, how) =>"
+        " /state\\?version=./.test(address) ? new Promise(() => {}) : real(address, how)"
+        ")(window.fetch))"
+    )
     other.wait_for_timeout(1500)
     one.keyboard.press("ArrowRight")
     shows(one, apex + 1)

@@ -100,22 +100,23 @@ def test_movements_are_edited_in_the_page(serving, open_page, recorded_run, tmp_
     (clip,) = served.room.run()["clips"]
     assert clip["recording"]
     found = served.room.events(0)["events"]
-    assert len(found) == 2
+    count = len(found)
+    assert count >= 2
     page = open_page(served.address)
-    assert page.locator("#events li").count() == 2
+    assert page.locator("#events li").count() == count
     shows(page, found[0]["apex"])
     table = out / "corrected-events.csv"
 
-    def says(count):
-        until(page, f"document.querySelectorAll('#events li').length === {count}")
+    def says(wanted):
+        until(page, f"document.querySelectorAll('#events li').length === {wanted}")
         until(page, "document.getElementById('saved').className !== 'busy'")
 
     # Split at the apex, and back.
     page.keyboard.press("s")
-    says(3)
-    assert len(rows(table)) == 3
+    says(count + 1)
+    assert len(rows(table)) == count + 1
     page.keyboard.press("u")
-    says(2)
+    says(count)
     # The apex is moved by a frame.
     page.keyboard.press(",")
     shows(page, found[0]["apex"])
@@ -128,14 +129,14 @@ def test_movements_are_edited_in_the_page(serving, open_page, recorded_run, tmp_
     page.keyboard.press(".")
     shows(page, found[1]["apex"])
     page.keyboard.press("d")
-    says(1)
+    says(count - 1)
     page.keyboard.press("Home")
     shows(page, 0)
     page.keyboard.press("w")
     page.keyboard.press("Shift+ArrowRight")
     shows(page, 10)
     page.keyboard.press("w")
-    says(2)
+    says(count)
     assert rows(table)[0][0] == 0
     assert rows(table)[0][2] == 10
     # The plan: what a run with these movements computes.

@@ -21,7 +21,11 @@ class Curve {
   }
 
   // content: {count, first, values, stated, spotted, yours, shown, events, chosen, label}
-  show(content) { this.content = content; this.draw(); }
+  show(content) {
+    // What is being dragged stays where the hand is.
+    this.content = content && this.dragged?.moved ? { ...content, shown: this.content.shown } : content;
+    this.draw();
+  }
 
   seek(at) {
     this.at = at;
