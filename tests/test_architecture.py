@@ -60,7 +60,7 @@ def test_only_the_cache_writes_hdf5():
 
 
 def test_modules_are_short():
-    long = {path.name: len(path.read_text().splitlines()) for path in MODULES}
+    long = {path: len(path.read_text().splitlines()) for path in MODULES}
     assert {name: lines for name, lines in long.items() if lines > 400} == {}
 
 

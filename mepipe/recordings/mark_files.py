@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mepipe.cache import disk
+from mepipe.cache.new_folder import filling
 from mepipe.clips.correction_file import CorrectionFile, is_meant
 from mepipe.clips.correction_places import CORRECTIONS
 from mepipe.clips.correction_places import EVENTS as CORRECTED_EVENTS
@@ -135,7 +136,7 @@ def write_marks(marked: Sequence[Marked], to: str, out: Path) -> tuple[list[Path
                 if "pympi" in error.message:
                     raise
                 notes.append(str(error))
-    with disk.filling(out) as part:
+    with filling(out) as part:
         for name, data in files.items():
             disk.write_new(part / name, data)
     return [out / name for name in files], notes
