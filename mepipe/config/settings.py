@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mepipe import schema
-from mepipe.config.classifier import ModelSettings as ModelSettings
-from mepipe.config.classifier import TrainSettings as TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.config.fields import Maps, Positive, PresetName, Settings, Targets
 from mepipe.flow.settings import PRESETS, Tvl1Settings
 from mepipe.plausible import DIGITS, HIGHEST_RATE, LOWEST_RATE

@@ -10,7 +10,7 @@ from typing import Any
 
 from mepipe.cache.keys import Json, object_key
 from mepipe.cache.manifest import Manifest
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.batched_folds import is_batched
 from mepipe.evaluation.chance_level import chance_content, chance_level

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mepipe.cache.keys import Json, object_key
-from mepipe.config.settings import ModelSettings
+from mepipe.config.classifier import ModelSettings
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation.chance import figures_of_answers
 from mepipe.evaluation.chance_level import chance_content

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mepipe.config.settings import Config, ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
+from mepipe.config.settings import Config
 from mepipe.errors import UsageError
 from mepipe.evaluation.tuning import MODEL, candidates, default_choices
 from mepipe.features import Features

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mepipe.config.settings import TrainSettings
+from mepipe.config.classifier import TrainSettings
 from mepipe.errors import SystemProblemError, UsageError
 from mepipe.evaluation.model_card import (
     Card,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mepipe.config.settings import ModelSettings
+from mepipe.config.classifier import ModelSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.model_card import differences

@@ -11,7 +11,7 @@ import numpy as np
 
 from mepipe import __version__
 from mepipe.cache import disk
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.evaluate import labelled
 from mepipe.evaluation.fold_cache import Source

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mepipe import __version__
-from mepipe.config.settings import Config, ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
+from mepipe.config.settings import Config
 from mepipe.evaluation.calibration import calibrated
 from mepipe.evaluation.ensemble import Ensemble
 from mepipe.evaluation.fitting import fit

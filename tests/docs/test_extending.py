@@ -228,7 +228,7 @@ except UsageError as error:
 
 def test_a_network(follow):
     follow("A network")("""
-from mepipe.config.settings import ModelSettings
+from mepipe.config.classifier import ModelSettings
 from mepipe.evaluation.api import evaluate
 from mepipe.features import demo_features
 assert "mdmo-tree, mine, or" in ModelSettings.model_fields["name"].description

@@ -9,7 +9,7 @@ import torch
 from made_features import MODEL, TRAINING, made_features, reordered
 
 from mepipe.cache.store import open_store
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.errors import BadDataError, SystemProblemError, UsageError
 from mepipe.evaluation import batched_folds, batched_training, evaluate
 from mepipe.evaluation.batched_folds import batches_of, is_batched, run_batched

@@ -7,7 +7,7 @@ import pytest
 from mepipe.cache import disk
 from mepipe.cache.manifest import Manifest
 from mepipe.cache.store import open_store
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.errors import BadDataError, MepipeError, SystemProblemError, UsageError
 from mepipe.evaluation.ablate import ablate, write_ablation
 from mepipe.evaluation.evaluate import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mepipe
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.errors import BadDataError, DamageError, UsageError
 from mepipe.evaluation.evaluate_saved import SavedEvaluation
 from mepipe.evaluation.fold_cache import Source

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import mepipe
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.evaluate import Evaluation
 from mepipe.evaluation.evaluate_units import PreparedUnits

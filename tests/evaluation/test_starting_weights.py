@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mepipe
-from mepipe.config.settings import ModelSettings, TrainSettings
+from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.errors import SystemProblemError, UsageError
 from mepipe.evaluation.evaluate import Evaluation, jobs_of
 from mepipe.evaluation.fitting import fit
