@@ -92,7 +92,7 @@ def command(
       mepipe predict smile.mp4
       mepipe predict smile.mp4 --model model.safetensors
       mepipe predict frames/ --model model.safetensors --fps 200 --json
-      mepipe predict videos/ --out answers.csv
+      mepipe predict videos/ --fps 200 --out answers.csv
     """
     found: Prediction | None = None
     with exit_codes(as_json=as_json, resume="Nothing was written.") as ended_early:

@@ -166,7 +166,7 @@ def test_what_is_no_saved_model_is_refused_and_never_unpickled(kind, tmp_path):
         save_file({"w": torch.zeros(3)}, path)
     else:
         path.write_bytes(struct.pack("<Q", 2**60) + b"{}")
-    with pytest.raises(UsageError, match="no model of mepipe") as error:
+    with pytest.raises(UsageError, match="not a model of mepipe") as error:
         load_model(path)
     assert "never opened" in error.value.remedy
 

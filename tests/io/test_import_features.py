@@ -209,7 +209,7 @@ def test_files_that_are_no_published_features(npz, tmp_path):
     ):
         with pytest.raises(UsageError, match=message):
             import_features(tmp_path / file, out)
-    with pytest.raises(UsageError, match="no names of classes"):
+    with pytest.raises(UsageError, match="not names of classes"):
         import_features(npz(), out, classes=("a", "a"))
 
 
