@@ -46,6 +46,35 @@ class UsageError(MepipeError):
     exit_code = EXIT_USAGE
 
 
+class ConflictError(UsageError):
+    """Somebody else changed a cell of a table of corrections meanwhile; nothing was written.
+
+    Parameters
+    ----------
+    message, remedy
+        As for `MepipeError`; the message gives both values.
+    clip, column
+        Whose cell it is.
+    now
+        What stands in it.
+    wanted
+        What should have been written.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "",
+        *,
+        clip: str = "",
+        column: str = "",
+        now: str = "",
+        wanted: str = "",
+    ) -> None:
+        super().__init__(message, remedy)
+        self.clip, self.column, self.now, self.wanted = clip, column, now, wanted
+
+
 class NothingUsableError(MepipeError):
     """The run ended without one usable clip."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from mepipe.cache.locks import claim
 from mepipe.cache.manifest import FEATURES, REPORT, Manifest
 from mepipe.cache.store import open_store
+from mepipe.clips.correction_places import with_corrections_of
 from mepipe.clips.inputs import open_inputs
 from mepipe.config.load import as_config
 from mepipe.config.settings import Config
@@ -133,6 +135,8 @@ class Run:
         rehash: bool = False,
         search: bool = True,
     ) -> None:
+        # Corrections that lie in the output folder are used without being asked for.
+        config, self.beside = with_corrections_of(out, config)
         self.config, self.context, self.until = config, context, until
         # Everything that can be wrong with the request is reported before hours of work.
         require_device(context.device)
@@ -144,6 +148,7 @@ class Run:
             progress=context.progress,
             rehash=rehash,
         )
+        inputs = replace(inputs, notes=(*self.beside, *inputs.notes))
         # Each movement of a recording is a clip of its own.
         self.searched = with_movements(inputs, config, context, wanted=search)
         self.inputs = self.searched.inputs

@@ -16,6 +16,7 @@ _COMMANDS = {
         "Show what a dataset contains, its problems, and how a run handles them.",
     ),
     "report": ("mepipe.cli.report", "Write the report of a run again, with or without faces."),
+    "review": ("mepipe.cli.review", "Look at the clips in a browser, and correct their marks."),
     "evaluate": ("mepipe.cli.evaluate", "Evaluate a model on features, with subjects held out."),
     "train": ("mepipe.cli.train", "Train a network on features and save it."),
     "predict": ("mepipe.cli.predict", "Predict the class of one new clip with a saved model."),
@@ -25,6 +26,8 @@ _COMMANDS = {
         "mepipe.cli.evaluate_events",
         "Score events found in recordings against the true ones.",
     ),
+    "agreement": ("mepipe.cli.agreement", "Compare the marks of two coders."),
+    "marks": ("mepipe.cli.marks", "Bring marks to ELAN or a table, and back as corrections."),
     "ablate": ("mepipe.cli.ablate", "Vary the pyramid of the SPP network, on the same folds."),
     "export": ("mepipe.cli.export", "Write features in a format that other code reads."),
     "import-features": (

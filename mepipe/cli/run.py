@@ -145,6 +145,7 @@ def command(
                     {
                         **_json(planned, elapsed),
                         "plan": _plan_json(counts),
+                        "corrections": [note.text for note in road.beside],
                         "waiting": list(road.searched.waiting),
                         "waiting_s": round(road.searched.waiting_s, 3),
                     }
@@ -152,6 +153,8 @@ def command(
             else:
                 from mepipe.cli.summary import print_plan
 
+                for note in road.beside:
+                    click.echo(note.text)
                 print_recordings(road.searched)
                 print_plan(counts, plan.other_versions)
             return

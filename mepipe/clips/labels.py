@@ -10,14 +10,14 @@ user's own TOML file::
     repression = "negative"
     happiness = "positive"
 
-A clip whose word the scheme does not name has no class. It keeps its features and
-takes no part in training.
+A clip whose word the scheme does not name has no class, and so has one in which the user saw
+no movement. It keeps its features and takes no part in training.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def classify(datasets: Sequence[Dataset], scheme: str) -> LabelScheme:
         (
             *_one_class_notes(datasets, of),
             *(_code_notes(datasets) if scheme in SCHEMES else ()),
-            *_missing_clip_notes(scheme, chosen, of),
+            *_missing_clip_notes(scheme, chosen, of.keys() | _still(datasets)),
         ),
     )
 
@@ -151,6 +151,8 @@ def _code_notes(datasets: Sequence[Dataset]) -> list[Note]:
 
 def _deciding_word(scheme: Scheme, clip: Clip) -> str:
     """Return the text that decides a clip's class; empty if it has none."""
+    if clip.movement is False:  # the user saw nothing, whatever the dataset says
+        return ""
     return objective_class(clip.objective_class) if scheme.by != "emotion" else clip.emotion
 
 
@@ -161,14 +163,19 @@ def _class_of_word(scheme: Scheme, dataset: Dataset, word: str) -> str | None:
     return None if word in outside else scheme.words.get(word)
 
 
-def _missing_clip_notes(name: str, scheme: Scheme, of: Mapping[str, str]) -> list[Note]:
+def _still(datasets: Sequence[Dataset]) -> set[str]:
+    """Return the clips in which the user saw no movement: they are here, without a class."""
+    return {clip.id for one in datasets for clip in one.clips if clip.movement is False}
+
+
+def _missing_clip_notes(name: str, scheme: Scheme, here: Set[str]) -> list[Note]:
     return [
         Note(
             None,
             f"{name} has a clip {clip} that is not here",
             "the list lacks it. Where its frames are on disk, add its row to a copy of the sheet",
         )
-        for clip in sorted(scheme.needs - of.keys())
+        for clip in sorted(scheme.needs - here)
     ]
 
 

@@ -56,7 +56,10 @@ class DataSettings(Settings):
         description="use only the clips of a named selection: megc2019, micro, macro; unset: all",
     )
     corrections: str | None = Field(
-        None, description="a corrections.csv that overrides the datasets; unset: none"
+        None, description="a corrections.csv over the datasets; unset: that of the output folder"
+    )
+    events: str | None = Field(
+        None, description="a corrected-events.csv of recordings; unset: that of the output folder"
     )
 
 

@@ -116,6 +116,8 @@ class Clip:
         clip is unlabelled.
     action_units, objective_class
         The text of the dataset's cells.
+    movement
+        What the user saw: False if nothing moves in the clip; None if nobody says.
     face_box
         x0, y0, x1, y1 in px of the frame if a correction gives the face; None if
         it is to be detected.
@@ -142,6 +144,7 @@ class Clip:
     action_units: str = ""
     objective_class: str = ""
     face_box: tuple[int, int, int, int] | None = None
+    movement: bool | None = None
     recording: str = ""
     kind: Kind = ""
     excerpt: bool = False

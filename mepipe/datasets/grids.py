@@ -69,7 +69,7 @@ def read_grids(path: Path) -> tuple[bool, list[Grid]]:
 
 def _text_grids(path: Path, data: bytes) -> list[Grid]:
     try:
-        text = data.decode(_encoding(data))
+        text = data.decode(encoding_of(data))
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{path} is not UTF-8 text (byte {error.start})", "Save it as 'CSV UTF-8'."
@@ -86,7 +86,8 @@ def _text_grids(path: Path, data: bytes) -> list[Grid]:
     return grids
 
 
-def _encoding(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
+    """Return the encoding of a table's text: UTF-8, or UTF-16 as Excel writes it."""
     # Excel's "Unicode text" is UTF-16; its "CSV UTF-8" begins with a byte order mark.
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"

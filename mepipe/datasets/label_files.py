@@ -23,6 +23,7 @@ _SAYS_LABELS = re.compile(
 # What mepipe itself writes or reads beside data.
 _OWN = frozenset(
     {"corrections", "notes", "failures", "predictions", "results", "events", "others", "recordings"}
+    | {"corrected-events", "corrections.history", "corrected-events.history"}
 )
 _SHOWN = 3
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from mepipe.errors import UsageError
 
 # With which a formula begins; Japanese and Chinese versions know the wide forms, too.
-_FORMULA = tuple("=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+# Tab and carriage return are skipped by some, so that what follows is the formula.
+_FORMULA = tuple("=+-@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
                  "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 _TEXT = "'"
 

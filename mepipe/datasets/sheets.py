@@ -18,7 +18,7 @@ from mepipe.errors import UsageError
 
 SHEET_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls", ".csv", ".tsv"})
 # Names and remarks: here NA is a text like any other.
-_VERBATIM = frozenset({"subject", "person", "clip", "why"})
+_VERBATIM = frozenset({"subject", "person", "clip", "recording", "why", "who"})
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -106,7 +106,7 @@ def read_table(path: Path, *, key: str, required: Columns, optional: Columns) ->
     """
     wanted = {**required, **optional}
     excel, grids = read_grids(path)
-    found = [(grid, *_find_header(grid, key, wanted)) for grid in grids]
+    found = [(grid, *find_header(grid, key, wanted)) for grid in grids]
     # The worksheet, or the delimiter, under which the most columns are found.
     grid, top, columns = max(found, key=lambda item: len(item[2]))
     if key not in columns:
@@ -200,10 +200,10 @@ def carry_down(table: Table, column: str) -> tuple[Table, tuple[int, ...]]:
     return replace(table, rows=tuple(rows)), filled
 
 
-def _find_header(grid: Grid, key: str, wanted: Columns) -> tuple[int, dict[str, int]]:
-    """Return the index of the row with the key and the most wanted headings.
+def find_header(grid: Grid, key: str, wanted: Columns) -> tuple[int, dict[str, int]]:
+    """Return the index in a grid of the row with the key and the most wanted headings.
 
-    Also return the position of each column in it.
+    Also return the position of each column in it; none if there is no such row.
     """
     names = {heading(text): name for name, texts in wanted.items() for text in texts}
     best: tuple[int, dict[str, int]] = (0, {})

@@ -16,7 +16,7 @@ from pathlib import Path
 from mepipe.cache.location import cache_root
 from mepipe.cache.records import read_records
 from mepipe.cache.store import Store
-from mepipe.clips.corrections import template
+from mepipe.clips.correction_rows import template
 from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.load import as_config
 from mepipe.config.settings import Config

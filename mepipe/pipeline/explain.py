@@ -10,6 +10,7 @@ from typing import Any
 from mepipe.cache.keys import Json
 from mepipe.cache.store import Store
 from mepipe.clips.clip_task import PreparedClip
+from mepipe.clips.correction_places import with_corrections_of
 from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset
@@ -94,13 +95,15 @@ def explain(
     context
         The cache, and which of its objects a run would reuse.
     past
-        The run to compare with.
+        The run to compare with. Corrections in its output folder are used, as a run would.
 
     Raises
     ------
     UsageError
         If the datasets no longer have this clip, or a recording this movement.
     """
+    # Corrections are those of the next run into the same folder.
+    config, _ = with_corrections_of(Path(str(past.record["out"])), config)
     inputs = _opened(clip, datasets, config, context)
     whole = recording_of(clip)
     if whole and not inputs.clips and not inputs.failures:

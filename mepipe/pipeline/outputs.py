@@ -68,6 +68,8 @@ def build_pack(
         # Corrections of clips that failed do not decide the file.
         if what.get("exclude") or any(row["clip"] == clip for row in rows)
     } or None
+    # What corrected movements decide stands in the rows.
+    del settings["data"]["events"]
     if labels.classes_file:
         settings["labels"] = {
             "classes": {
@@ -105,7 +107,8 @@ def _row(prepared: PreparedClip, outcome: ClipOutcome, labels: LabelScheme) -> d
         "y": labels.index(clip),
         "fps": prepared.input.timing.fps,
         "frames": prepared.input.frames.count,
-        "movement": spot["movement"],
+        # What the user saw goes before what was measured.
+        "movement": spot["movement"] if clip.movement is None else clip.movement,
         "au": clip.action_units,
         "au_units": parse_action_units(clip.action_units).text,
         "object": outcome.stages["tensor"].digest,

@@ -13,6 +13,7 @@ from mepipe.config import Config
 from mepipe.datasets.clip import Clip, Kind, Note
 from mepipe.errors import UsageError
 from mepipe.execution.context import Context
+from mepipe.recordings.corrected_clips import CorrectedEvents, relabelled
 from mepipe.recordings.events import Event
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.recordings.result import RecordingEvents
@@ -74,11 +75,15 @@ def with_movements(
     """
     long = [one for one in inputs.clips if is_recording(one, config)]
     if not long:
-        return Searched(inputs)
+        unused = CorrectedEvents.of(config).notes([])
+        return Searched(replace(inputs, notes=(*inputs.notes, *unused)) if unused else inputs)
     waiting = []
     if not wanted:
         waiting = [one for one in long if not is_stored(one.input, context.store, config)]
         long = [one for one in long if one not in waiting]
+    corrected = CorrectedEvents.of(config)
+    own_words = {one.name: one.own_words for one in inputs.datasets}
+    spotted: dict[str, int] = {}
     found: dict[str, RecordingEvents] = {}
     failures: list[Failure] = []
     tasks = [_Task(one.task(), one.clip, one.numbers) for one in long]
@@ -96,6 +101,10 @@ def with_movements(
         events = found.get(prepared.clip.id)
         if events is None:
             continue
+        spotted[prepared.clip.id] = len(events.movements)
+        events = found[prepared.clip.id] = corrected.applied(
+            prepared, events, own_words=own_words[prepared.clip.dataset]
+        )
         movements = movement_clips(prepared, events)
         twice = next((one.clip.id for one in movements if one.clip.id in taken), None)
         if twice is not None:
@@ -105,7 +114,12 @@ def with_movements(
             )
         clips += movements
         minutes = f"{events.seconds / 60:.1f} minutes"
-        if movements:
+        if prepared.clip.id in corrected.rows.events:
+            text = (
+                f"a recording of {minutes}: the {len(movements)} movements of the corrections, "
+                f"each a clip, instead of the {spotted[prepared.clip.id]} that were spotted"
+            )
+        elif movements:
             text = f"a recording of {minutes}: {len(movements)} movements, each a clip"
         elif events.seen:
             text = f"a recording of {minutes} without a movement above the noise: no clip"
@@ -115,16 +129,12 @@ def with_movements(
     notes += [
         Note(one.clip.id, "a recording that was not searched for movements yet") for one in waiting
     ]
-    labels = inputs.labels
-    inherited = {
-        one.clip.id: labels.of[one.clip.recording]
-        for one in clips
-        if one.clip.recording in labels.of and one.clip.id not in labels.of
-    }
+    notes += corrected.notes([*searched, *(one.clip.id for one in waiting)])
+    own = any(event.emotion for one in found.values() for event in one.movements)
     return Searched(
         replace(
             inputs,
-            labels=replace(labels, of={**labels.of, **inherited}),
+            labels=relabelled(inputs, clips, config.labels.classes, corrected=own),
             clips=tuple(sorted(clips, key=lambda one: one.clip.id)),
             failures=tuple(sorted((*inputs.failures, *failures), key=lambda one: one.clip)),
             notes=tuple(notes),
@@ -144,10 +154,11 @@ def movement_clips(recording: PreparedClip, events: RecordingEvents) -> list[Pre
             id=f"{recording.clip.id}#{number}",
             recording=recording.clip.id,
             kind=kind,
+            emotion=event.emotion or recording.clip.emotion,
         )
         onset, apex, offset = (
             None if place is None else _mark(place, event, recording.numbers)
-            for place in (event.onset, event.apex, event.offset)
+            for place in (event.onset, event.apex, _end(event, events))
         )
         clips.append(
             PreparedClip(
@@ -161,7 +172,19 @@ def movement_clips(recording: PreparedClip, events: RecordingEvents) -> list[Pre
     return clips
 
 
+def _end(event: Event, events: RecordingEvents) -> int | None:
+    """Return the offset; of one marked by hand always one, so that none is searched for."""
+    return events.last_of(event) if _is_by_hand(event) else event.offset
+
+
+def _is_by_hand(event: Event) -> bool:
+    # What a person left as it was spotted has its motion, and the keys that it had.
+    return event.origin == "correction" and event.motion is None
+
+
 def _mark(position: int, event: Event, numbers: Sequence[int]) -> KeyFrame:
+    if _is_by_hand(event):
+        return KeyFrame(position, numbers[position], "correction")
     return KeyFrame(position, numbers[position], "spotted", round(event.confidence, 4))
 
 

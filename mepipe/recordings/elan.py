@@ -26,10 +26,10 @@ _TYPES = {
     ".mpeg": "video/mpeg",
 }  # fmt: skip
 _ANY_TYPE = "video/*"
-_NO_DATE = "1980-01-01T00:00:00+00:00"  # no time stands in the file: equal events, equal bytes
+NO_DATE = "1980-01-01T00:00:00+00:00"  # no time stands in the file: equal events, equal bytes
 _KINDS = ("micro", "macro", "return", "blink", "turn", "speech")  # from the top
 _SHOT = "shot"
-_HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 Span = tuple[int, int]
 
@@ -69,7 +69,7 @@ def events_eaf(recording: RecordingEvents, video: str | None = None) -> bytes:
     import pympi
 
     eaf = pympi.Eaf(author="mepipe")
-    eaf.adocument["DATE"] = _NO_DATE
+    eaf.adocument["DATE"] = NO_DATE
     eaf.remove_tier("default")
     if video is not None:
         kind = _TYPES.get(PurePath(video).suffix.lower(), _ANY_TYPE)
@@ -89,8 +89,8 @@ def events_eaf(recording: RecordingEvents, video: str | None = None) -> bytes:
         ends = [*begins[1:], round(float(times[-1]))]
         shots = [(begin, max(end, begin + 1)) for begin, end in zip(begins, ends, strict=True)]
         _add(eaf, _SHOT, shots, [str(number) for number in range(1, len(shots) + 1)])
-    _in_order_of_time(eaf)
-    return _HEAD + bytes(pympi.Elan.to_string(eaf, encoding="UTF-8"))
+    in_order_of_time(eaf)
+    return HEAD + bytes(pympi.Elan.to_string(eaf, encoding="UTF-8"))
 
 
 def tiers_of(spans: Sequence[Span]) -> list[int]:
@@ -150,7 +150,7 @@ def _add(eaf: pympi.Eaf, name: str, spans: Sequence[Span], words: Sequence[str])
             eaf.add_annotation(full, *spans[index], value=words[index])
 
 
-def _in_order_of_time(eaf: pympi.Eaf) -> None:
+def in_order_of_time(eaf: pympi.Eaf) -> None:
     """Number the points in time as the format wants them: in their own order."""
     order = sorted(eaf.timeslots, key=eaf.timeslots.__getitem__)
     names = {slot: f"ts{number}" for number, slot in enumerate(order, start=1)}

@@ -67,6 +67,10 @@ class Event:
         (K, 2): the motion of each expressive region at the apex, in inter-ocular distances.
     eyes_px
         Distance of the eye centres, px of the frame.
+    origin
+        ``correction`` if a person marked the movement or left it as it was spotted.
+    emotion
+        The emotion that a person saw in it; empty if nobody says.
     """
 
     kind: Kind
@@ -78,6 +82,8 @@ class Event:
     confidence: float = 0.0
     motion: Float | None = None
     eyes_px: float = 0.0
+    origin: Literal["spotted", "correction"] = "spotted"
+    emotion: str = ""
 
     @property
     def is_movement(self) -> bool:

@@ -14,7 +14,7 @@ from mepipe.recordings.result import RecordingEvents
 EVENT_COLUMNS = (
     "recording", "subject", "face", "kind", "onset", "apex", "offset", "onset_ms", "apex_ms",
     "offset_ms", "onset_number", "apex_number", "offset_number", "fps", "strength", "confidence",
-    "px", "regions", "ended",
+    "px", "regions", "ended", "origin",
 )  # fmt: skip
 CURVE_COLUMNS = ("position", "time_ms", "number", "motion_px")
 
@@ -27,6 +27,7 @@ def events_csv(recordings: Iterable[RecordingEvents]) -> str:
     Onset, apex and offset are positions from 0; beside them stand their times from the start of
     the recording and the dataset's own numbers. A movement that had not ended when its scene or
     the recording did has ``no`` under ``ended``, and the last frame of the scene as its offset.
+    The ``origin`` of a movement is ``correction`` where a person went over those of the recording.
     An empty cell is unknown. A cut is a row of the kind ``cut``, whose onset is the first frame
     of the new scene. A recording without any movement has a row without a kind that says so.
     Regions are joined by ``+``, the strongest first. A name that a spreadsheet would take for a
@@ -52,9 +53,9 @@ def events_csv(recordings: Iterable[RecordingEvents]) -> str:
     ... )
     >>> print(events_csv([still]), end="")
     recording,subject,face,kind,onset,apex,offset,onset_ms,apex_ms,offset_ms,onset_number,\
-apex_number,offset_number,fps,strength,confidence,px,regions,ended
-    '=still,,,,,,,,,,,,,25,,,,,
-    '=still,,1,blink,0,1,2,0,40,80,1,2,3,25,,,,,
+apex_number,offset_number,fps,strength,confidence,px,regions,ended,origin
+    '=still,,,,,,,,,,,,,25,,,,,,
+    '=still,,1,blink,0,1,2,0,40,80,1,2,3,25,,,,,,
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -105,7 +106,7 @@ def _rows(recording: RecordingEvents) -> Iterator[_Row]:
             *said,
         )
 
-    nowhere, unsaid = (None, None, None), ("", "", "", "", "")
+    nowhere, unsaid = (None, None, None), ("", "", "", "", "", "")
 
     def places_of(event: Event) -> tuple[int | None, ...]:
         # What came back from is not known to have an end of its own.
@@ -123,12 +124,21 @@ def _rows(recording: RecordingEvents) -> Iterator[_Row]:
 
 
 def _said(event: Event) -> _Row:
-    """Return strength, confidence, px, regions, and if it had ended: where something moved."""
+    """Return strength, confidence, px, regions, if it had ended, origin: where something moved."""
     if event.motion is None:
-        return "", "", "", "", ""
+        # Marked by hand: nothing was measured.
+        ended = "no" if event.offset is None else "yes"
+        return "", "", "", "", *((ended, event.origin) if event.is_movement else ("", ""))
     ended = ("no" if event.offset is None else "yes") if event.is_movement else ""
     certain = _short(event.confidence) if event.is_movement else ""
-    return _short(event.strength), certain, _short(event.px), "+".join(event.regions), ended
+    return (
+        _short(event.strength),
+        certain,
+        _short(event.px),
+        "+".join(event.regions),
+        ended,
+        (event.origin if event.is_movement else ""),
+    )
 
 
 def _short(value: float, digits: int = 3) -> str:

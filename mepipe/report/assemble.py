@@ -34,7 +34,7 @@ from mepipe.report.report_inputs import ReportInputs, results_of, rows_of
 from mepipe.schema import CLIP_STAGES, PROTOCOLS, STEPS
 
 # Settings that are paths. A report is shared, so only their file names are shown.
-_PATHS = {"data.corrections", "labels.classes"}
+_PATHS = {"data.corrections", "data.events", "labels.classes"}
 _FAILED_FRAMES = 100  # of failed clips: more than a person goes through
 
 

@@ -7,19 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mepipe.cache import disk
-from mepipe.cache.manifest import FEATURES, REPORT, Manifest
-from mepipe.cache.records import read_records, read_table
+from mepipe.cache.manifest import REPORT, Manifest
+from mepipe.cache.records import read_table
 from mepipe.clips.clip_task import ClipTask, Failure, PreparedClip
 from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
-from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
 from mepipe.execution.context import Context
 from mepipe.pipeline.motion import Motions, compute_motions, recorded_motions
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.pipeline.recorded import recorded_outcome
-from mepipe.pipeline.run_records import PastRun, record_motions
+from mepipe.pipeline.past_outputs import PastOutputs, past_outputs
+from mepipe.pipeline.run_records import record_motions
 from mepipe.pipeline.walk import keyed
 from mepipe.pipeline.worth_a_look import keep_doubts
 from mepipe.report.recordings import from_table
@@ -59,21 +57,16 @@ def rebuild(
     DamageError
         If features.h5 is damaged.
     """
-    manifest = Manifest(out)
-    if not manifest.made("failures.csv"):
-        raise UsageError(
-            f"{out} is not an output folder of a run", "Give the folder of `mepipe run --out`."
-        )
-    record, computed = _records(context.cache, out, manifest)
-    past = PastRun(context.cache, record)
-    config = _config(record, faces=faces, clips=clips, curves=curves)
-    outcomes = {clip: recorded_outcome(past, clip, config) for clip in past.clips()}
+    run = past_outputs(context.cache, out)
+    manifest, record, computed, past = Manifest(out), run.record, run.computed, run.past
+    config = _config(run.config(out), faces=faces, clips=clips, curves=curves)
+    outcomes = run.outcomes(config)
     motions = recorded_motions(context.store, outcomes, past.motions())
     sources: dict[str, ClipTask] = {}
     problems: list[str] = []
     pictured, curved = config.report.faces and config.report.clips, config.report.curves == "all"
     if pictured or curved:
-        found, problems = _opened(record, config, context)
+        found, problems = _opened(run, config, context)
         if curved:
             motions = _computed(found, outcomes, motions, record, config, context)
         sources = {one.clip.id: one.task() for inputs in found for one in inputs.clips}
@@ -105,35 +98,7 @@ def rebuild(
     return out / REPORT, problems
 
 
-def _records(
-    cache: Path, out: Path, manifest: Manifest
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the newest record with these outputs, and the report data of the run that computed.
-
-    A record names its folder. If the folder was moved, the digest of features.h5 identifies it.
-    """
-    digest = manifest.made(FEATURES) or None
-    place = str(out.resolve())
-    found = [
-        one
-        for one in read_records(cache)
-        if one.get("finished") and one.get("features") == digest and "report" in one
-    ]
-    mine = [one for one in found if one.get("out") == place] or (found if digest else [])
-    if not mine:
-        raise UsageError(
-            f"the cache {cache} has no record of the run that wrote {out}",
-            "Give its cache with --cache, or run `mepipe run` again: it also writes the report.",
-        )
-    # A warm run computed nothing. The times on the page are those of the run that did.
-    worked = (one["report"] for one in mine if any(one["report"]["computed"].values()))
-    return mine[0], next(worked, {})
-
-
-def _config(
-    record: Mapping[str, Any], *, faces: bool | None, clips: int | None, curves: str | None
-) -> Config:
-    config = Config.model_validate(record["config"])
+def _config(config: Config, *, faces: bool | None, clips: int | None, curves: str | None) -> Config:
     asked = {"faces": faces, "clips": clips, "curves": curves}
     update = {name: value for name, value in asked.items() if value is not None}
     return config.model_copy(update={"report": config.report.model_copy(update=update)})
@@ -176,19 +141,12 @@ def _is_as_it_was(
     return key == outcome.stages["face"].key
 
 
-def _opened(
-    record: Mapping[str, Any], config: Config, context: Context
-) -> tuple[list[Inputs], list[str]]:
+def _opened(run: PastOutputs, config: Config, context: Context) -> tuple[list[Inputs], list[str]]:
     """Return the clips of the datasets, and for each unreadable dataset the reason."""
     found: list[Inputs] = []
-    problems = []
-    for name, root in record["roots"].items():
+    datasets, problems = run.datasets()
+    for dataset in datasets:
         try:
-            if disk.facts(Path(root)) is None:
-                raise UsageError(
-                    f"{root} does not exist", "Restore it, or run again with its new path."
-                )
-            dataset = open_dataset(f"{name}={root}")
             inputs = open_inputs(
                 [dataset],
                 config,
@@ -198,7 +156,7 @@ def _opened(
                 labelled=False,
             )
         except UsageError as error:
-            problems.append(f"{name}: {error.message}")
+            problems.append(f"{dataset.name}: {error.message}")
             continue
         found.append(inputs)
     return found, problems

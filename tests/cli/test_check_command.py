@@ -95,7 +95,7 @@ def test_corrections_are_written_once_and_used(check, sample, tmp_path):
     file = tmp_path / "corrections.csv"
     assert check(sample, "--write-corrections", file).exit_code == 3
     header, row = file.read_text().splitlines()
-    assert header == "clip,onset,apex,offset,emotion,face_box,exclude,why"
+    assert header == "clip,onset,apex,offset,emotion,movement,face_box,exclude,why,who,when"
     assert row.startswith("sample/s01/c01,,,,,,,")
     again = check(sample, "--write-corrections", file)
     assert again.exit_code == 2

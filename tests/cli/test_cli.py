@@ -153,7 +153,7 @@ def test_a_run_from_clips_to_results_and_a_warm_one(mepipe, cli_sample, tmp_path
 
 def test_a_dry_run_computes_nothing(mepipe, cli_sample, tmp_path):
     answer = json.loads(mepipe("run", cli_sample, "--dry-run", "--json").stdout)
-    assert set(answer) == RUN_KEYS | {"plan", "waiting", "waiting_s"}
+    assert set(answer) == RUN_KEYS | {"plan", "waiting", "waiting_s", "corrections"}
     assert (answer["clips"], answer["usable"], answer["features"]) == (9, 0, None)
     plan = answer["plan"]
     assert [row["stage"] for row in plan][:4] == ["face", "spot", "flow", "tensor"]

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mepipe.clips.corrections import COLUMNS, correct, template
+from mepipe.clips.correction_rows import COLUMNS, template
+from mepipe.clips.corrections import correct
+from mepipe.clips.labels import classify
 from mepipe.datasets.clip import Clip, Dataset, Mark, Reject, Video
 from mepipe.errors import UsageError
 
@@ -30,7 +32,11 @@ DATA = Dataset(
 )
 
 
-def write(tmp_path, *rows, header=COLUMNS):
+# The columns of files that were written before there were others.
+OLD = ("clip", "onset", "apex", "offset", "emotion", "face_box", "exclude", "why")
+
+
+def write(tmp_path, *rows, header=OLD):
     path = tmp_path / "corrections.csv"
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
@@ -152,12 +158,41 @@ def test_a_template_changes_nothing_until_it_is_filled_in(tmp_path):
     assert [note.clip for note in found.notes] == [None]
 
 
+def test_no_movement_keeps_the_clip_and_takes_its_class(tmp_path):
+    path = write(
+        tmp_path,
+        ("d/s1/a", "no", "a blink", "kim"),
+        ("d/s1/b", "Yes", "", ""),
+        header=("clip", "movement", "why", "who"),
+    )
+    found = correct([DATA], path)
+    clips = by_id(found)
+    assert clips["d/s1/a"].movement is False
+    assert clips["d/s1/b"].movement is True
+    assert clips["d/s1/c"].movement is None
+    labels = classify(found.datasets, "emotion")
+    assert labels.index(clips["d/s1/a"]) == -1
+    assert labels.label(clips["d/s1/a"]) is None
+    assert labels.label(clips["d/s1/b"]) == "others"
+    assert found.changes == {"d/s1/a": {"movement": False}, "d/s1/b": {"movement": True}}
+    assert [note.text for note in found.notes if note.clip == "d/s1/a"] == [
+        "row 2 of corrections.csv corrects movement no, so it has no class (a blink, by kim): "
+        "the correction is used"
+    ]
+
+
+def test_an_emotion_where_nothing_moves_is_refused(tmp_path):
+    path = write(tmp_path, ("b", "fear", "no"), header=("clip", "emotion", "movement"))
+    with pytest.raises(UsageError, match=r"corrections.csv: row 2 says movement no.*'fear'"):
+        correct([DATA], path)
+
+
 cell = st.text(max_size=8) | st.sampled_from(["3", "yes", "fear", "1 2 30 40", "d/s1/a", "b"])
 
 
 @given(st.lists(st.tuples(*[cell] * len(COLUMNS)), max_size=4))
 def test_any_table_is_used_or_refused_in_one_line(tmp_path_factory, rows):
-    path = write(tmp_path_factory.mktemp("c"), *rows)
+    path = write(tmp_path_factory.mktemp("c"), *rows, header=COLUMNS)
     try:
         found = correct([DATA], path)
     except UsageError as error:

@@ -4,12 +4,15 @@ import csv
 import shutil
 
 import pytest
+from test_run import computed
 from toy_stages import install
 
 from mepipe.errors import UsageError
 from mepipe.features import load
 from mepipe.recordings import chunks, spot
 from mepipe.recordings.clips import is_recording
+from mepipe.recordings.corrected import CorrectedEvent, EventFile, add, delete, move
+from mepipe.recordings.tables import EVENT_COLUMNS
 
 
 @pytest.fixture
@@ -68,6 +71,10 @@ def flown(toy):
 
     object.__setattr__(stage, "compute", compute)
     return seen
+
+
+def texts(result):
+    return [note.text for note in result.notes]
 
 
 def ids(result):
@@ -183,3 +190,84 @@ def test_a_recording_that_cannot_be_searched_is_a_failure_and_the_others_go_on(
     assert ids(done) == ["films/s01/clip"]
     (failure,) = done.failures
     assert (failure.clip, failure.stage) == ("films/s01/talk", "recording")
+
+
+@pytest.fixture
+def edited(films, cache, toy_run, tmp_path):
+    """A run over a recording, the file of its movements, and these as they were spotted."""
+    made = toy_run(films, cache=cache)
+    made.execute()
+    numbers = made.searched.recordings[0].numbers
+    events = tuple(
+        CorrectedEvent(
+            numbers[one.onset],
+            numbers[one.apex],
+            None if one.offset is None else numbers[one.offset],
+        )
+        for one in made.searched.recordings[0].movements
+    )
+    return EventFile(tmp_path / "out" / "corrected-events.csv", who="kim"), events
+
+
+def test_only_movements_whose_frames_changed_are_computed_again(
+    films,
+    cache,
+    toy_run,
+    edited,
+    flown,
+    looks,
+    tmp_path,
+):
+    file, events = edited
+    file.set_events("films/s01/talk", events)
+    assert computed(toy_run(films, cache=cache).execute()) == {}, "as they were spotted"
+    within = (0, 10_000)
+    moved = move(events, 1, within, apex=events[1].apex + 1)
+    file.set_events("films/s01/talk", moved)
+    result = toy_run(films, cache=cache).execute()
+    # The toy flow of another apex is the same, so its tensor is there already.
+    assert computed(result) == {"spot": 1, "flow": 1, "pack": 1}
+    assert looks == []
+    table = load(result.features).table.set_index("clip")
+    assert list(table["onset_source"]) == [
+        table.loc["films/s01/clip", "onset_source"], "spotted", "correction", "spotted",
+    ]  # fmt: skip
+    # One more before all others: the ids of those behind it change, and none is computed again.
+    more = add(moved, CorrectedEvent(1, 4, 9, emotion="surprise"), within)
+    file.set_events("films/s01/talk", more)
+    result = toy_run(films, cache=cache).execute()
+    assert {**computed(result), "tensor": 0} == {
+        "face": 1, "spot": 1, "flow": 1, "tensor": 0, "pack": 1,
+    }  # fmt: skip
+    table = load(result.features).table.set_index("clip")
+    assert list(table.loc[[f"films/s01/talk#{n}" for n in range(1, 5)], "label"]) == [
+        "surprise", "positive", "positive", "positive",
+    ]  # fmt: skip
+    first = table.loc["films/s01/talk#1"]
+    assert (first["onset"], first["apex"], first["offset"]) == (1, 4, 9)
+    assert any("the 4 movements of the corrections" in text for text in texts(result))
+    lines = (tmp_path / "out" / "events.csv").read_text().splitlines()
+    assert lines[0] == ",".join(EVENT_COLUMNS)
+    assert sum(line.endswith(",correction") for line in lines) == 4
+    # None at all is an answer, too.
+    file.set_events("films/s01/talk", ())
+    assert ids(toy_run(films, cache=cache).execute()) == ["films/s01/clip"]
+    file.set_events("films/s01/talk", None)
+    assert computed(toy_run(films, cache=cache).execute()) == {"pack": 1}
+    assert len(ids(toy_run(films, cache=cache).execute())) == 4
+
+
+def test_what_cannot_be_used_is_said_with_file_and_row(films, cache, toy_run, edited):
+    file, events = edited
+    file.set_events("films/s01/talk", delete(events, 0))
+    file.set_events("films/s09/none", events)
+    text = "corrected-events.csv has movements of 1 that are no recordings here: films/s09/none"
+    assert f"{text}: not used" in texts(toy_run(films, cache=cache).execute())
+    file.set_events("films/s01/talk", (CorrectedEvent(1, 4, 90_000),))
+    with pytest.raises(UsageError, match=r"corrected-events.csv: row \d+: frame 90000 is no frame"):
+        toy_run(films, cache=cache)
+    file.set_events("films/s01/talk", (CorrectedEvent(1, 4, 9, emotion="hapiness"),))
+    with pytest.raises(UsageError, match=r"row \d+: unknown emotion 'hapiness'"):
+        toy_run(films, cache=cache)
+    with pytest.raises(UsageError, match=r"data.events: there is no file"):
+        toy_run(films, cache=cache, settings=["data.events=none.csv"])

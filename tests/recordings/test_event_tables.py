@@ -37,7 +37,7 @@ def test_every_cell_of_a_movement():
         "onset_ms": "1200", "apex_ms": "1400", "offset_ms": "1680",
         "onset_number": "131", "apex_number": "136", "offset_number": "143",
         "fps": "25", "strength": "3.25", "confidence": "0.875", "px": "2",
-        "regions": "upper_lip+chin", "ended": "yes",
+        "regions": "upper_lip+chin", "ended": "yes", "origin": "spotted",
     }  # fmt: skip
     assert tuple(row) == EVENT_COLUMNS
 

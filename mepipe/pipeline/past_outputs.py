@@ -1,0 +1,105 @@
+"""A run opened again from its output folder: its record, its settings, its clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mepipe.cache import disk
+from mepipe.cache.manifest import FEATURES, Manifest
+from mepipe.cache.records import read_records
+from mepipe.clips.correction_places import moved_along
+from mepipe.config.settings import Config
+from mepipe.datasets.clip import Dataset
+from mepipe.datasets.registry import open_dataset
+from mepipe.errors import UsageError
+from mepipe.pipeline.outcome import ClipOutcome
+from mepipe.pipeline.recorded import recorded_outcome
+from mepipe.pipeline.run_records import PastRun
+
+
+@dataclass(frozen=True)
+class PastOutputs:
+    """The newest run that wrote to an output folder.
+
+    Parameters
+    ----------
+    record
+        Its record.
+    computed
+        What the record of the last run that computed something says for the report; empty if
+        there is none. A warm run computed nothing.
+    past
+        The clips and objects of the record.
+    until
+        The last step that it went to, as far as its outputs tell.
+    """
+
+    record: Mapping[str, Any]
+    computed: Mapping[str, Any]
+    past: PastRun
+    until: str
+
+    def config(self, out: Path) -> Config:
+        """Return the settings of the run, whose folder may have been moved to ``out``."""
+        config = Config.model_validate(self.record["config"])
+        return moved_along(config, str(self.record["out"]), out)
+
+    def outcomes(self, config: Config) -> dict[str, ClipOutcome]:
+        """Return the outcome of every clip of the run, by its id."""
+        return {clip: recorded_outcome(self.past, clip, config) for clip in self.past.clips()}
+
+    def datasets(self) -> tuple[list[Dataset], list[str]]:
+        """Return the datasets of the run that can be read, and for each other one the reason."""
+        found, problems = [], []
+        for name, root in self.record["roots"].items():
+            try:
+                found.append(_dataset(name, Path(root)))
+            except UsageError as error:
+                problems.append(f"{name}: {error.message}")
+        return found, problems
+
+
+def past_outputs(cache: Path, out: Path) -> PastOutputs:
+    """Return the newest run that wrote to an output folder.
+
+    A record names its folder. If the folder was moved, the digest of features.h5 identifies it.
+
+    Raises
+    ------
+    UsageError
+        If no run wrote to the folder, or the cache has no record of it.
+    """
+    manifest = Manifest(out)
+    if not manifest.made("failures.csv"):
+        raise UsageError(
+            f"{out} is not an output folder of a run", "Give the folder of `mepipe run --out`."
+        )
+    digest = manifest.made(FEATURES) or None
+    place = str(out.resolve())
+    found = [
+        one
+        for one in read_records(cache)
+        if one.get("finished") and one.get("features") == digest and "report" in one
+    ]
+    mine = [one for one in found if one.get("out") == place] or (found if digest else [])
+    if not mine:
+        raise UsageError(
+            f"the cache {cache} has no record of the run that wrote {out}",
+            "Give its cache with --cache, or run `mepipe run` again: it also writes the report.",
+        )
+    # A warm run computed nothing. The times on the page are those of the run that did.
+    worked = (one["report"] for one in mine if any(one["report"]["computed"].values()))
+    record = mine[0]
+    until = "pack" if digest else "tensor"
+    if manifest.made("results.json") or record["report"]["no_results"]:
+        until = "classify"
+    return PastOutputs(record, next(worked, {}), PastRun(cache, record), until)
+
+
+def _dataset(name: str, root: Path) -> Dataset:
+    if disk.facts(root) is None:
+        raise UsageError(f"{root} does not exist", "Restore it, or run again with its new path.")
+    return open_dataset(f"{name}={root}")
