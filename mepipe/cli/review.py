@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import webbrowser
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -52,27 +53,27 @@ def command(
         from mepipe.review.room import Room
         from mepipe.review.session import Session, who_writes
 
-        listener = bind(port)
-        context = Context(
-            Store(cache_root(cache)),
-            jobs=jobs or os.cpu_count() or 1,
-            progress=make_progress(quiet=False),
-        )
-        session = Session(out, context, coder=coder, who=who_writes())
-        for problem in session.opened.problems:
-            say(f"not shown: {problem}", err=True)
-        if coder:
-            say(f"marks       {session.file.path} (no run reads this file by itself)")
-        else:
-            say(f"marks       {session.file.path}")
+        with closing(bind(port)) as listener:
+            context = Context(
+                Store(cache_root(cache)),
+                jobs=jobs or os.cpu_count() or 1,
+                progress=make_progress(quiet=False),
+            )
+            session = Session(out, context, coder=coder, who=who_writes())
+            for problem in session.opened.problems:
+                say(f"not shown: {problem}", err=True)
+            if coder:
+                say(f"marks       {session.file.path} (no run reads this file by itself)")
+            else:
+                say(f"marks       {session.file.path}")
 
-        def opened(address: str) -> None:
-            say(f"review      {address}")
-            say("            only this machine reaches it, with this address; Ctrl-C ends it")
-            if not no_open:
-                webbrowser.open(address)
+            def opened(address: str) -> None:
+                say(f"review      {address}")
+                say("            only this machine reaches it, with this address; Ctrl-C ends it")
+                if not no_open:
+                    webbrowser.open(address)
 
-        try:
-            serve(Room(session), listener, opened)
-        except KeyboardInterrupt:
-            say("ended; all changes are saved")
+            try:
+                serve(Room(session), listener, opened)
+            except KeyboardInterrupt:
+                say("ended; all changes are saved")
