@@ -21,7 +21,7 @@ def chromium(tmp_path_factory):
     if program is None:
         pytest.skip("there is no chromium here")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=ALONE.split())
+        browser = driver.chromium.launch(executable_path=program, args=ALONE.split(), timeout=0)
         yield browser
         browser.close()
 
@@ -37,6 +37,7 @@ def address(make_page, tmp_path_factory):
 def page(chromium, address):
     """Open the page; whatever the browser complains of (the policy too) fails the test."""
     opened = chromium.new_page()
+    opened.set_default_timeout(0)  # a busy machine
     complaints = []
     opened.on("console", lambda message: complaints.append(message.text))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
@@ -101,6 +102,7 @@ def test_filters_select_doubtful_clips(page):
 def test_page_without_script_shows_all_cards_and_no_filter(chromium, address):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
+    page.set_default_timeout(0)
     page.goto(address)
     assert page.locator(".card").count() == 30
     assert page.locator("#filters").is_hidden()
