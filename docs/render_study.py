@@ -11,6 +11,7 @@ import ast
 import contextlib
 import io
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Shown:
 def cells(script: str) -> list[Cell]:
     """Return the cells of a script with ``# %%`` marks, in their order."""
     found = []
-    for part in script.split("# %%")[1:]:
+    # A mark begins a line: prose may name it.
+    for part in re.split(r"^# %%", script, flags=re.MULTILINE)[1:]:
         first, _, rest = part.partition("\n")
         prose = first.strip() == "[markdown]"
         if prose:

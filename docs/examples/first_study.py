@@ -1,7 +1,7 @@
 # %% [markdown]
 # From videos to features, a model and pictures, in one script. Jupyter (with jupytext), VS Code,
 # Spyder and PyCharm open it as a notebook: `# %%` begins a cell. `python first_study.py` runs it
-# from end to end, in two minutes. What you see below each cell is what it printed.
+# from end to end, in some minutes. What you see below each cell is what it printed.
 #
 # It needs `pip install 'mepipe[train,sample]'` and writes into the current folder.
 
@@ -81,14 +81,12 @@ cv2.imwrite("flow.png", overlay[..., ::-1])
 # %% [markdown]
 # ## How good is a model on people it has not seen?
 #
-# Leave one person out. The figures are of counts pooled over all folds. With four people they mean
-# little, and mepipe says so.
+# Leave one person out. The figures are of counts pooled over all folds. These clips are easy and of
+# four made people: such figures only show that the software works.
 
 # %%
 svm = mepipe.evaluate("study/features.h5", "svm", seeds=1, out="svm")
 print(f"UF1 {svm.uf1:.2f}, UAR {svm.uar:.2f}")
-for note in svm.content["notes"]:
-    print(note)
 
 # %% [markdown]
 # ## A model, and its answer on a video

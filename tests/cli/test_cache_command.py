@@ -7,7 +7,7 @@ from quick import QUICK
 
 
 @pytest.fixture(scope="module")
-def filled(cli_sample, tmp_path_factory):
+def filled(pristine_sample, tmp_path_factory):
     """A cache after a run, for commands that only read."""
     import subprocess
     import sys
@@ -16,7 +16,7 @@ def filled(cli_sample, tmp_path_factory):
     program = "from mepipe.cli import main; main()"
     subprocess.run(
         [
-            sys.executable, "-c", program, "run", str(cli_sample), "--until", "tensor",
+            sys.executable, "-c", program, "run", str(pristine_sample), "--until", "tensor",
             "--jobs", "1", "--cache", str(folder / "cache"), "--out", str(folder / "out"), *QUICK,
         ],
         check=True,
@@ -35,16 +35,16 @@ def test_status(mepipe, filled):
     done = mepipe("cache", "status", "--cache", filled)
     assert done.returncode == 0, done.stderr
     assert "tensor" in done.stdout
-    assert "36 objects" in done.stdout
+    assert "16 objects" in done.stdout
     answer = json.loads(mepipe("cache", "status", "--cache", filled, "--json").stdout)
     assert answer["schema"] == 1
-    assert [one["objects"] for one in answer["objects"]] == [9, 9, 9, 9]
+    assert [one["objects"] for one in answer["objects"]] == [4, 4, 4, 4]
     assert set(answer) == {"schema", "path", "objects", "missing", "quarantined", "runs"}
     (run_id,) = answer["runs"]
     answer = json.loads(
         mepipe("cache", "status", "--cache", filled, "--json", "--run", run_id[:8]).stdout
     )
-    assert sum(one["objects"] for one in answer["objects"]) == 36
+    assert sum(one["objects"] for one in answer["objects"]) == 16
     missing = mepipe("cache", "status", "--cache", filled, "--run", "none")
     assert missing.returncode == 2
     assert run_id in missing.stderr
@@ -70,7 +70,7 @@ def test_verify_and_gc(mepipe, filled, tmp_path):
     cache = shutil.copytree(filled, tmp_path / "cache")
     whole = mepipe("cache", "verify")
     assert whole.returncode == 0
-    assert "objects: 36/36 (" in whole.stderr
+    assert "objects: 16/16 (" in whole.stderr
     victim = next((cache / "objects" / "flow").rglob("*.h5"))
     victim.write_bytes(victim.read_bytes()[:-5])
     found = mepipe("cache", "verify", "--json")
@@ -85,11 +85,11 @@ def test_verify_and_gc(mepipe, filled, tmp_path):
     assert mepipe("cache", "verify").returncode == 0
     swept = json.loads(mepipe("cache", "gc", "--keep-days", "0", "--dry-run", "--json").stdout)
     assert swept["dry_run"]
-    assert swept["kept"] == 35
+    assert swept["kept"] == 15
     assert swept["removed"]["quarantine"] == 1
     done = mepipe("cache", "gc", "--keep-days", "0")
     assert done.returncode == 0, done.stderr
-    assert "35 objects stay" in done.stdout
+    assert "15 objects stay" in done.stdout
     assert not list((cache / "quarantine").iterdir())
 
 

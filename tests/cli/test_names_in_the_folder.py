@@ -56,6 +56,7 @@ def test_workers_import_nothing_from_the_current_folder(command, features, tmp_p
     assert "resource_tracker" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_model_of_the_users_own_beside_such_files(command, features, tmp_path):
     hide(tmp_path, (*STANDARD, *PACKAGES))
     (tmp_path / "scipy").mkdir()

@@ -38,9 +38,9 @@ def test_the_page_has_the_cells_of_the_script(study, parts):
 
 
 def test_a_cell_without_a_mark_is_code(study):
-    found = study.cells("# %% [markdown]\n# A *word*\n#\n# more\n\n# %%\nx = 1\nprint(x)\n")
+    found = study.cells("# %% [markdown]\n# A `# %%`\n#\n# more\n\n# %%\nx = 1\nprint(x)\n")
     assert [(cell.prose, cell.text) for cell in found] == [
-        (True, "A *word*\n\nmore"), (False, "x = 1\nprint(x)"),
+        (True, "A `# %%`\n\nmore"), (False, "x = 1\nprint(x)"),
     ]  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.check import check_dataset
 from mepipe.run import run
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ["report.enabled=false", "flow.size=64", "flow.scales=3", "flow.outer_iterations=2"]
 
 

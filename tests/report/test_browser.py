@@ -26,7 +26,7 @@ def chromium():
     if program is None:
         pytest.skip("there is no chromium here")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=ALONE.split())
+        browser = driver.chromium.launch(executable_path=program, args=ALONE.split(), timeout=0)
         yield browser
         browser.close()
 
@@ -50,6 +50,7 @@ def opening(chromium, complaints):
 
     def go(address, **options):
         page = chromium.new_page(**options)
+        page.set_default_timeout(0)  # a busy machine
         opened.append(page)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -381,6 +382,7 @@ def test_without_faces_flow_is_still_shown_large(opening, make_page, tmp_path):
 def test_page_without_script_shows_all_cards_and_no_filter(chromium, address):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
+    page.set_default_timeout(0)
     page.goto(address)
     assert page.locator(".card").count() == 31
     assert page.locator("#filters").is_hidden()
