@@ -43,7 +43,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def pages() -> dict[str, str]:
     """Return the Markdown of every made page, by its path in docs/."""
     made = {
-        name: (ROOT / source).read_text(encoding="utf-8") for name, source in _FROM_ROOT.items()
+        # On the site, they stand beside the pages of docs/.
+        name: (ROOT / source).read_text(encoding="utf-8").replace("](docs/", "](")
+        for name, source in _FROM_ROOT.items()
     }
     return {
         **made,

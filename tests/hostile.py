@@ -106,3 +106,10 @@ HEADERS = {
     "exr": b"\x76\x2f\x31\x01" + bytes(60),
     "avif": b"\0\0\0\x20ftypavif" + bytes(60),
 }  # fmt: skip
+
+# Names that a file system allows and that some program obeys, or reads as something else.
+NAMES = (
+    "=cmd|'/c calc'!A1", "+1", "-1", "@x", "a\rb", "a\nb", "a\x1b]52;c;cm0gLXJm\x07", "a\x9b2J",
+    "a\u2028b", "a\x85b", "evil\u202egnp", "<script>alert(1)", "a&b;\\input{x}", 'a"b', "a,b",
+    "a'b", "%0a", "{{7*7}}", "a\udce4b",
+)  # fmt: skip

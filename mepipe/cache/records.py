@@ -29,8 +29,9 @@ FORMAT_VERSION = 2
 _LONGEST_LIST = 16
 _STAMP = "%Y%m%dT%H%M%SZ"
 _END = ".json.gz"
-# A clock can be wrong by much. A record of a later time is no record: no run could follow it.
-_AHEAD = timedelta(days=3 * 365)
+# A clock can be wrong by much, and the next run takes a later time. After these years there is
+# none: datetime ends with 9999.
+_NO_FURTHER = "9000"
 _TEXTS = ("mepipe", "started", "out", "clips", "parts", "pack", "recordings", "features")
 # What a file of this many bytes may unpack to. Nothing that is known of clips repeats itself more.
 _MOST_BYTES = 64 << 20
@@ -45,7 +46,9 @@ def new_run_id(cache_root: Path) -> str:
     now = datetime.now(UTC)
     last = next(filter(None, map(started_at, run_ids(cache_root))), None)
     if last is not None:
-        now = max(now, last + timedelta(seconds=1))
+        later = last + timedelta(seconds=1)
+        if f"{later:{_STAMP}}" < _NO_FURTHER:
+            now = max(now, later)
     return f"{now:{_STAMP}}-{secrets.token_hex(4)}"
 
 
@@ -73,22 +76,20 @@ def compact(parts: Mapping[str, Json]) -> dict[str, Json]:
 
 def run_ids(cache_root: Path) -> list[str]:
     """Return the ids of the recorded runs, the newest first."""
-    latest = f"{datetime.now(UTC) + _AHEAD:{_STAMP}}"
     return [
         name.removesuffix(_END)
         for name, is_file in reversed(disk.entries(cache_root / "runs"))
-        if is_file and _is_record_name(name, latest)
+        if is_file and _is_record_name(name)
     ]
 
 
 def foreign_records(cache_root: Path) -> list[Path]:
     """Return what is among the records and tables and is none: other names, folders, dates."""
-    latest = f"{datetime.now(UTC) + _AHEAD:{_STAMP}}"
     runs, tables = cache_root / "runs", cache_root / "tables"
     found = [
         runs / name
         for name, is_file in disk.entries(runs)
-        if not (is_file and _is_record_name(name, latest))
+        if not (is_file and _is_record_name(name))
     ]
     return found + [
         tables / name
@@ -97,9 +98,9 @@ def foreign_records(cache_root: Path) -> list[Path]:
     ]
 
 
-def _is_record_name(name: str, latest: str) -> bool:
-    """Return True for a record of a time that can be. Its successors must sort after it."""
-    if not RECORD_FILE.fullmatch(name) or name[: len(latest)] > latest:
+def _is_record_name(name: str) -> bool:
+    """Return True for a record of a time that can be."""
+    if not RECORD_FILE.fullmatch(name) or name >= _NO_FURTHER:
         return False
     return started_at(name.removesuffix(_END)) is not None
 

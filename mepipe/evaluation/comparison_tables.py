@@ -199,13 +199,13 @@ def _per(models: Sequence[Mapping[str, Any]], key: str, figures: tuple[str, str]
 def comparison_markdown(content: Mapping[str, Any]) -> str:
     """Return every table of `comparison_json` in Markdown."""
     parts = [
-        f"# {', '.join(model['name'] for model in content['models'])}",
+        f"# {_markdown(', '.join(model['name'] for model in content['models']))}",
         f"{content['clips']} clips of {content['subjects']} subjects. {CAPTION}",
         *(f"Note: {note}." for note in comparison_notes(content)),
     ]
     for title, table in comparison_tables(content).items():
         lines = [table.header, ("---",) * len(table.header), *table.rows]
-        parts.append(f"## {title}")
+        parts.append(f"## {_markdown(title)}")
         parts.append(
             "\n".join(f"| {' | '.join(_markdown(cell) for cell in line)} |" for line in lines)
         )

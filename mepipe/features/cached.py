@@ -44,7 +44,7 @@ class CachedRun:
         table = read_table(cache, str(record["pack"]))
         try:
             self._open(table)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # The table is data of whoever can write to the cache.
             raise DamageError(
                 f"what {self.name} says of its features is gone or damaged",
@@ -52,6 +52,9 @@ class CachedRun:
             ) from error
 
     def _open(self, table: Mapping[str, Any]) -> None:
+        texts = [*table["classes"], *table["libraries"].values()]
+        if not isinstance(table["settings"], dict) or not all(isinstance(t, str) for t in texts):
+            raise TypeError
         self._objects = {
             stage: [object_name(stage, key, digest) for key, digest in pairs]
             for stage, pairs in table["objects"].items()
@@ -63,6 +66,8 @@ class CachedRun:
             )
         }
         count = len(columns["clip"])
+        if any(len(column) != count for column in (*columns.values(), *self._objects.values())):
+            raise ValueError
         found = {stage: self._arrays(stage, 0) for stage in self._objects}
         shapes = {
             name: (count, *found[item.stage][item.array].shape)

@@ -77,8 +77,8 @@ def test_verify_finds_damage_and_fix_lets_it_be_made_anew(done, toy_run, tmp_pat
     data = victim.read_bytes()
     victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     checked, (damage,) = verify(done.context.store, fix=False)
-    # Two tables when the run began, two at its end, and that of its features.
-    assert checked == 12 + 5
+    # Two tables when the run began, two at its end, and that of its features; and the record.
+    assert checked == 12 + 5 + 1
     assert (damage.file, damage.fixed) == (victim, False)
     assert victim.exists()
     _, (damage,) = verify(done.context.store, fix=True)
