@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mepipe.cache import disk
+from mepipe.cache.declared import Declaration
 from mepipe.cache.locks import is_held
 from mepipe.cache.marker import TABLE_FILE, is_contained, mark, own_files
-from mepipe.cache.objects import Declaration
 from mepipe.cache.records import (
     foreign_records,
     read_record,
