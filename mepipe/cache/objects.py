@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 from numpy.typing import NDArray
 
+from mepipe.cache.declared import Declaration, Declared
 from mepipe.cache.keys import Json, canonical, object_key
 from mepipe.cache.safe_hdf5 import (
     damage,
@@ -39,17 +40,6 @@ _ATTRIBUTES = {"format", "format_version", "stage", "stage_version", "key"}
 _TEXTS = {"parts", "values", "libraries"}
 
 Array = NDArray[Any]
-Declaration: TypeAlias = Mapping[str, tuple[str, int]]
-
-
-class Declared(dict[str, tuple[str, int]]):
-    """A `Declaration` that also says whether the values and arrays of an object fit its stage."""
-
-    def __init__(
-        self, arrays: Mapping[str, tuple[str, int]], fits: Callable[[StoredObject], bool]
-    ) -> None:
-        super().__init__(arrays)
-        self.fits = fits
 
 
 @dataclass(frozen=True)

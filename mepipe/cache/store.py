@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mepipe.cache import disk
+from mepipe.cache.declared import Declaration
 from mepipe.cache.marker import OBJECT_FILE, STAGE_FOLDER, is_contained, mark, require_cache
-from mepipe.cache.objects import Declaration, StoredObject, decode, encode, refuse_undeclared
+from mepipe.cache.objects import StoredObject, decode, encode, refuse_undeclared
 from mepipe.errors import DamageError, SystemProblemError
 from mepipe.schema import FACE_ARRAYS
 

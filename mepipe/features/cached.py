@@ -66,7 +66,8 @@ class CachedRun:
             )
         }
         count = len(columns["clip"])
-        if any(len(column) != count for column in (*columns.values(), *self._objects.values())):
+        lengths = [*map(len, columns.values()), *map(len, self._objects.values())]
+        if any(length != count for length in lengths):
             raise ValueError
         found = {stage: self._arrays(stage, 0) for stage in self._objects}
         shapes = {

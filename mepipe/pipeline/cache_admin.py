@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.cache import disk
+from mepipe.cache.declared import Declaration
 from mepipe.cache.locks import is_held
 from mepipe.cache.marker import TABLE_FILE, is_contained, mark, own_files
-from mepipe.cache.objects import Declaration
 from mepipe.cache.records import (
     foreign_records,
     read_record,

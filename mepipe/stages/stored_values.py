@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mepipe.cache.objects import Declared, StoredObject
+from mepipe.cache.declared import Declared
+
+if TYPE_CHECKING:
+    from mepipe.cache.objects import StoredObject
 
 Fits: TypeAlias = Callable[[Mapping[str, Any], int | None], bool]
 """(values, number of the clip's frames or None) -> True if the stage can have given them."""
