@@ -18,7 +18,7 @@ from mepipe.inference.clip import make_ready, open_clip, picture_of, run_stages
 from mepipe.recordings.clips import movement_clips
 from mepipe.recordings.length import is_long, seconds_of
 from mepipe.recordings.spot import search
-from mepipe.stages.flow import faces_and_flows
+from mepipe.stages.faces_and_flows import faces_and_flows
 from mepipe.viz.clip_picture import ClipPicture, clip_png
 
 if TYPE_CHECKING:

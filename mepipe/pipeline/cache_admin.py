@@ -27,7 +27,7 @@ from mepipe.cache.store import GoneError, ObjectName, Store
 from mepipe.errors import DamageError, UsageError
 from mepipe.evaluation import chance_level as chance
 from mepipe.evaluation import fold_cache as folds
-from mepipe.pipeline.run_records import PastRun
+from mepipe.pipeline.past_runs import PastRun
 from mepipe.recordings import stored
 from mepipe.schema import Progress
 from mepipe.stages import ARRAYS

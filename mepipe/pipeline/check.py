@@ -29,9 +29,9 @@ from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_r
 from mepipe.pipeline.check_pictures import picture_problems
 from mepipe.pipeline.motion_objects import recorded_motions
 from mepipe.pipeline.outputs import clip_notes
+from mepipe.pipeline.past_runs import PastRun
 from mepipe.pipeline.problem import Problem
 from mepipe.pipeline.recorded import recorded_outcome
-from mepipe.pipeline.run_records import PastRun
 from mepipe.pipeline.worth_a_look import Doubt, doubts_of
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.schema import Progress

@@ -18,8 +18,8 @@ from mepipe.errors import DamageError, UsageError
 from mepipe.execution.context import Context
 from mepipe.pipeline.cache_admin import past_run, past_runs
 from mepipe.pipeline.outcome import ClipOutcome, Known
+from mepipe.pipeline.past_runs import PastRun, Recorded
 from mepipe.pipeline.reasons import reason_for
-from mepipe.pipeline.run_records import PastRun, Recorded
 from mepipe.pipeline.walk import Found, Lookup, Rules, Step, keyed, walk
 from mepipe.recordings.clips import Searched, with_movements
 from mepipe.recordings.length import is_recording

@@ -16,8 +16,8 @@ from mepipe.datasets.clip import Dataset
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
 from mepipe.pipeline.outcome import ClipOutcome
+from mepipe.pipeline.past_runs import PastRun
 from mepipe.pipeline.recorded import recorded_outcome
-from mepipe.pipeline.run_records import PastRun
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from mepipe.errors import DamageError
 from mepipe.execution.collector import gc_paused
 from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome, Known
+from mepipe.pipeline.past_runs import History
 from mepipe.pipeline.reasons import reason_for
-from mepipe.pipeline.run_records import History
 from mepipe.pipeline.walk import Found, Lookup, Rules, keyed, stages_until, walk
 from mepipe.stages import ARRAYS, Stage
 

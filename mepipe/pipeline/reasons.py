@@ -8,7 +8,7 @@ from typing import Any
 
 from mepipe.cache.keys import canonical
 from mepipe.cache.records import compact
-from mepipe.pipeline.run_records import Recorded
+from mepipe.pipeline.past_runs import Recorded
 from mepipe.stages import Stage
 
 _INPUT_NAMES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mepipe.config.settings import Config
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.pipeline.run_records import PastRun
+from mepipe.pipeline.past_runs import PastRun
 from mepipe.pipeline.walk import Found, walk
 from mepipe.stages import Stage
 

@@ -9,6 +9,7 @@ not in it; what is wrong in the flow is enlarged as well.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 

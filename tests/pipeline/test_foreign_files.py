@@ -12,7 +12,7 @@ from mepipe.cache.manifest import Manifest
 from mepipe.cache.records import read_record, read_table, run_ids
 from mepipe.errors import UsageError
 from mepipe.pipeline.cache_admin import collect_garbage, verify
-from mepipe.pipeline.run_records import PastRun
+from mepipe.pipeline.past_runs import PastRun
 
 NAMES = ("features.h5", "failures.csv", "notes.csv", "manifest.json", "report.html")
 

@@ -10,7 +10,7 @@ from mepipe.cache.store import Store
 from mepipe.execution.context import Context
 from mepipe.pipeline.cache_admin import collect_garbage, status, verify
 from mepipe.pipeline.motion import MOTION, Motion, motion_of_clip, stored_motions
-from mepipe.pipeline.run_records import PastRun
+from mepipe.pipeline.past_runs import PastRun
 from mepipe.report.rebuild import rebuild
 
 ALL = ["report.curves=all", "spot.size=96"]

@@ -1,6 +1,6 @@
 """Which earlier runs explain a plan."""
 
-from mepipe.pipeline.run_records import _RECORDS
+from mepipe.pipeline.past_runs import _RECORDS
 
 
 def test_runs_over_other_datasets_do_not_hide_what_changed_in_this_one(toy_run, toy_data, tmp_path):
