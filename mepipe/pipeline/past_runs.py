@@ -153,7 +153,7 @@ class PastRun:
 
 
 def _is_clip_table(found: Any) -> bool:
-    """Return True if a table of clips has the shape that `mepipe.pipeline.run_records` gives, and valid names.
+    """Return True if a table of clips has the shape that `run_records` gives it, and valid names.
 
     The names of objects become paths. A manipulated record must not name a file outside the cache.
     """
@@ -191,7 +191,7 @@ def _is_stage_table(columns: Any, clips: int) -> bool:
 
 
 def _is_parts_table(found: Any, clips: Mapping[str, Any]) -> bool:
-    """Return True if a table of parts has the shape that `mepipe.pipeline.run_records` gives for these clips."""
+    """Return True if a table of parts has the shape that `run_records` gives for these clips."""
     return isinstance(found, dict) and all(
         isinstance(columns, dict)
         and all(
