@@ -25,6 +25,9 @@ from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset, Mark, Note, Video
 from mepipe.errors import UsageError
 
+USED = "the correction is used"
+"""What a note says where a correction changed a clip."""
+
 
 @dataclass(frozen=True)
 class CorrectedDatasets:
@@ -74,7 +77,7 @@ def correct(datasets: Sequence[Dataset], path: Path | None) -> CorrectedDatasets
             changed, what = _apply_correction(clip, row, dataset) if row else (clip, {})
             if what and row:
                 changes[clip.id] = what
-                notes.append(Note(clip.id, _describe(what, row), "the correction is used"))
+                notes.append(Note(clip.id, _describe(what, row), USED))
             elif row and not row.empty:
                 notes.append(Note(clip.id, f"{row.where} says the same as the dataset"))
             if not what.get("exclude"):
@@ -85,9 +88,7 @@ def correct(datasets: Sequence[Dataset], path: Path | None) -> CorrectedDatasets
             row = by_clip.get(reject.clip)
             if row and row.exclude:
                 changes[reject.clip] = {"exclude": True}
-                notes.append(
-                    Note(reject.clip, _describe({"exclude": True}, row), "the correction is used")
-                )
+                notes.append(Note(reject.clip, _describe({"exclude": True}, row), USED))
                 continue
             rejects.append(reject)
             if row and not row.empty:

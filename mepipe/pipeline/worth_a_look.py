@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mepipe.cache.keys import Json, canonical, object_key, sha256_text
 from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
+from mepipe.clips.corrections import USED
 from mepipe.datasets.name_cells import name_cell, name_in_cell
 from mepipe.pipeline.motion_objects import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
@@ -93,7 +94,9 @@ def doubts_of(
     found: list[Doubt] = []
     noted: dict[str, list[str]] = {}
     for clip, text in notes:
-        if clip is not None and not text.startswith(_ALREADY_SAID):
+        # Somebody looked at a clip whose correction is used.
+        known = text.startswith(_ALREADY_SAID) or text.endswith(USED)
+        if clip is not None and not known:
             noted.setdefault(clip, []).append(text)
     for clip, outcome in outcomes.items():
         spot = outcome.values.get("spot")

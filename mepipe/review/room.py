@@ -22,7 +22,6 @@ from mepipe.review.session import ReviewClip, Session
 from mepipe.stages import ARRAYS
 
 _COLUMNS = frozenset(CONTENT)
-_USED = "the correction is used"
 _FORGOTTEN_S = 4.0  # the page asks every second or so
 
 
@@ -192,10 +191,7 @@ class Room:
         if self._doubts is None:
             found: dict[str, list[str]] = {}
             for doubt in self.session.doubts():
-                # That a correction is used is no reason to look at a clip that was looked at.
-                parts = [one for one in doubt.text.split("; ") if _USED not in one]
-                if parts:
-                    found.setdefault(doubt.clip, []).append("; ".join(parts))
+                found.setdefault(doubt.clip, []).append(doubt.text)
             self._doubts = found
         return self._doubts
 
