@@ -25,6 +25,10 @@ _COLUMNS = frozenset(CONTENT)
 _FORGOTTEN_S = 4.0  # the page asks every second or so
 
 
+class NotInRunError(LookupError):
+    """A request asks for a clip or a picture that the run does not have."""
+
+
 @dataclass(frozen=True)
 class Answered:
     """A frame: JPEG, or the reason why there is none; ``size`` is that of the frame as it is."""
@@ -150,8 +154,8 @@ class Room:
         if name == "flow":
             return flow_thumbnail(uv)[0], "image/webp"
         if name == "strain":
-            return strain_thumbnail(optical_strain(uv))[0], "image/webp"
-        raise KeyError(name)
+            return strain_thumbnail(optical_strain(uv, self._sigma))[0], "image/webp"
+        raise NotInRunError(name)
 
     def change(self, index: int, body: Mapping[str, Any]) -> dict[str, Any]:
         """Write cells of a clip."""
@@ -207,10 +211,15 @@ class Room:
                 found[str(index)] = cells
         return found
 
+    @property
+    def _sigma(self) -> float:
+        # Strain as the tensors have it, and the report.
+        return self.session.opened.config.tensor.strain_sigma
+
     def _clip(self, index: int) -> ReviewClip:
         clip = self.session.clip(index)
         if clip is None:
-            raise LookupError(index)
+            raise NotInRunError(index)
         return clip
 
     def _uv(self, clip: ReviewClip) -> Any:

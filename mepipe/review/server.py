@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mepipe.errors import ConflictError, MepipeError, UsageError
 from mepipe.review.page import FILES
-from mepipe.review.room import Room
+from mepipe.review.room import NotInRunError, Room
 from mepipe.review.security import Guard
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _read(answer: Callable[[Request], Response]) -> Callable[[Request], Response
     def answered(request: Request) -> Response:
         try:
             return answer(request)
-        except LookupError:
+        except NotInRunError:
             return _json({"message": "there is no such clip"}, 404)
         except MepipeError as error:
             return _json({"message": error.message, "remedy": error.remedy}, 409)
@@ -172,7 +172,7 @@ def _write(change: Callable[[int, dict[str, Any]], Any]) -> Callable[[Request], 
         index = int(request.path_params.get("index", -1))
         try:
             return _json(await run_in_threadpool(change, index, body))
-        except LookupError:
+        except NotInRunError:
             return _json({"message": "there is no such clip"}, 404)
         except ConflictError as error:
             conflict = {
