@@ -41,6 +41,7 @@ FPS = 200.0
 MADE = 240  # flow fields of made movements, 80 of each class
 ODDITY = 2.0  # twice as varied as those of the training
 QUALITY = 82  # of WebP
+MARGIN = 12  # px
 PUBLISHED = (
     "flow.engine=opencv", "flow.preset=opencv", "flow.stabilise=none", "flow.even_light=false",
     "tensor.strain_sigma=0",
@@ -324,7 +325,9 @@ def made(names: Sequence[str], material: Material) -> Iterator[tuple[str, Image]
     """Yield the pictures of these names; those of pages only where there is a browser."""
     for name in names:
         if name in PICTURES:
-            yield name, PICTURES[name](material)
+            # A white frame: on a dark page nothing of them may touch the edge.
+            frame = ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
+            yield name, np.pad(PICTURES[name](material), frame, constant_values=255)
     # In this order: the last one corrects the study.
     wanted = [name for name in PAGES if name in names]
     program = shutil.which("chromium") or shutil.which("chromium-browser")
