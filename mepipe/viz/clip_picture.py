@@ -119,10 +119,10 @@ def _drawn(clip: ClipPicture, lettering: Lettering) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 8.2), dpi=100, layout="constrained")
+    figure = Figure(figsize=(13, 7.2), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(lettering.plain(clip.name))
-    rows = figure.add_gridspec(2, 1, height_ratios=[1, 0.9])
+    rows = figure.add_gridspec(2, 1, height_ratios=[1, 0.95])
     top = rows[0].subgridspec(1, 5, width_ratios=[1.35, 1, 1, 1, 1])
     bottom = rows[1].subgridspec(1, 2, width_ratios=[3, 1])
     _face(figure.add_subplot(top[0]), clip)
