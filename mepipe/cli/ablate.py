@@ -82,7 +82,7 @@ def command(
     full: bool,
     as_json: bool,
 ) -> None:
-    """Vary the pyramid of the SPP network: none, positions, kernels, modes, pooling, fusion.
+    """Vary the SPP network: without pyramid, positions, kernels, cells, modes, pooling, fusion.
 
     Every variant is evaluated on the same folds. Finished folds are cached: after an
     interruption, run the same command again to continue.

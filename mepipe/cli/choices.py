@@ -57,7 +57,11 @@ _CLASSIFIER = (
     *_SETTINGS,
 )
 _FOLDS = (
-    click.option("--seeds", type=click.IntRange(1), help="Repetitions. Default: 3."),
+    click.option(
+        "--seeds",
+        type=click.IntRange(1),
+        help="Repetitions. Default: 3; of `ablate` without --full 1.",
+    ),
     click.option(
         "--jobs",
         type=click.IntRange(1),
