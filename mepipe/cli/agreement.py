@@ -54,11 +54,11 @@ def command(
     with exit_codes(as_json=as_json):
         from mepipe.cache import disk
         from mepipe.evaluation.agreement import agreement, event_agreement
-        from mepipe.extras import require
+        from mepipe.extras import require_library
         from mepipe.recordings.mark_files import read_marks
         from mepipe.recordings.marks import marks_of_run
 
-        require("review", "comparing coders")
+        require_library("sklearn", "comparing coders")
         if table is not None and table.exists():
             raise UsageError(f"{table} exists already", "Choose another file for --csv.")
         known = {} if out is None else {one.name: one for one in marks_of_run(out)}

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -76,3 +77,13 @@ def test_figures_as_table_csv_and_json(tmp_path):
     other = tmp_path / "other.csv"
     CorrectionFile(other, who="x").change("d/s1/x", {"apex": "3"})
     assert "no clip in common" in call("agreement", kim, other, code=2)
+
+
+def test_coders_are_compared_without_the_server_of_the_review_page(tmp_path, monkeypatch):
+    kim = tmp_path / "kim.csv"
+    CorrectionFile(kim, who="kim").change("d/s1/c1", {"apex": "3"})
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert "1 clips that both coded" in call("agreement", kim, kim)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert "comparing coders needs scikit-learn" in call("agreement", kim, kim, code=2)
