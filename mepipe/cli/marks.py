@@ -14,7 +14,13 @@ _PATH = click.Path(path_type=Path)
 
 @click.group()
 def command() -> None:
-    """Bring marks to ELAN or a table, and back as corrections."""
+    """Bring marks to ELAN or a table, and back as corrections.
+
+    \b
+    Examples:
+      mepipe marks export mepipe-out --out elan
+      mepipe marks import elan --into mepipe-out
+    """
 
 
 @command.command()

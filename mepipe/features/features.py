@@ -228,7 +228,8 @@ class Features:
         14": both); ``columns["au_units"]`` has the details. NaN stands where the
         clip's sheet says nothing that can be read as action units.
         """
-        coded = [set(filter(None, map(_unit, cell.split(";")))) for cell in self._au_units()]
+        # 0, a neutral face, is coded, too.
+        coded = [set(map(_unit, cell.split(";"))) - {None} for cell in self._au_units()]
         known = np.array([bool(units) for units in coded], dtype=np.bool_)
         found = {}
         for unit in sorted(set().union(*coded)):

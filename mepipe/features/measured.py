@@ -22,8 +22,8 @@ _BLOCK = 256  # rows in memory at once
 
 def eyes_px(settings: Mapping[str, Any]) -> float | None:
     """Return the distance of the eyes in the aligned face, px. None of features without a face."""
-    size = settings.get("flow", {}).get("size")
-    return None if size is None else template().inter_ocular * float(size)
+    size = _section(settings, "flow").get("size")
+    return template().inter_ocular * size if isinstance(size, int) else None
 
 
 def seconds_of(features: Features) -> NDArray[np.float64]:
@@ -40,7 +40,7 @@ def px_of(features: Features) -> NDArray[np.float64]:
 
     ``x`` is read a block of rows at a time.
     """
-    tensor, eyes = features.settings.get("tensor", {}), eyes_px(features.settings)
+    tensor, eyes = _section(features.settings, "tensor"), eyes_px(features.settings)
     found = [
         moved_px(features.read("x", slice(start, start + _BLOCK)), tensor, eyes)
         for start in range(0, len(features), _BLOCK)
@@ -59,6 +59,12 @@ def micro_of(features: Features) -> NDArray[np.int8]:
     measured = (features.columns["movement"], features.seconds, features.px)
     rows = zip(*(values.tolist() for values in measured), strict=True)
     return np.array([kind(*row) for row in rows], dtype=np.int8)
+
+
+def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    # The file may be anybody's. Without a size or a scale, the motion in px is unknown.
+    found = settings.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _known(value: float) -> float | None:

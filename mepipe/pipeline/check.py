@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mepipe.cache.location import cache_root
 from mepipe.cache.records import read_records
-from mepipe.cache.store import Store
 from mepipe.clips.correction_rows import template
 from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.clips.video_notes import rate_notes
@@ -27,14 +27,12 @@ from mepipe.datasets.registry import open_dataset
 from mepipe.execution.progress import progress_for
 from mepipe.pipeline.check_frames import frame_problems, needed_frames, shared_recordings
 from mepipe.pipeline.check_pictures import picture_problems
-from mepipe.pipeline.motion_objects import recorded_motions
-from mepipe.pipeline.outputs import clip_notes
-from mepipe.pipeline.past_runs import PastRun
 from mepipe.pipeline.problem import Problem
-from mepipe.pipeline.recorded import recorded_outcome
-from mepipe.pipeline.worth_a_look import Doubt, doubts_of
 from mepipe.recordings.length import is_recording, seconds_of
 from mepipe.schema import Progress
+
+if TYPE_CHECKING:
+    from mepipe.pipeline.worth_a_look import Doubt
 
 # For notes that state their handling themselves, or that need none.
 _NO_CHANGE = "as described; nothing else is changed"
@@ -207,45 +205,26 @@ def check_dataset(
             for one in inputs.clips
             if one.clip.id not in failed and is_recording(one, config)
         },
-        doubts=_recorded_doubts(dataset, inputs, config, cache),
+        doubts=_doubts(dataset, inputs, config, cache),
     )
 
 
-def _recorded_doubts(
-    dataset: Dataset, inputs: Inputs, config: Config, cache: Path
-) -> tuple[Doubt, ...]:
-    """Return what is worth a look by the newest run over the dataset; nothing is computed.
-
-    Annotated key frames are those of now: a mark may have been corrected since.
-    """
+def _doubts(dataset: Dataset, inputs: Inputs, config: Config, cache: Path) -> tuple[Doubt, ...]:
     root = str(dataset.root.resolve())
-    past = next(
+    record = next(
         (
-            PastRun(cache, record)
-            for record in read_records(cache)
-            if record.get("roots", {}).get(dataset.name) == root and record.get("finished")
+            one
+            for one in read_records(cache)
+            if one.get("roots", {}).get(dataset.name) == root and one.get("finished")
         ),
         None,
     )
-    if past is None:
+    if record is None:
         return ()
-    there = set(past.clips())
-    clips = [one for one in inputs.clips if one.clip.id in there]
-    outcomes = {one.clip.id: recorded_outcome(past, one.clip.id, config) for one in clips}
-    names = {clip: name for clip, name in past.motions().items() if clip in outcomes}
-    marks = {
-        one.clip.id: {
-            name: mark.position if mark is not None else None
-            for name, mark in (("onset", one.input.onset), ("apex", one.input.apex))
-        }
-        for one in clips
-    }
-    return doubts_of(
-        outcomes,
-        recorded_motions(Store(cache), outcomes, names),
-        [(note.clip, note.text) for note in clip_notes(clips, outcomes)],
-        marks=marks,
-    )
+    # Imported only where there was a run: it needs h5py.
+    from mepipe.pipeline.recorded_doubts import recorded_doubts
+
+    return recorded_doubts(cache, record, inputs, config)
 
 
 def _noted(note: Note, failed: set[str]) -> Problem:

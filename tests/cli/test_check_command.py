@@ -106,7 +106,7 @@ def test_corrections_are_written_once_and_used(check, sample, tmp_path):
     again = check(sample, "--write-corrections", file)
     assert again.exit_code == 2
     assert "exists already" in again.output
-    file.write_text(f"{header}\nsample/s01/c01,,,,,,yes,lost\n")
+    file.write_text(f"{header}\nsample/s01/c01,,,,,,,yes,lost\n")
     answer = check(sample, "--corrections", file)
     assert answer.exit_code == 0
     assert "8, 8 readable" in answer.output

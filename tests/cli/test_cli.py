@@ -126,7 +126,7 @@ def test_a_run_from_clips_to_results_and_a_warm_one(mepipe, cli_sample, tmp_path
     out = tmp_path / "mepipe-out"
     assert {path.name for path in out.iterdir()} == {
         "features.h5", "results.json", "predictions.csv", "confusion.png", "failures.csv",
-        "notes.csv", "manifest.json", "report.html",
+        "notes.csv", "worth-a-look.csv", "manifest.json", "report.html",
     }  # fmt: skip
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.iterdir()}
 
@@ -314,7 +314,8 @@ def test_doctor_names_conflicts(installed, words):
 
 
 CHECK_KEYS = {
-    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "recordings",
+    "schema", "dataset", "clips", "usable", "subjects", "labels", "fps", "problems", "faces",
+    "recordings",
     "worth_a_look",
 }  # fmt: skip
 

@@ -75,7 +75,7 @@ def test_what_evaluate_writes_compare_reads(call, features, tmp_path):
 def test_train_says_what_it_wrote_and_takes_figures(call, features, tmp_path):
     call("evaluate", features, *QUICK, "--seeds", 1)
     done = call("train", features, *QUICK[:-1], "--results", "mepipe-eval/spp-loso")
-    assert "epochs: " in done.stderr
+    assert "epochs of network 1 of 2: " in done.stderr
     shown = done.stdout
     assert "trained spp on 18 clips of 6 subjects (negative 6, positive 6, surprise 6)" in shown
     assert "no results" not in shown

@@ -57,7 +57,7 @@ def test_a_class_that_an_estimator_never_saw_has_no_probability():
     ("name", "words"),
     [
         ("wrong_shape", r"wrong_shape returned \(6, 5\) for 6 clips"),
-        ("Words", "predicted .*negative.*no class number"),
+        ("Words", "predicted .*negative.*not a class number"),
         ("Table", r"Table returned \(12, 3\) for 12 clips"),
     ],
 )

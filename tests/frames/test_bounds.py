@@ -38,7 +38,7 @@ def test_a_huge_header_is_bad_data_and_nothing_is_decoded(name, tmp_path, monkey
         ("webp, lossy", "16383 x 16383 px"),
         ("bmp below the bound", "truncated BMP"),
         ("tiff, huge tiles", "60000 x 60000 px"),
-        ("tiff, cut off", "no image"),
+        ("tiff, cut off", "not an image"),
         ("big tiff", "a BigTIFF image"),
         ("pam, deep", "a PAM image"),
         ("sun raster", "a Sun raster image"),
@@ -77,7 +77,7 @@ def test_what_opencv_refuses_is_bad_data(monkeypatch):
 
     data = cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1].tobytes()
     monkeypatch.setattr(cv2, "imdecode", refused)
-    with pytest.raises(BadDataError, match="no image that can be decoded"):
+    with pytest.raises(BadDataError, match="not an image that can be decoded"):
         decode_image(data)
 
 

@@ -52,7 +52,7 @@ def test_image_size_refuses_truncated_files(tmp_path, extension, share):
 def test_image_size_refuses_text_renamed_to_jpg(tmp_path):
     path = tmp_path / "frame1.jpg"
     path.write_text("not an image at all, " * 400)
-    with pytest.raises(BadDataError, match="no image"):
+    with pytest.raises(BadDataError, match="not an image"):
         image_size(path)
 
 

@@ -43,7 +43,7 @@ def test_a_truncated_image_is_an_error_that_names_the_frame(picture, extension, 
     assert "Restore" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("data", "what"), [(b"", "empty"), (b"not an image", "no image")])
+@pytest.mark.parametrize(("data", "what"), [(b"", "empty"), (b"not an image", "not an image")])
 def test_what_is_no_image_is_said_so(data, what):
     with pytest.raises(BadDataError, match=what):
         decode_image(data)

@@ -81,7 +81,7 @@ def test_check_counts_missing_frames(find, sample):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"only text", "no image"), (b"", "an empty file"), (None, "a truncated JPEG")],
+    [(b"only text", "not an image"), (b"", "an empty file"), (None, "a truncated JPEG")],
 )
 @pytest.mark.parametrize("needed", [True, False])
 def test_a_bad_frame_costs_the_clip_only_if_it_is_needed(find, run, sample, content, words, needed):

@@ -341,7 +341,7 @@ def test_results_of_other_features_do_not_stay(done, run, sample, tmp_path):
     edit_labels(sample, lambda rows: rows[0].update(emotion="surprise"))
     assert computed(run(sample)) == {"pack": 1}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "features.h5", "failures.csv", "notes.csv", "manifest.json", "earlier",
+        "features.h5", "failures.csv", "notes.csv", "worth-a-look.csv", "manifest.json", "earlier",
     }  # fmt: skip
     # Nothing is lost until there are new results.
     earlier = {path.name: path.read_bytes() for path in (tmp_path / "out" / "earlier").iterdir()}
