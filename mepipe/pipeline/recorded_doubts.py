@@ -1,4 +1,4 @@
-"""What is worth a look by the newest run over a dataset, as a check says it: nothing is computed."""
+"""What is worth a look by the newest run over a dataset, for a check: nothing is computed."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def test_a_run_from_clips_to_results_and_a_warm_one(mepipe, cli_sample, tmp_path
     assert anew.stdout == "report      mepipe-out/report.html\n"
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count('<article class="card"') == 9
-    assert "Aligned face" not in page
+    assert 'alt="Aligned face' not in page
 
     (tmp_path / "mepipe-out" / "results.json").unlink()
     again = json.loads(mepipe("run", cli_sample, "--json", *QUICK).stdout)
