@@ -139,7 +139,7 @@ def print_doubts(console: Console, doubts: Sequence[Doubt], more: str = "") -> N
     if not doubts:
         return
     clips = list(dict.fromkeys(doubt.clip for doubt in doubts))
-    console.print(f"{len(clips)} clip(s) worth a look, the first first:")
+    console.print(f"{len(clips)} clip(s) worth a look, the most doubtful first:")
     for clip in clips[:_DOUBTS]:
         texts = "; ".join(doubt.text for doubt in doubts if doubt.clip == clip)
         console.print(f"  {escape(clip)}: {escape(texts)}", soft_wrap=True)
