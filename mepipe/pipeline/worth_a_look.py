@@ -35,7 +35,7 @@ DOUBTS: Mapping[str, str] = MappingProxyType(
 
 COLUMNS = ("clip", "kind", "weight", "text")
 # Raised whenever equal clips give other rows of that file.
-VERSION = 1
+VERSION = 2
 
 UNSURE = 0.5  # a confidence below it is little
 # Of the height of the strongest movement: what annotated onset and apex must differ by.
