@@ -44,7 +44,7 @@ def command(
       mepipe review mepipe-out --port 8765 --no-open
     """
     with exit_codes(resume="All changes are saved. Run the same command again."):
-        from mepipe.review.server import bind, require_starlette, serve
+        from mepipe.review.server import bind, end, require_starlette, serve
 
         require_starlette()
         from mepipe.cache.location import cache_root
@@ -77,3 +77,4 @@ def command(
                 serve(Room(session), listener, opened)
             except KeyboardInterrupt:
                 say("ended; all changes are saved")
+            end()

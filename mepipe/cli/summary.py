@@ -136,12 +136,13 @@ def print_result(result: RunResult, out: Path, cache: Path, elapsed: float) -> N
 
 def print_doubts(console: Console, doubts: Sequence[Doubt], more: str = "") -> None:
     """Print the first clips that are worth a look, and where the others are."""
+    from mepipe.pipeline.worth_a_look import in_short
+
     if not doubts:
         return
-    clips = list(dict.fromkeys(doubt.clip for doubt in doubts))
-    console.print(f"{len(clips)} clip(s) worth a look, the first first:")
-    for clip in clips[:_DOUBTS]:
-        texts = "; ".join(doubt.text for doubt in doubts if doubt.clip == clip)
+    clips = in_short(doubts)
+    console.print(f"{len(clips)} clip(s) worth a look, the most doubtful first:")
+    for clip, texts in clips[:_DOUBTS]:
         console.print(f"  {escape(clip)}: {escape(texts)}", soft_wrap=True)
     if len(clips) > _DOUBTS:
         console.print(f"  ... and {len(clips) - _DOUBTS} more" + (more or ": see worth-a-look.csv"))

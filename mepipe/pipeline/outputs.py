@@ -23,6 +23,7 @@ from mepipe.datasets.clip import Note
 from mepipe.datasets.csv_tables import csv_text, encoded
 from mepipe.errors import DamageError
 from mepipe.pipeline.outcome import ClipOutcome
+from mepipe.pipeline.worth_a_look import LARGE
 from mepipe.schema import CLIP_STAGES, FACE_ARRAYS, KEY_FRAMES, MAP_STAGES, MAPS, PER_TARGET
 from mepipe.stages import ARRAYS, STAGES
 from mepipe.stages.face import face_notes
@@ -239,7 +240,7 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
         largest = max(outcome.values.get("tensor", {}).get("limited", [0]))
         if largest > _LIMITED:
             text = f"{largest:.0%} of a channel is beyond the linear range of tensor.scale = fixed"
-            notes.append(Note(clip, f"{text}: a large movement, or the head's motion"))
+            notes.append(Note(clip, f"{text}: {LARGE}"))
     return notes
 
 

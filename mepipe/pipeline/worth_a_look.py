@@ -35,7 +35,7 @@ DOUBTS: Mapping[str, str] = MappingProxyType(
 
 COLUMNS = ("clip", "kind", "weight", "text")
 # Raised whenever equal clips give other rows of that file.
-VERSION = 1
+VERSION = 2
 
 UNSURE = 0.5  # a confidence below it is little
 # Of the height of the strongest movement: what annotated onset and apex must differ by.
@@ -43,6 +43,9 @@ LEAST_RISE = 0.5
 # Coders place an apex within some frames of each other, at 200 per second.
 TOLERANCE_MS = 25.0
 _SAID = {"annotation", "erratum", "correction"}  # sources of a mark that a person made
+LARGE = "a large movement, or the head's motion"
+"""How a note ends of a tensor with values beyond the range of `tensor.scale`."""
+
 _ALREADY_SAID = ("no movement above the noise", "action units ")  # notes that are no new doubt
 
 
@@ -94,8 +97,8 @@ def doubts_of(
     found: list[Doubt] = []
     noted: dict[str, list[str]] = {}
     for clip, text in notes:
-        # Somebody looked at a clip whose correction is used.
-        known = text.startswith(_ALREADY_SAID) or text.endswith(USED)
+        # Somebody looked at a clip whose correction is used. The size says nothing about the marks.
+        known = text.startswith(_ALREADY_SAID) or text.endswith((USED, LARGE))
         if clip is not None and not known:
             noted.setdefault(clip, []).append(text)
     for clip, outcome in outcomes.items():
@@ -119,6 +122,23 @@ def doubts_of(
         if clip in noted:
             found.append(Doubt(clip, "noted", "; ".join(noted[clip]), 0.1))
     return tuple(sorted(found, key=lambda doubt: (-doubt.weight, doubt.clip, doubt.kind)))
+
+
+def in_short(doubts: Iterable[Doubt]) -> list[tuple[str, str]]:
+    """Return each doubtful clip once, in the order of its largest doubt, and why.
+
+    Notes are told elsewhere: of a clip with another doubt they are left out, of one without, the
+    first is given.
+    """
+    found: dict[str, list[str]] = {}
+    for doubt in doubts:
+        texts = found.setdefault(doubt.clip, [])
+        first, _, more = doubt.text.partition("; ")
+        if doubt.kind != "noted":
+            texts.append(doubt.text)
+        elif not texts:
+            texts.append(f"{first} (and more)" if more else first)
+    return [(clip, "; ".join(texts)) for clip, texts in found.items()]
 
 
 def _unsure(clip: str, spot: Mapping[str, float]) -> list[Doubt]:

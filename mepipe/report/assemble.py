@@ -18,6 +18,7 @@ from mepipe.config.settings import Config
 from mepipe.evaluation.results_io import Saved, read_saved
 from mepipe.execution.context import Context
 from mepipe.features import Features
+from mepipe.pipeline.worth_a_look import in_short
 from mepipe.report.cards import cards_of, choose, pictured
 from mepipe.report.clip_pictures import searched_frames
 from mepipe.report.content import (
@@ -81,22 +82,9 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         faces=shown.config.report.faces,
         recordings=recording_cards(shown.recordings, drawn),
         confusion=saved.predictions.confusion_of_clips().tolist() if saved is not None else (),
-        doubts=_doubts(shown),
+        doubts=in_short(shown.doubts),
         spot_px=shown.config.spot.size,
     )
-
-
-def _doubts(shown: ReportInputs) -> list[tuple[str, str]]:
-    """Return each doubtful clip once, in the order of its largest doubt, and why."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for doubt in shown.doubts:
-        first, _, more = doubt.text.partition("; ")
-        noted = f"{first} (and more)" if more else first
-        if doubt.kind != "noted":
-            found[doubt.clip].append(doubt.text)
-        elif not found[doubt.clip]:
-            found[doubt.clip].append(noted)
-    return [(clip, "; ".join(texts)) for clip, texts in found.items()]
 
 
 def _failures(out: Path, shown: ReportInputs, context: Context) -> list[FailureRow]:

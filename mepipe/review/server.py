@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import os
 import secrets
 import socket
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +79,31 @@ def serve(room: Room, listener: socket.socket, opened: Callable[[str], object]) 
         room.close()
 
 
+def end() -> None:
+    """End the process where threads are still at work; else do nothing.
+
+    A thread may be inside dlib or OpenCV. Python would end it there, and C++ then aborts the whole
+    process. Every change is in its file already, so nothing is lost.
+    """
+    here = threading.current_thread()
+    if any(one.daemon and one is not here for one in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _not_cut_short(record: logging.LogRecord) -> bool:
+    """Tell whether a record is not of an answer that Ctrl-C cut short: that is no error."""
+    kind = record.exc_info[0] if record.exc_info else None
+    cut = kind is not None and issubclass(kind, asyncio.CancelledError)
+    return not cut and "timeout graceful shutdown exceeded" not in record.getMessage()
+
+
 def make_server(room: Room, listener: socket.socket) -> tuple[uvicorn.Server, str]:
     """Return the server of a page, which does not run yet, and its address with a new secret."""
     import uvicorn
 
+    logging.getLogger("uvicorn.error").addFilter(_not_cut_short)
     token = secrets.token_urlsafe(24)
     port = listener.getsockname()[1]
     config = uvicorn.Config(

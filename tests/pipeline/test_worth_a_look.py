@@ -86,6 +86,7 @@ def test_the_worst_comes_first_and_every_kind_has_words():
     motions = {"right": motion(), "wrong": motion()}
     notes = [("noted", "2 faces"), (None, "a dataset"), ("sure", "action units '9x': no")]
     notes += [("sure", "row 2 of corrections.csv corrects apex 9: the correction is used")]
+    notes += [("sure", "41% of a channel is beyond: a large movement, or the head's motion")]
     found = doubts_of(outcomes, motions, notes)
     assert [(one.clip, one.kind) for one in found] == [
         ("wrong", "peak-elsewhere"),

@@ -62,3 +62,40 @@ def test_it_answers_and_ends_with_ctrl_c(run_copy):
     assert process.returncode == 0
     assert "all changes are saved" in rest
     assert errors == ""
+
+
+BUSY = """
+import threading, time
+import cv2, numpy as np
+from mepipe.review.server import end
+def work(image=np.ones((2000, 2000), np.float32)):
+    while True:
+        cv2.GaussianBlur(image, (31, 31), 5)
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.5)
+print("ended")
+end()
+"""
+
+
+def test_the_end_is_quiet_while_threads_are_at_work():
+    done = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
+
+
+def test_an_answer_that_the_end_cut_short_is_no_error():
+    import asyncio
+    import logging
+
+    from mepipe.review.server import _not_cut_short
+
+    def kept(error):
+        try:
+            raise error
+        except (ValueError, asyncio.CancelledError):
+            info = sys.exc_info()
+        return _not_cut_short(logging.LogRecord("x", logging.ERROR, "", 0, "bad", (), info))
+
+    assert not kept(asyncio.CancelledError())
+    assert kept(ValueError("a bug"))

@@ -281,3 +281,24 @@ def test_a_narrow_screen_is_told(serving, open_page):
     assert "keyboard" in page.locator(".narrow").inner_text()
     assert not page.locator("main").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_while_the_plan_is_made_the_page_does_not_say_that_nothing_is_to_do(
+    serving, open_page, monkeypatch
+):
+    import threading
+
+    served = serving()
+    page = open_page(served.address)
+    until(page, "document.getElementById('plan').textContent === 'Nothing to rebuild'")
+    rebuilds, gone_on = served.room.rebuilds, threading.Event()
+    make = rebuilds._make
+    monkeypatch.setattr(rebuilds, "_make", lambda: gone_on.wait(60) and make())
+    try:
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("a")
+        page.wait_for_selector("#plan[data-state=making]")
+        assert page.locator("#plan").inner_text() == "planning…"
+    finally:
+        gone_on.set()
+    page.wait_for_selector("#plan[data-state=made] b")

@@ -161,7 +161,7 @@
     } else if (job.state === "failed" && job.number !== plan.told) {
       place.replaceChildren(element("b", { textContent: `${job.message}. ${job.remedy}` }));
     } else if (planned.state === "failed") place.textContent = planned.message;
-    else if (planned.state === "making") { if (!place.textContent) place.textContent = "planning…"; place.title = "planning…"; }
+    else if (planned.state === "making") { if (!planned.words) place.textContent = "planning…"; place.title = "planning…"; }
     else if (!planned.words) place.textContent = "Nothing to rebuild";
     else place.replaceChildren("A rebuild computes ", element("b", { textContent: planned.words }));
     place.dataset.state = running ? "running" : planned.state;
