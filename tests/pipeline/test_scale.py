@@ -3,12 +3,15 @@
 import cProfile
 import os
 import tracemalloc
+from functools import partial
 
 import pytest
 
 import mepipe
 from mepipe.bench.cache import make_clips, planning, warm_run
 from mepipe.bench.planning import plan_made, store_made
+from mepipe.cache.store import open_store
+from mepipe.pipeline.cache_admin import collect_garbage, status
 
 STRESS = bool(os.environ.get("MEPIPE_STRESS"))
 
@@ -21,8 +24,8 @@ def calls(function, *arguments):
 
 
 @pytest.mark.slow
-def test_planning_and_a_warm_run_are_linear(tmp_path):
-    planned, warm = {}, {}
+def test_planning_a_warm_run_and_looking_after_the_cache_are_linear(tmp_path):
+    planned, warm, told, swept = {}, {}, {}, {}
     for count in (50, 400):
         folder = tmp_path / str(count)
         make_clips(folder / "data", count)
@@ -38,7 +41,10 @@ def test_planning_and_a_warm_run_are_linear(tmp_path):
         planned[count] = calls(plan_made, folder / "data", folder / "cache")
         run()
         warm[count] = calls(run)
-    for found in (planned, warm):
+        store = open_store(folder / "cache")
+        told[count] = calls(status, store)
+        swept[count] = calls(partial(collect_garbage, store, keep_days=30, dry_run=True))
+    for found in (planned, warm, told, swept):
         assert found[400] < 1.1 * 8 * found[50]
     # Measured: 2,010 and 2,295.
     assert planned[400] / 400 < 3000
@@ -75,6 +81,17 @@ def test_the_memory_of_a_run_does_not_grow_with_its_tensors(toy_run, toy_data, t
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert (peaks[1] - peaks[0]) / 30 < 96_000
+
+
+def test_a_cold_run_is_linear(toy_run, toy_data, tmp_path):
+    found = {}
+    for count in (2, 20, 80):  # the first loads what is imported once
+        planned = toy_run(
+            toy_data(count, name=f"toy{count}"), cache=tmp_path / f"c{count}",
+            out=tmp_path / f"o{count}", until="tensor",
+        )  # fmt: skip
+        found[count] = calls(planned.execute)
+    assert found[80] < 1.1 * 4 * found[20]
 
 
 def test_a_cold_run_opens_no_object_that_it_has_just_stored(toy_run, toy_data, monkeypatch):
@@ -120,8 +137,6 @@ def test_what_a_later_stage_reads_is_laid_out_as_in_a_file(toy_run, toy_data, tm
 
 
 def test_finding_an_object_asks_for_no_other_files(tmp_path):
-    from mepipe.cache.store import open_store
-
     store = open_store(tmp_path / "cache")
     folder = store.root / "objects" / "flow" / "ab"
     folder.mkdir(parents=True)
