@@ -22,7 +22,7 @@ from mepipe.run import Run
 from mepipe.stages import Stage, Upstream
 from mepipe.versions import libraries
 
-_VALUES: dict[str, dict[str, Any]] = {
+MADE_VALUES: dict[str, dict[str, Any]] = {
     "face": {
         "transforms": [[[1.0123456789, 0.0123456789, 3.2], [-0.0123456789, 1.0123456789, 5.1]]],
         "faces": 1,
@@ -32,6 +32,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     },
     "tensor": {},
 }
+"""Values of each stage as it may give them."""
 # Planning opens no object. Above this number of clips the files are empty, which saves time.
 _WITH_CONTENT = 2000
 
@@ -69,7 +70,7 @@ def store_made(data: Path, cache: Path) -> None:
         outcome = outcomes[prepared.clip.id] = ClipOutcome(prepared.clip.id)
         for step in walk(clip, run.config, outcome, nothing):
             stage, key, parts = step.stage, step.found.key, step.found.parts
-            values = _VALUES.get(stage.name)
+            values = MADE_VALUES.get(stage.name)
             # Spotting is computed: annotated clips need no frames, and later keys depend on it.
             if stage.name == "spot":
                 upstream = Upstream(outcome.values, lambda _: {})

@@ -242,15 +242,20 @@ def names(folder: Path) -> list[str]:
             return []
 
 
-def entries(folder: Path) -> list[tuple[str, bool]]:
+def entries(folder: Path, starting: str = "") -> list[tuple[str, bool]]:
     """Return (name, whether it is a regular file) of what is in ``folder``, sorted by name.
 
-    Without dot-files. Empty if the folder does not exist.
+    Without dot-files, and only those whose names start with ``starting``. Empty if the folder does
+    not exist.
     """
     with system_errors("list", folder):
         try:
             with call(os.scandir, folder) as found:
-                return sorted((one.name, one.is_file()) for one in found if one.name[0] != ".")
+                return sorted(
+                    (one.name, one.is_file())
+                    for one in found
+                    if one.name.startswith(starting) and one.name[0] != "."
+                )
         except (FileNotFoundError, NotADirectoryError):
             return []
 

@@ -147,8 +147,10 @@ class Store:
 
     def find(self, stage: str, key: str) -> ObjectName | None:
         """Return the object of ``stage`` with this key, or None. Opens no file."""
-        for file, regular in disk.entries(self.root / "objects" / stage / key[:2]):
-            if regular and file.startswith(key):
+        # The name first: a folder holds the objects of many clips.
+        folder = self.root / "objects" / stage / key[:2]
+        for file, regular in disk.entries(folder, starting=key):
+            if regular:
                 name = _parse(stage, file)
                 if name is not None:
                     return name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mepipe.cli.bench_device import device
+from mepipe.cli.bench_growth import growth
 from mepipe.cli.bench_review import review
 from mepipe.cli.bench_spot import counting, spot
 from mepipe.cli.errors import exit_codes
@@ -31,6 +32,7 @@ def command() -> None:
 command.add_command(spot)
 command.add_command(device)
 command.add_command(review)
+command.add_command(growth)
 
 
 @command.command()

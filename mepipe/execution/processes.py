@@ -8,10 +8,14 @@ import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from mepipe.execution.orphans import end_with
 from mepipe.execution.safe_start import SAFE, hiding_files, safe_backend, start_trackers
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 _NEVER = 7 * 86_400  # seconds
 
@@ -105,10 +109,21 @@ def one_thread(function: Callable[[Task], Answer], task: Task) -> Answer:
     The last bits of a matrix product depend on the number of threads. Results must not
     depend on the machine.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _linear_algebra(len(sys.modules)).limit(limits=1, user_api="blas"):
         return function(task)
+
+
+@lru_cache(maxsize=1)
+def _linear_algebra(modules: int) -> ThreadpoolController:
+    """Return what sets the threads of the libraries that are loaded now.
+
+    Looking for them takes a millisecond. So it is done again only where the number of ``modules``
+    is another: a new one may have brought a library.
+    """
+    del modules
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _parallel(

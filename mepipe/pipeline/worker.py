@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+
+from mepipe.cache.keys import Json
 from mepipe.cache.locks import claim
 from mepipe.cache.objects import StoredObject
 from mepipe.cache.records import compact
-from mepipe.cache.store import Store
+from mepipe.cache.store import ObjectName, Store
 from mepipe.clips.clip_input import ClipInput
 from mepipe.clips.clip_task import ClipTask, Failure
 from mepipe.config.settings import Config
@@ -24,6 +27,9 @@ from mepipe.pipeline.outcome import ClipOutcome, Known, StageOutcome
 from mepipe.pipeline.walk import Found, Lookup, Rules, Step, judge, keyed, stages_until, walk
 from mepipe.stages import ARRAYS, Stage, Upstream
 from mepipe.versions import libraries
+
+Made: TypeAlias = dict[ObjectName, Mapping[str, Any]]
+"""The arrays of the objects that were just computed for a clip."""
 
 
 def run_clip(
@@ -63,6 +69,7 @@ def run_clip(
     clip = task.open()
     outcome = ClipOutcome(task.clip, learnt=clip.frames.learnt)
     lookup, rules = _lookup(store, clip, config), Rules.of(context)
+    made: Made = {}
     with _told(outcome, lambda: _under_way(outcome, until)):
         for step in walk(clip, config, outcome, lookup, until=until, rules=rules):
             if step.verdict == "compute":
@@ -72,8 +79,11 @@ def run_clip(
                         outcome.busy = step.stage.name
                         return outcome
                     # Another process may have computed it while this one waited for the lock.
-                    again = judge(step.stage, lookup(step.stage, outcome), rules, clip.frames.count)
-                    step.outcome = again.outcome or _compute(store, clip, config, outcome, step)
+                    found = _look(store, step.stage, step.found.key, step.found.parts)
+                    again = judge(step.stage, found, rules, clip.frames.count)
+                    step.outcome = again.outcome or _compute(
+                        store, clip, config, outcome, step, made
+                    )
                     step.found = again.found
             # Garbage collection keeps recently used objects, by their time stamp.
             if step.found.name is not None:
@@ -125,8 +135,8 @@ def run_side(
         step = judge(stage, lookup(stage, outcome), rules)
         if step.verdict == "compute":
             with claim(store.lock(step.found.key), wait=True):
-                again = judge(stage, lookup(stage, outcome), rules)
-                step.outcome = again.outcome or _compute(store, clip, config, outcome, step)
+                again = judge(stage, _look(store, stage, step.found.key, step.found.parts), rules)
+                step.outcome = again.outcome or _compute(store, clip, config, outcome, step, {})
         elif step.found.name is not None:
             store.touch(step.found.name)
         assert step.outcome is not None
@@ -175,23 +185,34 @@ def _lookup(store: Store, clip: ClipInput, config: Config) -> Lookup:
     """Return a lookup that reads objects. A damaged object goes to the quarantine."""
 
     def look(stage: Stage, outcome: ClipOutcome) -> Found:
-        key, parts = keyed(clip, config, outcome, stage)
-        name = store.find(stage.name, key)
-        if name is None:
-            return Found(key, parts)
-        try:
-            stored = store.read(name, stage.arrays)
-        except DamageError:
-            return Found(key, parts)
-        return Found(key, parts, name, Known(stored.values, stored.failure, stored.libraries))
+        return _look(store, stage, *keyed(clip, config, outcome, stage))
 
     return look
 
 
+def _look(store: Store, stage: Stage, key: str, parts: Mapping[str, Json]) -> Found:
+    name = store.find(stage.name, key)
+    if name is None:
+        return Found(key, parts)
+    try:
+        stored = store.read(name, stage.arrays)
+    except DamageError:
+        return Found(key, parts)
+    return Found(key, parts, name, Known(stored.values, stored.failure, stored.libraries))
+
+
 def _compute(
-    store: Store, clip: ClipInput, config: Config, outcome: ClipOutcome, step: Step
+    store: Store,
+    clip: ClipInput,
+    config: Config,
+    outcome: ClipOutcome,
+    step: Step,
+    made: Made,
 ) -> StageOutcome:
-    """Compute a stage and store its object. Bad data is stored as a failure."""
+    """Compute a stage and store its object. Bad data is stored as a failure.
+
+    The arrays are added to ``made``, from which later stages take those of earlier ones.
+    """
     started = time.perf_counter()
     stage, key, parts = step.stage, step.found.key, step.found.parts
     # Read before the computation, so that an update during a long stage is not recorded.
@@ -199,7 +220,7 @@ def _compute(
     values: Mapping[str, Any] = {}
     arrays: Mapping[str, Any] = {}
     failure: dict[str, Any] | None = None
-    upstream = Upstream(outcome.values, _arrays_of(store, outcome))
+    upstream = Upstream(outcome.values, _arrays_of(store, outcome, made))
     try:
         result = stage.compute(clip, config, upstream)
         values, arrays = result.values, result.arrays
@@ -216,6 +237,8 @@ def _compute(
     written = store.write(
         StoredObject(stage.name, stage.version, key, parts, values, arrays, failure, made_by)
     )
+    # Laid out as they are when they are read: the last bits of a sum depend on it.
+    made[written] = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return StageOutcome(
         key,
         compact(parts),
@@ -228,10 +251,16 @@ def _compute(
     )
 
 
-def _arrays_of(store: Store, outcome: ClipOutcome) -> Callable[[str], Mapping[str, Any]]:
-    """Return a function that reads the arrays of an earlier stage when they are needed."""
+def _arrays_of(
+    store: Store, outcome: ClipOutcome, made: Made
+) -> Callable[[str], Mapping[str, Any]]:
+    """Return a function that gives the arrays of an earlier stage when they are needed.
+
+    What this process has just stored is not read again.
+    """
 
     def arrays(stage: str) -> Mapping[str, Any]:
-        return store.read(outcome.object_name(stage), ARRAYS[stage]).arrays
+        name = outcome.object_name(stage)
+        return made[name] if name in made else store.read(name, ARRAYS[stage]).arrays
 
     return arrays

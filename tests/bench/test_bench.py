@@ -175,3 +175,18 @@ def test_a_swaying_head_goes_as_far_as_it_says_and_no_faster_than_in_half_a_seco
     # A sine of the shortest period and three times the size is steeper.
     assert np.abs(np.diff(shift, axis=0)).max() < 3 * 0.5 * 2 * np.pi / 0.5 / 100
     assert not swaying(np.random.default_rng(0), 100, 5, 0.0).any()
+
+
+@pytest.mark.parametrize("how", [[], ["--real"]])
+def test_growth_has_a_line_for_each_step(how):
+    from mepipe.bench.growth import STEPS
+
+    sizes = ["--clips", "12", "--clips", "10"]
+    done = CliRunner().invoke(main, ["bench", "growth", *sizes, *how])
+    assert done.exit_code == 0, done.output
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert "10 clips: ms a clip" in rows[0][2]  # the fewest first
+    assert [row[1].strip() for row in rows[1:]] == list(STEPS)
+    cost = {row[1].strip(): float(row[4]) for row in rows[1:]}
+    assert cost["run"] > 0
+    assert all(float(row[5]) > 20 for row in rows[1:])  # MB of the process

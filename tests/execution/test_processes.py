@@ -104,6 +104,27 @@ def test_run_tasks_limits_linear_algebra_to_one_thread(jobs):
     assert [answer for _, answer in run_tasks(blas_threads, [1, 2], jobs)] == [{1}, {1}]
 
 
+def test_libraries_are_looked_for_again_only_when_a_module_was_loaded(monkeypatch):
+    import threadpoolctl
+
+    from mepipe.execution.processes import one_thread
+
+    looked, real = [], threadpoolctl.ThreadpoolController
+
+    def controller():
+        looked.append(len(sys.modules))
+        return real()
+
+    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", controller)
+    monkeypatch.setitem(sys.modules, "one_more_module", threadpoolctl)
+    for _ in range(3):
+        one_thread(abs, -1)
+    assert len(looked) == 1
+    monkeypatch.setitem(sys.modules, "yet_another_module", threadpoolctl)
+    one_thread(abs, -1)
+    assert len(looked) == 2
+
+
 def file_text(name):
     return Path(name).read_text()
 
