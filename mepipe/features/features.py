@@ -229,7 +229,10 @@ class Features:
         clip's sheet says nothing that can be read as action units.
         """
         # 0, a neutral face, is coded, too.
-        coded = [set(map(_unit, cell.split(";"))) - {None} for cell in self._au_units()]
+        coded = [
+            {unit for part in cell.split(";") if (unit := _unit(part)) is not None}
+            for cell in self._au_units()
+        ]
         known = np.array([bool(units) for units in coded], dtype=np.bool_)
         found = {}
         for unit in sorted(set().union(*coded)):
