@@ -115,6 +115,8 @@ def _steps(data: Path, cache: Path, out: Path) -> dict[str, dict[str, float]]:
     packing.outputs.claim()
     with cost.of("pack"):
         packing.outputs.pack(plan, result, recompute=lambda: None)
+    # No step pays for what an earlier one holds.
+    del run, packing, plan, result
     with cost.of("warm run"):
         mepipe.run(data, out=out, cache=cache, until="pack", jobs=1, settings=settings)
     with cost.of("report"):
