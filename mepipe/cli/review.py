@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import webbrowser
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import click
@@ -73,8 +73,8 @@ def command(
                 if not no_open:
                     webbrowser.open(address)
 
-            try:
+            # The server hands the signal on, unless whoever started this ignores it.
+            with suppress(KeyboardInterrupt):
                 serve(Room(session), listener, opened)
-            except KeyboardInterrupt:
-                say("ended; all changes are saved")
+            say("ended; all changes are saved")
             end()

@@ -11,6 +11,13 @@ from mepipe.pipeline.outcome import ClipOutcome, StageOutcome
 from mepipe.report.clip_pictures import ClipWork, pictures_of
 from mepipe.viz.thumbnails import strain_thumbnail
 
+SPOTTED = {
+    "onset": 1, "apex": 4, "offset": 8, "movement": True, "visible": [0, 9],
+    **{f"{name}_source": "spotted" for name in ("onset", "apex", "offset")},
+    **{f"{name}_confidence": 0.9 for name in ("onset", "apex", "offset")},
+}  # fmt: skip
+FLOWED = {"uv": "px of the aligned face", "inter_ocular": 40.0}
+
 
 @pytest.mark.parametrize("sigma", [None, 6.0])
 def test_strain_is_drawn_as_the_tensor_has_it(tmp_path, sigma):
@@ -20,8 +27,8 @@ def test_strain_is_drawn_as_the_tensor_has_it(tmp_path, sigma):
     settings = {"size": 28} if sigma is None else {"size": 28, "strain_sigma": sigma}
     made = {
         "face": ({}, {}, {}),
-        "spot": ({}, {"visible": [0, 9]}, {"curve": np.zeros(9, np.float32)}),
-        "flow": ({"frames": ["a", "b"]}, {}, {"uv": uv, "motion": np.eye(2, 3)}),
+        "spot": ({}, SPOTTED, {"curve": np.zeros(9, np.float32)}),
+        "flow": ({"frames": ["a", "b"]}, FLOWED, {"uv": uv, "motion": np.eye(2, 3)}),
         "tensor": ({"settings": settings}, {}, {"x": np.zeros((3, 28, 28), np.float32)}),
     }
     stages = {}
