@@ -267,6 +267,7 @@ def test_a_device_that_is_not_there(mepipe, cli_sample):
     assert "mps" in answer.stderr
 
 
+@pytest.mark.slow
 def test_real_videos_as_they_are(mepipe, shared_data):
     videos = shared_data / "videos"
     cold = mepipe("run", videos, "--until", "tensor", "--json")

@@ -248,6 +248,7 @@ def test_a_damaged_model_is_exit_5_with_json(ask, trained_sample, tmp_path):
     assert "damaged" in told["reason"]
 
 
+@pytest.mark.slow
 def test_real_videos(ask, shared_data):
     answer = ask(shared_data / "videos" / "single_face.mp4", "--json")
     assert answer.exit_code == 0, answer.output

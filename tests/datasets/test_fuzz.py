@@ -237,6 +237,7 @@ def is_reported(path, root, used, report):
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
+@pytest.mark.slow
 def test_readers_lose_no_clip_silently_and_raise_only_usage_errors(name, pristine, tmp_path):
     _, trees, key = LOOKALIKES[name]
     outcomes = {"refused": 0, "read": 0}

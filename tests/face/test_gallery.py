@@ -111,6 +111,7 @@ def check(counts):
         assert shares[name] == 0, (name, counts[name])
 
 
+@pytest.mark.slow
 def test_a_face_made_hard_is_used_rightly_or_refused(portrait, network_off):
     (face,) = ranked(detect(portrait), *portrait.shape[:2])[:1]
     check(table([cut_out(portrait, face, SIDE)], CHANGES))
@@ -143,6 +144,7 @@ def test_many_faces_made_hard(shared_data, network_off):
     check(table(portraits, CHANGES))
 
 
+@pytest.mark.slow
 def test_nothing_of_the_cartoon_is_a_face(shared_data, network_off):
     capture = cv2.VideoCapture(str(shared_data / "videos" / "no_face.mp4"))
     while capture.grab():

@@ -15,6 +15,8 @@ from mepipe.sample.photos import load_photos
 from mepipe.sample.recordings import write_recording
 from mepipe.sample.timeline import plan_recording
 
+pytestmark = pytest.mark.slow  # they search a recording
+
 PLAIN = Everyday(blinks=False, head=False, light=False, speech=False)
 
 

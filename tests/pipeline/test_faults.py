@@ -73,6 +73,7 @@ def one_fault(toy_run, data, tmp_path, monkeypatch, fault, expected, tag):
 
 
 @pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.slow
 def test_any_file_operation_may_fail_once(toy_run, data, tmp_path, monkeypatch, expected, name):
     # In the ordinary suite one number goes through every position, the others through some.
     step = 1 if STRESS else 4 if name == "ENOSPC" else 16

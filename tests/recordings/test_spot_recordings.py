@@ -218,6 +218,7 @@ def test_the_folder_of_the_video_is_left_as_it_was(write, brief, spot, tmp_path)
     assert path.read_bytes() == brief
 
 
+@pytest.mark.slow
 def test_a_real_smile_shown_five_times_is_five_movements(shared_data, tmp_path):
     """A person smiles once, and the video is repeated: the cuts are no movements."""
     from mepipe.clips.file_index import probe_file

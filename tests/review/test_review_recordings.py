@@ -92,6 +92,7 @@ def rows(path):
         ]
 
 
+@pytest.mark.slow
 def test_movements_are_edited_in_the_page(serving, open_page, recorded_run, tmp_path):  # noqa: F811
     for name in ("cache", "out"):
         shutil.copytree(recorded_run / name, tmp_path / "own" / name)
