@@ -81,7 +81,8 @@ durations: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m pytest -p cpu_times
 
 # The oldest libraries have no wheels for the newest Python: this takes 3.11 or 3.12. There is no
-# torch among them, so it also shows that features need none.
+# torch among them, so it also shows that features need none. The TV-L1 of the oldest OpenCV differs by
+# up to .02 px from that of the tested one, so ours is not held to it.
 $(OLDEST)/.ready: pyproject.toml constraints-oldest.txt
 	@echo "Installing the oldest libraries that are allowed into $(OLDEST) (1 GB on the disk)"
 	@$(PYTHON) -m venv $(OLDEST)
@@ -91,7 +92,8 @@ $(OLDEST)/.ready: pyproject.toml constraints-oldest.txt
 
 oldest: $(OLDEST)/.ready
 	@echo "Some tests, and a run to the features, with these: 2 minutes"
-	@$(OLDEST)/bin/python -m pytest -W default -m "not slow" -k "not torch" $(ON_OLDEST)
+	@$(OLDEST)/bin/python -m pytest -W default -m "not slow" \
+	  -k "not torch and not opencvs_to_the_rounding" $(ON_OLDEST)
 	@rm -rf $(OLDEST)/out
 	@$(OLDEST)/bin/mepipe sample $(OLDEST)/sample --subjects 1 --clips 2
 	@$(OLDEST)/bin/mepipe run $(OLDEST)/sample --until pack --out $(OLDEST)/out --cache $(OLDEST)/cache

@@ -1,5 +1,6 @@
 """Where machine code lies if nothing else can be written: in a folder of the user alone."""
 
+import importlib
 import os
 import stat
 import tempfile
@@ -8,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from mepipe.flow import kernels
-from mepipe.flow.kernels import own_folder
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def container(tmp_path, monkeypatch):
     def access(path, mode):
         return real(path, mode) and Path(path).is_relative_to(temporary)
 
-    monkeypatch.setattr(own_folder.os, "access", access)
+    module = importlib.import_module("mepipe.flow.kernels.own_folder")
+    monkeypatch.setattr(module.os, "access", access)
     kernels.cache_folder.cache_clear()
     yield temporary
     kernels.cache_folder.cache_clear()

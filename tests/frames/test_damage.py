@@ -40,6 +40,7 @@ def spoilt(data, dice, *, whole=False):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.slow
 def test_damaged_videos_are_refused_or_give_only_frames_of_their_own(name):
     container, codec, pixels, options = FORMATS[name]
     data = encoded(IMAGES, container, codec, pixels=pixels, options=options)

@@ -42,6 +42,7 @@ def test_what_was_measured_is_of_these_very_weights():
     assert "real people" in Predictor().about
 
 
+@pytest.mark.slow
 def test_a_real_smile_is_positive_and_a_cartoon_has_no_face(shared_data):
     predictor = Predictor()
     smile = predictor.clip(shared_data / "videos" / "single_face.mp4")
