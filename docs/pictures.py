@@ -6,8 +6,8 @@
 It needs the extras ``sample`` and ``train``; pictures of pages also ``review``, Playwright and
 Chromium, and without these they are left as they are. The face is that of a photograph in the
 public domain, which scikit-image has. Beside the pictures in docs/images, ``made-from.json`` says
-what each was made from; tests/docs/test_doc_pictures.py compares that with the code of today, and makes
-them again.
+what each was made from; tests/docs/test_doc_pictures.py compares that with the code of today,
+and makes them again.
 """
 
 from __future__ import annotations
