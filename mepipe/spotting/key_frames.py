@@ -83,6 +83,11 @@ class Spotted:
     strength
         How many times stronger the movement is than chance. It ranks clips by
         how likely they show a movement.
+    regions
+        (N, K, 2) float32, px of the crop, x right and y down: how far each expressive region,
+        in the order in which they were given, is from rest in each frame. Head motion, drift
+        and what the eyes drag along are removed, and it is smoothed over time as the curve is.
+        None where the method measures none: only `flow_peak` does.
 
     Examples
     --------
@@ -101,6 +106,7 @@ class Spotted:
     movement: bool
     curve: NDArray[np.float32]
     strength: float = 0.0
+    regions: NDArray[np.float32] | None = None
 
 
 def check_marks(count: int, onset: int | None, apex: int | None, offset: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from mepipe.spotting.key_frames import RegionPolygon, Spotted, check_marks
 from mepipe.spotting.motion import face_motion
 
 Float = NDArray[np.float64]
+Marks: TypeAlias = tuple[int | None, int | None, int | None]
+"""Onset, apex and offset: 0-based positions, None where they are not annotated."""
 
 CONTEXT_MS = 50.0  # so much before the onset and after the offset is read as rest
 PEAK_SHARE = 0.7  # the apex lies where the most likely course shows at least this share
@@ -86,7 +89,8 @@ def flow_peak(
 
     Returns
     -------
-    The key frames, their confidences, the curve in px and the strength.
+    The key frames, their confidences, the curve in px, the strength, and the motion of the
+    expressive regions.
 
     Raises
     ------
@@ -119,47 +123,6 @@ def flow_peak(
     >>> found.apex, found.movement
     (20, True)
     """
-    spotted, _ = flow_peak_and_regions(
-        crops,
-        times_ms,
-        regions,
-        inter_ocular=inter_ocular,
-        smooth_ms=smooth_ms,
-        threshold=threshold,
-        onset=onset,
-        apex=apex,
-        offset=offset,
-        keys=keys,
-    )
-    return spotted
-
-
-def flow_peak_and_regions(
-    crops: NDArray[np.uint8],
-    times_ms: NDArray[np.float64],
-    regions: Sequence[RegionPolygon],
-    *,
-    inter_ocular: float,
-    smooth_ms: float = 20.0,
-    threshold: float = 1.2,
-    onset: int | None = None,
-    apex: int | None = None,
-    offset: int | None = None,
-    keys: Sequence[int] = (),
-) -> tuple[Spotted, NDArray[np.float32]]:
-    """Find the key frames as `flow_peak` does, and return the motion of each region, too.
-
-    Parameters and errors are those of `flow_peak`.
-
-    Returns
-    -------
-    spotted
-        As `flow_peak` returns it.
-    motion
-        (N, K, 2) float32, px of the crop, x right and y down: how far each expressive region,
-        in the order of ``regions``, is from rest in each frame. Head motion, drift and what the
-        eyes drag along are removed, and it is smoothed over time as the curve is.
-    """
     count = len(crops)
     _check(crops, times_ms, regions, inter_ocular)
     check_marks(count, onset, apex, offset)
@@ -168,7 +131,7 @@ def flow_peak_and_regions(
     if first == last:
         expressive = sum(region.role == "expressive" for region in regions)
         still = np.zeros((count, expressive, 2), np.float32)
-        return _without_movement(count, onset, apex, offset, np.zeros(count)), still
+        return _without_movement(count, (onset, apex, offset), np.zeros(count), still)
 
     # Rest is before the onset and after the offset, where the clip goes on there.
     begin = int(np.searchsorted(times_ms, times_ms[first] - CONTEXT_MS))
@@ -191,15 +154,14 @@ def flow_peak_and_regions(
         high = np.arange(inside.start, inside.stop)
     peak = int(high[np.argmax(curve[high])]) if apex is None else apex
     if curve[peak] <= 0:
-        return _without_movement(count, onset, apex, offset, curve), each
+        return _without_movement(count, (onset, apex, offset), curve, each)
     # Noise is what the curve does beside the course of the movement.
     remainder = curve[begin : end + 1] - curve[peak] * movement.course / movement.course.max()
     noise = float(np.hypot(remainder.std(), MIN_NOISE))
     course = movement.course[np.clip(np.arange(count) - begin, 0, end - begin)]
-    spotted = _key_frames_around(
-        curve, course, times_ms, noise, peak, movement, threshold, (onset, apex, offset)
+    return _key_frames_around(
+        curve, course, times_ms, noise, peak, movement, threshold, (onset, apex, offset), each
     )
-    return spotted, each
 
 
 def _frames_near(times_ms: Float, apex: int) -> slice:
@@ -223,8 +185,9 @@ def _check(
 
 
 def _without_movement(
-    count: int, onset: int | None, apex: int | None, offset: int | None, curve: Float
+    count: int, marks: Marks, curve: Float, regions: NDArray[np.float32]
 ) -> Spotted:
+    onset, apex, offset = marks
     guess = midpoint(count, onset=onset, apex=apex, offset=offset)
     return Spotted(
         guess.onset,
@@ -235,6 +198,7 @@ def _without_movement(
         guess.offset_confidence,
         movement=False,
         curve=curve.astype(np.float32),
+        regions=regions,
     )
 
 
@@ -246,7 +210,8 @@ def _key_frames_around(
     peak: int,
     found: Movement,
     threshold: float,
-    marks: tuple[int | None, int | None, int | None],
+    marks: Marks,
+    regions: NDArray[np.float32],
 ) -> Spotted:
     """Return onset and offset around the peak, and a confidence for each position."""
     onset, apex, offset = marks
@@ -304,4 +269,5 @@ def _key_frames_around(
         movement=moves,
         curve=curve.astype(np.float32),
         strength=strength,
+        regions=regions,
     )

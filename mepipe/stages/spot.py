@@ -17,10 +17,9 @@ from mepipe.config.settings import Config
 from mepipe.errors import BadDataError
 from mepipe.face import same_face, warp_face
 from mepipe.schema import KEY_FRAMES, SPOT_METHODS, SpotMethod
-from mepipe.spotting import Spotted, lbp_divide, midpoint, visible_span
+from mepipe.spotting import Spotted, flow_peak, lbp_divide, midpoint, visible_span
 from mepipe.spotting.codec import predicts
 from mepipe.spotting.key_frames import template_regions
-from mepipe.spotting.peak import flow_peak_and_regions
 from mepipe.stages.face import face_position
 from mepipe.stages.stage import Result, Stage, Upstream, Values, one_size, timing_json, transform_at
 from mepipe.stages.stored_values import declared, spot_fits
@@ -168,23 +167,21 @@ class _Found:
     """What a search through the frames found. Positions of ``spotted`` count its pictures.
 
     ``visible`` are the first picture that shows the face, and the one after the last. ``shown``
-    holds the first frame of each picture, ``picture`` the picture of each frame, ``regions`` the
-    motion of the regions in each picture.
+    holds the first frame of each picture, ``picture`` the picture of each frame.
     """
 
     spotted: Spotted
     visible: tuple[int, int]
     shown: NDArray[np.int_]
     picture: NDArray[np.int_]
-    regions: NDArray[np.float32] | None = None
 
     def result(
         self, marks: Mapping[str, KeyFrame], method: str, *, regions: bool = False
     ) -> Result:
         """Return the stage's result, which counts frames."""
         found = _result(self.spotted, marks, method, self.visible)
-        if regions and self.regions is not None:
-            found = replace(found, arrays={**found.arrays, "regions": self.regions})
+        if regions and self.spotted.regions is not None:
+            found = replace(found, arrays={**found.arrays, "regions": self.spotted.regions})
         if len(self.shown) < len(self.picture):
             return _in_frames(found, self.visible, marks, self.shown, self.picture)
         return found
@@ -240,7 +237,7 @@ def _search(
     # Counted in frames: of a still face few pictures are left beside the key frames.
     coded = clip.frames.codec_keys()
     coded = coded if predicts(coded, clip.frames.count) else ()
-    spotted, regions = flow_peak_and_regions(
+    spotted = flow_peak(
         seen,
         when,
         polygons,
@@ -250,7 +247,7 @@ def _search(
         keys=[int(np.searchsorted(shown, key)) - first for key in coded],
         **within,
     )
-    return _Found(spotted, (first, stop), shown, picture, regions)
+    return _Found(spotted, (first, stop), shown, picture)
 
 
 def _in_frames(

@@ -60,6 +60,18 @@ def test_identical_frames_have_no_movement(smile):
     assert np.isfinite(found.curve).all()
 
 
+def test_flow_peak_tells_how_each_expressive_region_moves(smile):
+    found = spot(smile)
+    names = [one.name for one in polygons() if one.role == "expressive"]
+    assert found.regions.shape == (60, len(names), 2)
+    assert found.regions.dtype == np.float32
+    corner = found.regions[:, names.index("left_mouth_corner")]
+    # Up is negative; the brow rests.
+    assert corner[found.apex, 1] < -0.4
+    assert np.abs(found.regions[found.apex, names.index("left_inner_brow")]).max() < 0.2
+    assert spot(smile[:1]).regions.tolist() == np.zeros((1, len(names), 2)).tolist()
+
+
 def test_flow_peak_keeps_annotated_positions_and_searches_between(smile):
     found = spot(smile, onset=30, offset=45)
     assert (found.onset, found.offset) == (30, 45)
