@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, Manifest
 from mepipe.cache.records import read_records
 from mepipe.clips.correction_places import moved_along
+from mepipe.clips.inputs import Inputs, open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Dataset
 from mepipe.datasets.registry import open_dataset
 from mepipe.errors import UsageError
+from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.past_runs import PastRun
 from mepipe.pipeline.recorded import recorded_outcome
@@ -97,6 +99,46 @@ def past_outputs(cache: Path, out: Path) -> PastOutputs:
     if manifest.made("results.json") or record["report"]["no_results"]:
         until = "classify"
     return PastOutputs(record, next(worked, {}), PastRun(cache, record), until)
+
+
+def opened_again(
+    datasets: Sequence[Dataset], config: Config, context: Context
+) -> tuple[list[Inputs], list[str]]:
+    """Return the clips of datasets of a past run as they are now, and what cannot be opened.
+
+    Parameters
+    ----------
+    datasets
+        Of `PastOutputs.datasets`.
+    config
+        The settings with which their clips are prepared.
+    context
+        The cache, and how the work is done.
+
+    Returns
+    -------
+    inputs
+        Of each dataset that can be opened, without labels: they may have changed since the run.
+    problems
+        For each other one the reason, which names it.
+    """
+    found, problems = [], []
+    # Each on its own: one that is not valid any more must not hide the others.
+    for dataset in datasets:
+        try:
+            inputs = open_inputs(
+                [dataset],
+                config,
+                context.cache,
+                jobs=context.jobs,
+                progress=context.progress,
+                labelled=False,
+            )
+        except UsageError as error:
+            problems.append(f"{dataset.name}: {error}")
+        else:
+            found.append(inputs)
+    return found, problems
 
 
 def _dataset(name: str, root: Path) -> Dataset:

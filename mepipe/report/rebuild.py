@@ -10,13 +10,12 @@ from typing import Any
 from mepipe.cache.manifest import REPORT, Manifest
 from mepipe.cache.records import read_table
 from mepipe.clips.clip_task import ClipTask, Failure, PreparedClip
-from mepipe.clips.inputs import Inputs, open_inputs
+from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
-from mepipe.errors import UsageError
 from mepipe.execution.context import Context
 from mepipe.pipeline.motion import Motions, compute_motions, recorded_motions
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.pipeline.past_outputs import PastOutputs, past_outputs
+from mepipe.pipeline.past_outputs import opened_again, past_outputs
 from mepipe.pipeline.run_records import record_motions
 from mepipe.pipeline.walk import keyed
 from mepipe.pipeline.worth_a_look import keep_doubts
@@ -66,7 +65,9 @@ def rebuild(
     problems: list[str] = []
     pictured, curved = config.report.faces and config.report.clips, config.report.curves == "all"
     if pictured or curved:
-        found, problems = _opened(run, config, context)
+        datasets, gone = run.datasets()
+        found, invalid = opened_again(datasets, config, context)
+        problems = gone + invalid
         if curved:
             motions = _computed(found, outcomes, motions, record, config, context)
         sources = {one.clip.id: one.task() for inputs in found for one in inputs.clips}
@@ -139,24 +140,3 @@ def _is_as_it_was(
         return False
     key, _ = keyed(prepared.input, config, ClipOutcome(prepared.clip.id), STAGES[0])
     return key == outcome.stages["face"].key
-
-
-def _opened(run: PastOutputs, config: Config, context: Context) -> tuple[list[Inputs], list[str]]:
-    """Return the clips of the datasets, and for each unreadable dataset the reason."""
-    found: list[Inputs] = []
-    datasets, problems = run.datasets()
-    for dataset in datasets:
-        try:
-            inputs = open_inputs(
-                [dataset],
-                config,
-                context.cache,
-                jobs=context.jobs,
-                progress=context.progress,
-                labelled=False,
-            )
-        except UsageError as error:
-            problems.append(f"{dataset.name}: {error.message}")
-            continue
-        found.append(inputs)
-    return found, problems

@@ -19,7 +19,6 @@ from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.correction_file import CorrectionFile, Rows
 from mepipe.clips.correction_places import CORRECTIONS, EVENTS, with_corrections_of
-from mepipe.clips.inputs import open_inputs
 from mepipe.config.settings import Config
 from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset
@@ -27,7 +26,7 @@ from mepipe.errors import UnreadableInputError, UsageError
 from mepipe.execution.context import Context
 from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.outcome import ClipOutcome
-from mepipe.pipeline.past_outputs import PastOutputs, past_outputs
+from mepipe.pipeline.past_outputs import PastOutputs, opened_again, past_outputs
 from mepipe.pipeline.worth_a_look import Doubt, doubts_in
 from mepipe.recordings.length import is_recording
 from mepipe.schema import KEY_FRAMES
@@ -226,36 +225,23 @@ class Session:
         plain = config.model_copy(
             update={"data": config.data.model_copy(update={"corrections": None})}
         )
-        stated: dict[str, PreparedClip] = {}
-        used: dict[str, PreparedClip] = {}
-        failures: dict[str, Failure] = {}
+        as_stated, invalid = opened_again(datasets, plain, self.context)
+        problems += invalid
+        if os.access(self.context.cache, os.W_OK):
+            for inputs in as_stated:
+                inputs.save_indexes()
+        # The corrections of the run decide which frames a movement of a recording has. A clip that
+        # they leave out is shown as the dataset has it.
+        as_used, invalid = opened_again(datasets, self._now(config), self.context)
+        problems += invalid
+        clips = {clip.id: clip for dataset in datasets for clip in dataset.clips}
+        stated = {one.clip.id: one for inputs in as_stated for one in inputs.clips}
+        used = {one.clip.id: one for inputs in as_used for one in inputs.clips}
+        failures = {one.clip: one for inputs in as_stated for one in inputs.failures}
         notes: dict[str, list[str]] = {}
-        clips: dict[str, Clip] = {}
-        for dataset in datasets:
-            clips |= {clip.id: clip for clip in dataset.clips}
-            # The corrections of the run decide which frames a movement of a recording has. A clip
-            # that they leave out is shown as the dataset has it.
-            for settings, found in ((plain, stated), (self._now(config), used)):
-                try:
-                    inputs = open_inputs(
-                        [dataset],
-                        settings,
-                        self.context.cache,
-                        jobs=self.context.jobs,
-                        progress=self.context.progress,
-                        labelled=False,
-                    )
-                except UsageError as error:
-                    problems.append(f"{dataset.name}: {error}")
-                    continue
-                found |= {one.clip.id: one for one in inputs.clips}
-                if settings is plain:
-                    failures |= {one.clip: one for one in inputs.failures}
-                    for note in inputs.notes:
-                        if note.clip is not None:
-                            notes.setdefault(note.clip, []).append(note.text)
-                    if os.access(self.context.cache, os.W_OK):
-                        inputs.save_indexes()
+        for note in (one for inputs in as_stated for one in inputs.notes):
+            if note.clip is not None:
+                notes.setdefault(note.clip, []).append(note.text)
         names = {*clips, *failures, *(name for name in outcomes if "#" not in name)}
         order = [name for name in self._places if name in names]
         order += sorted(names - set(order))
