@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mepipe.clips.annotation import KeyFrame
 from mepipe.clips.clip_input import ClipInput
@@ -27,6 +28,24 @@ class Failure:
     def of(cls, clip: str, stage: str, error: MepipeError) -> Failure:
         """Return the failure that ``error`` is for ``clip``."""
         return cls(clip, stage, type(error).__name__, error.message, error.remedy)
+
+    @classmethod
+    def of_stored(
+        cls, clip: str, stage: str, stored: Mapping[str, Any], frame: str = ""
+    ) -> Failure:
+        """Return the failure that an object of the cache stores.
+
+        Parameters
+        ----------
+        clip, stage
+            Whose object it is.
+        stored
+            ``error``, ``message`` and ``remedy``.
+        frame
+            The file name of the frame at fault, where it is known: it then begins the message.
+        """
+        message = f"{frame}: {stored['message']}" if frame else stored["message"]
+        return cls(clip, stage, stored["error"], message, stored["remedy"])
 
     @classmethod
     def of_memory(cls, clip: str, stage: str) -> Failure:

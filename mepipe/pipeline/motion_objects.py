@@ -113,13 +113,7 @@ class Motions(Mapping[str, Motion]):
             found = (
                 _motion(stored.values, stored.arrays, self.frame_ms.get(clip, 0.0))
                 if stored.failure is None
-                else Failure(
-                    clip,
-                    name.stage,
-                    stored.failure["error"],
-                    stored.failure["message"],
-                    stored.failure["remedy"],
-                )
+                else Failure.of_stored(clip, name.stage, stored.failure)
             )
         self._read[clip] = found
         return found

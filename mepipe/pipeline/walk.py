@@ -214,9 +214,9 @@ def failure_of(
     store a path or a position, because these are not part of its key: another clip with
     the same bytes shares the object.
     """
-    message, place = stored["message"], stored.get("frame")
+    place, frame = stored.get("frame"), ""
     if place is not None and clip is not None:
         positions = stage.frames(clip, config, outcome.values)
         if place < len(positions):
-            message = f"{clip.frames.name(positions[place])}: {message}"
-    return Failure(outcome.clip, stage.name, stored["error"], message, stored["remedy"])
+            frame = clip.frames.name(positions[place])
+    return Failure.of_stored(outcome.clip, stage.name, stored, frame)
