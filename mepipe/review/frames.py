@@ -11,18 +11,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mepipe.errors import BadDataError, MepipeError, UnreadableInputError
+from mepipe.errors import BadDataError, MepipeError
 from mepipe.face import warp_face
 from mepipe.frames import FrameReader
 from mepipe.frames.reader import readable
 from mepipe.frames.video import video_frames
 
-View = Literal["aligned", "whole"]
 Image = NDArray[np.uint8]
 
 ALIGNED_PX = 448
@@ -290,6 +289,3 @@ class Tapes:
             for _, tape in self._tapes.values():
                 tape.close()
             self._tapes.clear()
-
-
-__all__ = ["ALIGNED_PX", "Pair", "Tape", "Tapes", "UnreadableInputError", "View"]
