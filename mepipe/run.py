@@ -200,7 +200,8 @@ class Run:
             record.close(None, required=True)
             return result
         # 4. Pack the tensors into features.h5.
-        pack = self.outputs.pack(plan, result, recompute=partial(self._repair, plan, result))
+        px = self.outputs.movement_px(plan)
+        pack = self.outputs.pack(plan, result, px, recompute=partial(self._repair, plan, result))
         # 5. Evaluate the classifier on that file.
         if pack is not None:
             self.outputs.evaluate(result)
@@ -221,6 +222,7 @@ class Run:
             required=bool(plan.stale or fresh),
             recordings=to_table(shown.recordings),
             motions=motions.computed,
+            px=px,
         )
         # 8. The page for people.
         if self.config.report.enabled and is_reported(self.until):

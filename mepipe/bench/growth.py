@@ -114,7 +114,8 @@ def _steps(data: Path, cache: Path, out: Path) -> dict[str, dict[str, float]]:
     sum_up(result, plan, packing.inputs, "pack")
     packing.outputs.claim()
     with cost.of("pack"):
-        packing.outputs.pack(plan, result, recompute=lambda: None)
+        px = packing.outputs.movement_px(plan)
+        packing.outputs.pack(plan, result, px, recompute=lambda: None)
     # No step pays for what an earlier one holds.
     del run, packing, plan, result
     with cost.of("warm run"):

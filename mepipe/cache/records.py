@@ -32,7 +32,7 @@ _END = ".json.gz"
 # A clock can be wrong by much, and the next run takes a later time. After these years there is
 # none: datetime ends with 9999.
 _NO_FURTHER = "9000"
-_TEXTS = ("mepipe", "started", "out", "clips", "parts", "pack", "recordings", "features")
+_TEXTS = ("mepipe", "started", "out", "clips", "parts", "pack", "recordings", "features", "px")
 # What a file of this many bytes may unpack to. Nothing that is known of clips repeats itself more.
 _MOST_BYTES = 64 << 20
 _MOST_TIMES = 50

@@ -42,7 +42,7 @@ _DECLARED: Mapping[str, Declaration] = {
 # No record lists these: folds and what chance reaches belong to a features.h5, chunks to a
 # recording.
 _UNLISTED = {folds.STAGE, chance.STAGE, stored.STAGE}
-_TABLES = ("clips", "parts", "pack", "recordings", "motions")  # of a record
+_TABLES = ("clips", "parts", "pack", "recordings", "motions", "px")  # of a record
 
 
 def past_runs(cache: Path) -> Iterator[tuple[str, PastRun]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,7 @@ from mepipe.config.settings import Config
 from mepipe.errors import DamageError
 from mepipe.execution.context import Context
 from mepipe.extras import require
-from mepipe.pipeline.out_of_range import out_of_range, range_notes
+from mepipe.pipeline.out_of_range import movement_px, out_of_range, range_notes
 from mepipe.pipeline.outputs import (
     build_pack,
     failures_csv,
@@ -196,15 +196,24 @@ class Outputs:
         """Return the table of the features for the run record."""
         return pack_table(pack, plan.outcomes, self.config)
 
-    def pack(self, plan: Plan, result: RunResult, recompute: Callable[[], None]) -> Pack | None:
+    def movement_px(self, plan: Plan) -> dict[str, float | None]:
+        """Return how large the movements are that may be no micro-expressions, by tensor."""
+        return movement_px(self.inputs.clips, plan.outcomes, self.config, self.context.store)
+
+    def pack(
+        self,
+        plan: Plan,
+        result: RunResult,
+        px: Mapping[str, float | None],
+        recompute: Callable[[], None],
+    ) -> Pack | None:
         """Write the tables and features.h5. Return its rows, or None if it was not written.
 
-        ``recompute`` is called if objects are damaged. It updates the plan and the result.
+        ``px`` is that of `movement_px`. ``recompute`` is called if objects are damaged. It updates
+        the plan and the result.
         """
         manifest = Manifest(self.out)
-        result.out_of_range = out_of_range(
-            self.inputs.clips, plan.outcomes, self.config, self.context.store
-        )
+        result.out_of_range = out_of_range(self.inputs.clips, plan.outcomes, self.config, px)
         for file, data in (
             ("failures.csv", failures_csv(result.failures)),
             ("notes.csv", notes_csv([*result.notes, *range_notes(result.out_of_range)])),

@@ -69,11 +69,13 @@ class RunRecord:
         required: bool,
         recordings: Json | None = None,
         motions: Mapping[str, ObjectName] | None = None,
+        px: Mapping[str, float | None] | None = None,
     ) -> None:
         """Write the record for the last time. `mepipe.load` finds the features by ``pack``.
 
         A report that is made later shows ``recordings``, and ``motions``: the objects of the
-        motion stage, by clip.
+        motion stage, by clip. The next run need not open the tensors that ``px`` names: the
+        largest motion by the digest of a tensor (`mepipe.pipeline.out_of_range.movement_px`).
 
         Raises
         ------
@@ -86,6 +88,8 @@ class RunRecord:
                 self._state["pack"] = write_table(self._cache, pack)
             if motions:
                 self._state["motions"] = write_table(self._cache, _side_table(motions))
+            if px:
+                self._state["px"] = write_table(self._cache, dict(px))
             if recordings is not None:
                 self._state["recordings"] = write_table(self._cache, recordings)
             self.write()
