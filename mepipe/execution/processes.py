@@ -95,11 +95,12 @@ def run_tasks(
         for task in tasks:
             yield task, one_thread(function, task)
         return
-    waiting = list(range(len(tasks)))
+    # A dict and no set: the tasks keep their order. And no list: each task is taken out once.
+    waiting = dict.fromkeys(range(len(tasks)))
     while waiting:
         suspects = yield from _parallel(function, tasks, waiting, jobs)
         for number in suspects:
-            waiting.remove(number)
+            del waiting[number]
             yield tasks[number], _alone(function, tasks[number])
 
 
@@ -127,7 +128,10 @@ def _linear_algebra(modules: int) -> ThreadpoolController:
 
 
 def _parallel(
-    function: Callable[[Task], Answer], tasks: Sequence[Task], waiting: list[int], jobs: int
+    function: Callable[[Task], Answer],
+    tasks: Sequence[Task],
+    waiting: dict[int, None],
+    jobs: int,
 ) -> Generator[tuple[Task, Answer | WorkerDied], None, list[int]]:
     """Run the tasks ``waiting`` and remove those that finish.
 
@@ -158,7 +162,7 @@ def _parallel(
     try:
         for number, answer in answers:
             done.add(number)
-            waiting.remove(number)
+            del waiting[number]
             yield tasks[number], answer
     except TerminatedWorkerError:
         return [number for number in dispatched if number not in done]
