@@ -45,6 +45,24 @@ def shared_data():
     return folder
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser without a window, which asks the network for nothing by itself."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("there is no chromium here")
+    alone = (
+        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync"
+    )
+    with playwright.sync_playwright() as driver:
+        # Without a timeout: the machine may be busy.
+        browser = driver.chromium.launch(executable_path=program, args=alone.split(), timeout=0)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def portrait():
     """A real face, (H, W, 3) uint8 BGR, about 110 px between the eyes."""

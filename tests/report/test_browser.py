@@ -1,7 +1,6 @@
 """The page in headless Chromium: widths, themes, one clip large, all without a mouse."""
 
 import itertools
-import shutil
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -11,24 +10,8 @@ from mepipe.report.page import files_beside, render
 from mepipe.viz.label_layout import spread_labels
 from mepipe.viz.palette import DARK, LIGHT
 
-ALONE = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 WIDTHS = (390, 1280, 1920)
 SIZED = "document.documentElement.scrollWidth"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("there is no chromium here")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=ALONE.split(), timeout=0)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

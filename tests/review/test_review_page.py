@@ -1,28 +1,11 @@
 """The page in headless Chromium: look, move a mark, see the file, rebuild, the new flow, undo."""
 
 import csv
-import shutil
 from dataclasses import replace
 
 import pytest
 
-ALONE = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-SECONDS = 60_000  # ms: the machine may be busy
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("there is no chromium here")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=ALONE.split())
-        yield browser
-        browser.close()
+MOST = 600_000  # ms: a page that never gets so far, and no busy machine
 
 
 @pytest.fixture
@@ -32,7 +15,7 @@ def open_page(chromium):
 
     def make(address, width=1280, height=800):
         page = chromium.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(SECONDS)
+        page.set_default_timeout(MOST)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(
             "console",
@@ -68,7 +51,7 @@ def at(page):
 
 def until(page, holds, arg=None):
     """Wait until an expression is true. Playwright's own way is what the page's policy forbids."""
-    for _ in range(SECONDS // 50):
+    for _ in range(MOST // 50):
         if page.evaluate(holds, arg):
             return
         page.wait_for_timeout(50)

@@ -4,7 +4,7 @@ import csv
 import shutil
 
 import pytest
-from test_review_page import chromium, open_page, shows, until  # noqa: F401
+from test_review_page import open_page, shows, until  # noqa: F401
 
 from mepipe.errors import UsageError
 from mepipe.recordings.edits import CorrectedEvent

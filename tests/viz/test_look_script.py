@@ -1,7 +1,6 @@
 """What look.js draws in Chromium: a movement goes where the flow says, pictures take turns."""
 
 import base64
-import shutil
 from pathlib import Path
 
 import cv2
@@ -18,19 +17,11 @@ PAGE = """<!doctype html><style>body {{ margin: 0 }} #holder svg {{ display: blo
 
 
 @pytest.fixture(scope="module")
-def page():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("there is no chromium here")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
-        )
-        opened = browser.new_page(viewport={"width": SIZE, "height": SIZE})
-        opened.set_content(PAGE.format(script=SCRIPT))
-        yield opened
-        browser.close()
+def page(chromium):
+    opened = chromium.new_page(viewport={"width": SIZE, "height": SIZE})
+    opened.set_default_timeout(0)  # a busy machine
+    opened.set_content(PAGE.format(script=SCRIPT))
+    return opened
 
 
 def address(png):
