@@ -98,19 +98,23 @@ def test_a_check_prints_no_escape_of_a_name(name, tmp_path):
         assert not FORBIDDEN & set(shown)
 
 
-def shell(line, folder, **environment):
-    """Run ``mepipe`` in a shell, where $M stands for it."""
-    quoted = " ".join(f"'{word}'" if " " in word or "'" in word else word for word in PROGRAM[:2])
-    program = f'{quoted} "{PROGRAM[2]}"'
+def ran(command, folder, **environment):
+    """Run a command in a folder and return what became of it."""
     return subprocess.run(
-        ["sh", "-c", line.replace("$M", program)],
+        command,
         cwd=folder,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
+
+
+def shell(line, folder, **environment):
+    """Run ``mepipe`` in a shell, where $M stands for it."""
+    quoted = " ".join(f"'{word}'" if " " in word or "'" in word else word for word in PROGRAM[:2])
+    program = f'{quoted} "{PROGRAM[2]}"'
+    return ran(["sh", "-c", line.replace("$M", program)], folder, **environment)
 
 
 @pytest.mark.parametrize(
@@ -175,14 +179,7 @@ cli.main(prog_name="mepipe")
 )
 def test_signals_end_a_command_with_their_code(number, more, code, said, tmp_path):
     program = STARTED.format(number=number, more=more)
-    done = subprocess.run(
-        [sys.executable, "-c", program, "cache", "path"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=tmp_path,
-    )
+    done = ran([sys.executable, "-c", program, "cache", "path"], tmp_path)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -210,13 +207,6 @@ import mepipe.cli as cli
 cli.main(prog_name="mepipe")
 """
     for program, codes in ((before, {130}), (after, {130, -signal.SIGINT})):
-        done = subprocess.run(
-            [sys.executable, "-c", program, "cache", "path"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=tmp_path,
-        )
+        done = ran([sys.executable, "-c", program, "cache", "path"], tmp_path)
         assert done.returncode in codes, done.stderr
         assert "Traceback" not in done.stderr

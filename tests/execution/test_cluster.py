@@ -185,8 +185,8 @@ def small(started):
         return started("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", **more)
 
     first = worker()
-    with distributed.Client(address, set_as_default=False, timeout=60) as client:
-        client.wait_for_workers(1, timeout=60)
+    with distributed.Client(address, set_as_default=False, timeout=600) as client:
+        client.wait_for_workers(1, timeout=600)
     return address, scheduler, first, worker
 
 
@@ -199,7 +199,7 @@ def test_a_worker_of_another_mepipe_that_joins_late_gets_no_task(small, tmp_path
     (other / "__init__.py").write_text('__version__ = "0.0.1"\n')
     with cluster(address, tmp_path, [tmp_path], ["numpy"]) as workers:
         worker(FIRST=str(other.parent))
-        workers._client.wait_for_workers(2, timeout=60)
+        workers._client.wait_for_workers(2, timeout=600)
         answers = dict(workers.run_tasks(nap, list(range(20))))
     assert answers == {number: number for number in range(20)}
     assert "has other versions: mepipe 0.0.1 instead of" in caplog.text

@@ -55,10 +55,10 @@ def test_it_answers_and_ends_with_ctrl_c(run_copy):
         lines = [process.stdout.readline() for _ in range(2)]
         assert "corrections-ann.csv (no run reads this file by itself)" in lines[0]
         address = lines[1].split()[-1]
-        with urllib.request.urlopen(address, timeout=60) as answer:
+        with urllib.request.urlopen(address, timeout=600) as answer:
             assert b"<title>Review - mepipe</title>" in answer.read()
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=60)
+        rest, errors = process.communicate(timeout=600)
     assert process.returncode == 0
     assert "all changes are saved" in rest
     assert errors == ""

@@ -154,7 +154,7 @@ def test_a_web_socket_is_not_answered():
 
 def talk(port, text):
     """Send raw bytes and return the whole answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=600) as one:
         one.sendall(text.encode())
         data = b""
         while part := one.recv(65536):
@@ -202,7 +202,7 @@ def test_no_path_of_a_request_reaches_the_file_system(serving):
         "api/clips/0/frames/..%2f0", "api/clips/-1", "api/clips/99", "api/clips/0/pictures/..",
         "api/clips/0/frames/99999999999999999999", "api/clips/0/frames/-1",
     ):  # fmt: skip
-        link = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+        link = http.client.HTTPConnection("127.0.0.1", served.port, timeout=600)
         link.request("GET", f"{base.path}{path}", headers={"Host": f"127.0.0.1:{served.port}"})
         answer = link.getresponse()
         body = answer.read()
