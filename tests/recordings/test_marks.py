@@ -224,5 +224,5 @@ def test_marks_go_to_the_corrections_of_a_run(tmp_path):
     assert {one.name: one.movements for one in ann.marked} == {
         one.name: one.movements for one in (CLIP, TALK)
     }
-    with pytest.raises(UsageError, match="can name no file"):
+    with pytest.raises(UsageError, match="part of a file's name"):
         import_marks(read.marked, known, out, who="x", coder="../x")
