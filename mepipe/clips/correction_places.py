@@ -17,6 +17,7 @@ _SETTINGS: Mapping[str, str] = {"corrections": CORRECTIONS, "events": EVENTS}
 # What some file system takes for a separator, a drive, a pattern or a pipe is left out; so is what
 # a name cannot begin with: a dot hides a file, and a program may take = + - @ for a formula.
 _CODER = re.compile(r'[^ .=+@/\\:*?"<>|-][^/\\:*?"<>|]{0,63}')
+_OTHERS = (" ", ".history")  # a blank is lost on some systems; the rest is another coder's history
 
 
 class CorrectionFiles(NamedTuple):
@@ -49,14 +50,15 @@ def files_of(out: Path, coder: str = "") -> CorrectionFiles:
     ------
     UsageError
         If the name cannot be part of a file's name: it is longer than 64 characters, begins or
-        ends with a blank, or has a character that some file system does not take.
+        ends with a blank, ends as the file of another coder's history does, or has a character
+        that some file system does not take.
 
     Examples
     --------
     >>> [path.name for path in files_of(Path("mepipe-out"), "anna")]
     ['corrections-anna.csv', 'corrected-events-anna.csv']
     """
-    plain = _CODER.fullmatch(coder) and coder.isprintable() and not coder.endswith(" ")
+    plain = _CODER.fullmatch(coder) and coder.isprintable() and not coder.endswith(_OTHERS)
     if coder and not plain:
         raise UsageError(
             f"the coder {coder!r} cannot be part of a file's name",

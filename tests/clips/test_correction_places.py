@@ -22,7 +22,7 @@ def test_every_coder_has_tables_of_their_own(tmp_path, name):
     "name",
     [
         "../x", "a/b", "a\\b", "c:", "a*", "a|b", ".hidden", "..", " x", "x ", "x" * 65, "a\nb",
-        "a\x1bb", "a\udce4", "a\u202eb", "=x", "+x", "-x", "@x",
+        "a\x1bb", "a\udce4", "a\u202eb", "=x", "+x", "-x", "@x", "ann.history",
     ],
 )  # fmt: skip
 def test_names_of_coders_that_are_no_file_names(tmp_path, name):
