@@ -72,7 +72,8 @@ def import_(files: tuple[Path, ...], out: Path, coder: str, fps: float | None) -
       mepipe marks import ann/*.eaf --into mepipe-out --coder ann
     """
     with exit_codes():
-        from mepipe.recordings.mark_files import coder_files, import_marks, read_marks
+        from mepipe.clips.correction_places import files_of
+        from mepipe.recordings.mark_files import import_marks, read_marks
         from mepipe.recordings.marks import marks_of_run
 
         known = {one.name: one for one in marks_of_run(out)}
@@ -80,7 +81,7 @@ def import_(files: tuple[Path, ...], out: Path, coder: str, fps: float | None) -
         count, notes = import_marks(read.marked, known, out, who=coder or "import", coder=coder)
         for note in (*read.notes, *notes):
             say(note)
-        places = " and ".join(str(one) for one in coder_files(out, coder) if one.exists())
+        places = " and ".join(str(one) for one in files_of(out, coder) if one.exists())
         same = len(read.marked) - count - len(notes)
         say(
             f"{count} of {len(read.marked)} written"

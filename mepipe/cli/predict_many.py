@@ -54,6 +54,7 @@ def predict_many(
     The table is written also where the work ends early: with what was answered until then.
     """
     from mepipe.cache import disk
+    from mepipe.datasets.csv_tables import encoded
     from mepipe.inference.many import answers, answers_csv
 
     rows: list[Answer] = []
@@ -64,7 +65,7 @@ def predict_many(
                 if not as_json:
                     say(_line(one))
     finally:
-        disk.write_atomic(out, answers_csv(rows, predictor.classes).encode())
+        disk.write_atomic(out, encoded(answers_csv(rows, predictor.classes)))
     if not as_json:
         say(f"table       {out}")
     answered = sum(row.found.label is not None for row in rows)

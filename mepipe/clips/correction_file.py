@@ -8,19 +8,16 @@ lies its history (`mepipe.clips.correction_history`), which undo reads.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from mepipe.cache import disk
-from mepipe.cache.locks import claim
-from mepipe.clips.correction_history import History, history_path
+from mepipe.clips.correction_history import History
 from mepipe.clips.correction_rows import COLUMNS, HEADINGS, SIGNED, parse_row
 from mepipe.clips.editable_table import EditableTable, cell_text
+from mepipe.clips.table_edits import edit, replace_unchanged, utc_now, version_of
 from mepipe.datasets.missing import is_missing
 from mepipe.datasets.sheets import Row
 from mepipe.errors import ConflictError, UsageError, suggest
@@ -28,8 +25,7 @@ from mepipe.errors import ConflictError, UsageError, suggest
 CONTENT: Final = tuple(name for name in COLUMNS if name != "clip" and name not in SIGNED)
 """The columns that a change may set."""
 
-Answer = TypeVar("Answer")
-_TRIES = 5  # where the file system has no locks
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,6 @@ class CorrectionFile:
     def __init__(self, path: Path, *, who: str, known: Collection[str] = ()) -> None:
         self.path, self.who = path, cell_text(who, "the name of the coder")
         self._known = frozenset(known)
-        self._history = history_path(path)
 
     def read(self) -> Rows:
         """Return what stands in the file now.
@@ -96,7 +91,7 @@ class CorrectionFile:
         UsageError
             If it is no table of corrections, or two of its rows are for one clip.
         """
-        return _Content(self.path, self._known).rows()
+        return self._content().rows()
 
     def change(
         self, clip: str, cells: Mapping[str, str], *, seen: Mapping[str, str] | None = None
@@ -186,71 +181,16 @@ class CorrectionFile:
                     there = now.get(name, "")
                     raise _conflict(last.clip, name, there, last.before[name], now.get("who", ""))
             when = utc_now()
-            history.append(self.who, when, last.clip, last.after, last.before, last.number)
+            history.take_back(last, self.who, when)
             return content.write(last.clip, last.before, self.who, when), last.clip
 
         return self._editing(undone)
 
-    def _editing(self, edit: Callable[[_Content, History], Answer]) -> Answer:
-        with locked(self.path):
-            for _ in range(_TRIES):
-                content = _Content(self.path, self._known)
-                try:
-                    return edit(content, healed(self._history, content.cells_of, self.who))
-                except MovedOnError:
-                    continue
-        raise moved_on(self.path)
+    def _content(self) -> _Content:
+        return _Content(self.path, self._known)
 
-
-class MovedOnError(Exception):
-    """Where there are no locks: the file changed between reading and writing."""
-
-
-def moved_on(path: Path) -> ConflictError:
-    """Return the error for a file that changes all the time."""
-    return ConflictError(f"{path} is changed by another program all the time", "Try again.")
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other windows and processes from writing a table of corrections during the body."""
-    disk.make_folder(path.parent)
-    with claim(path.with_name(f".{path.name}.lock"), wait=True):
-        # What killed processes left, if the folder is one of outputs, is swept by nobody else.
-        disk.sweep_stray(path.parent, of={path.name, history_path(path).name})
-        yield
-
-
-def healed(path: Path, cells: Callable[[str], Mapping[str, str]], who: str) -> History:
-    """Return a history in which a change is taken back that never came to the table."""
-    history = History(path)
-    missed = history.missed(cells)
-    if missed is not None:
-        history.append(who, utc_now(), missed.clip, missed.after, missed.before, missed.number)
-    return history
-
-
-def replace_unchanged(path: Path, data: bytes, before: bytes | None) -> None:
-    """Replace a file, atomically.
-
-    Raises
-    ------
-    MovedOnError
-        If it no longer holds the bytes that were read.
-    """
-    if disk.read_bytes(path) != before:
-        raise MovedOnError
-    disk.write_atomic(path, data)
-
-
-def utc_now() -> str:
-    """Return the time as the tables state it: UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def version_of(data: bytes | None) -> str:
-    """Return the version of a file's bytes; empty without a file."""
-    return "" if data is None else hashlib.sha256(data).hexdigest()
+    def _editing(self, change: Callable[[_Content, History], _Answer]) -> _Answer:
+        return edit(self.path, self._content, change, who=self.who)
 
 
 class _Content:

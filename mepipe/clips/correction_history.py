@@ -109,6 +109,10 @@ class History:
         self._changes.append(Change(number, when, who, clip, dict(before), dict(after), undoes))
         disk.write_atomic(self._path, self._text().encode())
 
+    def take_back(self, change: Change, who: str, when: str) -> None:
+        """Write that a change is taken back, before the table itself is written."""
+        self.append(who, when, change.clip, change.after, change.before, change.number)
+
     def _text(self) -> str:
         text = io.StringIO(newline="")
         # With this line end the module quotes both of its characters within cells.

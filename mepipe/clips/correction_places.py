@@ -1,16 +1,73 @@
-"""Where the corrections of a run lie: in its output folder, unless a setting names them."""
+"""Where corrections lie: in the output folder of a run, unless a setting names others."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from mepipe.config.settings import Config
 from mepipe.datasets.clip import Note
+from mepipe.errors import UsageError
 
 CORRECTIONS = "corrections.csv"
 EVENTS = "corrected-events.csv"
 _SETTINGS: Mapping[str, str] = {"corrections": CORRECTIONS, "events": EVENTS}
+# What some file system takes for a separator, a drive, a pattern or a pipe is left out; so is what
+# a name cannot begin with: a dot hides a file, and a program may take = + - @ for a formula.
+_CODER = re.compile(r'[^ .=+@/\\:*?"<>|-][^/\\:*?"<>|]{0,63}')
+_OTHERS = (" ", ".history")  # a blank is lost on some systems; the rest is another coder's history
+
+
+class CorrectionFiles(NamedTuple):
+    """The two tables of a coder.
+
+    Parameters
+    ----------
+    clips
+        The corrections of clips.
+    events
+        The corrected movements of recordings.
+    """
+
+    clips: Path
+    events: Path
+
+
+def files_of(out: Path, coder: str = "") -> CorrectionFiles:
+    """Return where the tables of a coder lie in an output folder; they need not exist.
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    coder
+        The name of a second coder, whose tables no run reads. Empty: the tables that a run reads,
+        where no setting names others.
+
+    Raises
+    ------
+    UsageError
+        If the name cannot be part of a file's name: it is longer than 64 characters, begins or
+        ends with a blank, ends as the file of another coder's history does, or has a character
+        that some file system does not take.
+
+    Examples
+    --------
+    >>> [path.name for path in files_of(Path("mepipe-out"), "anna")]
+    ['corrections-anna.csv', 'corrected-events-anna.csv']
+    """
+    plain = _CODER.fullmatch(coder) and coder.isprintable() and not coder.endswith(_OTHERS)
+    if coder and not plain:
+        raise UsageError(
+            f"the coder {coder!r} cannot be part of a file's name",
+            "Use letters, digits, - and _ only.",
+        )
+    ending = f"-{coder}.csv" if coder else ".csv"
+    return CorrectionFiles(
+        *(out / f"{name.removesuffix('.csv')}{ending}" for name in (CORRECTIONS, EVENTS))
+    )
 
 
 def with_corrections_of(out: Path, config: Config) -> tuple[Config, tuple[Note, ...]]:

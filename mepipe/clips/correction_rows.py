@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from mepipe.clips.editable_table import unknown_column
 from mepipe.datasets import emotions
 from mepipe.datasets.clip import Dataset, Note
+from mepipe.datasets.csv_tables import csv_text
 from mepipe.datasets.marks import parse_number
 from mepipe.datasets.name_cells import name_in_cell
 from mepipe.datasets.sheets import Row, read_table, without_missing
@@ -124,13 +123,9 @@ def template(problems: Mapping[str, Iterable[str]]) -> str:
     problems
         The problems of each clip, by its id. They are written to ``why``.
     """
-    text = io.StringIO(newline="")
-    # "\n" on every system: the same problems give the same bytes.
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for clip, texts in sorted(problems.items()):
-        writer.writerow({"clip": clip, "why": "; ".join(dict.fromkeys(texts))})
-    return text.getvalue()
+    cells = {clip: "; ".join(dict.fromkeys(texts)) for clip, texts in problems.items()}
+    rows = ({"clip": clip, "why": why} for clip, why in sorted(cells.items()))
+    return csv_text(COLUMNS, ([row.get(name, "") for name in COLUMNS] for row in rows))
 
 
 def _find_clip(row: Row, path: Path, ids: Sequence[str], datasets: Sequence[Dataset]) -> str | None:

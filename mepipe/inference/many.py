@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mepipe.datasets.csv_tables import Cell, csv_text
 from mepipe.datasets.frames_on_disk import VIDEO_SUFFIXES, has_images, list_folder
 from mepipe.errors import BadDataError, UnreadableInputError, UsageError
 from mepipe.inference.predictor import Prediction, Predictor
@@ -112,25 +111,20 @@ def answers(
 def answers_csv(rows: Sequence[Answer], classes: Sequence[str]) -> str:
     """Return the answers as a CSV: a row each, with ``p_CLASS`` for every class.
 
-    Where ``micro`` is no, the probabilities are empty: the classes do not apply.
+    Where ``micro`` is no, the probabilities are empty: the classes do not apply. Names are guarded
+    against spreadsheets (`mepipe.datasets.csv_tables`).
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *(f"p_{name}" for name in classes)])
-    for row in rows:
-        found = row.found
-        told = {True: "yes", False: "no", None: ""}[found.micro]
-        values = {"clip": str(row.clip), "movement": row.movement, "micro": told}
-        cells = [values[name] if name in values else getattr(found, name) for name in _COLUMNS]
-        shares = found.probabilities if found.micro is not False else {}
-        writer.writerow([_cell(value) for value in [*cells, *map(shares.get, classes)]])
-    return text.getvalue()
+    header = [*_COLUMNS, *(f"p_{name}" for name in classes)]
+    return csv_text(header, (_cells(row, classes) for row in rows), floats=".6g")
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _cells(row: Answer, classes: Sequence[str]) -> list[Cell]:
+    found = row.found
+    told = {True: "yes", False: "no", None: ""}[found.micro]
+    values = {"clip": str(row.clip), "movement": row.movement, "micro": told}
+    cells = [values[name] if name in values else getattr(found, name) for name in _COLUMNS]
+    shares = found.probabilities if found.micro is not False else {}
+    return [*cells, *map(shares.get, classes)]
 
 
 def is_answers_csv(first_line: str) -> bool:

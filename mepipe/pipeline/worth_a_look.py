@@ -6,8 +6,6 @@ known. How often the comparison is right is told in the docstring of `disagreeme
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 from mepipe.cache.keys import Json, canonical, object_key, sha256_text
 from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
 from mepipe.clips.corrections import USED
-from mepipe.datasets.name_cells import name_cell, name_in_cell
+from mepipe.datasets.csv_tables import csv_text, encoded, read_csv
 from mepipe.pipeline.motion_objects import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
 
@@ -35,7 +33,7 @@ DOUBTS: Mapping[str, str] = MappingProxyType(
 
 COLUMNS = ("clip", "kind", "weight", "text")
 # Raised whenever equal clips give other rows of that file.
-VERSION = 2
+VERSION = 3
 
 UNSURE = 0.5  # a confidence below it is little
 # Of the height of the strongest movement: what annotated onset and apex must differ by.
@@ -270,26 +268,26 @@ def keep_doubts(
 
 def doubts_csv(doubts: Iterable[Doubt]) -> bytes:
     """Return ``worth-a-look.csv``: a row for each doubt, the worst first, with `COLUMNS`."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(
-        (name_cell(one.clip), one.kind, f"{one.weight:g}", name_cell(one.text)) for one in doubts
-    )
-    return text.getvalue().encode()
+    rows = ((one.clip, one.kind, one.weight, one.text) for one in doubts)
+    return encoded(csv_text(COLUMNS, rows, floats="g"))
 
 
 def doubts_in(data: bytes) -> tuple[Doubt, ...]:
     """Return the doubts that `doubts_csv` wrote as ``data``.
 
+    Raises
+    ------
+    KeyError, ValueError
+        If it is no such table any more.
+
+    Examples
+    --------
     >>> doubts = (Doubt("lab/s01/c01", "still", "no movement", 0.5),)
     >>> doubts_in(doubts_csv(doubts)) == doubts
     True
     """
-    rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
+    header, *rows = [cells for _, cells in read_csv(data.decode()) if cells] or [[]]
+    named = (dict(zip(header, cells, strict=False)) for cells in rows)
     return tuple(
-        Doubt(
-            name_in_cell(row["clip"]), row["kind"], name_in_cell(row["text"]), float(row["weight"])
-        )
-        for row in rows
+        Doubt(row["clip"], row["kind"], row["text"], float(row["weight"])) for row in named
     )

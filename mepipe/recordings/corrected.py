@@ -14,7 +14,6 @@ empty kind follows from the length; an empty offset means that the movement had 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,17 +22,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from mepipe.cache import disk
-from mepipe.clips.correction_file import (
-    MovedOnError,
-    healed,
-    locked,
-    moved_on,
-    replace_unchanged,
-    utc_now,
-    version_of,
-)
 from mepipe.clips.correction_history import History, history_path
 from mepipe.clips.editable_table import EditableTable, cell_text
+from mepipe.clips.table_edits import edit, replace_unchanged, utc_now, version_of
 from mepipe.datasets.emotions import normalise
 from mepipe.datasets.marks import parse_number
 from mepipe.datasets.missing import is_missing
@@ -59,7 +50,6 @@ COLUMNS = (
 )  # fmt: skip
 _HEADINGS = {name: (name,) for name in COLUMNS}
 _COLUMN = "events"  # in the history
-_TRIES = 5
 _LONGEST = 100_000  # characters; the csv module reads at most 131,072 in a cell
 _Answer = TypeVar("_Answer")
 
@@ -86,7 +76,7 @@ class EventRows:
     def version_of(self, recording: str) -> str:
         """Return the version of one recording's movements; empty if it has no rows."""
         found = self.events.get(recording)
-        return "" if found is None else hashlib.sha256(_as_text(found).encode()).hexdigest()
+        return version_of(None if found is None else _as_text(found).encode())
 
 
 def read_events(path: Path) -> EventRows:
@@ -118,7 +108,6 @@ class EventFile:
 
     def __init__(self, path: Path, *, who: str) -> None:
         self.path, self.who = path, cell_text(who, "the name of the coder")
-        self._history = history_path(path)
 
     def read(self) -> EventRows:
         """Return what stands in the file now. Raises as `read_events`."""
@@ -212,25 +201,18 @@ class EventFile:
             last = history.last_of(self.who)
             if last is None:
                 return content.rows(), None
-            now = _as_text(content.events.get(last.clip))
+            now = content.cells_of(last.clip)[_COLUMN]
             if now != last.after.get(_COLUMN):
                 raise _conflict(last.clip, now, last.before.get(_COLUMN, ""))
             when = utc_now()
             before = _from_text(last.before[_COLUMN], history_path(self.path))
-            history.append(self.who, when, last.clip, last.after, last.before, last.number)
+            history.take_back(last, self.who, when)
             return content.write(last.clip, before, "", (self.who, when)), last.clip
 
         return self._editing(undone)
 
-    def _editing(self, edit: Callable[[_Content, History], _Answer]) -> _Answer:
-        with locked(self.path):
-            for _ in range(_TRIES):
-                content = _Content(self.path)
-                try:
-                    return edit(content, healed(self._history, content.as_cells, self.who))
-                except MovedOnError:
-                    continue
-        raise moved_on(self.path)
+    def _editing(self, change: Callable[[_Content, History], _Answer]) -> _Answer:
+        return edit(self.path, lambda: _Content(self.path), change, who=self.who)
 
 
 class _Content:
@@ -293,7 +275,7 @@ class _Content:
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", "Correct the row.") from error
 
-    def as_cells(self, recording: str) -> Mapping[str, str]:
+    def cells_of(self, recording: str) -> Mapping[str, str]:
         return {_COLUMN: _as_text(self.events.get(recording))}
 
     def rows(self) -> EventRows:

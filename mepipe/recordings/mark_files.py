@@ -9,8 +9,7 @@ from pathlib import Path
 from mepipe.cache import disk
 from mepipe.cache.new_folder import filling
 from mepipe.clips.correction_file import CorrectionFile, is_meant
-from mepipe.clips.correction_places import CORRECTIONS
-from mepipe.clips.correction_places import EVENTS as CORRECTED_EVENTS
+from mepipe.clips.correction_places import CORRECTIONS, EVENTS, files_of
 from mepipe.errors import UsageError
 from mepipe.io.file_names import UniqueNames, plain_name
 from mepipe.recordings.corrected import CorrectedEvent, EventFile
@@ -69,7 +68,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
             continue
         inside = [path / name for name in disk.names(path)]
         some = [one for one in inside if one.suffix.lower() == _EAF]
-        some = some or [one for one in inside if one.name in {CORRECTIONS, CORRECTED_EVENTS}]
+        some = some or [one for one in inside if one.name in {CORRECTIONS, EVENTS}]
         if not some:
             raise UsageError(
                 f"{path} has neither files of ELAN nor a {CORRECTIONS}", "Give the files."
@@ -179,7 +178,7 @@ def import_marks(
     UsageError
         If a mark is not valid, or a file that is there is no table of corrections.
     """
-    clips, events = coder_files(out, coder)
+    clips, events = files_of(out, coder)
     clip_file = CorrectionFile(clips, who=who, known=known)
     event_file = EventFile(events, who=who)
     count, notes = 0, []
@@ -219,22 +218,6 @@ def import_marks(
 
 def _spans(movements: Sequence[Movement]) -> list[Movement]:
     return sorted(movements, key=lambda one: [x or 0 for x in (one.onset, one.apex, one.offset)])
-
-
-def coder_files(out: Path, coder: str) -> tuple[Path, Path]:
-    """Return the two tables of a coder in an output folder; of none: those that a run reads.
-
-    Raises
-    ------
-    UsageError
-        If the coder's name can name no file.
-    """
-    ending = f"-{coder}" if coder else ""
-    if coder and (plain_name(coder, "the coder") != coder or coder.startswith(".")):
-        raise UsageError(f"the coder {coder!r} can name no file", "Use letters and digits.")
-    paths = [Path(name) for name in (CORRECTIONS, CORRECTED_EVENTS)]
-    clips, events = (out / f"{path.stem}{ending}{path.suffix}" for path in paths)
-    return clips, events
 
 
 def _cells(one: Marked, there: Marked, *, everything: bool) -> dict[str, str]:

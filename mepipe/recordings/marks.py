@@ -6,8 +6,6 @@ of the run, has any number.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +15,7 @@ from typing import Any
 from mepipe.cache.manifest import FEATURES
 from mepipe.clips.correction_rows import COLUMNS as CLIP_COLUMNS
 from mepipe.clips.correction_rows import parse_row, read_rows
-from mepipe.datasets.name_cells import name_cell
+from mepipe.datasets.csv_tables import csv_text
 from mepipe.errors import UsageError
 from mepipe.recordings.corrected import COLUMNS as EVENT_COLUMNS
 from mepipe.recordings.corrected import read_events
@@ -196,12 +194,7 @@ def _cells(one: Movement) -> dict[str, str]:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: name_cell(cell) for name, cell in row.items()})
-    return text.getvalue()
+    return csv_text(columns, ([row.get(name, "") for name in columns] for row in rows))
 
 
 def read_csv(path: Path) -> ReadMarks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from mepipe.cache import disk
 from mepipe.cache.manifest import WORTH_A_LOOK, Manifest
 from mepipe.clips.clip_task import Failure, PreparedClip
 from mepipe.clips.correction_file import CorrectionFile, Rows
-from mepipe.clips.correction_places import CORRECTIONS, EVENTS, with_corrections_of
+from mepipe.clips.correction_places import files_of, with_corrections_of
 from mepipe.config.settings import Config
 from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset
@@ -124,7 +123,8 @@ class Session:
     Raises
     ------
     UsageError
-        If ``out`` is not the folder of a run, or the file of corrections is not valid.
+        If ``out`` is not the folder of a run, the file of corrections is not valid, or the coder's
+        name cannot be part of a file's name.
     """
 
     def __init__(self, out: Path, context: Context, *, coder: str = "", who: str = "") -> None:
@@ -205,17 +205,13 @@ class Session:
         return not self.coder
 
     def _path(self) -> Path:
-        if self.coder:
-            return self.out / coder_file(self.coder)
-        stated = self.opened.config.data.corrections
-        return Path(stated).expanduser() if stated else self.out / CORRECTIONS
+        stated = None if self.coder else self.opened.config.data.corrections
+        return Path(stated).expanduser() if stated else files_of(self.out, self.coder).clips
 
     def events_path(self) -> Path:
         """Return the path of the table of corrected movements of recordings."""
-        if self.coder:
-            return self.out / coder_file(self.coder).replace("corrections", "corrected-events")
-        stated = self.opened.config.data.events
-        return Path(stated).expanduser() if stated else self.out / EVENTS
+        stated = None if self.coder else self.opened.config.data.events
+        return Path(stated).expanduser() if stated else files_of(self.out, self.coder).events
 
     def _open(self) -> Opened:
         run = past_outputs(self.context.cache, self.out)
@@ -285,27 +281,6 @@ def who_writes() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return ""
-
-
-def coder_file(coder: str) -> str:
-    """Return the name of the file of a coder.
-
-    Raises
-    ------
-    UsageError
-        If the name cannot be part of the name of a file.
-
-    Examples
-    --------
-    >>> coder_file("anna")
-    'corrections-anna.csv'
-    """
-    if not re.fullmatch(r"[\w][\w.-]{0,63}", coder):
-        raise UsageError(
-            f"the coder {coder!r} cannot be part of a file's name",
-            "Use letters, digits, - and _ only.",
-        )
-    return f"corrections-{coder}.csv"
 
 
 def stated_marks(clip: ReviewClip) -> dict[str, int]:

@@ -256,3 +256,21 @@ def test_real_videos(ask, shared_data):
     answer = ask(shared_data / "videos" / "no_face.mp4", "--json")
     assert answer.exit_code == 3
     assert "no face" in json.loads(answer.stdout)["reason"]
+
+
+def test_a_name_that_is_no_text_does_not_cost_the_table(tmp_path, monkeypatch, capsys):
+    from types import SimpleNamespace
+
+    from mepipe.cli.predict_many import predict_many
+    from mepipe.inference import many
+    from mepipe.inference.predictor import Prediction
+
+    monkeypatch.setattr(many, "predict_recording", lambda *_, **__: None)
+    predictor = SimpleNamespace(
+        classes=("a",), facts={}, clip=lambda clip, fps: Prediction(reason="no face")
+    )
+    out = tmp_path / "answers.csv"
+    clips = [Path("a\udce4b.mp4"), Path("=1+2.mp4")]
+    predict_many(predictor, clips, None, out, lambda *_: None, as_json=True)
+    rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+    assert [row["clip"] for row in rows] == ["a\\udce4b.mp4", "'=1+2.mp4"]

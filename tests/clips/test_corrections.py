@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mepipe.clips.correction_rows import COLUMNS, template
+from mepipe.clips.correction_rows import COLUMNS, read_rows, template
 from mepipe.clips.corrections import correct
 from mepipe.clips.labels import classify
 from mepipe.datasets.clip import Clip, Dataset, Mark, Reject, Video
@@ -156,6 +156,15 @@ def test_a_template_changes_nothing_until_it_is_filled_in(tmp_path):
     found = correct([DATA], path)
     assert found.datasets == (DATA,)
     assert [note.clip for note in found.notes] == [None]
+
+
+@pytest.mark.parametrize("name", ["=1+2", "d/s1/a\rb", "d/s1/a\x85b"])
+def test_a_template_of_a_hostile_name_is_one_guarded_row(tmp_path, name):
+    path = tmp_path / "corrections.csv"
+    text = template({name: ["no apex"]})
+    assert not any(line.startswith("=") for line in text.splitlines())
+    path.write_text(text, newline="")
+    assert [row.cells["clip"] for row in read_rows(path)[0]] == [name]
 
 
 def test_no_movement_keeps_the_clip_and_takes_its_class(tmp_path):

@@ -1,6 +1,7 @@
 """Names of a dataset are data: on the way to results, tables, the page, LaTeX and the terminal."""
 
 import csv
+import io
 import os
 import re
 from contextlib import suppress
@@ -11,6 +12,7 @@ from hostile import NAMES
 from mepipe.datasets.csv_tables import read_csv
 from mepipe.errors import MepipeError
 from mepipe.evaluation.comparison_tables import comparison_latex, comparison_markdown
+from mepipe.pipeline.worth_a_look import COLUMNS, Doubt, doubts_csv, doubts_in
 from mepipe.report.report_inputs import rows_of
 
 CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202e]")
@@ -101,3 +103,17 @@ def test_an_eaf_of_a_video_of_any_name_is_xml(name):
         assert one.get("RELATIVE_MEDIA_URL") == f"../{name}/a.mp4"
     # XML has no form for the others: no link is better than a file that cannot be opened.
     assert len(found) == (not CONTROL.search(name) and "\udce4" not in name)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_clip_of_any_name_that_is_worth_a_look_is_one_row_and_no_formula(name):
+    doubts = (Doubt(name, "noted", f"{name}, as it is", 0.1), Doubt("b", "still", name, 0.5))
+    data = doubts_csv(doubts)
+    texts = [one.encode(errors="backslashreplace").decode() for one in (name, f"{name}, as it is")]
+    first, second = doubts_in(data)
+    assert (first.clip, first.text) == tuple(texts)
+    assert (second.clip, second.text, second.weight) == ("b", texts[0], 0.5)
+    with io.StringIO(data.decode(), newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert len(cells) == 3 * len(COLUMNS)
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]

@@ -143,6 +143,12 @@ def test_hostile_names_neither_leave_the_folder_nor_become_tags(tmp_path):
     assert {one.name for one in read_marks(files).marked} == set(names[:4])
 
 
+@pytest.mark.parametrize("name", ["d/s1/a\rb", "d/s1/a\u2028b", '=1+2,"x"', "@x"])
+def test_a_name_of_any_characters_comes_back_from_a_table(tmp_path, name):
+    files, _ = write_marks([Marked(name, CLIP.movements, first=100, frames=60)], "csv", tmp_path)
+    assert [one.name for one in read_marks(files).marked] == [name]
+
+
 def test_what_elan_cannot_hold_is_said(tmp_path):
     some = [
         Marked("d/fast", CLIP.movements, fps=2000.0, first=0, frames=9),
@@ -224,5 +230,5 @@ def test_marks_go_to_the_corrections_of_a_run(tmp_path):
     assert {one.name: one.movements for one in ann.marked} == {
         one.name: one.movements for one in (CLIP, TALK)
     }
-    with pytest.raises(UsageError, match="can name no file"):
+    with pytest.raises(UsageError, match="part of a file's name"):
         import_marks(read.marked, known, out, who="x", coder="../x")
