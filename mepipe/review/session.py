@@ -21,7 +21,7 @@ from mepipe.clips.correction_places import files_of, with_corrections_of
 from mepipe.config.settings import Config
 from mepipe.datasets import emotions
 from mepipe.datasets.clip import Clip, Dataset
-from mepipe.errors import UnreadableInputError, UsageError
+from mepipe.errors import UnreadableInputError
 from mepipe.execution.context import Context
 from mepipe.execution.progress import NoProgress
 from mepipe.pipeline.outcome import ClipOutcome
