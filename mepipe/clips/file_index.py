@@ -189,7 +189,7 @@ class DigestIndex:
 
 
 def _load(file: Path) -> dict[str, list[Any]]:
-    data = None if file.is_dir() else disk.read_bytes(file)
+    data = disk.read_bytes(file) if file.is_file() else None
     if data is None:
         return {}
     try:

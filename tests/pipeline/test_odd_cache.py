@@ -116,6 +116,17 @@ def folder_for(pattern):
     return attack
 
 
+def pipe_for(pattern):
+    """Return an attack that puts a named pipe in the place of a file: reading it would never end."""
+
+    def attack(root):
+        path = next(root.glob(pattern))
+        path.unlink()
+        os.mkfifo(path)
+
+    return attack
+
+
 def file_for_folder(root):
     path = sorted((root / "objects" / "tensor").iterdir())[0]
     shutil.rmtree(path)
@@ -170,6 +181,18 @@ ATTACKS = {
     "a folder in the place of an object": folder_for("objects/face/*/*.h5"),
     "a folder in the place of a tensor": folder_for("objects/tensor/*/*.h5"),
     "a file in the place of a folder": file_for_folder,
+    **{
+        f"a pipe in the place of {what}": pipe_for(pattern)
+        for what, pattern in (
+            ("a record", "runs/*"),
+            ("a table", "tables/*"),
+            ("an index", "index/*"),
+            ("an object", "objects/face/*/*.h5"),
+            ("a tensor", "objects/tensor/*/*.h5"),
+            ("the marker", "mepipe-cache*"),
+        )
+        if hasattr(os, "mkfifo")
+    },
     "a record that is a list": lambda root: write(newest(root), [1]),
     "a record that is null": lambda root: write(newest(root), None),
     "a record without anything": lambda root: write(newest(root), {"format_version": 2}),
