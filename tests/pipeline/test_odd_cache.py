@@ -117,7 +117,7 @@ def folder_for(pattern):
 
 
 def pipe_for(pattern):
-    """Return an attack that puts a named pipe in the place of a file: reading it would never end."""
+    """Return an attack that puts a named pipe in the place of a file; reading it would not end."""
 
     def attack(root):
         path = next(root.glob(pattern))
