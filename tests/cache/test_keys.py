@@ -23,6 +23,7 @@ def test_canonical_text_gives_the_value_back(value):
     assert json.loads(canonical(value)) == value
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), json_values, min_size=2))
 def test_order_of_settings_does_not_matter(value):
     backwards = dict(reversed(value.items()))

@@ -71,6 +71,7 @@ def accepted(store, name, data, flips):
     return unnoticed
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_of_a_small_object_is_noticed(store):
     name = store.write(item())
     data = store.path(name).read_bytes()

@@ -64,6 +64,7 @@ def test_explain(mepipe, filled):
     assert "nobody" in unknown.stderr
 
 
+@pytest.mark.slow
 def test_verify_and_gc(mepipe, filled, tmp_path):
     import shutil
 

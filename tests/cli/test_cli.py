@@ -172,6 +172,7 @@ def test_a_dry_run_computes_nothing(mepipe, cli_sample, tmp_path):
     assert "new" in mepipe("run", cli_sample, "--dry-run").stdout
 
 
+@pytest.mark.slow
 def test_failed_clips_are_said_and_exit_with_3(mepipe, cli_sample, tmp_path):
     import shutil
 
@@ -210,6 +211,7 @@ def test_a_cache_that_cannot_be_written_exits_with_6(mepipe, cli_sample, tmp_pat
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_early_says_in_json_what_was_done(mepipe, cli_sample, tmp_path):
     (tmp_path / "out" / "features.h5").mkdir(parents=True)
     answer = mepipe("run", cli_sample, "--out", tmp_path / "out", "--json", *QUICK)

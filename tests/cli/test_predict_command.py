@@ -53,6 +53,7 @@ def test_a_person_reads_class_times_and_where_the_picture_is(ask, trained_sample
     assert not ask(trained_sample.video, "--no-picture").stdout.count("picture")
 
 
+@pytest.mark.slow
 def test_what_is_no_micro_expression_is_said_first_and_without_a_share(ask, trained_sample):
     slow = ask(trained_sample.video, "--fps", 25, "--picture", "slow.png")
     assert slow.exit_code == 0, slow.output

@@ -163,6 +163,7 @@ def test_a_reader_of_ones_own_is_checked_and_run(installed, recordings, tmp_path
     assert "2 of 2 clips usable" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_without_the_package_the_frames_are_an_unlabelled_folder(recordings, tmp_path):
     done = mepipe("check", recordings, "--json", cwd=tmp_path, site=tmp_path)
     assert json.loads(done.stdout)["labels"] == {}

@@ -172,6 +172,7 @@ def test_the_page_of_results_names_every_key(predict):
         assert f"`{key}" in page, key
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_warnings_and_asks_nothing_of_the_network(tmp_path, monkeypatch):
     import logging
 

@@ -86,6 +86,7 @@ def test_what_is_tested_was_never_learned():
     assert not np.array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_without_a_signal_about_one_in_twenty_lies_above():
     # Faces differ, and so do the persons' classes; but one says nothing of the other.
     random = np.random.default_rng(5)

@@ -63,6 +63,7 @@ def test_every_protocol_gives_figures_and_trains_nothing_twice(features, run, pr
     assert run(features, protocol=protocol, k=3, again=True).computed == folds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batched", ["never", "always"])
 def test_workers_do_not_change_a_bit(features, run, tmp_path, batched):
     train = TrainSettings(epochs=1, seeds=1, batched=batched)
@@ -370,6 +371,7 @@ def test_what_cannot_be_saved_is_refused(change, words, features, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_an_ablation_varies_the_pyramid_and_goes_on_where_it_was(write_features, tmp_path):
     features = write_features(tmp_path / "eight.h5", people=8)  # fewer are not compared
     evaluation = Evaluation(SMALL, QUICK, protocol="kfold", k=2)

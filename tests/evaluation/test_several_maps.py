@@ -91,6 +91,7 @@ def test_published_models_are_refused_by_name(features, name, tmp_path):
     assert "spp, base, svm, tree" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_your_own_network_is_told_how_many_maps_there_are(features, tmp_path, monkeypatch):
     (tmp_path / "several_nets.py").write_text(
         "from torch import nn\n"

@@ -190,6 +190,7 @@ def small(started):
     return address, scheduler, first, worker
 
 
+@pytest.mark.slow
 def test_a_worker_of_another_mepipe_that_joins_late_gets_no_task(small, tmp_path, caplog):
     from mepipe.execution.cluster import cluster
 
@@ -238,6 +239,7 @@ def test_workers_that_all_die_are_told(small, tmp_path, monkeypatch):
         ended_half_way(workers, first)
 
 
+@pytest.mark.slow
 def test_folds_on_a_cluster_are_those_of_this_machine_bit_for_bit(scheduler, tmp_path):
     import numpy as np
 
@@ -278,6 +280,7 @@ def test_folds_are_not_sent_to_a_cluster_for_a_gpu(tmp_path, monkeypatch):
         evaluate(features, "svm", seeds=1, cache=tmp_path, scheduler="tcp://127.0.0.1:9")
 
 
+@pytest.mark.slow
 def test_recordings_on_a_cluster_are_those_of_this_machine(scheduler, sample, tmp_path):
     from mepipe.recordings.spot import spot
 

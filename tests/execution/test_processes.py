@@ -60,6 +60,7 @@ def test_run_tasks_loses_only_the_task_of_a_dead_worker():
     assert answers == {number: number for number in range(20) if number != 7}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "reason"),
     [(crash_at_seven, "crashed in compiled code"), (run_out_of_memory_at_seven, "memory ran out")],

@@ -127,6 +127,7 @@ def test_a_box_without_extent_is_an_error(picture):
         find_in_box(np.zeros((9, 9, 3), np.uint8), (3.0, 3.0, 4.0, 4.0))
 
 
+@pytest.mark.slow
 def test_the_light_is_measured_and_refused_by_name(picture):
     assert "too dark" in found_in(np.rint(picture * 0.12).astype(np.uint8)).problem
     for gain in (0.05, 9.0):

@@ -343,6 +343,7 @@ def content(features):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["path", "wide"])
 def test_every_flipped_byte_is_noticed_or_changes_nothing(which, request):
     """Unused bytes of the file may change; what is read may not."""

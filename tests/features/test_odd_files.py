@@ -37,6 +37,7 @@ def used(path):
             way()
 
 
+@pytest.mark.slow
 def test_every_type_and_shape_is_read_or_refused(tmp_path):
     path = tmp_path / "features.h5"
     read = 0

@@ -115,6 +115,7 @@ def test_flows_that_were_given_out_are_not_overwritten(face):
     np.testing.assert_array_equal(first, kept)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_every_process_and_thread(face, tmp_path):
     reference, moving, _ = face_pair(face, 0.8)
     np.savez(tmp_path / "pair.npz", a=reference, b=moving)
@@ -238,6 +239,7 @@ def test_the_subtle_preset_sees_more_of_a_small_motion_at_no_more_noise(face):
     assert noise(subtle) <= noise(opencv)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     height=st.integers(16, 40), width=st.integers(16, 40), seed=st.integers(0, 99),

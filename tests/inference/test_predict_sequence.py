@@ -42,6 +42,7 @@ def row(features, ending):
     return next(n for n, clip in enumerate(features.clip) if clip.endswith(ending))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["phases", "3"])
 def test_what_a_predictor_reads_equals_the_sequence_of_a_run(made, trained_sample, wanted):
     features, path = made[wanted]

@@ -87,6 +87,7 @@ def refused(answer):
     return answer.reason
 
 
+@pytest.mark.slow
 def test_without_a_face_or_a_movement_there_is_no_answer(predictor, frames):
     assert "no face" in refused(predictor(np.full((2, 120, 160), 90, np.uint8), 200))
     noise = np.random.default_rng(0).normal(0, 1.2, frames.shape)

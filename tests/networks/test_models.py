@@ -36,7 +36,9 @@ def gradients(network, x, y):
     return logits, {name: p.grad.clone() for name, p in network.named_parameters()}
 
 
-@pytest.mark.parametrize("size", [28, 56, 112])
+@pytest.mark.parametrize(
+    "size", [28, *(pytest.param(n, marks=pytest.mark.slow) for n in (56, 112))]
+)
 @pytest.mark.parametrize(("name", "options"), EVERY, ids=str)
 def test_a_network_gives_logits_and_the_same_finite_gradients_twice(name, options, size):
     network = build(name, channels=3, size=size, classes=5, **options)

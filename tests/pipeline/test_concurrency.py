@@ -41,6 +41,7 @@ def work(*files):
     return {stage: sum(one.get(stage, 0) for one in runs) for stage in STAGES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round_number", range(20 if STRESS else 3))
 def test_two_runs_at_once_share_the_work_and_give_the_same_bytes(
     start, toy_data, tmp_path, round_number
@@ -66,6 +67,7 @@ def test_two_runs_at_once_share_the_work_and_give_the_same_bytes(
     assert not list((cache / "locks").iterdir())
 
 
+@pytest.mark.slow
 def test_runs_with_different_settings_do_not_disturb_each_other(start, toy_data, tmp_path):
     data, cache = toy_data(4), tmp_path / "cache"
     sizes = {"a": 14, "b": 28, "c": 56}

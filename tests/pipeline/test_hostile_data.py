@@ -61,6 +61,7 @@ def add_clip(sample, name, files):
         (folder / f"{number}.png").write_bytes(data)
 
 
+@pytest.mark.slow
 def test_huge_headers_cost_their_clips_alone(sample, command, tmp_path):
     for number, data in enumerate(HEADERS.values()):
         add_clip(sample, f"h{number:02d}", [data] * 3)

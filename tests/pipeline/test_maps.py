@@ -61,6 +61,7 @@ def test_faces_of_the_apex_alone(run, sample, tmp_path):
         assert file["targets"][()].tolist() == file["columns/apex"][()][:, None].tolist()
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_maps_as_one_process(run, sample, tmp_path):
     settings = [*EVERY, INCLUDE]
     run(sample, settings=settings)

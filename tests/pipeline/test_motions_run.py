@@ -126,6 +126,7 @@ def test_garbage_collection_keeps_what_a_record_names(run, sample, store):
     assert objects(store, "motion") == []
 
 
+@pytest.mark.slow
 def test_a_report_made_later_finds_or_computes_the_motion(run, sample, store, tmp_path):
     run(sample, settings=["report.enabled=true", *SPOTTED])
     how = {"faces": None, "clips": None}

@@ -104,6 +104,7 @@ def test_each_movement_is_a_clip_and_a_second_run_computes_nothing(
     assert again.features.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_another_threshold_computes_no_flow_of_what_stays(films, cache, toy_run, flown, looks):
     every = ids(toy_run(films, cache=cache).execute())
     done = len(flown)
@@ -116,6 +117,7 @@ def test_another_threshold_computes_no_flow_of_what_stays(films, cache, toy_run,
     assert len(flown) == done
 
 
+@pytest.mark.slow
 def test_no_recordings_gives_one_clip_as_before(films, cache, toy_run, looks):
     done = toy_run(films, cache=cache, settings=["recordings.longer_than_s=0"]).execute()
     assert ids(done) == ["films/s01/clip", "films/s01/talk"]
@@ -209,6 +211,7 @@ def edited(films, cache, toy_run, tmp_path):
     return EventFile(tmp_path / "out" / "corrected-events.csv", who="kim"), events
 
 
+@pytest.mark.slow
 def test_only_movements_whose_frames_changed_are_computed_again(
     films,
     cache,

@@ -288,6 +288,11 @@ ATTACKS = {
         "face", lambda item: replace(item, libraries={"numpy": 3})
     ),
 }
+# Every third attack is tried by `make test`, and all by `make test-all`.
+SOME_AT_ONCE = [
+    name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.slow)
+    for number, name in enumerate(ATTACKS)
+]
 
 
 def write_named(root, run_id):
@@ -314,7 +319,7 @@ def look_at(store):
         mepipe.load(run="latest", cache=store.root)
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", SOME_AT_ONCE)
 def test_every_run_goes_on_and_verify_heals(done, toy_run, tmp_path, attack):
     store = done.context.store
     wanted = (tmp_path / "out" / "features.h5").read_bytes()
@@ -335,6 +340,7 @@ def test_every_run_goes_on_and_verify_heals(done, toy_run, tmp_path, attack):
     assert (tmp_path / "final" / "features.h5").read_bytes() == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_verify_heals_before_any_run(done, toy_run, tmp_path, attack):
     store = done.context.store

@@ -146,6 +146,7 @@ def test_a_corrected_apex_recomputes_one_clip(done, run, sample):
     assert computed(run(sample)) == {"spot": 1, "flow": 1, "tensor": 1, "pack": 1}
 
 
+@pytest.mark.slow
 def test_a_spot_setting_that_finds_the_same_frames_recomputes_no_flow(run, sample):
     spotting = ["spot.method=flow-peak"]
     run(sample, settings=spotting)
@@ -159,6 +160,7 @@ def test_annotated_clips_do_not_depend_on_spotting_settings(done, run, sample):
     assert report.computed["spot"] == 0
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bytes_as_one_process(run, sample, tmp_path):
     run(sample)
     alone = features(tmp_path)

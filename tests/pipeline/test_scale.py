@@ -58,6 +58,7 @@ def test_planning_and_a_warm_run_take_little_memory():
     assert peak < 500
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_run_does_not_grow_with_its_tensors(toy_run, toy_data, tmp_path):
     """What stays of a clip in memory is small beside its tensor of 192 kB."""
     from mepipe.stages import STAGES, Result
@@ -83,6 +84,7 @@ def test_the_memory_of_a_run_does_not_grow_with_its_tensors(toy_run, toy_data, t
     assert (peaks[1] - peaks[0]) / 30 < 96_000
 
 
+@pytest.mark.slow
 def test_a_cold_run_is_linear(toy_run, toy_data, tmp_path):
     found = {}
     for count in (2, 20, 80):  # the first loads what is imported once

@@ -150,6 +150,7 @@ def moved(run, sample):
     return sound, run(sample, settings=ALL)
 
 
+@pytest.mark.slow
 def test_a_moved_mark_is_worth_a_look_and_the_others_are_not(moved, tmp_path, sample):
     sound, found = moved
     assert sound.doubts == ()

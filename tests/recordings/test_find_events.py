@@ -99,6 +99,7 @@ def test_half_a_second_is_micro_and_more_is_macro():
     assert [one.kind for one in events_of(t, face)] == ["micro", "macro", "macro"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [-900, -450, -200, 0, 200, 450])
 def test_a_movement_on_the_border_of_two_chunks_is_found_once(shift):
     t = times(40)
@@ -107,6 +108,7 @@ def test_a_movement_on_the_border_of_two_chunks_is_found_once(shift):
     assert abs(one.onset - border - at(shift + 51)) <= 2
 
 
+@pytest.mark.slow
 def test_movements_all_along_are_found_once_each_whatever_the_chunks():
     t = times(65)
     starts = np.arange(2000, 63000, 2500.0)
@@ -165,6 +167,7 @@ def test_what_two_scenes_show_is_not_joined():
     assert found[0].apex < cut < found[1].onset
 
 
+@pytest.mark.slow
 def test_the_same_movement_of_two_faces_is_two_events():
     """In a mirror, or two people who laugh: all times are the same."""
     t = times(10)
@@ -200,6 +203,7 @@ def test_blinks_turns_and_speech_are_events_of_their_own():
     assert (speech.strength, speech.px, speech.regions) == (0.0, 0.0, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", range(-4, 5))
 def test_a_blink_on_the_border_of_two_chunks_is_found_once(offset):
     t = times(40)

@@ -65,6 +65,7 @@ def test_black_has_no_face_no_cut_and_no_event(spot, write, noise):
     assert np.isnan(found.curve).all()
 
 
+@pytest.mark.slow
 def test_a_recording_without_a_face_for_long_is_searched_in_bounded_steps(
     spot, write, made_recording, short_chunks
 ):

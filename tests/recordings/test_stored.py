@@ -109,6 +109,7 @@ def test_another_threshold_measures_nothing(cache, full_cache, made_recording, l
     assert 0 < len(kept) < len(strengths)
 
 
+@pytest.mark.slow
 def test_without_a_cache_the_bits_are_the_same(full_cache, made_recording):
     config = load_config(None, [])
     (source,) = open_sources([made_recording.path])
@@ -119,6 +120,7 @@ def test_without_a_cache_the_bits_are_the_same(full_cache, made_recording):
         assert (one.onset, one.offset, one.strength) == (other.onset, other.offset, other.strength)
 
 
+@pytest.mark.slow
 def test_a_search_that_was_interrupted_goes_on(tmp_path, full_cache, made_recording, looks):
     cache = tmp_path / "cache"
     looks.stop = 160
@@ -150,6 +152,7 @@ def test_a_chunk_that_is_damaged_is_measured_again(harm, cache, full_cache, made
     assert whole[1].read_bytes() == data
 
 
+@pytest.mark.slow
 def test_a_chunk_of_another_size_or_rate_is_another(cache, made_recording, looks):
     spot(made_recording.path, cache=cache, settings=["spot.size=128"])
     assert len(set(looks)) == 275

@@ -250,6 +250,7 @@ def test_nothing_plays_by_itself_where_motion_is_not_wanted(opening, address):
     assert float(page.locator("feDisplacementMap").get_attribute("scale")) == 0
 
 
+@pytest.mark.slow
 def test_an_address_leads_to_one_clip_and_to_what_was_shown(page, opening, address):
     page.locator("#f-search").fill("s07")
     page.locator(".card:visible .open").nth(1).click()

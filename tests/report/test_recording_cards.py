@@ -116,6 +116,7 @@ def test_a_page_does_not_grow_without_end(monkeypatch):
     assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.slow
 def test_the_timeline_of_an_hour_stays_small():
     events = [movement(250 * k, "micro" if k % 2 else "macro") for k in range(350)]
     events += [Event("blink", 1, 110 * k, 110 * k + 2, 110 * k + 4) for k in range(800)]

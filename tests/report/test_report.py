@@ -150,6 +150,7 @@ def test_choose_takes_doubtful_clips_first():
     assert choose(cards, 0) == []
 
 
+@pytest.mark.slow
 def test_report_shows_the_apex_for_any_number_of_targets(run, sample, tmp_path):
     """Of the frames that flow went to, the page shows the apex, kept in the cache or not."""
     pictures = set()

@@ -64,6 +64,7 @@ def shows(page, position):
     )
 
 
+@pytest.mark.slow
 def test_look_correct_run_again(serving, open_page, run_copy):
     served = serving()
     page = open_page(served.address)
@@ -113,6 +114,7 @@ def test_look_correct_run_again(serving, open_page, run_copy):
     assert served.room.rebuilds.job.message == "pack 1"
 
 
+@pytest.mark.slow
 def test_the_other_marks_are_set_with_keys_and_the_mouse(serving, open_page, run_copy):
     served = serving()
     page = open_page(served.address)
@@ -205,6 +207,7 @@ def test_looks_that_change_nothing(serving, open_page, run_copy):
     assert page.title() == "Review - mepipe"
 
 
+@pytest.mark.slow
 def test_two_windows_see_each_other_and_choose(serving, open_page, run_copy):
     served = serving()
     one, other = open_page(served.address), open_page(served.address)

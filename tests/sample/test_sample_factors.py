@@ -75,6 +75,7 @@ def test_closed_lids_cover_the_eye_and_nothing_else(subject):
     assert open_[0].max() == open_[-1].max() == 0
 
 
+@pytest.mark.slow
 def test_a_blink_changes_the_eyes_and_not_the_chin(subject):
     scene = make_scene(subject, 1, 0, 0, Factors(blinks=True, still=True))
     quiet = replace(
@@ -92,6 +93,7 @@ def test_a_blink_changes_the_eyes_and_not_the_chin(subject):
     assert near(eye) > 4 * near(chin)
 
 
+@pytest.mark.slow
 def test_a_still_sample_says_so(tmp_path):
     write(tmp_path / "s", subjects=1, clips=1, factors=replace(HARD, still=True))
     text = (tmp_path / "s" / "truth.csv").read_text(encoding="utf-8")

@@ -39,6 +39,7 @@ def test_landmarks_follow_the_change_of_shape(scene):
     assert np.median(distance) < 0.05 * scene.subject.eye_distance
 
 
+@pytest.mark.slow
 def test_flow_from_rest_to_apex_is_the_field(scene):
     quiet = replace(
         scene, drift=scene.drift * 0, light=np.ones_like(scene.light), noise_seed=(1, 2, 3)
@@ -60,6 +61,7 @@ def test_flow_from_rest_to_apex_is_the_field(scene):
     assert np.median(np.abs(flow[background])) < 0.1
 
 
+@pytest.mark.slow
 def test_the_background_stands_still_while_the_head_drifts(scene):
     clip = np.stack([f.mean(axis=2) for f in frames(replace(scene, light=scene.light**0))])
     spread = clip.std(axis=0)

@@ -157,6 +157,7 @@ def test_an_empty_recording_has_no_movement_and_all_else():
     assert plain.others == ()
 
 
+@pytest.mark.slow
 def test_the_inverse_of_every_expression_is_exact(subject):
     """Skin at y in the still face is seen at y + share d(y), to a hundredth of a px."""
     y, x = np.mgrid[:480, :640].astype(float)
@@ -189,6 +190,7 @@ def shift_between(first, second, middle, side=32):
     return shift
 
 
+@pytest.mark.slow
 def test_the_frames_move_as_the_truth_says(subject):
     """Where the truth moves the skin of the first frame, a frame shows it, to .03 px."""
     plan = plan_recording((1, 0, 0), seconds=12, everyday=PLAIN)
@@ -232,6 +234,7 @@ def digest(frames):
     return whole.hexdigest()
 
 
+@pytest.mark.slow
 def test_the_same_numbers_give_the_same_frames(subject):
     plans = [plan_recording((0, 0, number), seconds=2) for number in (0, 0, 1)]
     first, again, other = (digest(render_frames(subject, plan)) for plan in plans)
@@ -239,6 +242,7 @@ def test_the_same_numbers_give_the_same_frames(subject):
     assert first != other
 
 
+@pytest.mark.slow
 def test_a_longer_recording_needs_no_more_memory(subject):
     import tracemalloc
 
@@ -253,6 +257,7 @@ def test_a_longer_recording_needs_no_more_memory(subject):
     assert peaks[1] < peaks[0] + 40e6
 
 
+@pytest.mark.slow
 def test_lids_close_and_open_where_the_plan_says(subject):
     everyday = Everyday(blinks=True, head=False, light=False, speech=False, still=True)
     plan = plan_recording((2, 0, 0), seconds=12, everyday=everyday)
@@ -267,6 +272,7 @@ def test_lids_close_and_open_where_the_plan_says(subject):
     assert change(blink.apex) > 3 * change(blink.onset - 4)
 
 
+@pytest.mark.slow
 def test_the_files_say_what_the_plan_says(tmp_path):
     pytest.importorskip("skimage", reason="the sample is made from a photograph of scikit-image")
     from mepipe.datasets.registry import open_dataset

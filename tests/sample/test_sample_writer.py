@@ -67,6 +67,7 @@ def test_generic_layout_has_the_documented_files(generic):
     assert "no ground for science" in (out / "README.txt").read_text().lower()
 
 
+@pytest.mark.slow
 def test_casme2_layout_is_the_original(casme2):
     import openpyxl
 
@@ -99,6 +100,7 @@ def layout(request, tmp_path_factory):
     return request.param, out, write(out, layout=request.param, subjects=1, clips=3)
 
 
+@pytest.mark.slow
 def test_the_reader_of_a_layout_reads_it_back_exactly(layout):
     name, out, _ = layout
     dataset = open_dataset(str(out))
@@ -122,6 +124,7 @@ def test_the_reader_of_a_layout_reads_it_back_exactly(layout):
     assert {fact["label"] for fact in truth} == {"negative", "positive", "surprise"}
 
 
+@pytest.mark.slow
 def test_samm_layout_is_the_original(tmp_path):
     import openpyxl
 
@@ -141,6 +144,7 @@ def test_samm_layout_is_the_original(tmp_path):
     assert cv2.imread(str(files[0]), cv2.IMREAD_UNCHANGED).ndim == 2
 
 
+@pytest.mark.slow
 def test_smic_layout_is_the_original(tmp_path):
     summary = write(tmp_path / "made", layout="smic", subjects=1, clips=1)
     assert summary.annotations == tmp_path / "made/SMIC_all_raw"
@@ -160,6 +164,7 @@ def test_the_command_offers_every_layout():
     assert tuple(LAYOUTS) == SAMPLE_LAYOUTS
 
 
+@pytest.mark.slow
 def test_layouts_hold_the_same_clips(generic, casme2):
     fact = rows(casme2[0] / "truth.csv")[0]
     one = generic[0] / "s01" / "c01" / "0001.jpg"
@@ -168,6 +173,7 @@ def test_layouts_hold_the_same_clips(generic, casme2):
     assert one.read_bytes() == first.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_clip_has_the_same_bytes_in_a_sample_of_another_size(generic, tmp_path):
     write(tmp_path / "made", subjects=1, clips=1)
     few, many = digests(tmp_path / "made" / "s01"), digests(generic[0] / "s01")
@@ -175,6 +181,7 @@ def test_a_clip_has_the_same_bytes_in_a_sample_of_another_size(generic, tmp_path
     assert few.items() <= many.items()
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_clip(generic, tmp_path):
     write(tmp_path / "made", subjects=1, clips=1, seed=5)
     ours = set(digests(tmp_path / "made" / "s01").values())
@@ -190,6 +197,7 @@ def test_the_same_sample_is_left_alone(generic):
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
 
 
+@pytest.mark.slow
 def test_an_interrupted_sample_is_finished(casme2, tmp_path):
     out, whole = tmp_path / "made", digests(casme2[0])
 

@@ -73,6 +73,7 @@ def test_a_long_movement_comes_back(hold):
     assert_is(found, true, 0.08 * (true.end_ms - true.start_ms))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(
     start=st.floats(1200, 3500), rise=st.floats(90, 300), hold=st.floats(0, 120),

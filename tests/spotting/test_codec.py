@@ -50,6 +50,7 @@ def spotted(data, transform, fps, *, keys=True):
     return flow_peak(crops, times, polygons(), inter_ocular=INTER_OCULAR, keys=known)
 
 
+@pytest.mark.slow
 def test_still_faces_in_h264_do_not_move(face):
     data = [(video(face[0], np.zeros(2 * fps), fps, fps), fps) for fps in (25, 30, 50)]
     found = [spotted(one, face[1], fps) for one, fps in data]
@@ -84,6 +85,7 @@ def test_steps_are_those_of_the_groups():
     assert step_courses(vectors, [0]).shape == (40, 0)
 
 
+@pytest.mark.slow
 def test_a_head_that_sways_in_h264_is_less_of_a_movement_with_its_own_noise(face):
     """How many are still called moving, ``mepipe bench spot --still --sway .5`` says."""
     for fps in (25, 50):

@@ -117,6 +117,7 @@ def overlaps(one, other):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "every", "faces"),
     [(2.4, 0.2, 1), (10, 0.3, 1), (10, 0.3, 2), (60, 0.4, 3), (90, 1, 1), (130, 1, 1),
@@ -178,6 +179,7 @@ def test_what_has_no_place_is_said():
     assert 0 < len(shown) < 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "rows"), [(0, 1), (10, 1), (90, 1), (91, 2), (3600, 12), (86_400, 36)]
 )
