@@ -189,7 +189,8 @@ class DigestIndex:
 
 
 def _load(file: Path) -> dict[str, list[Any]]:
-    data = disk.read_bytes(file) if file.is_file() else None
+    odd = file.exists() and not file.is_file()  # a folder or a pipe of this name
+    data = None if odd else disk.read_bytes(file)
     if data is None:
         return {}
     try:

@@ -242,6 +242,7 @@ def test_broken_videos_make_no_noise_of_their_own(mepipe, tmp_path):
     assert line.startswith("videos: 1/1 (")
 
 
+@pytest.mark.slow
 def test_doctor_names_a_cache_that_cannot_be(mepipe, tmp_path):
     (tmp_path / "file").write_text("")
     answer = mepipe("doctor", "--cache", "file/cache")
@@ -286,6 +287,7 @@ def test_real_videos_as_they_are(mepipe, shared_data):
     assert again["failed"] == report["failed"]
 
 
+@pytest.mark.slow
 def test_one_video_file_is_a_dataset(mepipe, shared_data):
     answer = mepipe("run", shared_data / "videos" / "single_face.mp4", "--until", "face", "--json")
     assert answer.returncode == 0, answer.stderr

@@ -32,6 +32,7 @@ def test_a_clip_becomes_a_picture(clip, tmp_path):
     assert picture.std() > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "method", "measured"),
     [

@@ -46,6 +46,7 @@ def largest_difference(some, others):
     return max(float(np.abs(a - b).max()) for a, b in zip(some, others, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_batch_predicts_what_each_network_predicts_alone(name):
     model = {**SMALL, "name": name} if "kernels" in MODELS[name].options else {"name": name}

@@ -252,6 +252,7 @@ def test_twins_matter_only_among_the_clips_that_are_evaluated(write_features, ru
     assert run(path, select=("dataset=b",)).content["clips"] == 9
 
 
+@pytest.mark.slow
 def test_figures_of_another_evaluation_do_not_get_into_a_card(features, run, tmp_path):
     source, told = Source.of(features), Features(features)
     options = {"train": QUICK, "device": "cpu"}

@@ -55,6 +55,7 @@ def assert_same(networks, used):
         torch.testing.assert_close(stacked(x)[number], network.eval()(x[number]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_built_in_network_can_be_stacked(name):
     options = SPP if "kernels" in MODELS[name].options else {}
@@ -63,6 +64,7 @@ def test_every_built_in_network_can_be_stacked(name):
     assert_same(networks, used=(4, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", VARIANTS, ids=lambda change: "-".join(map(str, change.values())))
 def test_every_pyramid_can_be_stacked(change):
     assert_same([made("spp", number, **SPP | change) for number in range(2)], used=(3, 4))

@@ -117,6 +117,7 @@ def test_a_box_on_a_thin_frame(sample, command, tmp_path, face_box):
     assert report["usable"] >= CLIPS - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fps", ["1e-300", "inf", "0", "-200", "1e300", "9" * 400, "0.01", "100000", "-inf"]
 )
@@ -159,6 +160,7 @@ def test_a_file_whose_number_is_no_frames(sample, command, tmp_path, digits):
     assert any(row["message"] in problem["problem"] for problem in checked["problems"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["1" + "0" * 17, "1" + "0" * 18, "9" * 25, "-" + "9" * 18])
 @pytest.mark.parametrize("field", ["onset", "offset"])
 def test_an_annotation_whose_number_is_no_frames(sample, command, tmp_path, number, field):
@@ -193,6 +195,7 @@ def test_a_video_whose_header_lies_about_its_size(sample, command, tmp_path):
     assert command("run", sample)[1]["failed"] == report["failed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "rate"), [(2**32 - 1, 1), (1, 2**32 - 1), (0, 0)])
 def test_a_video_whose_header_lies_about_its_rate(sample, command, tmp_path, scale, rate):
     path = write_video(sample)

@@ -78,6 +78,7 @@ def test_a_recording_without_a_face_for_long_is_searched_in_bounded_steps(
     assert abs(found.movements[0].onset - (250 + 142 - 130)) <= 2
 
 
+@pytest.mark.slow
 def test_cuts_are_cuts_and_every_scene_has_its_movements(spot, write, made_recording):
     scene = list(made_recording.frames[130:180])
     other = [frame[::-1] for frame in made_recording.frames[:20]]  # nobody stands on his head
@@ -89,6 +90,7 @@ def test_cuts_are_cuts_and_every_scene_has_its_movements(spot, write, made_recor
         assert not any(one.onset < cut <= found.last_of(one) for cut in found.cuts)
 
 
+@pytest.mark.slow
 def test_a_variable_rate_is_measured_in_time(spot, write, made_recording):
     frames = made_recording.frames[130:180]
     rng = np.random.default_rng(2)
@@ -105,6 +107,7 @@ def test_a_variable_rate_is_measured_in_time(spot, write, made_recording):
     assert found.times_ms[one.offset] == pytest.approx(760 - 40.0 * kept[0], abs=100)
 
 
+@pytest.mark.slow
 def test_two_people_are_two_faces(spot, write, made_recording):
     """The other one, mirrored, moves later; black stands between them."""
     left = made_recording.frames[130:190]
@@ -117,6 +120,7 @@ def test_two_people_are_two_faces(spot, write, made_recording):
     assert len(found.movements) == len(by_face) == 2
 
 
+@pytest.mark.slow
 def test_images_need_a_rate(spot, tmp_path, made_recording):
     folder = images(tmp_path / "frames", made_recording.frames[130:180])
     found = spot(folder)
@@ -176,6 +180,7 @@ def test_a_bad_video_among_good_ones_is_told_and_the_others_are_found(spot, writ
         assert one.remedy
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_does(write, brief, made_recording, tmp_path):
     paths = [write("b.mp4", brief), write("a.mp4", made_recording.frames[215:255])]
     one, two = (mepipe.spot(*paths, cache=tmp_path / f"c{n}", jobs=n) for n in (1, 2))

@@ -79,7 +79,7 @@ def on_top(page):
     return page.locator(".look.big .stack").first.locator("img:not(.under)").get_attribute("alt")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_page_fits_every_width_in_both_themes_closed_and_open(page, width, theme):
     page.set_viewport_size({"width": width, "height": 800})

@@ -65,6 +65,7 @@ def test_a_movement_comes_back_at_any_rate(fps):
     np.testing.assert_allclose(found.pattern, PATTERN, atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hold", [60.0, 900.0, 2900.0])
 def test_a_long_movement_comes_back(hold):
     t = times(15, 30)
@@ -123,6 +124,7 @@ def test_what_follows_the_head_is_no_movement_and_a_movement_beside_it_is():
     assert_is(found, true, 60)
 
 
+@pytest.mark.slow
 def test_noise_alone_is_no_movement():
     t = times(25, 30)
     for seed in range(3):

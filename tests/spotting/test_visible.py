@@ -75,6 +75,7 @@ def test_the_frame_in_which_the_face_goes_is_found(texture, stop):
     assert blurred == (0, 60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["face_noface.mov", "noface_face.mov", "single_face.mp4"])
 def test_real_videos_in_which_a_face_comes_or_goes(shared_data, name):
     av = pytest.importorskip("av")

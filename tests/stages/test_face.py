@@ -102,7 +102,10 @@ def test_another_frame_is_taken_where_the_first_is_implausible(images):
     [
         (lambda image: np.rint(image * 0.15).astype(np.uint8), "too dark"),
         (lambda image: np.clip(image * 1.6, 0, 255).astype(np.uint8), "exposed"),
-        (lambda image: np.full_like(image, 90), "no face was found"),
+        # Slow: every frame is searched in every turn.
+        pytest.param(
+            lambda image: np.full_like(image, 90), "no face was found", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(images, change, words):

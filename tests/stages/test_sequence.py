@@ -173,6 +173,7 @@ def test_a_target_at_fault_is_named(files, monkeypatch):
     assert "target" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_a_video_gives_what_its_frames_do(tmp_path, moving):
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), 50, (640, 560))
