@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mepipe.bench.cache import make_clips, own_peak_mb
+from mepipe.bench.made_stages import SIZE, put_made_stages
 
 STEPS = ("open", "plan", "run", "pack", "report", "status", "gc", "warm run")
 _CARDS = 20  # clips with a card of their own in the report: by default at most 500 have one
@@ -21,8 +21,8 @@ _CHILD = """
 import json, sys
 from pathlib import Path
 from mepipe.bench.growth import take_steps
-real = sys.argv[3] == "real"
-print(json.dumps(take_steps(Path(sys.argv[1]), Path(sys.argv[2]), real=real)))
+size = None if sys.argv[3] == "real" else int(sys.argv[3])
+print(json.dumps(take_steps(Path(sys.argv[1]), Path(sys.argv[2]), size)))
 """
 
 
@@ -42,7 +42,7 @@ class Growth:
         return 1000 * self.cpu_s[step] / self.clips
 
 
-def measure(clips: int, *, real: bool = False) -> Growth:
+def measure(clips: int, *, real: bool = False, size: int = SIZE) -> Growth:
     """Take ``clips`` made clips through `STEPS` in a process of its own.
 
     Parameters
@@ -53,6 +53,8 @@ def measure(clips: int, *, real: bool = False) -> Growth:
         If True, the clips are tiny pictures of a face, and every stage is computed. If not, they
         are files of a few bytes, and the stages give made values: what is measured is everything
         around the algorithms.
+    size
+        Side of the made flow, in px, as `mepipe.bench.made_stages.put_made_stages` has it.
     """
     with tempfile.TemporaryDirectory() as scratch:
         data, work = Path(scratch) / "data", Path(scratch) / "work"
@@ -68,7 +70,7 @@ def measure(clips: int, *, real: bool = False) -> Growth:
             make_clips(data, clips)
             make_clips(work / "first", 3)
         done = subprocess.run(
-            [sys.executable, "-c", _CHILD, str(data), str(work), "real" if real else "made"],
+            [sys.executable, "-c", _CHILD, str(data), str(work), "real" if real else str(size)],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -77,13 +79,14 @@ def measure(clips: int, *, real: bool = False) -> Growth:
     return Growth(clips, found["cpu_s"], found["peak_mb"])
 
 
-def take_steps(data: Path, work: Path, *, real: bool) -> dict[str, dict[str, float]]:
+def take_steps(data: Path, work: Path, size: int | None) -> dict[str, dict[str, float]]:
     """Take the steps over the clips of ``data`` and return what they cost, by name.
 
-    The stages of this process give made values afterwards, unless ``real``.
+    The stages of this process give made values afterwards, the flow of ``size`` px; with None, they
+    are what they were.
     """
-    if not real:
-        _put_made_stages()
+    if size is not None:
+        put_made_stages(size)
     _steps(work / "first", work / "cache of first", work / "out of first")
     return _steps(data, work / "cache", work / "out")
 
@@ -145,34 +148,3 @@ class _Cost:
         yield
         self.cpu_s[step] = time.process_time() - began
         self.peak_mb[step] = own_peak_mb()
-
-
-def _put_made_stages() -> None:
-    """Let the stages of this process give values without computing them, for files of any bytes."""
-    import numpy as np
-
-    from mepipe.bench.planning import MADE_VALUES
-    from mepipe.clips.clip_input import ClipInput
-    from mepipe.config.settings import Config
-    from mepipe.stages import STAGES, Result, Upstream
-
-    x = np.random.default_rng(0).random((3, 224, 224), dtype=np.float32)
-    points = np.random.default_rng(0).random((68, 2))
-
-    def face(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
-        return Result(dict(MADE_VALUES["face"]), {"box": np.arange(4.0), "landmarks": points})
-
-    def flow(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
-        values: dict[str, Any] = {"uv": clip.frames.digest(0), "inter_ocular": 60.5}
-        return Result(values, {"uv": x[:2], "motion": np.eye(2, 3)})
-
-    def tensor(clip: ClipInput, config: Config, upstream: Upstream) -> Result:
-        # The flow is read from the cache, as the real stage does.
-        maps = np.concatenate([upstream.arrays("flow")["uv"], x[2:]])
-        return Result({}, {"x": np.ascontiguousarray(maps[:, ::8, ::8])})
-
-    for stage in STAGES:
-        made = {"face": face, "flow": flow, "tensor": tensor}.get(stage.name)
-        if made is not None:
-            # The one object that every module has; a frozen dataclass.
-            object.__setattr__(stage, "compute", made)

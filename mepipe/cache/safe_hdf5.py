@@ -81,24 +81,37 @@ def plain_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
         chunks, or has a type that mepipe never writes; or if its bytes do not
         match its shape or are not within the file.
     """
-    return h5py.Dataset(_plain_dataset(group, name))
+    return h5py.Dataset(_plain_dataset(group, name)[0])
 
 
 def plain_array(group: h5py.Group, name: str) -> NDArray[Any]:
-    """Return the content of the dataset ``name``. Raises as `plain_dataset`.
+    """Return the content of the dataset ``name``. Raises as `plain_dataset`."""
+    return plain_array_at(group, name)[0]
+
+
+def plain_array_at(group: h5py.Group, name: str) -> tuple[NDArray[Any], int | None]:
+    """Return the content of the dataset ``name``, and where in the file its bytes begin.
+
+    Raises as `plain_dataset`. An empty one begins at 0. None, if the bytes in the file are not
+    those of the content: HDF5 converts types that numpy has not.
 
     It uses the low-level functions of h5py, as `plain_attribute` does: its objects would take more
     than half of the time of reading an object.
     """
-    dataset = _plain_dataset(group, name)
+    dataset, kind, shape = _plain_dataset(group, name)
     with damage(repr(name)):
-        content = np.empty(dataset.shape, dataset.dtype)
-        if content.size:
-            dataset.read(h5s.ALL, h5s.ALL, content)
-        return content
+        content = np.empty(shape, kind.dtype)
+        if not content.size:
+            return content, 0
+        dataset.read(h5s.ALL, h5s.ALL, content)
+        as_it_is = kind.equal(h5t.py_create(content.dtype, logical=True))
+        return content, dataset.get_offset() if as_it_is else None
 
 
-def _plain_dataset(group: h5py.Group, name: str) -> h5d.DatasetID:
+def _plain_dataset(
+    group: h5py.Group, name: str
+) -> tuple[h5d.DatasetID, h5t.TypeID, tuple[int, ...]]:
+    """Return a dataset, its type and its shape."""
     with damage(repr(name)):
         _refuse_link(group, name)
         dataset = h5o.open(group.id, name.encode())
@@ -107,9 +120,10 @@ def _plain_dataset(group: h5py.Group, name: str) -> h5d.DatasetID:
         _require_attributes(dataset, set())
         # The properties are read without touching the data.
         creation = dataset.get_create_plist()
-        if creation.get_layout() == h5d.VIRTUAL or creation.get_external_count():
+        layout = creation.get_layout()
+        if layout == h5d.VIRTUAL or creation.get_external_count():
             raise DamageError(f"the data of {name!r} lies outside the file")
-        if creation.get_layout() != h5d.CONTIGUOUS or creation.get_nfilters():
+        if layout != h5d.CONTIGUOUS or creation.get_nfilters():
             raise DamageError(f"the data of {name!r} is chunked, compact or compressed")
         kind = dataset.get_type()
         _refuse_type(kind, name)
@@ -117,14 +131,15 @@ def _plain_dataset(group: h5py.Group, name: str) -> h5d.DatasetID:
         if space.get_simple_extent_type() == h5s.NULL:
             raise DamageError(f"{name!r} has no shape")
         # As Python integers: a declared shape can overflow 64 bits.
-        size = math.prod(map(int, space.shape)) * kind.dtype.itemsize
+        shape = tuple(map(int, space.shape))
+        size = math.prod(shape) * kind.dtype.itemsize
         if dataset.get_storage_size() != size:
             raise DamageError(
                 f"the data of {name!r} does not have the length that its shape requires"
             )
         if size and not 0 < dataset.get_offset() <= h5i.get_file_id(group.id).get_filesize() - size:
             raise DamageError(f"the data of {name!r} lies outside the file")
-        return dataset
+        return dataset, kind, shape
 
 
 def plain_attributes(item: h5py.Group | h5py.Dataset, expected: Set[str]) -> dict[str, str | int]:

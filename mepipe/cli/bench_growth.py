@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compute the stages, on tiny pictures of a face. Without it they give made values.",
 )
-def growth(sizes: tuple[int, ...], real: bool) -> None:
+@click.option(
+    "--size",
+    type=click.IntRange(28, 1024),
+    help="Side of the made flow, in px: a small one takes less of the disk. [default: 224]",
+)
+def growth(sizes: tuple[int, ...], real: bool, size: int | None) -> None:
     """Measure what a clip costs at each step, for few clips and for many.
 
     CPU milliseconds (user and system) a clip, and the most memory that the process held. Time that
@@ -40,15 +45,22 @@ def growth(sizes: tuple[int, ...], real: bool) -> None:
     \b
     Examples:
       mepipe bench growth
+      mepipe bench growth --clips 1000 --clips 100000 --size 32
       mepipe bench growth --real --clips 50 --clips 150
     """
     with exit_codes():
         from mepipe.bench.growth import measure
+        from mepipe.bench.made_stages import SIZE
+        from mepipe.errors import UsageError
 
+        if real and size is not None:
+            raise UsageError(
+                "--size is of made flow, and --real makes none", "Leave one of them out."
+            )
         rows = []
         with counting("sizes") as advance:
             for number, clips in enumerate(sorted(set(sizes)), 1):
-                rows.append(measure(clips, real=real))
+                rows.append(measure(clips, real=real, size=size or SIZE))
                 advance(number, len(set(sizes)))
         say(growth_table(rows))
 

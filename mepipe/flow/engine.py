@@ -220,7 +220,7 @@ class _Buffers:
         self.fields = np.empty(kernels.FIELDS * ((height + 2) * stride + kernels.LANES), np.float32)
         # The moving image with its two derivatives, four values a pixel, zeros around.
         self.image = np.empty((height + margin) * (width + margin) * 4, np.float32)
-        # Either the median's padded copy and sorted columns, or the flow between two levels.
+        # Either the median's padded copy and what it has sorted, or the flow between two levels.
         self.copy = np.empty(max((height + 9) * (width + 4), 2 * height * width), np.float32)
         # Either the squared changes of a strip, or the positions of a warped row.
         self.change = np.empty(max(kernels.STRIP * stride, 5 * width), np.float32)

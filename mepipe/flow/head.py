@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mepipe.face.head_motion import face_relief, head_columns
 from mepipe.flow.light import light_ratio
+from mepipe.flow.robust import median, tukey_weights
 
 Float = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -34,7 +35,6 @@ REDUCTION = 2  # the head's motion is smooth: a quarter of the pixels is enough
 # Blur of each round, px of the reduced face. A linearised image holds over about one blur width.
 BLURS = (2.0, 1.0, 0.5, 0.5)
 REWEIGHTED = 6  # times in each round
-TUKEY = 4.685  # 95 % efficiency on normal residuals
 # Of what a head leaves (mean squares): a motion smaller than this is not told from the bias that
 # the expression gives to the fit. Still heads show up to 0.16 of it, drifting ones 0.5 and more.
 BIAS = 0.25
@@ -108,29 +108,25 @@ class HeadModel:
         weight = 1 + RIGID_WEIGHT * _pooled(rigid)
         weight *= 1 - (1 - EXPRESSIVE_WEIGHT) * _pooled(expressive & ~rigid)
         self._weight: Float = weight[self._use]
-        columns = self._columns_at(np.arange(size, dtype=np.float64), origin)
-        self._columns: Float = np.ascontiguousarray(columns.transpose(3, 2, 0, 1))
+        self._whole = _Square.at(np.arange(size, dtype=np.float64), origin, inter_ocular)
         middles = REDUCTION * np.arange(size // REDUCTION) + (REDUCTION - 1) / 2
-        columns = self._columns_at(middles, origin)
-        self._reduced: Float = np.ascontiguousarray(columns.transpose(3, 2, 0, 1))
+        self._reduced = _Square.at(middles, origin, inter_ocular)
         centres = (np.arange(CELLS) + 0.5) * size / CELLS - 0.5
-        self._cells = self._columns_at(centres, origin)[self._use] * inter_ocular
+        square = _Square.at(centres, origin, inter_ocular)
+        x, y = np.meshgrid(square.x, square.y)
+        self._cells = head_columns(x, y, square.relief)[self._use] * inter_ocular
+        # The same, a row for each of both directions: one product of a matrix, not many small ones.
+        self._rows: Float = self._cells.reshape(-1, 6)
         ys, xs = np.meshgrid(centres, centres, indexing="ij")
         self._points: Float = np.stack([xs[self._use], ys[self._use]], axis=1)
 
-    def _columns_at(self, along: Float, origin: Float) -> Float:
-        x, y = np.meshgrid(
-            (along - origin[0]) / self.inter_ocular, (along - origin[1]) / self.inter_ocular
-        )
-        return head_columns(x, y, face_relief(x, y))
-
     def field(self, head: Float) -> NDArray[np.float32]:
         """Return the flow (2, S, S), px, of a head (6,)."""
-        return _sum(self._columns, head * self.inter_ocular)
+        return self._whole.motion(head * self.inter_ocular)
 
     def brought_back(self, small: Image, head: Float) -> Image:
         """Return a reduced face with the motion of a head (6,) undone."""
-        return _moved(small, _sum(self._reduced, head * self.inter_ocular / REDUCTION))
+        return _moved(small, self._reduced.motion(head * self.inter_ocular / REDUCTION))
 
     def step(self, still: Image, other: Image) -> tuple[Float, Cells]:
         """Return the head (6,) between two reduced faces that differ little, and what it leaves.
@@ -155,23 +151,22 @@ class HeadModel:
         texture = np.stack([xx, xy, xy, yy], axis=1).reshape(-1, 2, 2)
         slope = np.stack([bx, by], axis=1)
         # Where a cell has no texture, or only along one way, its own motion is taken for small.
-        damped = texture + (0.01 * np.median(xx + yy) + 1e-9) * np.eye(2)
+        damped = texture + (0.01 * median(xx + yy) + 1e-9) * np.eye(2)
         own = -np.linalg.solve(damped, slope[..., None])[..., 0]
         columns = self._cells
         seen = columns.transpose(0, 2, 1) @ texture
         normal = (seen @ columns).reshape(len(own), -1)
         right = -(columns.transpose(0, 2, 1) @ slope[..., None])[..., 0]
-        weight = self._weight
+        weight, ridge = self._weight, 1e-9 * np.eye(6)
         for repeat in range(REWEIGHTED + 1):
-            head = np.linalg.solve(
-                (weight @ normal).reshape(6, 6) + 1e-9 * np.eye(6), weight @ right
-            )
-            cells = Cells(np.asarray(own - columns @ head, np.float64), texture)
+            head = np.linalg.solve((weight @ normal).reshape(6, 6) + ridge, weight @ right)
+            explained = (self._rows @ head).reshape(-1, 2)
+            cells = Cells(np.asarray(own - explained, np.float64), texture)
             if repeat < REWEIGHTED:
                 error = np.sqrt(cells.squares(cells.rest))
                 # The median length of a two-dimensional Gaussian vector is 1.177 sigma.
-                sigma = np.median(error) / 1.177 + 1e-9
-                weight = self._weight * np.clip(1 - (error / (TUKEY * sigma)) ** 2, 0, None) ** 2
+                sigma = median(error) / 1.177 + 1e-9
+                weight = self._weight * tukey_weights(error, sigma)
         return np.asarray(head, np.float64), cells
 
     def certainty(self, found: HeadMotion, cells: Cells) -> float:
@@ -188,6 +183,36 @@ class HeadModel:
         if explained == 0:
             return 0.0
         return float(np.clip(CERTAIN * (1 - BIAS * left / explained), 0, 1))
+
+
+@dataclass(frozen=True)
+class _Square:
+    """The points of a square: ``x`` and ``y`` (N,) along its sides, ``relief`` (N, N) on it.
+
+    All in inter-ocular distances, from the point between the eyes.
+    """
+
+    x: Float
+    y: Float
+    relief: Float
+
+    @classmethod
+    def at(cls, along: Float, origin: Float, inter_ocular: float) -> _Square:
+        """Return the points ``along`` (N,) both sides, px, of a face with its eyes there."""
+        x, y = ((along - middle) / inter_ocular for middle in origin)
+        return cls(x, y, face_relief(*np.meshgrid(x, y)))
+
+    def motion(self, head: Float) -> NDArray[np.float32]:
+        """Return the motion (2, N, N) by a head (6,): the sum of `head_columns`, in its unit.
+
+        Only what is not the same in a whole row or column is computed for each point.
+        """
+        across, down, growth, roll, yaw, pitch = (float(value) for value in head)
+        moved = np.empty((2, *self.relief.shape), np.float32)
+        # In the order of the columns, which decides the last bits.
+        moved[0] = (across + self.x * growth) + (-self.y * roll)[:, None] + self.relief * yaw
+        moved[1] = (down + self.y * growth)[:, None] + self.x * roll + self.relief * pitch
+        return moved
 
 
 @dataclass(frozen=True)
@@ -273,20 +298,15 @@ def fade_outside(
     return flow * (1 - np.float32(share) * (1 - inside))
 
 
-def _sum(columns: Float, values: Float) -> NDArray[np.float32]:
-    # A plain sum: the threads of a matrix product would cost more than they save.
-    moved = sum(column * value for column, value in zip(columns, values, strict=True))
-    return np.asarray(moved, np.float32)
-
-
 def _moved(image: NDArray[Any], flow: NDArray[np.float32]) -> NDArray[Any]:
     """Return what an image has at each pixel plus the flow."""
     import cv2
 
-    y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    y, x = (np.arange(side, dtype=np.float32) for side in image.shape)
+    across, down = flow[0] + x, flow[1] + y[:, None]
     # Bicubic, because it is the second interpolation, and linear ones would blur.
     return np.asarray(
-        cv2.remap(image, x + flow[0], y + flow[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(image, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     )
 
 

@@ -12,11 +12,14 @@ are weighted down by Tukey's biweight.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mepipe.errors import BadDataError
 from mepipe.face.align import compose, invert
+from mepipe.flow.robust import RobustFit
 from mepipe.schema import MotionModel
 
 Float = NDArray[np.float64]
@@ -26,8 +29,6 @@ Float = NDArray[np.float64]
 _SIGMAS = (4.0, 2.0, 1.0)
 _STEPS = 20  # Gauss-Newton steps of a pass, at most
 _CONVERGED_PX = 1e-3
-# Tukey's constant: 95 % efficiency on normal residuals.
-_TUKEY = 4.685
 _LARGEST_SHARE = 0.25  # of the face's side: a larger motion is no drift between two frames
 
 
@@ -86,9 +87,11 @@ def estimate_motion(
     if np.array_equal(reference, moving):
         return identity
     motion: Float = identity
+    region = _Region.of(mask)
+    still, other = reference.astype(np.float32), moving.astype(np.float32)
     # From coarse to fine, each pass from where the last one ended.
     for sigma in _SIGMAS:
-        motion = _align(reference, moving, mask, model, motion, sigma=sigma)
+        motion = _align(still, other, region, model, motion, sigma=sigma)
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
     moved = corners @ motion[:, :2].T + motion[:, 2] - corners
     if not np.isfinite(moved).all() or np.abs(moved).max() > _LARGEST_SHARE * size:
@@ -99,10 +102,79 @@ def estimate_motion(
     return motion
 
 
+@dataclass(frozen=True)
+class _Region:
+    """The N pixels of a mask (S, S), in order.
+
+    ``at``, ``left``, ``right``, ``above`` and ``below`` are where they and their neighbours lie in
+    the image as one row of values; at a border, a pixel is its own neighbour. ``x`` and ``y``
+    are coordinates from the centre of the face in units of its half side, which make all
+    parameters about equally large: the normal equations stay well conditioned. ``rows`` are the
+    first and the last row.
+    """
+
+    size: int
+    at: NDArray[np.intp]
+    left: NDArray[np.intp]
+    right: NDArray[np.intp]
+    above: NDArray[np.intp]
+    below: NDArray[np.intp]
+    x: Float
+    y: Float
+    rows: tuple[int, int]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> _Region:
+        size = mask.shape[0]
+        rows, columns = np.nonzero(mask)
+        last, half = size - 1, size / 2
+        at = rows * size + columns
+        return cls(
+            size,
+            at,
+            at - (columns > 0),
+            at + (columns < last),
+            at - size * (rows > 0),
+            at + size * (rows < last),
+            columns / half - 1,
+            rows / half - 1,
+            (int(rows.min(initial=last)), int(rows.max(initial=0))),
+        )
+
+    def values(self, image: NDArray[np.float32]) -> Float:
+        """Return the values (N,) of an image of at least the rows."""
+        return image.ravel().take(self.at).astype(np.float64)
+
+    def derivatives(self, image: NDArray[np.float32]) -> tuple[Float, Float]:
+        """Return the central differences (N,) along x and y, one-sided ones at the border."""
+        flat = image.ravel()
+        across, down = (
+            (flat.take(after).astype(np.float64) - flat.take(before)) / ((after - before) // step)
+            for before, after, step in (
+                (self.left, self.right, 1),
+                (self.above, self.below, self.size),
+            )
+        )
+        return across, down
+
+    def blurred(self, image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+        """Return an image (S, S) smoothed as far as this region and its neighbours go.
+
+        The other rows hold anything.
+        """
+        import cv2
+
+        reach = int(np.ceil(4 * sigma)) + 2  # more than the Gaussian's
+        first, last = max(self.rows[0] - reach, 0), min(self.rows[1] + reach + 1, self.size)
+        smooth = np.empty_like(image)
+        cv2.GaussianBlur(image[first:last], (0, 0), sigma, dst=smooth[first:last])
+        return smooth
+
+
 def _align(
-    reference: NDArray[np.uint8],
-    moving: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
+    reference: NDArray[np.float32],
+    moving: NDArray[np.float32],
+    region: _Region,
     model: MotionModel,
     motion: Float,
     *,
@@ -111,74 +183,43 @@ def _align(
     """Refine ``motion`` by Gauss-Newton steps on images blurred with ``sigma``."""
     import cv2
 
-    size = reference.shape[0]
-    still = cv2.GaussianBlur(reference.astype(np.float32), (0, 0), sigma)
-    other = cv2.GaussianBlur(moving.astype(np.float32), (0, 0), sigma)
-    rows, columns = np.nonzero(mask)
-    # Coordinates from the centre of the face, in units of its half side, make all parameters
-    # about equally large: the normal equations stay well conditioned.
-    half = size / 2
-    x, y = columns / half - 1, rows / half - 1
-    blurred: Float = np.asarray(still, dtype=np.float64)
-    iy, ix = (np.asarray(gradient)[mask] * half for gradient in np.gradient(blurred))
-    one = np.ones_like(ix)
-    reference_values = still[mask].astype(np.float64)
+    half = region.size / 2
+    still = region.blurred(reference, sigma)
+    other = cv2.GaussianBlur(moving, (0, 0), sigma)
+    ix, iy = (part * half for part in region.derivatives(still))
     # Derivatives of the reference by the parameters of the motion: shift x and y, then scale
     # a and rotation b of (x, y) -> ((1 + a) x - b y, b x + (1 + a) y). The last two columns are
     # gain and offset of the brightness. As they are the reference's, not the warped image's,
     # they stay the same in every step (inverse compositional).
     motion_columns = [ix, iy]
     if model == "similarity":
+        x, y = region.x, region.y
         motion_columns += [ix * x + iy * y, iy * x - ix * y]
-    jacobian = np.column_stack([*motion_columns, reference_values, one])
+    jacobian = np.column_stack([*motion_columns, region.values(still), np.ones_like(ix)])
+    fit = RobustFit(jacobian)
     centre = np.array([[half, 0, half], [0, half, half]])
+    from_centre = invert(centre)
+    # Only as many rows as the region has: a row of the result needs no other.
+    shape = (region.size, region.rows[1] + 1)
     for _ in range(_STEPS):
         warped = cv2.warpAffine(
             other,
             motion,
-            (size, size),
+            shape,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        values = warped[mask].astype(np.float64)
         # Model: values = gain * (reference + derivatives @ motion) + offset. Solved for the
         # product gain * motion, which is linear, and divided by the gain afterwards; a gain
         # below 0.1 would be an image without contrast and must not blow the step up.
-        solution = _robust_least_squares(jacobian, values)
+        solution = fit.solution(region.values(np.asarray(warped, np.float32)))
         step = solution[: len(motion_columns)] / max(abs(float(solution[-2])), 0.1)
         a, b = (step[2], step[3]) if model == "similarity" else (0.0, 0.0)
         delta = np.array([[1 + a, -b, step[0]], [b, 1 + a, step[1]]])
-        in_px = compose(compose(centre, delta), invert(centre))
+        in_px = compose(compose(centre, delta), from_centre)
         # The warped image looks like reference(p + d). So d is undone first, then comes the
         # motion so far.
         motion = compose(motion, invert(in_px))
         if np.abs(step).max() * half < _CONVERGED_PX:
             break
     return motion
-
-
-def _robust_least_squares(matrix: Float, values: Float) -> Float:
-    """Solve ``matrix @ solution = values`` by three rounds of re-weighted least squares.
-
-    Raises
-    ------
-    BadDataError
-        If the normal equations are singular: there is no texture.
-    """
-    weights: Float = np.ones_like(values)
-    solution: Float = np.zeros(matrix.shape[1])
-    for _ in range(3):
-        weighted = matrix * weights[:, None]
-        normal = weighted.T @ matrix
-        if np.linalg.cond(normal) > 1e14:
-            raise BadDataError(
-                "the rigid regions of the face have no texture to follow",
-                "Use a better lit clip, or --set flow.stabilise=none.",
-            )
-        solution = np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float64)
-        residual = values - matrix @ solution
-        # The median absolute deviation, times 1.4826, is sigma for normal residuals. The
-        # 1e-9 keeps images that fit exactly from a division by zero.
-        scale = 1.4826 * float(np.median(np.abs(residual))) + 1e-9
-        weights = np.clip(1 - (residual / (_TUKEY * scale)) ** 2, 0, None) ** 2
-    return solution

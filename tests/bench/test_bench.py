@@ -1,5 +1,7 @@
 """The benchmarks measure what they say; how fast anything is, no test asks."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -177,7 +179,7 @@ def test_a_swaying_head_goes_as_far_as_it_says_and_no_faster_than_in_half_a_seco
     assert not swaying(np.random.default_rng(0), 100, 5, 0.0).any()
 
 
-@pytest.mark.parametrize("how", [[], ["--real"]])
+@pytest.mark.parametrize("how", [[], ["--size", "32"], ["--real"]])
 def test_growth_has_a_line_for_each_step(how):
     from mepipe.bench.growth import STEPS
 
@@ -190,3 +192,25 @@ def test_growth_has_a_line_for_each_step(how):
     cost = {row[1].strip(): float(row[4]) for row in rows[1:]}
     assert cost["run"] > 0
     assert all(float(row[5]) > 20 for row in rows[1:])  # MB of the process
+
+
+def test_the_size_of_made_flow_is_refused_where_none_is_made():
+    done = CliRunner().invoke(main, ["bench", "growth", "--real", "--size", "32"])
+    assert done.exit_code == 2
+    assert "--size is of made flow" in done.stderr
+
+
+@pytest.mark.parametrize("size", [224, 100, 28])
+def test_made_tensors_have_their_cells_whatever_the_size_of_the_flow(size, monkeypatch):
+    from mepipe.bench.made_stages import CELLS, put_made_stages
+    from mepipe.stages import STAGES, Upstream
+
+    there = [SimpleNamespace(name=stage.name) for stage in STAGES]
+    monkeypatch.setattr("mepipe.stages.STAGES", there)
+    put_made_stages(size)
+    made = {stage.name: stage.compute for stage in there if hasattr(stage, "compute")}
+    clip = SimpleNamespace(frames=SimpleNamespace(digest=str))
+    flow = made["flow"](clip, None, Upstream({}, dict))
+    assert flow.arrays["uv"].shape == (2, size, size)
+    tensor = made["tensor"](clip, None, Upstream({}, lambda _: flow.arrays))
+    assert tensor.arrays["x"].shape == (3, CELLS, CELLS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mepipe
-from mepipe.cache.objects import FORMAT_VERSION as OBJECT_VERSION
+from mepipe.cache.object_files import FORMAT_VERSION as OBJECT_VERSION
 from mepipe.cache.objects import decode
 from mepipe.cache.pack import FORMAT_VERSION as PACK_VERSION
 

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,3 +77,36 @@ def test_strain_is_not_shifted_against_the_motion():
     bump = np.exp(-((x - 20) ** 2 + (y - 20) ** 2) / 30)
     strain = optical_strain(np.stack([bump, bump]))
     np.testing.assert_allclose(strain, strain[::-1, ::-1], atol=1e-6)
+
+
+def plain_strain(flow, sigma):
+    """The formula as it stands in the docstring, with the tools of numpy."""
+
+    def smoothed(field):
+        if sigma == 0:
+            return field
+        reach = int(np.ceil(4 * sigma))
+        wide = np.pad(field, reach, mode="reflect", reflect_type="odd")
+        smooth = cv2.GaussianBlur(wide, (2 * reach + 1, 2 * reach + 1), sigma)
+        return smooth[reach:-reach, reach:-reach]
+
+    u, v = (smoothed(part) for part in flow.astype(np.float64))
+    (uy, ux), (vy, vx) = np.gradient(u), np.gradient(v)
+    return np.sqrt(ux**2 + vy**2 + (uy + vx) ** 2 / 2).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 50), (13, 12), (40, 61)])
+@pytest.mark.parametrize("sigma", [0.0, 0.7, 3.0, 6.0])
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e4])
+def test_the_bits_are_those_of_the_formula(shape, sigma, size):
+    rng = np.random.default_rng(7)
+    flow = (rng.normal(size=(2, *shape)) * size).astype(np.float32)
+    flow[rng.random(flow.shape) < 0.3] = 0
+    found = optical_strain(flow, sigma)
+    assert found.tobytes() == plain_strain(flow, sigma).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 9), (2, 9, 1), (3, 9, 9)])
+def test_a_flow_without_neighbours_or_of_other_components_is_refused(shape):
+    with pytest.raises(ValueError):
+        optical_strain(np.zeros(shape, np.float32))

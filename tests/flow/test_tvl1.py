@@ -243,20 +243,57 @@ def test_the_subtle_preset_sees_more_of_a_small_motion_at_no_more_noise(face):
 @settings(max_examples=25, deadline=None)
 @given(
     height=st.integers(16, 40), width=st.integers(16, 40), seed=st.integers(0, 99),
-    side=st.sampled_from([3, 5]),
+    side=st.sampled_from([3, 5]), levels=st.sampled_from([None, 2, 9]),
 )  # fmt: skip
-def test_the_compiled_medians_are_medians(height, width, seed, side):
+def test_the_compiled_medians_are_medians(height, width, seed, side, levels):
+    """Of noise, and of few different values: a network that sorts zeros and ones sorts all."""
     from mepipe.flow.kernels import median
 
     kernels = tvl1_kernels()
     stride = int(kernels.stride_of(width))
-    image = np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, levels, (height, width)) if levels else rng.normal(size=(height, width))
+    image = noise.astype(np.float32)
     flat = np.zeros((height + 2) * stride, np.float32)
     rows = flat.reshape(height + 2, stride)[1:-1, :width]
     rows[:] = image
     copy = np.empty((height + 9) * (width + 4), np.float32)
     {3: median.median3, 5: median.median5}[side](flat, height, width, stride, copy)
     np.testing.assert_array_equal(rows, cv2.medianBlur(image, side))
+
+
+def plain_resize(image, shape, scale_y, scale_x, factor):
+    """The formula in the docstring, each pixel by itself."""
+    height, width = image.shape
+    out = np.empty(shape, np.float32)
+    one = np.float32(1)
+    for i, j in np.ndindex(shape):
+        y = min(max((i + 0.5) * scale_y - 0.5, 0.0), height - 1.0)
+        x = min(max((j + 0.5) * scale_x - 0.5, 0.0), width - 1.0)
+        top, left = int(y), int(x)
+        below, right = min(top + 1, height - 1), min(left + 1, width - 1)
+        a, b = np.float32(x - left), np.float32(y - top)
+        upper = image[top, left] * (one - a) + image[top, right] * a
+        lower = image[below, left] * (one - a) + image[below, right] * a
+        out[i, j] = (upper * (one - b) + lower * b) * np.float32(factor)
+    return out
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    out=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    step=st.sampled_from([None, 0.8, 0.5]),
+)
+def test_the_compiled_resizing_has_the_bits_of_its_formula(shape, out, step):
+    tvl1_kernels()
+    from mepipe.flow.kernels import resize
+
+    image = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    scales = [1 / step] * 2 if step else [a / b for a, b in zip(shape, out, strict=True)]
+    found = np.empty(out, np.float32)
+    resize.resize(image, found, *scales, 1.25)
+    assert found.tobytes() == plain_resize(image, out, *scales, 1.25).tobytes()
 
 
 def test_compiled_code_lies_in_a_folder_of_its_version_and_sources():

@@ -284,7 +284,7 @@ def solve(
 
     ``still`` and ``moving`` are whole pyramids, flat, the largest level first, of
     the ``sizes`` (levels, 2). ``fields``, ``planes``, ``copy`` and ``change`` are
-    scratch arrays for the largest level: nothing is allocated here. The other
+    scratch arrays for the largest level: nothing is allocated here but rows. The other
     arguments are those of `mepipe.flow.Tvl1Settings`.
 
     Returns the number of pixel iterations on all levels.
