@@ -106,9 +106,12 @@ def _parts(clip: ClipInput, config: Config, values: Mapping[str, Values]) -> dic
     return parts
 
 
+@lru_cache(maxsize=2)
 def rigid_mask(size: int) -> NDArray[np.bool_]:
-    """Return the (size, size) mask of the template's rigid regions."""
-    return _mask("rigid", size)
+    """Return the (size, size) mask of the template's rigid regions. It cannot be written to."""
+    mask = _mask("rigid", size)
+    mask.setflags(write=False)
+    return mask
 
 
 def _mask(role: Role, size: int) -> NDArray[np.bool_]:
