@@ -150,11 +150,12 @@ def _child(told: dict[str, Any]) -> dict[str, Any]:
     """Return what `take_run` returns in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, json.dumps({**told, "parent": os.getpid()})],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
         # Ctrl-C reaches this process alone, and it ends the other.
-        start_new_session=True,
+        process_group=0,
     )
     if done.returncode:
         raise SystemProblemError(

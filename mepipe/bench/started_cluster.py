@@ -64,7 +64,8 @@ def _start(
     kind = name.partition(" ")[0]
     command = [sys.executable, "-c", _DASK, str(os.getpid()), kind, *words]
     with (folder / f"{name}.log").open("w") as log:
-        # Ctrl-C reaches this process alone, and it ends the others.
+        # Ctrl-C reaches this process alone, and it ends the others. No sessions of their own: Linux
+        # shares the cores out by session, so each would have as much as all workers of --jobs.
         one = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -76,7 +77,7 @@ def _start(
                 "PYTHONWARNINGS": "ignore",
                 "DASK_TEMPORARY_DIRECTORY": str(folder),
             },
-            start_new_session=True,
+            process_group=0,
         )
     running.callback(one.wait)
     running.callback(one.kill)
