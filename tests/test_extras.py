@@ -147,6 +147,7 @@ def test_a_run_without_labels_needs_no_torch(without, toy_run, toy_data):
     [
         ("sample", ("sample", "made")),
         ("dask", ("run", "toy", "--backend", "dask", "--scheduler", "tcp://127.0.0.1:1")),
+        ("dask", ("bench", "cluster")),
         ("elan", ("spot", "clip.mp4", "--elan")),
     ],
 )

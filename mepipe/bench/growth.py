@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mepipe.bench.cache import make_clips, own_peak_mb
+from mepipe.bench.cache import forget_peak, make_clips, own_peak_mb
 from mepipe.bench.made_stages import SIZE, put_made_stages
 
 STEPS = ("open", "plan", "run", "pack", "report", "status", "gc", "warm run")
@@ -141,9 +141,7 @@ class _Cost:
     @contextmanager
     def of(self, step: str) -> Iterator[None]:
         """Note the CPU time of the body, and the most memory that the process held in it."""
-        again = Path("/proc/self/clear_refs")
-        if again.exists():
-            again.write_text("5")
+        forget_peak()
         began = time.process_time()
         yield
         self.cpu_s[step] = time.process_time() - began

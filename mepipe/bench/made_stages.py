@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mepipe.errors import UsageError
+
+if TYPE_CHECKING:
+    from mepipe.clips.clip_task import ClipTask
+    from mepipe.pipeline.outcome import ClipOutcome
 
 SIZE = 224  # px of the made flow, as flow.size has it by default
 CELLS = 28  # of the made tensor; the flow is at least as large
+
+
+def require_made(size: int | None, *, real: bool) -> None:
+    """Raise `UsageError` if a ``size`` is given where ``real`` stages are computed."""
+    if real and size is not None:
+        raise UsageError("--size is of made flow, and --real makes none", "Leave one of them out.")
 
 
 def put_made_stages(size: int = SIZE) -> None:
@@ -45,3 +58,17 @@ def put_made_stages(size: int = SIZE) -> None:
         if made is not None:
             # The one object that every module has; a frozen dataclass.
             object.__setattr__(stage, "compute", made)
+
+
+_put_once = cache(put_made_stages)
+
+
+def run_made_clip(task: ClipTask, *, size: int, **how: Any) -> ClipOutcome:
+    """Do what `mepipe.pipeline.worker.run_clip` does, in a worker whose stages are made.
+
+    A worker imports its stages itself, so they are put in with its first clip.
+    """
+    from mepipe.pipeline.worker import run_clip
+
+    _put_once(size)
+    return run_clip(task, **how)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mepipe.cli.bench_cluster import cluster
 from mepipe.cli.bench_device import device
 from mepipe.cli.bench_growth import growth
 from mepipe.cli.bench_review import review
@@ -33,6 +34,7 @@ command.add_command(spot)
 command.add_command(device)
 command.add_command(review)
 command.add_command(growth)
+command.add_command(cluster)
 
 
 @command.command()

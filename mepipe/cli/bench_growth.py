@@ -50,13 +50,9 @@ def growth(sizes: tuple[int, ...], real: bool, size: int | None) -> None:
     """
     with exit_codes():
         from mepipe.bench.growth import measure
-        from mepipe.bench.made_stages import SIZE
-        from mepipe.errors import UsageError
+        from mepipe.bench.made_stages import SIZE, require_made
 
-        if real and size is not None:
-            raise UsageError(
-                "--size is of made flow, and --real makes none", "Leave one of them out."
-            )
+        require_made(size, real=real)
         rows = []
         with counting("sizes") as advance:
             for number, clips in enumerate(sorted(set(sizes)), 1):

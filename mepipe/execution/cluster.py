@@ -115,6 +115,8 @@ class Cluster:
         self._unfit: dict[str, str] = {}
         self._guarded = by_value(guarded)
         self._alone_since: float | None = None
+        self._alive: list[str] = []
+        self._looked = 0.0
 
     def run_tasks(
         self, function: Callable[[Task], Answer], tasks: Sequence[Task], jobs: int | None = None
@@ -257,12 +259,11 @@ class Cluster:
         if not is_reachable(self._address):
             raise self._gone()
         with self._lost():
-            alive = self._client.nthreads()
-        fit = [worker for worker in alive if worker not in self._unfit]
+            fit = self._look()
         now = time.monotonic()
         self._alone_since = None if fit else self._alone_since or now
         if self._alone_since is not None and now - self._alone_since > _WITHOUT_WORKERS_S:
-            if alive:
+            if self._alive:
                 raise self._none_fit()
             raise SystemProblemError(
                 f"the Dask scheduler {self._address} has no workers any more",
@@ -278,11 +279,18 @@ class Cluster:
         UsageError
             If there are workers, and none can be used.
         """
-        alive = list(self._client.nthreads())
-        fit = [worker for worker in alive if worker not in self._unfit]
-        if alive and not fit:
+        fit = [worker for worker in self._alive if worker not in self._unfit]
+        # Not for every task: the answer takes the scheduler as long as a third of the task does.
+        if not fit or time.monotonic() - self._looked > _LOOK_S:
+            fit = self._look()
+        if self._alive and not fit:
             raise self._none_fit()
         return fit
+
+    def _look(self) -> list[str]:
+        """Ask the scheduler for its workers, and return those that can be used."""
+        self._alive, self._looked = list(self._client.nthreads()), time.monotonic()
+        return [worker for worker in self._alive if worker not in self._unfit]
 
     def _leave_out(self, unfit: _Unfit) -> None:
         if unfit.worker not in self._unfit:

@@ -149,6 +149,20 @@ def test_each_task_looks_at_its_own_worker_first(scheduler, tmp_path, caplog):
     assert "is not used: does not see" in caplog.text
 
 
+def test_the_scheduler_is_not_asked_for_its_workers_with_each_task(
+    scheduler, tmp_path, monkeypatch
+):
+    from mepipe.execution.cluster import cluster
+
+    asked = []
+    with cluster(scheduler, tmp_path, [], ["numpy"]) as workers:
+        real = workers._client.nthreads
+        monkeypatch.setattr(workers._client, "nthreads", lambda: asked.append(1) or real())
+        answers = dict(workers.run_tasks(str, list(range(60))))
+    assert answers == {number: str(number) for number in range(60)}
+    assert len(asked) < 30
+
+
 @pytest.fixture
 def started(tmp_path):
     """Start Dask's commands as users do. They are stopped at the end."""
