@@ -2,7 +2,6 @@
 
 import errno
 import os
-import threading
 
 import pytest
 
@@ -69,67 +68,3 @@ def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path):
     (tmp_path / "locks").write_text("a file")
     with claim(tmp_path / "locks" / "lock", wait=True) as free:
         assert free
-
-
-def test_who_waits_gets_a_lock_of_a_file_that_is_there(tmp_path):
-    """The holder removes the file before it releases the lock."""
-    lock, got = tmp_path / "lock", []
-
-    def waits():
-        with claim(lock, wait=True) as free:
-            got.append((free, is_held(lock)))
-
-    with claim(lock, wait=False):
-        thread = threading.Thread(target=waits)
-        thread.start()
-        thread.join(0.2)
-        assert thread.is_alive()
-        assert got == []
-    thread.join()
-    assert got == [(True, True)]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_was_removed_after_it_was_opened_is_no_lock(tmp_path, monkeypatch):
-    lock, real, removed = tmp_path / "lock", fcntl.flock, []
-
-    def flock(descriptor, how):
-        if not removed and lock.exists():
-            lock.unlink()
-            removed.append(lock)
-        real(descriptor, how)
-
-    assert locks_work(tmp_path)
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with claim(lock, wait=False) as free:
-        assert free
-        assert removed
-        assert is_held(lock)
-        with claim(lock, wait=False) as second:
-            assert not second
-
-
-def next_descriptor():
-    """The lowest that is free."""
-    descriptor = os.open(os.devnull, os.O_RDONLY)
-    os.close(descriptor)
-    return descriptor
-
-
-@pytest.mark.parametrize("wait", [True, False])
-def test_a_lock_that_was_taken_leaves_no_descriptor_open(tmp_path, wait):
-    with claim(tmp_path / "first", wait=wait):
-        pass
-    before = next_descriptor()
-    for _ in range(3):
-        with claim(tmp_path / "lock", wait=wait), claim(tmp_path / "lock", wait=False) as free:
-            assert not free
-    assert next_descriptor() == before
-
-
-def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path):
-    (tmp_path / "precious").write_text("kept")
-    (tmp_path / "lock").symlink_to(tmp_path / "precious")
-    with claim(tmp_path / "lock", wait=False) as free:
-        assert free
-    assert (tmp_path / "precious").read_text() == "kept"

@@ -117,8 +117,6 @@ def test_without_locks_everybody_goes_on(toy_run, toy_data, monkeypatch):
         raise NotImplementedError("no flock here")
 
     monkeypatch.setattr(FileLock, "acquire", acquire)
-    # As on Windows, where filelock alone locks.
-    monkeypatch.setattr("mepipe.cache.locks._at_once", lambda path: None)
     assert toy_run(toy_data(2)).execute().usable == 2
 
 
