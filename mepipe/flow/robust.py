@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,6 +71,11 @@ class RobustFit:
     ----------
     matrix
         (N, C), C-contiguous.
+
+    Raises
+    ------
+    BadDataError
+        If the normal equations are singular: there is no texture.
     """
 
     def __init__(self, matrix: Float) -> None:
@@ -76,7 +83,7 @@ class RobustFit:
         # The first round has the weight 1 for all, whatever the values. A copy, because numpy
         # multiplies a matrix by itself in another way, with other last bits.
         self._first = matrix.copy()
-        self._normal: Float = self._first.T @ matrix
+        self._normal = _regular(self._first.T @ matrix)
 
     def solution(self, values: Float) -> Float:
         """Return the solution (C,) of ``matrix @ solution = values`` (N,).
@@ -84,26 +91,29 @@ class RobustFit:
         Raises
         ------
         BadDataError
-            If the normal equations are singular: there is no texture.
+            If they are singular without what was weighted down.
         """
-        solution = _solved(self._normal, self._first.T @ values)
+        solution: NDArray[np.floating[Any]]
+        solution = np.linalg.solve(self._normal, self._first.T @ values)
         for _ in range(_ROUNDS - 1):
             # The median absolute deviation, times 1.4826, is sigma for normal residuals. The
             # 1e-9 keeps images that fit exactly from a division by zero.
             residual = values - self._matrix @ solution
             scale = 1.4826 * median(np.abs(residual)) + 1e-9
             weighted = self._matrix * tukey_weights(residual, scale)[:, None]
-            solution = _solved(weighted.T @ self._matrix, weighted.T @ values)
-        return solution
+            normal = _regular(weighted.T @ self._matrix)
+            solution = np.linalg.solve(normal, weighted.T @ values)
+        return np.asarray(solution, np.float64)
 
 
-def _solved(normal: Float, right: Float) -> Float:
+def _regular(normal: Float) -> Float:
+    """Return normal equations that are not singular."""
     if _is_singular(normal):
         raise BadDataError(
             "the rigid regions of the face have no texture to follow",
             "Use a better lit clip, or --set flow.stabilise=none.",
         )
-    return np.asarray(np.linalg.solve(normal, right), np.float64)
+    return normal
 
 
 def _is_singular(normal: Float) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -233,19 +233,21 @@ def movement(
     Errors call the frame ``name``.
     """
     settings = config.flow
-    moving = warp_face(image, transform, settings.size)
+    aligned = partial(warp_face, image, transform, settings.size)
+    moving = as_it_is = aligned()
     motion, head, share = np.eye(2, 3), np.zeros(6), 0.0
     if settings.stabilise != "none":
         mask = rigid_mask(settings.size)
         # The frame is warped again with the motion undone, so that it is interpolated once.
         model: MotionModel = "translation" if settings.stabilise == "translation" else "similarity"
         motion = estimate_motion(reference, moving, mask, model, name)
-        moving = warp_face(image, transform, settings.size, motion)
+        moving = aligned(motion)
     if settings.stabilise == "head":
         whole = _head_model(settings.size)
         found = estimate_head(reference, moving, motion, whole)
         motion, head, share = found.motion, found.head, found.share
-        moving = undo_head(warp_face(image, transform, settings.size, motion), head, whole)
+        # Nothing is undone of a head that kept still.
+        moving = undo_head(aligned(motion) if share > 0 else as_it_is, head, whole)
     uv = fade_outside(_engine(reference, moving, settings), _inside(settings.size), share)
     largest = float(np.abs(uv).max())
     if not np.isfinite(largest) or largest > _LARGEST_SHARE * settings.size:
