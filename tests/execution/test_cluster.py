@@ -29,8 +29,9 @@ def scheduler():
         "distributed.comm.timeouts.connect": "600s",
         # Warnings are errors in these tests, not in the workers.
         "distributed.nanny.pre-spawn-environ.PYTHONWARNINGS": "ignore",
+        # No empty part: it would be the current folder, here and in what other tests start.
         "distributed.nanny.pre-spawn-environ.PYTHONPATH": os.pathsep.join(
-            [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+            filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
         ),
     }
     with (
