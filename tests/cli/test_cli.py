@@ -114,6 +114,7 @@ def test_two_datasets_of_one_name(cli_sample, tmp_path):
     assert answer.exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_run_from_clips_to_results_and_a_warm_one(mepipe, cli_sample, tmp_path):
     cold = mepipe("run", cli_sample, "--jobs", 2, "--json", *QUICK)
     assert cold.returncode == 0, cold.stderr

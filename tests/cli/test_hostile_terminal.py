@@ -117,6 +117,7 @@ def shell(line, folder, **environment):
     return ran(["sh", "-c", line.replace("$M", program)], folder, **environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "code"),
     [

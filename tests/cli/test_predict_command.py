@@ -72,6 +72,7 @@ def test_what_is_no_micro_expression_is_said_first_and_without_a_share(ask, trai
     assert 0.2 < usual["px"] < 3
 
 
+@pytest.mark.slow
 def test_without_a_model_the_one_that_comes_with_mepipe_answers_and_says_what_it_is(
     ask, trained_sample, pretrained
 ):
@@ -154,6 +155,7 @@ def test_a_folder_of_clips_is_no_clip(ask, trained_sample, tmp_path):
         assert ask(wrong).exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_folder_of_clips_or_several_files_give_one_table(ask, trained_sample, tmp_path):
     (tmp_path / "notes.mp4").write_text("no film")
     answer = ask(trained_sample.folder.parent, trained_sample.video, "notes.mp4", "--fps", 200)

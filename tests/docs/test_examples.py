@@ -170,6 +170,7 @@ def test_without_the_package_the_frames_are_an_unlabelled_folder(recordings, tmp
     assert json.loads(done.stdout)["subjects"] == 1  # the folder "takes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [

@@ -21,6 +21,8 @@ from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.features.splits import LabelledClips
 
+pytestmark = pytest.mark.slow
+
 SMALL = {**MODEL, "kernels": (2, 3)}
 TWO = {**TRAINING, "members": 2}
 MADE = made_features(4, size=12)

@@ -13,6 +13,8 @@ from mepipe.evaluation.batched_training import Lot, _Shared, _trained, train_bat
 from mepipe.evaluation.network_training import fit, reproducible
 from mepipe.networks.registry import MODELS
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = [name for name, entry in MODELS.items() if entry.kind == "network"]
 SMALL = {**MODEL, "kernels": (2, 3), "dropout": 0.3}
 PLAIN = {"classes": 3, "model": SMALL, "training": TRAINING}

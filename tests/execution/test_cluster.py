@@ -17,7 +17,7 @@ from mepipe.execution.processes import WorkerDied
 distributed = pytest.importorskip("distributed")
 
 # What Dask and its server say when workers are killed is no fault of mepipe's.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,7 @@ def test_a_picture_without_a_face_has_none_in_any_turn(texture):
     assert [faces for _, faces in detect_turned(nothing)] == [[]] * 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket", "camera", "coins", "text"])
 def test_pictures_of_other_things_have_no_face(name):
     data = pytest.importorskip("skimage.data")

@@ -54,6 +54,7 @@ def decoded_packets(monkeypatch):
     return counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_frame_from_the_middle_is_that_from_the_start(kind, images, decoded_packets):
     container, codec, options = KINDS[kind]

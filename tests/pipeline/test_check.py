@@ -79,6 +79,7 @@ def test_check_counts_missing_frames(find, sample):
     assert find(sample, "data.missing=error").usable == CLIPS - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "words"),
     [(b"only text", "not an image"), (b"", "an empty file"), (None, "a truncated JPEG")],

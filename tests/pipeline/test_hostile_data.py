@@ -82,6 +82,7 @@ def test_huge_headers_cost_their_clips_alone(sample, command, tmp_path):
         assert row["message"].split(": ", 1)[1] in said[clip], "a check says what a run says"
 
 
+@pytest.mark.slow
 def test_frames_of_odd_shapes_have_no_face(sample, command, tmp_path):
     for number, shape in enumerate(THIN):
         image = np.random.default_rng(0).integers(0, 255, (*shape, 3), np.uint8)
@@ -141,6 +142,7 @@ def test_such_a_rate_in_the_settings_is_a_usage_error(sample, command, fps):
     assert code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", [12, 18, 19, 25, 200])
 def test_a_file_whose_number_is_no_frames(sample, command, tmp_path, digits):
     folder = sample / "s01" / "c01"

@@ -38,6 +38,7 @@ def hostile_data(tmp_path, name):
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_run_over_hostile_names_leaves_tables_that_are_read_and_no_formula(
     toy_run, tmp_path, name

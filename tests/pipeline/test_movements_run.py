@@ -14,6 +14,8 @@ from mepipe.recordings.clips import is_recording
 from mepipe.recordings.corrected import CorrectedEvent, EventFile, add, delete, move
 from mepipe.recordings.tables import EVENT_COLUMNS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def looks(monkeypatch):

@@ -105,6 +105,7 @@ def forget(cache):
             path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("rules", RULES, ids=str)
 def test_one_verdict_on_every_stage_of_every_clip(mixed, toy_run, rules, recorded):

@@ -143,6 +143,7 @@ def test_an_expression_that_a_cut_ends_has_no_offset():
     assert one.apex < at(8000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [100.0, 160.0, 250.0])
 def test_no_movement_goes_over_a_cut(before):
     """A fall that is cut off has no end that was seen."""

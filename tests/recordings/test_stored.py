@@ -13,7 +13,7 @@ from mepipe.pipeline.cache_admin import collect_garbage, status, verify
 from mepipe.recordings import chunks, stored
 from mepipe.recordings.spot import open_sources, prepared_source, search, spot
 
-pytestmark = pytest.mark.usefixtures("short_chunks")
+pytestmark = [pytest.mark.usefixtures("short_chunks"), pytest.mark.slow]
 
 
 class Interrupted(Exception):

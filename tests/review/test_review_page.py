@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MOST = 600_000  # ms: a page that never gets so far, and no busy machine
 
 

@@ -45,6 +45,7 @@ def casme2(tmp_path_factory):
     return out, write(out, layout="casme2", subjects=1, clips=2)
 
 
+@pytest.mark.slow
 def test_generic_layout_has_the_documented_files(generic):
     out, summary, calls = generic
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
@@ -188,6 +189,7 @@ def test_another_seed_is_another_clip(generic, tmp_path):
     assert not ours & set(digests(generic[0]).values())
 
 
+@pytest.mark.slow
 def test_the_same_sample_is_left_alone(generic):
     out, summary, _ = generic
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
@@ -211,6 +213,7 @@ def test_an_interrupted_sample_is_finished(casme2, tmp_path):
     assert digests(out) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"seed": 1}, {"clips": 3}, {"layout": "casme2"}])
 def test_another_sample_is_refused(generic, change):
     with pytest.raises(UsageError, match="with other options"):

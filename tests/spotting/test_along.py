@@ -140,6 +140,7 @@ def test_times_may_be_irregular():
     assert_is(found, true, 60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hold", "gap"), [(300.0, 400.0), (1000.0, 1000.0)])
 def test_rest_between_two_large_movements_is_not_one(hold, gap):
     t = times(14, 30)

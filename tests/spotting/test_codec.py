@@ -14,6 +14,8 @@ from mepipe.spotting import flow_peak
 from mepipe.spotting.codec import own_covariance, step_courses
 from mepipe.spotting.evidence import find_movement
 
+pytestmark = pytest.mark.slow
+
 av = pytest.importorskip("av")
 
 

@@ -114,6 +114,7 @@ def test_a_movement_that_rises_within_a_frame_still_begins_before_its_peak(textu
     assert abs(found.apex - 8) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [0.0, 0.2, 0.35])
 def test_the_offset_is_where_the_fall_ends_however_much_is_left(texture, left):
     rising = np.sin(np.pi / 2 * np.clip((np.arange(120) - 20) / 20, 0, 1)) ** 2

@@ -53,6 +53,7 @@ def upright(images):
     return walk(clip(images), load_config(None, QUICK))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_clip_on_its_side_gives_the_flow_of_the_upright_one(images, upright, quarters):
     turned = [np.ascontiguousarray(np.rot90(image, quarters)) for image in images]
