@@ -67,11 +67,11 @@ demo: $(VENV)/.demo
 	@echo "next: source $(VENV)/bin/activate; open demo/out/report.html"
 
 quick: $(VENV)/.dev
-	@echo "A part of the tests: 4 minutes on 2 cores"
+	@echo "A part of the tests: a minute on 2 cores"
 	@$(PYTEST) -m "not slow" $(QUICK)
 
 test: $(VENV)/.dev
-	@echo "All tests but the slow ones: 5 to 10 minutes on 2 cores (make test-all: all of them)"
+	@echo "All tests but the slow ones: 5 minutes on 2 cores, more if they are busy (make test-all: all of them)"
 	@$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.dev
