@@ -6,8 +6,8 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # auto: a CPU build of torch where nvidia-smi lists no GPU. any: what pip takes by itself.
 TORCH  ?= auto
 OLDEST := .venv-oldest
-# What needs no sample, no model and no process of its own, of every layer: 40 s on 2 quiet cores.
-QUICK  := tests/cache tests/clips tests/config tests/features tests/flow tests/io tests/viz \
+# What needs no sample, no model and no process of its own, of the lower layers.
+QUICK  := tests/cache tests/clips tests/config tests/features tests/io \
           tests/test_architecture.py tests/test_door.py tests/test_schema.py
 ON_OLDEST := tests/cache tests/config tests/features tests/flow
 # A file of tests stays with one process: its tests share what they made.
@@ -17,8 +17,8 @@ PYTEST := $(BIN)/python -m pytest -n logical --dist loadfile
 help:
 	@echo "Times are of 2 cores. The first of these that is called also installs (some minutes)."
 	@echo "make demo      install mepipe, write the sample dataset, run the whole pipeline on it: 3 min"
-	@echo "make quick     a part of the tests: 1 min"
-	@echo "make test      the tests, without the slow ones: 5 min"
+	@echo "make quick     a part of the tests: 1 to 2 min"
+	@echo "make test      the tests, without the slow ones: 6 min"
 	@echo "make test-all  all tests, as .ci/run has them: 20 min"
 	@echo "make oldest    some tests with the oldest libraries allowed, in $(OLDEST): 5 min"
 	@echo "make durations  the processor time of each test, and the sum of those that are not slow"
@@ -67,11 +67,11 @@ demo: $(VENV)/.demo
 	@echo "next: source $(VENV)/bin/activate; open demo/out/report.html"
 
 quick: $(VENV)/.dev
-	@echo "A part of the tests: a minute on 2 cores"
+	@echo "A part of the tests: a minute or two on 2 cores"
 	@$(PYTEST) -m "not slow" $(QUICK)
 
 test: $(VENV)/.dev
-	@echo "All tests but the slow ones: 5 minutes on 2 cores, more if they are busy (make test-all: all of them)"
+	@echo "All tests but the slow ones: 6 minutes on 2 cores, more if they are busy (make test-all: all of them)"
 	@$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.dev

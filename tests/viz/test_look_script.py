@@ -39,7 +39,6 @@ def centre(image):
     return (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("u", "v", "factor"), [(3.0, 0.0, 8), (-2.0, 1.0, 10), (0.0, -4.0, 5)])
 def test_a_movement_is_made_larger_in_its_own_direction(page, u, v, factor):
     dot = np.zeros((SIZE, SIZE), np.uint8)
