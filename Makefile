@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --dist loadfile
 help:
 	@echo "Times are of 2 cores. The first of these that is called also installs (some minutes)."
 	@echo "make demo      install mepipe, write the sample dataset, run the whole pipeline on it: 3 min"
-	@echo "make quick     a part of the tests: 1 to 2 min"
+	@echo "make quick     a part of the tests: 1 min"
 	@echo "make test      the tests, without the slow ones: 6 min"
 	@echo "make test-all  all tests, as .ci/run has them: 20 min"
 	@echo "make oldest    some tests with the oldest libraries allowed, in $(OLDEST): 5 min"
@@ -67,7 +67,7 @@ demo: $(VENV)/.demo
 	@echo "next: source $(VENV)/bin/activate; open demo/out/report.html"
 
 quick: $(VENV)/.dev
-	@echo "A part of the tests: a minute or two on 2 cores"
+	@echo "A part of the tests: a minute on 2 cores"
 	@$(PYTEST) -m "not slow" $(QUICK)
 
 test: $(VENV)/.dev
