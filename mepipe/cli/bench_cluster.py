@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mepipe.cli.bench_options import stages_of_made_clips
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.terminal import say
 
@@ -37,16 +38,7 @@ _HEAD: tuple[str, ...] = (
     show_default=True,
     help="How many workers; several to compare.",
 )
-@click.option(
-    "--real",
-    is_flag=True,
-    help="Compute the stages, on tiny pictures of a face. Without it they give made values.",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(28, 1024),
-    help="Side of the made flow, in px: a small one takes less of the disk. [default: 224]",
-)
+@stages_of_made_clips
 @click.option("--local", is_flag=True, help="Also the workers of --jobs, without Dask.")
 def cluster(
     sizes: tuple[int, ...], workers: tuple[int, ...], real: bool, size: int | None, local: bool

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mepipe.cli.bench_options import stages_of_made_clips
 from mepipe.cli.bench_spot import counting
 from mepipe.cli.errors import exit_codes
 from mepipe.cli.terminal import say
@@ -26,16 +27,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many clips; several to compare.",
 )
-@click.option(
-    "--real",
-    is_flag=True,
-    help="Compute the stages, on tiny pictures of a face. Without it they give made values.",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(28, 1024),
-    help="Side of the made flow, in px: a small one takes less of the disk. [default: 224]",
-)
+@stages_of_made_clips
 def growth(sizes: tuple[int, ...], real: bool, size: int | None) -> None:
     """Measure what a clip costs at each step, for few clips and for many.
 

@@ -92,7 +92,6 @@ class ClipTask:
             self.video,
             lambda path: self.digests.get(str(path)),
             self.bits,
-            keep_first=True,
         )
         return ClipInput(reader, self.timing, self.onset, self.apex, self.offset, self.face_box)
 

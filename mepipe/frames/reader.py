@@ -26,7 +26,6 @@ Image = NDArray[np.uint8]
 _SETTLED_NS = 2_000_000_000
 _BITS = ":bits="  # in a digest, before the number
 _READ_WHOLE = 4_000_000  # bytes: smaller files are hashed in one read
-_KEPT = 4_000_000  # bytes of a decoded frame: larger ones are not kept
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,6 @@ class FrameReader:
     bits
         How many bits the frames use where their files have 16, one number for the clip
         (`mepipe.frames.depth.clip_bits`). It is part of every digest. None: all.
-    keep_first
-        If True, the first image file that is decoded is kept, if it has up to 4 MB of pixels. For
-        readers of one task: what finds the face and what measures flow begin with the same frame.
 
     Attributes
     ----------
@@ -116,10 +112,8 @@ class FrameReader:
     video: VideoFacts | None
     known_digest: Callable[[Path], str | None]
     bits: int | None = None
-    keep_first: bool = False
     learnt: dict[Path, FileFacts] = field(default_factory=dict, init=False)
     _digests: dict[Path, str] = field(default_factory=dict, init=False)
-    _first: tuple[int, Image] | None = field(default=None, init=False)
 
     @property
     def is_video(self) -> bool:
@@ -174,8 +168,7 @@ class FrameReader:
     def images(self, positions: Sequence[int] | None = None) -> Iterator[tuple[int, Image]]:
         """Yield (position, (H, W, 3) uint8 BGR) for ``positions`` (None: all), ascending.
 
-        A video is decoded once, in sequence. At most one frame is held here, and the small one
-        of ``keep_first``.
+        A video is decoded once, in sequence. At most one frame is held here.
 
         Raises
         ------
@@ -213,16 +206,10 @@ class FrameReader:
         return facts
 
     def _decoded(self, position: int) -> Image:
-        if self._first is not None and self._first[0] == position:
-            return self._first[1].copy()
         try:
-            image = decode_image(self._bytes(position), position, self.bits)
+            return decode_image(self._bytes(position), position, self.bits)
         except MemoryError as error:
             raise out_of_memory(f"{self.name(position)} was decoded") from error
-        if self.keep_first and self._first is None and image.nbytes <= _KEPT:
-            # A copy: the caller may draw on its own.
-            self._first = position, image.copy()
-        return image
 
     def _bytes(self, position: int) -> bytes:
         path = self._path(position)

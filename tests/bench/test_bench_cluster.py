@@ -108,7 +108,7 @@ def test_a_benchmark_that_is_ended_takes_its_processes_with_it(scratch, tmp_path
     try:
         # Scheduler, worker and the run that is measured.
         until = time.monotonic() + 300
-        while len(others) < 3 or not list(scratch.glob("*/work/cache of data/objects")):
+        while len(others) < 3 or not list(scratch.glob("*/*/cache of data/objects")):
             assert one.poll() is None, (tmp_path / "said").read_text()
             assert time.monotonic() < until
             others = psutil.Process(one.pid).children(recursive=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mepipe.errors import BadDataError, UnreadableInputError
-from mepipe.frames import FrameReader, VideoFacts, decode_image
+from mepipe.frames import FrameReader, VideoFacts
 
 
 @pytest.fixture
@@ -41,32 +41,6 @@ def test_a_file_that_changes_after_it_was_hashed_is_an_error(files):
     frames.digest(0)
     cv2.imwrite(str(files[0]), np.full((8, 8, 3), 99, np.uint8))
     with pytest.raises(UnreadableInputError, match="changed"):
-        frames.image(0)
-
-
-@pytest.mark.parametrize(("keep", "decoded"), [(True, [0, 1, 2]), (False, [0, 1, 0, 2, 0])])
-def test_the_first_frame_is_decoded_once_where_it_is_kept(files, monkeypatch, keep, decoded):
-    done = []
-
-    def decode(data, position, bits):
-        done.append(position)
-        return decode_image(data, position, bits)
-
-    monkeypatch.setattr("mepipe.frames.reader.decode_image", decode)
-    frames = FrameReader(files, len(files), None, lambda path: None, keep_first=keep)
-    for wanted in ([0, 1], [0, 2], [0]):
-        for position, image in frames.images(wanted):
-            assert (image == 10 * position).all()
-            image[:] = 255  # who draws on it draws on his own
-    assert done == decoded
-
-
-def test_a_large_frame_is_not_kept(files, monkeypatch):
-    monkeypatch.setattr("mepipe.frames.reader._KEPT", 8 * 8 * 3 - 1)
-    frames = FrameReader(files, len(files), None, lambda path: None, keep_first=True)
-    frames.image(0)
-    files[0].unlink()
-    with pytest.raises(UnreadableInputError, match="img0"):
         frames.image(0)
 
 
