@@ -97,7 +97,7 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
     import cv2
 
     from mepipe.viz.displacement import displacement_map, flow_grid
-    from mepipe.viz.thumbnails import LARGE, flow_thumbnail, strain_thumbnail, thumbnail
+    from mepipe.viz.thumbnails import LARGE, flow_picture, strain_picture, thumbnail
 
     # Clips are drawn in parallel.
     cv2.setNumThreads(1)
@@ -109,12 +109,11 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
         return Pictures(missing=error.message)
     uv = np.asarray(flow["uv"], np.float32)
     side = min(uv.shape[-1], LARGE)
-    coloured, largest_px = flow_thumbnail(uv)
-    strained = optical_strain(uv, work.strain_sigma)
-    strain, largest_strain = strain_thumbnail(strained)
+    coloured, largest_px = flow_picture(uv)
+    strained, largest_strain = strain_picture(optical_strain(uv, work.strain_sigma))
     faces, missing = _faces(work, flow) if work.faces else (None, "")
     visible = work.values["spot"].get("visible", [0])
-    large = {"flow": flow_thumbnail(uv, side)[0], "strain": strain_thumbnail(strained, side)[0]}
+    large = {"flow": thumbnail(coloured, side), "strain": thumbnail(strained, side)}
     if faces is not None:
         large |= {"onset": thumbnail(faces[0], side), "apex": thumbnail(faces[1], side)}
     moves, moves_px = displacement_map(uv)
@@ -122,8 +121,8 @@ def pictures_of(work: ClipWork, cache_root: Path) -> Pictures:
     return Pictures(
         onset=None if faces is None else thumbnail(faces[0]),
         apex=None if faces is None else thumbnail(faces[1]),
-        flow=coloured,
-        strain=strain,
+        flow=thumbnail(coloured),
+        strain=thumbnail(strained),
         largest_px=largest_px,
         largest_strain=largest_strain,
         curve=tuple(np.asarray(curve, np.float64).round(4).tolist()),

@@ -28,7 +28,7 @@ class KeyFrame:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one clip (WebP). Each is None if it does not exist.
+    """The pictures of one clip (JPEG). Each is None if it does not exist.
 
     ``largest_px`` is the displacement at the rim of the flow's key, in px of the
     aligned face; ``largest_strain`` the strain that is brightest. ``curve`` is the motion
@@ -203,7 +203,7 @@ class MovementLink:
     """A movement of a recording: its number and kind, and the time of its apex.
 
     ``place`` is that of its card among the cards of the page, ``picture`` the aligned face at the
-    apex (WebP). Both are None if there is none.
+    apex (JPEG). Both are None if there is none.
     """
 
     number: int

@@ -39,7 +39,7 @@ def looks(page: Page, *, folder: bool) -> dict[str, Json]:
 def picture_files(cards: Sequence[ClipCard]) -> dict[str, bytes]:
     """Return the large pictures by their names in the folder: numbers, no name of a dataset."""
     return {
-        f"{place:04d}-{name}.webp": data
+        f"{place:04d}-{name}.jpg": data
         for place, card in enumerate(cards)
         for name, data in card.pictures.large.items()
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mepipe.cache.manifest import REPORT, REPORT_FILES, Manifest
+from mepipe.frames.formats import is_webp
 from mepipe.report.content import PROBLEMS, ClipCard, Page
 from mepipe.report.looks import looks, picture_files
 from mepipe.viz.motion_curve import HEIGHT, WIDTH, Drawing, draw_curve
@@ -72,7 +73,7 @@ def render(page: Page, embedded: int = EMBEDDED) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": _figure, "webp": _webp, "shade": _shade}
+    environment.filters |= {"figure": _figure, "inlined": _inlined, "shade": _shade}
     key = base64.b64encode(flow_key()).decode()
     style = (
         f":root {{ color-scheme: light dark; {style_variables(LIGHT)} }}\n"
@@ -161,8 +162,9 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _webp(data: bytes) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+def _inlined(data: bytes) -> str:
+    kind = "webp" if is_webp(data) else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _shade(count: float, total: float) -> str:

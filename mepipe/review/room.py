@@ -152,9 +152,9 @@ class Room:
         if name == "displacement":
             return displacement_map(uv)[0], "image/png"
         if name == "flow":
-            return flow_thumbnail(uv)[0], "image/webp"
+            return flow_thumbnail(uv)[0], "image/jpeg"
         if name == "strain":
-            return strain_thumbnail(optical_strain(uv, self._sigma))[0], "image/webp"
+            return strain_thumbnail(optical_strain(uv, self._sigma))[0], "image/jpeg"
         raise NotInRunError(name)
 
     def change(self, index: int, body: Mapping[str, Any]) -> dict[str, Any]:

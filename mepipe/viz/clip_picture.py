@@ -88,11 +88,13 @@ def flow_colours(flow: NDArray[np.float32], largest: float) -> NDArray[np.uint8]
     """
     import cv2
 
-    u, v = flow.astype(np.float64)
-    length = np.clip(np.hypot(u, v) / max(largest, 1e-9), 0, 1)
-    hue = (np.degrees(np.arctan2(v, u)) % 360) / 2
-    hsv = np.stack([hue, 255 * length, np.full_like(length, 255)], axis=-1)
-    return np.asarray(cv2.cvtColor(hsv.round().astype(np.uint8), cv2.COLOR_HSV2RGB), np.uint8)
+    u, v = np.asarray(flow, np.float32)
+    hsv = np.empty((*u.shape, 3), np.uint8)
+    half = np.rint(np.arctan2(v, u) * np.float32(90 / np.pi)).astype(np.int16)
+    hsv[..., 0] = np.where(half < 0, half + 180, half)  # degrees by two: they fit into a byte
+    hsv[..., 1] = np.rint(255 * np.minimum(np.hypot(u, v) / max(largest, 1e-9), 1))
+    hsv[..., 2] = 255
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
 
 
 def clip_png(clip: ClipPicture) -> bytes:

@@ -313,7 +313,7 @@ def test_pictures_beside_the_page_are_shown_large(opening, make_page, tmp_path):
     page = opening(path.as_uri())
     page.locator(".open").nth(3).click()
     until(page, "[...document.querySelectorAll('.look img')].every(i => i.naturalWidth === 224)")
-    assert page.locator(".look img").first.get_attribute("src") == "report-files/0003-onset.webp"
+    assert page.locator(".look img").first.get_attribute("src") == "report-files/0003-onset.jpg"
 
 
 def test_where_the_pictures_beside_a_page_are_gone_the_small_ones_are_shown(

@@ -142,9 +142,9 @@ def test_page_without_faces_has_no_picture_of_a_face(make_page):
     page = make_page(faces=False)
     html = render(page)
     document = Document(html)
-    assert {name[5:] for name in files_beside(page, 0)} == {"flow.webp", "strain.webp"}
+    assert {name[5:] for name in files_beside(page, 0)} == {"flow.jpg", "strain.jpg"}
     beside = render(page, 0)
-    assert "-onset.webp" not in beside
+    assert "-onset.jpg" not in beside
     assert "face at" not in beside
     assert {a["alt"].split()[0] for a in document.all("img")} == {"Optical"}
     assert "face at" not in html
@@ -171,8 +171,9 @@ def test_page_of_500_clips_is_below_ten_megabytes(make_page):
     print(f"500 clips: {size / 1e6:.2f} MB")
     assert size < 10e6
     files = files_beside(page)
+    print(f"{len(files)} pictures beside it: {sum(map(len, files.values())) / 1e6:.1f} MB")
     assert len(files) == 4 * 499  # the first has no large picture
-    assert all(re.fullmatch(r"\d{4}-(onset|apex|flow|strain)\.webp", name) for name in files)
+    assert all(re.fullmatch(r"\d{4}-(onset|apex|flow|strain)\.jpg", name) for name in files)
 
 
 def test_page_of_usual_size_is_one_file_of_less_than_ten_megabytes(make_page):
@@ -201,10 +202,10 @@ def test_pictures_beside_a_page_go_with_it(make_page, tmp_path, monkeypatch):
 
     folder = tmp_path / "report-files"
     write_page(Manifest(tmp_path), "a", make_page(6))
-    assert (folder / "0001-onset.webp").exists()
+    assert (folder / "0001-onset.jpg").exists()
     write_page(Manifest(tmp_path), "b", make_page(6, faces=False))
     left = {path.name[5:] for path in folder.iterdir()}
-    assert left == {"flow.webp", "strain.webp"}
+    assert left == {"flow.jpg", "strain.jpg"}
     monkeypatch.undo()
     write_page(Manifest(tmp_path), "c", make_page(6))
     assert not folder.exists()

@@ -54,4 +54,4 @@ def test_pictures_are_small_and_name_their_largest_value():
     assert red > 200 > max(blue, green)
     assert image[5, 5].min() > 240
     assert strain_thumbnail(np.full((8, 8), 0.1, np.float32))[1] == pytest.approx(0.1)
-    assert len(thumbnail(np.zeros((224, 224), np.uint8))) < 500
+    assert len(thumbnail(np.zeros((224, 224), np.uint8))) < 1000

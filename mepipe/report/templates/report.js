@@ -114,7 +114,7 @@
     const small = card.querySelector(".p-" + name);
     if (!small) return null;
     if (!clip.large?.includes(name)) return small.src;
-    return data.folder + "/" + card.id.slice(5).padStart(4, "0") + "-" + name + ".webp";
+    return data.folder + "/" + card.id.slice(5).padStart(4, "0") + "-" + name + ".jpg";
   };
   // A picture; if its file is gone, the small one of the card.
   const image = (card, clip, name, alt) => {
