@@ -233,29 +233,28 @@ def read_bytes(path: Path) -> bytes | None:
             return None
 
 
-def names(folder: Path) -> list[str]:
-    """Return the sorted names in ``folder`` without dot-files. Empty if it does not exist."""
+def names(folder: Path, starting: str = "") -> list[str]:
+    """Return the sorted names in ``folder`` without dot-files. Empty if it does not exist.
+
+    Only those that start with ``starting``: of a long folder this costs half of `entries`.
+    """
     with system_errors("list", folder):
         try:
-            return sorted(name for name in call(os.listdir, folder) if name[0] != ".")
+            found = [name for name in call(os.listdir, folder) if name.startswith(starting)]
+            return sorted(name for name in found if name[0] != ".")
         except (FileNotFoundError, NotADirectoryError):
             return []
 
 
-def entries(folder: Path, starting: str = "") -> list[tuple[str, bool]]:
+def entries(folder: Path) -> list[tuple[str, bool]]:
     """Return (name, whether it is a regular file) of what is in ``folder``, sorted by name.
 
-    Without dot-files, and only those whose names start with ``starting``. Empty if the folder does
-    not exist.
+    Without dot-files. Empty if the folder does not exist.
     """
     with system_errors("list", folder):
         try:
             with call(os.scandir, folder) as found:
-                return sorted(
-                    (one.name, one.is_file())
-                    for one in found
-                    if one.name.startswith(starting) and one.name[0] != "."
-                )
+                return sorted((one.name, one.is_file()) for one in found if one.name[0] != ".")
         except (FileNotFoundError, NotADirectoryError):
             return []
 

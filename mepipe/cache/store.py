@@ -147,13 +147,12 @@ class Store:
 
     def find(self, stage: str, key: str) -> ObjectName | None:
         """Return the object of ``stage`` with this key, or None. Opens no file."""
-        # The name first: a folder holds the objects of many clips.
         folder = self.root / "objects" / stage / key[:2]
-        for file, regular in disk.entries(folder, starting=key):
-            if regular:
-                name = _parse(stage, file)
-                if name is not None:
-                    return name
+        for file in disk.names(folder, starting=key):
+            name = _parse(stage, file)
+            # The name first: a folder holds the objects of many clips.
+            if name is not None and (folder / file).is_file():
+                return name
         return None
 
     def read(self, name: ObjectName, declared: Declaration | None = None) -> StoredObject:
@@ -243,8 +242,15 @@ class Store:
         if path.is_dir():
             self.quarantine(path)
 
-    def write(self, item: StoredObject) -> ObjectName:
+    def write(self, item: StoredObject, *, new: bool = False) -> ObjectName:
         """Store ``item`` and return its name. It replaces an older object of the same key.
+
+        Parameters
+        ----------
+        item
+            The object.
+        new
+            There is none of this key: it need not be looked for.
 
         Raises
         ------
@@ -254,7 +260,7 @@ class Store:
         data = encode(item)
         name = ObjectName(item.stage, item.key, hashlib.sha256(data).hexdigest())
         path = self.path(name)
-        earlier = self.find(item.stage, item.key)
+        earlier = None if new else self.find(item.stage, item.key)
         # The same bytes are stored already, for example by another process.
         if earlier == name:
             return name

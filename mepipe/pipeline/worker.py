@@ -81,10 +81,10 @@ def run_clip(
                     # Another process may have computed it while this one waited for the lock.
                     found = _look(store, step.stage, step.found.key, step.found.parts)
                     again = judge(step.stage, found, rules, clip.frames.count)
+                    step.found = again.found
                     step.outcome = again.outcome or _compute(
                         store, clip, config, outcome, step, made
                     )
-                    step.found = again.found
             # Garbage collection keeps recently used objects, by their time stamp.
             if step.found.name is not None:
                 store.touch(step.found.name)
@@ -136,6 +136,7 @@ def run_side(
         if step.verdict == "compute":
             with claim(store.lock(step.found.key), wait=True):
                 again = judge(stage, _look(store, stage, step.found.key, step.found.parts), rules)
+                step.found = again.found
                 step.outcome = again.outcome or _compute(store, clip, config, outcome, step, {})
         elif step.found.name is not None:
             store.touch(step.found.name)
@@ -182,22 +183,28 @@ def _under_way(outcome: ClipOutcome, until: str) -> str:
 
 
 def _lookup(store: Store, clip: ClipInput, config: Config) -> Lookup:
-    """Return a lookup that reads objects. A damaged object goes to the quarantine."""
+    """Return a lookup that reads objects, as far as a clip is there without computing."""
 
     def look(stage: Stage, outcome: ClipOutcome) -> Found:
-        return _look(store, stage, *keyed(clip, config, outcome, stage))
+        key, parts = keyed(clip, config, outcome, stage)
+        # After a stage that was just computed there is hardly ever an object, and it is looked
+        # for under its lock anyway. Each look lists a folder, which is long in a large cache.
+        if any(earlier.computed for earlier in outcome.stages.values()):
+            return Found(key, parts)
+        return _look(store, stage, key, parts)
 
     return look
 
 
 def _look(store: Store, stage: Stage, key: str, parts: Mapping[str, Json]) -> Found:
+    """Look for an object, and read it. A damaged one goes to the quarantine, if it can."""
     name = store.find(stage.name, key)
     if name is None:
         return Found(key, parts)
     try:
         stored = store.read(name, stage.arrays)
-    except DamageError:
-        return Found(key, parts)
+    except DamageError as error:
+        return Found(key, parts, why=error.message)
     return Found(key, parts, name, Known(stored.values, stored.failure, stored.libraries))
 
 
@@ -235,7 +242,9 @@ def _compute(
         if error.position is not None:
             failure["frame"] = stage.frames(clip, config, outcome.values).index(error.position)
     written = store.write(
-        StoredObject(stage.name, stage.version, key, parts, values, arrays, failure, made_by)
+        StoredObject(stage.name, stage.version, key, parts, values, arrays, failure, made_by),
+        # The lock of the key is held, so nobody has written one since.
+        new=step.found.name is None and not step.found.why,
     )
     # Laid out as they are when they are read: the last bits of a sum depend on it.
     made[written] = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

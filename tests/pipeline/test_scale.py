@@ -111,6 +111,24 @@ def test_a_cold_run_opens_no_object_that_it_has_just_stored(toy_run, toy_data, m
     assert opened == []
 
 
+def test_a_cold_run_looks_for_each_object_under_its_lock_alone(toy_run, toy_data, monkeypatch):
+    """A look lists a folder, which is long in a large cache. Of a clip's first stage it takes two."""
+    from collections import Counter
+
+    from mepipe.cache.store import Store
+
+    looked, real = Counter(), Store.find
+
+    def find(store, stage, key):
+        looked[stage] += 1
+        return real(store, stage, key)
+
+    monkeypatch.setattr(Store, "find", find)
+    result = toy_run(toy_data(4), until="tensor").execute()
+    assert result.computed["tensor"] == 4
+    assert sorted(looked.values()) == [4] * (len(looked) - 1) + [8]
+
+
 def test_what_a_later_stage_reads_is_laid_out_as_in_a_file(toy_run, toy_data, tmp_path):
     """So that a clip that goes on from the cache gets the same bits."""
     from mepipe.stages import STAGES, Result
