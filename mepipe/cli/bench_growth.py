@@ -46,11 +46,15 @@ def growth(sizes: tuple[int, ...], real: bool, size: int | None) -> None:
 
         require_made(size, real=real)
         rows = []
-        with counting("sizes") as advance:
-            for number, clips in enumerate(sorted(set(sizes)), 1):
-                rows.append(measure(clips, real=real, size=size or SIZE))
-                advance(number, len(set(sizes)))
-        say(growth_table(rows))
+        try:
+            with counting("sizes") as advance:
+                for number, clips in enumerate(sorted(set(sizes)), 1):
+                    rows.append(measure(clips, real=real, size=size or SIZE))
+                    advance(number, len(set(sizes)))
+        finally:
+            # Also after Ctrl-C: the large sizes take an hour, and the others are measured.
+            if rows:
+                say(growth_table(rows))
 
 
 def growth_table(rows: Sequence[Growth]) -> str:

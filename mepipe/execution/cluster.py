@@ -7,23 +7,28 @@ that runs it, with its versions and threads: workers of an elastic cluster join 
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import logging
 import pickle
 import queue
-import re
 import secrets
-import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mepipe.cache import disk
-from mepipe.errors import MepipeError, SystemProblemError, UsageError
+from mepipe.errors import MepipeError, SystemProblemError
+from mepipe.execution.cluster_start import (
+    CANCELLED,
+    TIMEOUT_S,
+    RefusedError,
+    check_workers,
+    connected,
+    is_reachable,
+    refused,
+)
 from mepipe.execution.cluster_workers import Demands, by_value, guarded, versions
 from mepipe.execution.processes import WorkerDied
 from mepipe.extras import require
@@ -35,11 +40,8 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 _LOG = logging.getLogger("mepipe")
-_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
-_TIMEOUT_S = 10
 _LOOK_S = 2  # between two looks whether scheduler and workers are still there
 _WITHOUT_WORKERS_S = 30  # a worker that is restarted comes back within
-_ADDRESS = re.compile(r"(?:tcp|tls)://(\[[^\]]+\]|[^:/]+):([0-9]+)/?")
 # Tasks per worker thread at the scheduler. With two, a worker that finishes a task has its next
 # one already.
 _AHEAD = 2
@@ -65,13 +67,15 @@ def cluster(
     Raises
     ------
     UsageError
-        If Dask is not installed, there is no such scheduler, or it has no workers; or
-        if they have other versions, or cannot read the cache or a dataset.
+        If Dask is not installed.
+    RefusedError
+        If there is no such scheduler, or it has no workers; or if they have other versions, or
+        cannot read the cache or a dataset.
     """
     require("dask", "--backend dask")
     from distributed import Client
 
-    client = _connected(Client, address)
+    client = connected(Client, address)
     # Its random content proves that a worker sees this cache, not a local folder of that path.
     probe = cache / "tmp" / f"probe-{secrets.token_hex(8)}"
     names = tuple(sorted({*libraries, "h5py"}))
@@ -85,7 +89,7 @@ def cluster(
         disk.make_folder(probe.parent)
         disk.write_atomic(probe, probe.name.encode())
         try:
-            _check(client, demands)
+            check_workers(client, demands)
             yield Cluster(client, address, demands)
         finally:
             disk.remove(probe)
@@ -98,7 +102,7 @@ def _closing(client: Client) -> Iterator[None]:
     finally:
         # Of a scheduler that is gone nobody can take leave.
         with suppress(Exception):
-            client.close(timeout=_TIMEOUT_S)
+            client.close(timeout=TIMEOUT_S)
 
 
 class Cluster:
@@ -134,7 +138,7 @@ class Cluster:
         ------
         SystemProblemError
             If the scheduler is gone, or no worker was there for a while.
-        UsageError
+        RefusedError
             If only workers are left that cannot be used.
         """
         suspects: list[Task] = []
@@ -253,7 +257,7 @@ class Cluster:
         ------
         SystemProblemError
             If the scheduler is gone, or no worker came back.
-        UsageError
+        RefusedError
             If only such came that cannot be used.
         """
         if not is_reachable(self._address):
@@ -276,7 +280,7 @@ class Cluster:
 
         Raises
         ------
-        UsageError
+        RefusedError
             If there are workers, and none can be used.
         """
         fit = [worker for worker in self._alive if worker not in self._unfit]
@@ -299,9 +303,9 @@ class Cluster:
                 "the Dask worker %s is not used: %s", unfit.worker, unfit.reason.rstrip(".")
             )
 
-    def _none_fit(self) -> UsageError:
+    def _none_fit(self) -> RefusedError:
         worker, reason = next(reversed(self._unfit.items()))
-        return _refused(worker, reason, ", and there is no other")
+        return refused(worker, reason, ", and there is no other")
 
     def _gone(self) -> SystemProblemError:
         return SystemProblemError(
@@ -316,7 +320,7 @@ class Cluster:
             yield
         except MepipeError:
             raise
-        except _CANCELLED as error:
+        except CANCELLED as error:
             # Nobody here cancels what is waited for: the scheduler lost it, and was started anew.
             raise self._gone() from error
         except Exception as error:
@@ -340,59 +344,3 @@ class _Unfit:
 
     worker: str
     reason: str
-
-
-def is_reachable(address: str) -> bool:
-    """Return True if something answers at ``tcp://HOST:PORT``; of other addresses nothing is known.
-
-    Without this, Dask tries for minutes where nothing is, and for ever where something was.
-    """
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
-        return True
-    try:
-        place = (found[1].strip("[]"), int(found[2]))
-        with socket.create_connection(place, timeout=_TIMEOUT_S) as other:
-            # Dask's side of a connection speaks first. With a server that is silent its own
-            # client waits without end. Behind TLS nobody speaks before the client.
-            return address.startswith("tls://") or bool(other.recv(1))
-    except (OSError, OverflowError):
-        return False
-
-
-def _connected(kind: type[Client], address: str) -> Client:
-    try:
-        if not is_reachable(address):
-            raise OSError("nothing answers there")
-        return kind(address, timeout=_TIMEOUT_S, set_as_default=False)
-    # What is there may be another program, and what Dask makes of its answer has many names.
-    except (Exception, *_CANCELLED) as error:
-        raise UsageError(
-            f"there is no Dask scheduler at {address}: {error}",
-            "Start one (`dask scheduler`) and workers (`dask worker ADDRESS --nthreads 1`). "
-            "Give the address that the scheduler prints.",
-        ) from error
-
-
-def _check(client: Client, demands: Demands) -> None:
-    # Workers that were just started, or restarted after a crash, need some seconds to join.
-    with suppress(TimeoutError):
-        client.wait_for_workers(1, timeout=_TIMEOUT_S)
-    if not client.nthreads():
-        raise UsageError(
-            f"the Dask scheduler {client.scheduler.address} has no workers",
-            f"Start some: dask worker {client.scheduler.address} --nthreads 1",
-        )
-    found: Mapping[str, Any] = client.run(by_value(guarded), None, demands)
-    for _, (fit, answer) in sorted(found.items()):
-        if not fit:
-            raise _refused(*answer)
-
-
-def _refused(worker: str, reason: str, rest: str = "") -> UsageError:
-    return UsageError(
-        f"the Dask worker {worker} {reason}{rest}",
-        "Give all workers the same mepipe and libraries, one thread each (--nthreads 1, and "
-        "--nworkers for more), and the cache and the data on shared storage, under the same path "
-        "everywhere.",
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,15 +20,20 @@ from mepipe.evaluation.evaluate import (
     write_results,
 )
 from mepipe.evaluation.fold_cache import STAGE, Source, count_cached
+from mepipe.execution.cluster_start import RefusedError
 from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.pipeline.run_result import RunResult
+
+_LOG = logging.getLogger("mepipe")
 
 
 def classify_features(
     config: Config, context: Context, out: Path, manifest: Manifest, result: RunResult
 ) -> None:
     """Train and evaluate leave-one-subject-out. Every finished fold is cached.
+
+    With a cluster, the folds are trained there, if its workers see the features.
 
     If the labels do not allow it (one subject, one class), ``result.no_results`` gives the
     reason. Earlier result files are then removed, because they belong to other features.
@@ -50,14 +56,16 @@ def classify_features(
         manifest.set_aside(RESULTS)
         return
     started = time.perf_counter()
-    evaluated = evaluate(
-        features,
-        Source(features.path, digest, manifest.stat(FEATURES)),
-        evaluation,
-        work,
-        # The folder of the output need not be shared. `mepipe evaluate` trains on a cluster.
-        replace(context, scheduler=None),
-    )
+    source = Source(features.path, digest, manifest.stat(FEATURES))
+    here = replace(context, scheduler=None)
+    # A cluster trains on CPUs, and a GPU of this machine is faster.
+    far = on_device(work, evaluation).jobs[0].device == "cpu"
+    try:
+        evaluated = evaluate(features, source, evaluation, work, context if far else here)
+    except RefusedError as error:
+        # The clips are done, and the folder of the output need not be shared.
+        _LOG.warning("the folds are trained on this machine: %s", error.message)
+        evaluated = evaluate(features, source, evaluation, work, here)
     result.computed[STAGE] += evaluated.computed
     result.reused[STAGE] += evaluated.reused
     result.results = evaluated.content

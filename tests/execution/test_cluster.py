@@ -278,6 +278,48 @@ def test_folds_on_a_cluster_are_those_of_this_machine_bit_for_bit(scheduler, tmp
     assert again.computed == 0, "and then no cluster is needed"
 
 
+SVM = ["model.name=svm", "train.seeds=1"]
+
+
+def test_a_run_trains_on_the_cluster_too(scheduler, make_run, sample, tmp_path, monkeypatch):
+    from mepipe.execution import runner
+
+    here = make_run(sample, settings=SVM, until="classify").execute()
+    assert here.computed["classify"] > 1, here.no_results
+
+    def not_here(*_):
+        raise AssertionError("a task stayed on this machine")
+
+    monkeypatch.setattr(runner, "run_tasks", not_here)
+    cache, out = tmp_path / "far", tmp_path / "far-out"
+    far = make_run(
+        sample, settings=SVM, until="classify", cache=cache, out=out, scheduler=scheduler
+    ).execute()
+    assert far.computed["classify"] == here.computed["classify"]
+    predictions = [(place / "predictions.csv").read_bytes() for place in (out, tmp_path / "out")]
+    assert predictions[0] == predictions[1]
+
+
+def test_a_run_trains_here_where_the_cluster_does_not_see_its_features(
+    scheduler, make_run, sample, tmp_path, monkeypatch, caplog
+):
+    from mepipe.evaluation import fold_cache
+
+    real = fold_cache.task_runner
+
+    def without_the_folder(context, roots, libraries):
+        gone = [tmp_path / "nowhere" / root.name for root in roots]
+        return real(context, gone if context.scheduler else roots, libraries)
+
+    monkeypatch.setattr(fold_cache, "task_runner", without_the_folder)
+    result = make_run(sample, settings=SVM, until="classify", scheduler=scheduler).execute()
+    assert result.computed["classify"] > 1
+    assert result.results is not None
+    (told,) = [one for one in caplog.messages if "trained on this machine" in one]
+    assert "does not see" in told
+    assert "features.h5" in told
+
+
 def test_folds_are_not_sent_to_a_cluster_for_a_gpu(tmp_path, monkeypatch):
     from dataclasses import replace
 
@@ -311,9 +353,10 @@ def test_recordings_on_a_cluster_are_those_of_this_machine(scheduler, sample, tm
 
 @pytest.mark.parametrize("problem", ["refused", "no route", "silent"])
 def test_cluster_without_scheduler_is_a_usage_error(tmp_path, monkeypatch, problem):
-    from mepipe.execution import cluster as room
+    from mepipe.execution import cluster_start as room
+    from mepipe.execution.cluster import cluster
 
-    monkeypatch.setattr(room, "_TIMEOUT_S", 1)
+    monkeypatch.setattr(room, "TIMEOUT_S", 1)
     address = "tcp://127.0.0.1:9"
     with socket.socket() as other:
         if problem == "no route":
@@ -328,7 +371,7 @@ def test_cluster_without_scheduler_is_a_usage_error(tmp_path, monkeypatch, probl
             address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         with (
             pytest.raises(UsageError, match=f"no Dask scheduler at {address}"),
-            room.cluster(address, tmp_path, [], ["numpy"]),
+            cluster(address, tmp_path, [], ["numpy"]),
         ):
             pass
 

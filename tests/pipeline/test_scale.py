@@ -112,7 +112,7 @@ def test_a_cold_run_opens_no_object_that_it_has_just_stored(toy_run, toy_data, m
 
 
 def test_a_cold_run_looks_for_each_object_under_its_lock_alone(toy_run, toy_data, monkeypatch):
-    """A look lists a folder, which is long in a large cache. Of a clip's first stage it takes two."""
+    """A look lists a folder, which is long in a large cache. A clip's first stage takes two."""
     from collections import Counter
 
     from mepipe.cache.store import Store

@@ -119,7 +119,11 @@ def test_the_flow_and_its_pictures(open_room):
     room = open_room()
     flow = room.flow(0)
     assert flow["largest"] > 0
-    for name, kind in (("flow", b"\xff\xd8"), ("strain", b"\xff\xd8"), ("displacement", b"\x89PNG")):
+    for name, kind in (
+        ("flow", b"\xff\xd8"),
+        ("strain", b"\xff\xd8"),
+        ("displacement", b"\x89PNG"),
+    ):
         assert room.picture(0, name)[0].startswith(kind)
     with pytest.raises(LookupError):
         room.picture(0, "passwd")
