@@ -100,6 +100,16 @@ def parts(content, values=15):
     return [(place, next(odd)) for place in places(content) if place for _ in range(values)]
 
 
+def with_card(data, card):
+    """Return a model file with another card."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"]["mepipe"] = json.dumps(card)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
 def claim(out, file, *, digest=False):
     """Make the manifest say that mepipe wrote a file of its own as it is now: size and time."""
     path, manifest = out / file, out / "manifest.json"
@@ -280,6 +290,7 @@ def finished_study(folder, clips=5):
     from mepipe.config import load_config
     from mepipe.datasets.registry import open_datasets
     from mepipe.evaluation.api import train
+    from mepipe.evaluation.model_card import read_card
     from mepipe.execution.context import Context
     from mepipe.run import Run
 
@@ -294,4 +305,8 @@ def finished_study(folder, clips=5):
     found, context = open_datasets([str(data)]), Context(open_store(folder / "cache"))
     result = Run(found, config, context, out=folder / "out").execute()
     train(result.features, folder / "model" / "model.safetensors", settings=config, device="cpu")
+    # Of other people, so that it can be measured on these.
+    model = folder / "model" / "model.safetensors"
+    card = {**read_card(model), "clips": ["other/a/1"], "persons": ["other/a"]}
+    model.write_bytes(with_card(model.read_bytes(), card))
     return Study(folder, data, tuple(result.load().clip.tolist()), assignments)

@@ -8,6 +8,7 @@ import os
 import shutil
 
 import pytest
+from click.testing import CliRunner
 from odd_outputs import (
     ODD_CONTENT,
     ODD_TEXT,
@@ -16,10 +17,12 @@ from odd_outputs import (
     finished_study,
     parts,
     put,
+    with_card,
 )
 from odd_records import ATTACKS, newest, read, write
 from toy_stages import toys
 
+from mepipe.cli import main
 from mepipe.errors import MepipeError, UsageError
 from mepipe.evaluation.results_file import FIGURES, parsed_results
 
@@ -264,16 +267,6 @@ def test_any_part_of_a_card_can_be_odd(study, reader, every):
     assert problems == []
 
 
-def with_card(data, card):
-    """Return a model file with another card."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header["__metadata__"]["mepipe"] = json.dumps(card)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[8 + length :]
-
-
 def test_other_arrays_in_the_place_of_a_model(study, tmp_path):
     import numpy as np
 
@@ -282,6 +275,16 @@ def test_other_arrays_in_the_place_of_a_model(study, tmp_path):
         shutil.copy(tmp_path / "arrays.npz", study.model)
         assert study.call("predict", [study.model]) == ""
         assert study.code == 2
+
+
+def test_a_model_measured_into_the_folder_of_a_run_is_reported(study):
+    with study.attacked():
+        *measure, made = study.commands["measure"]
+        assert made.endswith("made")
+        found = CliRunner().invoke(main, [*measure, str(study.out)])
+        assert found.exit_code == 0, found.output
+        assert study.written()["protocol"] == "none"
+        assert (reported(study), study.code) == ("", 0)
 
 
 def test_nothing_is_wrong_before_any_attack(study):
