@@ -33,6 +33,8 @@ FILES = (
     *("corrections.csv", "corrected-events.csv"),
 )
 
+ODD_WORDS = "odd text stands on the page"
+NAMES = {("model",), ("ci_note",), ("chance", "model")}
 TABLES = ("clips", "parts", "pack", "px", "motions", "recordings")
 
 
@@ -115,7 +117,7 @@ def reported(study):
     text = page.read_text(encoding="utf-8")
     if f"of {len(study.clips)} usable clips" not in text:
         return "the page lacks clips"
-    return "odd text stands on the page" if ODD_TEXT in text else ""
+    return ODD_WORDS if ODD_TEXT in text else ""
 
 
 def wrong_of(study, reader):
@@ -154,7 +156,7 @@ def tables_of(cache):
     return {"record": record, **tables}
 
 
-@of_all(443, 7)
+@of_all(443, 13)
 @pytest.mark.parametrize("reader", PAST)
 def test_any_part_of_a_record_can_be_odd(study, reader, every):
     tables, problems = tables_of(study.cache), []
@@ -180,7 +182,7 @@ READERS = {
 }
 
 
-@of_all(101, 2)
+@of_all(101, 3)
 @pytest.mark.parametrize(
     "reader", ["report", "review", "marks", "compare", "train", "evaluate", "run", "plan"]
 )
@@ -220,7 +222,7 @@ def test_results_are_checked_once(study):
     assert problems == []
 
 
-@of_all(307, 7)
+@of_all(307, 13)
 @pytest.mark.parametrize("reader", ["report", "compare", "train", "run", "plan"])
 def test_any_part_of_the_results_can_be_odd(study, reader, every):
     before, problems = study.written(), []
@@ -232,6 +234,8 @@ def test_any_part_of_the_results_can_be_odd(study, reader, every):
             if reader in {"run", "plan"}:
                 claim(study.out, path.name, digest=forged)
             wrong = wrong_of(study, READERS.get(reader, called(reader, ["results.json"])))
+            if place in NAMES and wrong == ODD_WORDS:
+                continue  # any text can be the name of a model, or a note
             # With its digest in the manifest, a number that can be right is believed.
             if not wrong and reader == "run" and not forged and study.written() != before:
                 wrong = "other results"
@@ -252,7 +256,7 @@ def test_a_model_file_can_be_odd(study, reader, every):
     assert problems == []
 
 
-@of_all(401, 7)
+@of_all(401, 13)
 @pytest.mark.parametrize("reader", ["predict", "measure", "start"])
 def test_any_part_of_a_card_can_be_odd(study, reader, every):
     from mepipe.evaluation.model_card import read_card
