@@ -222,7 +222,7 @@ def test_results_are_checked_once(study):
     assert problems == []
 
 
-@of_all(307, 13)
+@of_all(409, 13)
 @pytest.mark.parametrize("reader", ["report", "compare", "train", "run", "plan"])
 def test_any_part_of_the_results_can_be_odd(study, reader, every):
     before, problems = study.written(), []
@@ -256,7 +256,7 @@ def test_a_model_file_can_be_odd(study, reader, every):
     assert problems == []
 
 
-@of_all(401, 13)
+@of_all(809, 13)
 @pytest.mark.parametrize("reader", ["predict", "measure", "start"])
 def test_any_part_of_a_card_can_be_odd(study, reader, every):
     from mepipe.evaluation.model_card import read_card
