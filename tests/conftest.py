@@ -362,39 +362,21 @@ def run(make_run):
 
 
 @pytest.fixture
-def toy(monkeypatch):
+def toy():
     """Stages of plain numpy: keys, cache and outputs are the real ones, a run takes 50 ms."""
-    from toy_stages import install
+    from toy_stages import toys
 
-    from mepipe.pipeline import compute
-    from mepipe.stages import STAGES
-
-    before = {stage.name: stage.compute for stage in STAGES}
-    monkeypatch.setattr(compute, "check_models", lambda: None)
-    install()
-    yield
-    for stage in STAGES:
-        object.__setattr__(stage, "compute", before[stage.name])
+    with toys():
+        yield
 
 
 @pytest.fixture
 def toy_data(tmp_path):
     """Annotated clips of eight tiny files that only the toy stages take for frames."""
+    from toy_stages import toy_clips
 
     def make(clips=3, name="toy"):
-        rows = ["subject,clip,emotion,onset,apex,offset,fps"]
-        for number in range(clips):
-            subject, clip = f"s{number % 7:02d}", f"c{number // 7:04d}"
-            folder = tmp_path / name / subject / clip
-            folder.mkdir(parents=True)
-            for frame in range(1, 9):
-                path = folder / f"{frame:03d}.jpg"
-                path.write_bytes(f"{number} {frame}".encode())
-                os.utime(path, (1_700_000_000, 1_700_000_000))
-            emotion = ("happiness", "surprise", "disgust")[number % 3]
-            rows.append(f"{subject},{clip},{emotion},2,{4 + number % 3},{7 + number // 3 % 2},200")
-        (tmp_path / name / "labels.csv").write_text("\n".join(rows) + "\n")
-        return tmp_path / name
+        return toy_clips(tmp_path / name, clips)
 
     return make
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -30,6 +31,8 @@ def install(seconds=0.0, names=("face", "flow", "tensor")):
         values = {
             "transforms": [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]],
             "faces": 1, "searched": 0, "quality": 1.0, "inter_ocular_px": 100.0,
+            "frontal": 1.0, "roll": 0.0, "likeness": 1.0, "moved": 0.0,
+            "brightest": 200.0, "contrast": 100.0, "clipped": 0.0,
         }  # fmt: skip
         return Result(values, {"box": np.arange(4.0), "landmarks": points})
 
@@ -47,6 +50,37 @@ def install(seconds=0.0, names=("face", "flow", "tensor")):
         if toy is not None and stage.name in names:
             # The one object that every module has; a frozen dataclass.
             object.__setattr__(stage, "compute", toy)
+
+
+@contextmanager
+def toys():
+    """Put all toys in place for the body."""
+    before = {stage.name: stage.compute for stage in STAGES}
+    models, compute.check_models = compute.check_models, lambda: None
+    install()
+    try:
+        yield
+    finally:
+        compute.check_models = models
+        for stage in STAGES:
+            object.__setattr__(stage, "compute", before[stage.name])
+
+
+def toy_clips(folder, clips):
+    """Write annotated clips of eight tiny files that only the toys take for frames."""
+    rows = ["subject,clip,emotion,onset,apex,offset,fps"]
+    for number in range(clips):
+        subject, clip = f"s{number % 7:02d}", f"c{number // 7:04d}"
+        place = folder / subject / clip
+        place.mkdir(parents=True)
+        for frame in range(1, 9):
+            path = place / f"{frame:03d}.jpg"
+            path.write_bytes(f"{number} {frame}".encode())
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+        emotion = ("happiness", "surprise", "disgust")[number % 3]
+        rows.append(f"{subject},{clip},{emotion},2,{4 + number % 3},{7 + number // 3 % 2},200")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
 
 
 def toy_process(data, cache, out, computed, seconds=0.0, settings=()):

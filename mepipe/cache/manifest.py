@@ -140,8 +140,11 @@ class Manifest:
             self.write(file, key, data)
 
     def read_if_current(self, file: str, key: str) -> bytes | None:
-        """Return the content of ``file`` if it is current, else None."""
-        return disk.read_bytes(self._folder / file) if self.is_current(file, key) else None
+        """Return the content of ``file`` if it is current and as it was written, else None."""
+        data = disk.read_bytes(self._folder / file) if self.is_current(file, key) else None
+        # A failing disk leaves size and time stamp as they were.
+        same = data is not None and hashlib.sha256(data).hexdigest() == self.made(file)
+        return data if same else None
 
     def drop(self, file: str) -> None:
         """Remove ``file``, which is out of date. A file that mepipe did not write stays."""

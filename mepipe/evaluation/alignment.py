@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from mepipe.errors import UsageError
 from mepipe.evaluation.results import Predictions
-from mepipe.evaluation.results_io import RESULTS, Saved
+from mepipe.evaluation.results_file import RESULTS
+from mepipe.evaluation.results_io import Saved
 from mepipe.schema import NOTHING_TRAINED
 
 

@@ -5,7 +5,6 @@ The commands ``mepipe evaluate`` and ``mepipe train`` print what these functions
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,12 +21,11 @@ from mepipe.evaluation.evaluate import evaluate as evaluate_folds
 from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import Source
 from mepipe.evaluation.model_settings import check_map, describe_model
-from mepipe.evaluation.unit_results import refuse_units
+from mepipe.evaluation.results_file import FIGURES, read_results
 from mepipe.execution.context import Context
 from mepipe.execution.progress import progress_for
 from mepipe.extras import require
 from mepipe.features import Features
-from mepipe.regular_files import read_regular
 from mepipe.schema import is_saved
 
 if TYPE_CHECKING:
@@ -339,19 +337,9 @@ def results_content(folder: Path) -> dict[str, Any]:
     Raises
     ------
     UsageError
-        If there is none.
+        If there is none, or it is not what an evaluation writes.
     """
-    from mepipe.evaluation.results_io import LONGEST_RESULTS
-
-    path, remedy = folder / "results.json", "Give a folder of `mepipe evaluate`."
-    try:
-        content = json.loads(read_regular(path, LONGEST_RESULTS))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {path}: {error}", remedy) from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path} holds no results", remedy)
-    refuse_units(content, path)
-    return content
+    return read_results(folder, FIGURES)
 
 
 def features_path(features: Features | str | Path) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mepipe.cache.keys import canonical, object_key
 from mepipe.cache.objects import StoredObject
@@ -116,9 +117,14 @@ def _stored(context: Context, name: ObjectName | None) -> Shuffled | None:
     if context.strict_versions and stored.libraries != libraries(_LIBRARIES):
         return None
     uf1, uar = (stored.arrays.get(name, np.empty(0)) for name in ("uf1", "uar"))
-    if not len(uf1) or len(uf1) != len(uar) or not np.isfinite([uf1, uar]).all():
+    if not len(uf1) or len(uf1) != len(uar) or not _are_shares(uf1, uar):
         return None  # whoever wrote it: no level was computed so
     return Shuffled(uf1, uar)
+
+
+def _are_shares(*found: NDArray[Any]) -> bool:
+    # NaN is neither.
+    return all(bool(np.all((values >= 0) & (values <= 1 + _ROUNDING))) for values in found)
 
 
 def chance_content(
@@ -142,18 +148,6 @@ def level_alone(content: Mapping[str, Any]) -> dict[str, Any]:
         name: {level: one[level] for level in ("median", "p95")} if isinstance(one, dict) else one
         for name, one in content.items()
     }
-
-
-def is_chance(content: Any) -> bool:
-    """Return whether a part of a results.json that may have been edited is such a level."""
-    figures = [content.get(name) for name in ("uf1", "uar")] if isinstance(content, dict) else []
-    return bool(figures) and all(
-        isinstance(one, dict)
-        and isinstance(one.get("median"), float)
-        and isinstance(one.get("p95"), float)
-        and isinstance(one.get("above"), bool)
-        for one in figures
-    )
 
 
 def chance_cells(content: Mapping[str, Any]) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from mepipe.evaluation.evaluation_result import EvaluationResult
 from mepipe.evaluation.fold_cache import VERSION, Source
 from mepipe.evaluation.folds import FoldPrediction, features_for
 from mepipe.evaluation.model_card import describe_card, known_to, seen_in_training
+from mepipe.evaluation.results_file import known_training
 from mepipe.evaluation.saved_model import SavedModel, load_model, model_file
 from mepipe.evaluation.suited_features import SHOWN, adapted, require_same_form
 from mepipe.features import Features
@@ -230,7 +231,7 @@ class SavedEvaluation:
             "device": self.device,
             "settings": {
                 "model": card["model"],
-                "training": card.get("training"),
+                "training": known_training(card.get("training")),
                 "recentre": self.ensemble.members[0].normalise.recentre,
                 "code": card.get("code", ""),
                 "saved": self.digest,

@@ -54,7 +54,7 @@ def differences(
     """Return what differs between two feature settings, of the sections that decide a map."""
     found = []
     for section in DECIDING:
-        one, two = _section(trained, section), _section(here, section)
+        one, two = section_of(trained, section), section_of(here, section)
         beside = _BESIDE.get(section, set()) - (_OF_A_SEQUENCE if reads == "sequence" else set())
         for key in sorted((one.keys() | two.keys()) - beside):
             was, now = one.get(key, _ABSENT), two.get(key, _ABSENT)
@@ -63,8 +63,9 @@ def differences(
     return found
 
 
-def _section(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = settings.get(name)
+def section_of(settings: Any, name: str) -> dict[str, Any]:
+    """Return a section of the settings in a file; none of one that is something else."""
+    found = settings.get(name) if isinstance(settings, dict) else None
     return found if isinstance(found, dict) else {}
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mepipe.config.classifier import ModelSettings, TrainSettings
 from mepipe.config.settings import Config
 from mepipe.errors import UsageError
+from mepipe.evaluation.model_card import section_of
 from mepipe.evaluation.tuning import MODEL, candidates, default_choices
 from mepipe.features import Features
 from mepipe.networks.pyramid import plan
@@ -151,7 +152,7 @@ def needs_recentring(model: ModelSettings, features: Features) -> bool:
     ``auto`` does so only for min-max scaled features, which no longer say where
     zero motion was.
     """
-    scale = features.settings.get("tensor", {}).get("scale")
+    scale = section_of(features.settings, "tensor").get("scale")
     return model.recentre == "always" or (model.recentre == "auto" and scale == "minmax")
 
 

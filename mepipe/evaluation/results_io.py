@@ -1,4 +1,4 @@
-"""Read the predictions.csv and results.json of an evaluation.
+"""Read the predictions.csv of an evaluation, beside its results.json.
 
 Rows are joined by clip id and never by their order. A file may have been edited or
 cut off since it was written, so it is checked; an error names the file and the line.
@@ -6,7 +6,6 @@ cut off since it was written, so it is checked; an error names the file and the 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,20 +17,15 @@ import numpy as np
 
 from mepipe.datasets.csv_tables import CsvError, read_csv
 from mepipe.errors import UsageError
-from mepipe.evaluation.chance_level import is_chance
 from mepipe.evaluation.results import COLUMNS, PROBABILITY, Predictions
-from mepipe.evaluation.unit_results import refuse_units
+from mepipe.evaluation.results_file import AGAIN, RESULTS, file_text, parsed_results, read_file
 from mepipe.features.splits import LabelledClips
-from mepipe.regular_files import read_regular
 
 PREDICTIONS = "predictions.csv"
-RESULTS = "results.json"
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _PROBABILITY = re.compile(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?")
 # predictions.csv holds six digits.
 _DIGIT = 1e-6
-LONGEST_RESULTS = 500_000_000  # bytes of a file of results
-_AGAIN = "Evaluate again to write a new one."
 
 
 @dataclass(frozen=True)
@@ -77,60 +71,22 @@ def read_saved(folder: Path) -> Saved:
         holds an evaluation: the message names the file and the line.
     """
     path = folder / PREDICTIONS
-    data = {name: _read(folder / name) for name in (RESULTS, PREDICTIONS)}
-    content = _results(folder / RESULTS, _text(folder / RESULTS, data[RESULTS]))
-    rows, classes = _rows(path, _text(path, data[PREDICTIONS]))
-    if list(content["classes"]) != list(classes):
+    data = {name: read_file(folder / name) for name in (RESULTS, PREDICTIONS)}
+    content = parsed_results(folder / RESULTS, data[RESULTS])
+    rows, classes = _rows(path, file_text(path, data[PREDICTIONS]))
+    if content["classes"] != list(classes):
         raise UsageError(
             f"{path}, line 1: its classes are {', '.join(classes)}, and those of {RESULTS} "
-            f"{', '.join(map(str, content['classes']))}",
-            _AGAIN,
+            f"{', '.join(content['classes'])}",
+            AGAIN,
         )
     predictions = _joined(path, rows, classes)
     _check_figures(path, predictions, content)
     # In reverse, so that the first line of a clip is the one that stays.
     line = {row.clip: row.line for row in reversed(rows)}
-    chance = content.get("chance") if is_chance(content.get("chance")) else None
-    return Saved(predictions, content["model"], content["protocol"], folder, line, chance)
-
-
-def _read(path: Path) -> bytes:
-    if path.parent.is_file():
-        raise UsageError(f"{path.parent} is a file", f"Give its folder: {path.parent.parent}")
-    try:
-        return read_regular(path, LONGEST_RESULTS)
-    except FileNotFoundError:
-        raise UsageError(
-            f"there is no {path}",
-            "Give a folder that `mepipe evaluate` or `mepipe run` wrote results to.",
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror}", "Give a folder of results."
-        ) from error
-
-
-def _text(path: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}, line {line}: this is not UTF-8", _AGAIN) from error
-
-
-def _results(path: Path, text: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise UsageError(f"{path}{line}: this is not JSON, it may be cut off", _AGAIN) from error
-    if isinstance(content, dict):
-        refuse_units(content, path)
-    kinds = {"model": str, "protocol": str, "classes": list}
-    for name, kind in kinds.items():
-        if not isinstance(content, dict) or not isinstance(content.get(name), kind):
-            raise UsageError(f"{path} does not say the {name} of an evaluation", _AGAIN)
-    return dict(content)
+    return Saved(
+        predictions, content["model"], content["protocol"], folder, line, content.get("chance")
+    )
 
 
 class _Row(NamedTuple):
@@ -160,9 +116,9 @@ def _rows(path: Path, text: str) -> tuple[list[_Row], tuple[str, ...]]:
         for last, cells in table:
             rows.append(_row(path, last, cells, classes))
     except CsvError as error:
-        raise UsageError(f"{path}, line {error.line}: {error}", _AGAIN) from error
+        raise UsageError(f"{path}, line {error.line}: {error}", AGAIN) from error
     if not rows or not text.endswith("\n"):
-        raise UsageError(f"{path}, line {last or 1}: the file ends here, cut off", _AGAIN)
+        raise UsageError(f"{path}, line {last or 1}: the file ends here, cut off", AGAIN)
     return rows, classes
 
 
@@ -170,33 +126,33 @@ def _row(path: Path, line: int, cells: list[str], classes: tuple[str, ...]) -> _
     where, width = f"{path}, line {line}", len(COLUMNS) + len(classes)
     if len(cells) != width:
         raise UsageError(
-            f"{where}: {len(cells)} cells instead of {width}, it may be cut off", _AGAIN
+            f"{where}: {len(cells)} cells instead of {width}, it may be cut off", AGAIN
         )
     texts = dict(zip(COLUMNS, cells[: len(COLUMNS)], strict=True))
     for name in ("clip", "group"):
         if not texts[name]:
-            raise UsageError(f"{where}: no {name}", _AGAIN)
+            raise UsageError(f"{where}: no {name}", AGAIN)
     for name in ("seed", "y", "predicted"):
         if not _WHOLE.fullmatch(texts[name]):
-            raise UsageError(f"{where}: {name} is {texts[name]!r}, no whole number", _AGAIN)
+            raise UsageError(f"{where}: {name} is {texts[name]!r}, no whole number", AGAIN)
     for name, label in (("y", "label"), ("predicted", "predicted_label")):
         if texts[label] not in classes or classes.index(texts[label]) != int(texts[name]):
             raise UsageError(
                 f"{where}: {name} is {texts[name]} and its label {texts[label]!r}, but the "
                 f"classes are {', '.join(f'{y} {one}' for y, one in enumerate(classes))}",
-                _AGAIN,
+                AGAIN,
             )
     probabilities = []
     for cell in cells[len(COLUMNS) :]:
         if not _PROBABILITY.fullmatch(cell) or float(cell) > 1:
-            raise UsageError(f"{where}: {cell!r} is not a probability", _AGAIN)
+            raise UsageError(f"{where}: {cell!r} is not a probability", AGAIN)
         probabilities.append(float(cell))
     y, predicted = int(texts["y"]), int(texts["predicted"])
     if abs(sum(probabilities) - 1) > 1e-4 * len(classes):
-        raise UsageError(f"{where}: the probabilities add up to {sum(probabilities):g}", _AGAIN)
+        raise UsageError(f"{where}: the probabilities add up to {sum(probabilities):g}", AGAIN)
     if probabilities[predicted] < max(probabilities) - _DIGIT:
         raise UsageError(
-            f"{where}: {classes[predicted]!r} is predicted, and another is more probable", _AGAIN
+            f"{where}: {classes[predicted]!r} is predicted, and another is more probable", AGAIN
         )
     facts = texts["dataset"], texts["group"], y
     return _Row(line, texts["clip"], facts, int(texts["seed"]), predicted, tuple(probabilities))
@@ -212,13 +168,13 @@ def _joined(path: Path, rows: list[_Row], classes: tuple[str, ...]) -> Predictio
             raise UsageError(
                 f"{path}, line {row.line}: {row.clip} has another dataset, group or label than in "
                 f"line {earlier.line}",
-                _AGAIN,
+                AGAIN,
             )
         if twin is not row:
             raise UsageError(
                 f"{path}, line {row.line}: {row.clip} with the seed {row.seed} stands in line "
                 f"{twin.line} already",
-                _AGAIN,
+                AGAIN,
             )
     seeds, clips = sorted({seed for seed, _ in found}), sorted(first)
     for key in product(seeds, clips):
@@ -226,7 +182,7 @@ def _joined(path: Path, rows: list[_Row], classes: tuple[str, ...]) -> Predictio
             raise UsageError(
                 f"{path}: no line for {key[1]} with the seed {key[0]}, which line "
                 f"{first[key[1]].line} has with the seed {first[key[1]].seed}",
-                _AGAIN,
+                AGAIN,
             )
     ordered = [found[key] for key in product(seeds, clips)]
     shape = len(seeds), len(clips)
@@ -247,11 +203,11 @@ def _check_figures(path: Path, predictions: Predictions, content: Mapping[str, A
         raise UsageError(
             f"{path} has {clips} clips, and {RESULTS} says {content['clips']}: it was cut off or "
             "belongs to another evaluation",
-            _AGAIN,
+            AGAIN,
         )
     if content.get("confusion", total) != total:
         raise UsageError(
             f"{path} gives another confusion matrix than {RESULTS}: one of the two was changed or "
             "belongs to another evaluation",
-            _AGAIN,
+            AGAIN,
         )

@@ -142,6 +142,23 @@ def encode_model(ensemble: Ensemble, card: Mapping[str, Any]) -> bytes:
     return save(tensors, metadata={"mepipe": text})
 
 
+def file_tensors(path: Path, data: bytes | None = None) -> dict[str, Tensor]:
+    """Return the tensors of a saved model, of its bytes where these were read already.
+
+    Raises
+    ------
+    DamageError
+        If they are no whole .safetensors file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load, load_file
+
+    try:
+        return load_file(path) if data is None else load(data)
+    except (SafetensorError, OSError) as error:
+        raise DamageError(f"{path} is damaged: {error}", "Train the model again.") from error
+
+
 def split_members(
     path: Path, tensors: Mapping[str, Tensor], members: int
 ) -> list[dict[str, Tensor]]:
@@ -240,14 +257,7 @@ def load_model(
     if not is_own(name) and (name not in MODELS or MODELS[name].kind != "network"):
         raise DamageError(f"{path}: {name} is not a network", "Train the model again.")
     device = resolve(device)
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DamageError(f"{path} is damaged: {error}", "Train the model again.") from error
-    members = split_members(path, tensors, known.inputs.members)
+    members = split_members(path, file_tensors(path), known.inputs.members)
     inputs, (*maps, channels, size, _) = known.inputs, known.features.shape
     scale = np.array(inputs.scale, dtype=np.float32)
     normalise = Normalisation(inputs.recentre, scale, inputs.per_clip)

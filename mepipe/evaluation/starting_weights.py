@@ -24,7 +24,7 @@ from mepipe.evaluation.model_card import (
     seen_in_training,
 )
 from mepipe.evaluation.model_settings import trains_network
-from mepipe.evaluation.saved_model import model_file, split_members
+from mepipe.evaluation.saved_model import file_tensors, model_file, split_members
 from mepipe.evaluation.suited_features import targets_of
 from mepipe.features import Features
 from mepipe.features.splits import LabelledClips
@@ -179,15 +179,13 @@ class Start:
         DamageError
             If it holds other networks than its card names.
         """
-        from safetensors.torch import load
-
         data = self.path.read_bytes() if self.path.is_file() else b""
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise SystemProblemError(
                 f"{self.path} changed while it was used", "Run the same command again."
             )
         known = checked_card(self.path, read_card(self.path))
-        return split_members(self.path, load(data), known.inputs.members)
+        return split_members(self.path, file_tensors(self.path, data), known.inputs.members)
 
     @property
     def note(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from mepipe.config.classifier import ModelSettings
 from mepipe.errors import UsageError
 from mepipe.evaluation.ensemble import Ensemble
-from mepipe.evaluation.model_card import differences
+from mepipe.evaluation.model_card import differences, section_of
 from mepipe.evaluation.model_settings import needs_recentring
 from mepipe.evaluation.normalisation import Normalisation
 from mepipe.evaluation.saved_model import SavedModel
@@ -39,7 +39,7 @@ def require_same_form(card: Mapping[str, Any], features: Features, name: str) ->
     shape, channels = list(card["features"]["shape"]), list(card["features"]["channels"])
     reads = card["features"].get("map", "x")
     if reads not in features.maps:
-        targets = (card["features"].get("settings") or {}).get("flow", {}).get("targets", "phases")
+        targets = section_of(card["features"].get("settings"), "flow").get("targets", "phases")
         raise UsageError(
             f"{name} reads the map {reads}, and {features.name} has only "
             f"{', '.join(features.maps)}",
@@ -84,7 +84,7 @@ def targets_of(settings: Mapping[str, Any], features: Features, reads: ModelMap)
 
     Nothing of both where the map that is read does not depend on it, or one of them says nothing.
     """
-    was, now = (one.get("flow", {}).get("targets") for one in (settings, features.settings or {}))
+    was, now = (section_of(one, "flow").get("targets") for one in (settings, features.settings))
     return (None, None) if reads == "x" or was is None or now is None else (was, now)
 
 
@@ -116,7 +116,9 @@ def adapted(
             "what no motion is"
         )
     normalise = replace(known, recentre=recentre)
-    if not known.per_clip and not _same_unit(trained.get("tensor", {}), here.get("tensor", {})):
+    if not known.per_clip and not _same_unit(
+        section_of(trained, "tensor"), section_of(here, "tensor")
+    ):
         # The networks know clips whose root mean square is 1 on the whole.
         ones = np.ones_like(known.scale)
         normalise = Normalisation(recentre, ones, per_clip=True)

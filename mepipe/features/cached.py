@@ -75,6 +75,8 @@ class CachedRun:
             for name, item in MAPS.items()
             if item.array in found.get(item.stage, ())  # a record may be older than a map
         }
+        if "x" not in shapes:
+            raise LookupError
         self.about = About(
             classes=tuple(table["classes"]),
             channels=CHANNELS,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, RESULTS, Manifest
 from mepipe.config.settings import Config
 from mepipe.errors import UsageError
@@ -20,12 +20,14 @@ from mepipe.evaluation.evaluate import (
     write_results,
 )
 from mepipe.evaluation.fold_cache import STAGE, Source, count_cached
+from mepipe.evaluation.results_file import SHOWN, parsed_results
 from mepipe.execution.cluster_start import RefusedError
 from mepipe.execution.context import Context
 from mepipe.features import Features
 from mepipe.pipeline.run_result import RunResult
 
 _LOG = logging.getLogger("mepipe")
+_COUNTED = ("folds", "notes")  # since the first results that have the key of today's
 
 
 def classify_features(
@@ -41,11 +43,11 @@ def classify_features(
     digest = manifest.digest(FEATURES)
     evaluation = _evaluation(config, context)
     key = evaluation.key(digest)
-    if all(manifest.is_current(file, key) for file in RESULTS):
-        data = disk.read_bytes(out / "results.json")
-        result.results = json.loads(data or b"null")
+    kept = _kept_results(out, manifest, key)
+    if kept is not None:
+        result.results = kept
         # One fold per person and seed, as the run that wrote the results counted them.
-        result.reused[STAGE] += result.results["folds"] if result.results else 0
+        result.reused[STAGE] += kept["folds"]
         return
     features = Features(out / FEATURES)
     try:
@@ -80,8 +82,9 @@ def count_folds(config: Config, context: Context, out: Path) -> tuple[int, int]:
     digest = manifest.digest(FEATURES)
     evaluation = _evaluation(config, context)
     key = evaluation.key(digest)
-    if all(manifest.is_current(file, key) for file in RESULTS):
-        return 0, int(json.loads(disk.read_bytes(out / "results.json") or b"")["folds"])
+    kept = _kept_results(out, manifest, key)
+    if kept is not None:
+        return 0, int(kept["folds"])
     features = Features(out / FEATURES)
     try:
         work = jobs_of(features, evaluation)
@@ -91,6 +94,17 @@ def count_folds(config: Config, context: Context, out: Path) -> tuple[int, int]:
     # The device is part of a fold's key: it decides the last bits of the weights.
     there = count_cached(jobs, digest, context.store)
     return len(jobs) - there, there
+
+
+def _kept_results(out: Path, manifest: Manifest, key: str) -> Mapping[str, Any] | None:
+    """Return the results in the folder if they are current and as they were written, else None."""
+    found = {file: manifest.read_if_current(file, key) for file in RESULTS}
+    if None in found.values():
+        return None
+    try:
+        return parsed_results(out / RESULTS[0], found[RESULTS[0]] or b"", (*SHOWN, *_COUNTED))
+    except UsageError:
+        return None  # edited, and its digest with it: evaluated again
 
 
 def _evaluation(config: Config, context: Context) -> Evaluation:

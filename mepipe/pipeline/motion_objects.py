@@ -15,6 +15,7 @@ from mepipe.errors import DamageError
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.schema import KEY_FRAMES
 from mepipe.stages import ARRAYS, SIDES
+from mepipe.stages.stored_values import is_number, spot_fits
 
 MOTION = next(stage for stage in SIDES if stage.name == "motion")
 
@@ -110,11 +111,12 @@ class Motions(Mapping[str, Motion]):
         except DamageError as error:
             found: Motion | Failure = Failure.of(clip, name.stage, error)
         else:
-            found = (
-                _motion(stored.values, stored.arrays, self.frame_ms.get(clip, 0.0))
-                if stored.failure is None
-                else Failure.of_stored(clip, name.stage, stored.failure)
-            )
+            if stored.failure is not None:
+                found = Failure.of_stored(clip, name.stage, stored.failure)
+            elif _is_motion(stored.values, stored.arrays):
+                found = _motion(stored.values, stored.arrays, self.frame_ms.get(clip, 0.0))
+            else:
+                found = Failure.of(clip, name.stage, _damage(name))
         self._read[clip] = found
         return found
 
@@ -164,6 +166,32 @@ def _frame_ms(timing: Any) -> float:
     if timing.get("times_ms"):
         return float(np.median(np.diff(np.asarray(timing["times_ms"], np.float64))))
     return 1000.0 / float(timing["fps"]) if timing.get("fps") else 0.0
+
+
+def _damage(name: ObjectName) -> DamageError:
+    return DamageError(
+        f"the object {name.file} has values that the {name.stage} stage never gives",
+        "`mepipe cache verify` finds such objects: remove this one, and run again.",
+    )
+
+
+def _is_motion(values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Return True if an object, which anybody may have written, says what a motion is."""
+    if not spot_fits(values, None) or "curve" not in arrays:
+        return False
+    confidences = (f"{name}_confidence" for name in KEY_FRAMES)
+    if any(values.get(name) is None for name in ("visible", "strength", "offset", *confidences)):
+        return False
+    places = range(values["visible"][0], values["visible"][0] + len(arrays["curve"]))
+    regions, shape = values.get("regions", []), arrays.get("regions", np.empty((0, 0, 2))).shape
+    return (
+        values["onset"] in places
+        and values["apex"] in places
+        and isinstance(regions, list)
+        and all(isinstance(name, str) for name in regions)
+        and ("regions" not in arrays or shape == (len(places), len(regions), 2))
+        and is_number(values.get("frame_ms", 0))
+    )
 
 
 def _motion(

@@ -35,6 +35,8 @@ PACK_VERSION = 3
 # Of the values of a channel: more than this beyond the linear range is told. No expression of up to
 # 2 px has any (docs/features.md).
 _LIMITED = 0.01
+FAILURE_COLUMNS = ("clip", "stage", "error", "message", "remedy")
+NOTE_COLUMNS = ("clip", "note")
 
 
 def build_pack(
@@ -247,14 +249,14 @@ def clip_notes(clips: Sequence[PreparedClip], outcomes: Mapping[str, ClipOutcome
 def failures_csv(failures: Iterable[Failure]) -> bytes:
     """Return failures.csv: clip, stage, error, message, remedy."""
     return _table(
-        ("clip", "stage", "error", "message", "remedy"),
+        FAILURE_COLUMNS,
         [(f.clip, f.stage, f.error, f.message, f.remedy) for f in failures],
     )
 
 
 def notes_csv(notes: Iterable[Note]) -> bytes:
     """Return notes.csv: clip (empty: the dataset), note."""
-    return _table(("clip", "note"), [(note.clip or "", note.text) for note in notes])
+    return _table(NOTE_COLUMNS, [(note.clip or "", note.text) for note in notes])
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

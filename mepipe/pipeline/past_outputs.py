@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from mepipe.cache import disk
 from mepipe.cache.manifest import FEATURES, Manifest
 from mepipe.cache.records import read_records
@@ -20,6 +22,7 @@ from mepipe.execution.context import Context
 from mepipe.pipeline.outcome import ClipOutcome
 from mepipe.pipeline.past_runs import PastRun
 from mepipe.pipeline.recorded import recorded_outcome
+from mepipe.stages.stored_values import is_number
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class PastOutputs:
 
     def config(self, out: Path) -> Config:
         """Return the settings of the run, whose folder may have been moved to ``out``."""
-        config = Config.model_validate(self.record["config"])
+        config = _config(self.record)
+        assert config is not None, "past_outputs takes no record without settings"
         return moved_along(config, str(self.record["out"]), out)
 
     def outcomes(self, config: Config) -> dict[str, ClipOutcome]:
@@ -84,17 +88,18 @@ def past_outputs(cache: Path, out: Path) -> PastOutputs:
     found = [
         one
         for one in read_records(cache)
-        if one.get("finished") and one.get("features") == digest and "report" in one
+        if one.get("finished") and one.get("features") == digest and _is_shown(one)
     ]
     mine = [one for one in found if one.get("out") == place] or (found if digest else [])
-    if not mine:
+    # A damaged record is none. Settings are looked at only until some are right.
+    record = next((one for one in mine if _config(one) is not None), None)
+    if record is None:
         raise UsageError(
             f"the cache {cache} has no record of the run that wrote {out}",
             "Give its cache with --cache, or run `mepipe run` again: it also writes the report.",
         )
     # A warm run computed nothing. The times on the page are those of the run that did.
     worked = (one["report"] for one in mine if any(one["report"]["computed"].values()))
-    record = mine[0]
     until = "pack" if digest else "tensor"
     if manifest.made("results.json") or record["report"]["no_results"]:
         until = "classify"
@@ -139,6 +144,29 @@ def opened_again(
         else:
             found.append(inputs)
     return found, problems
+
+
+def _config(record: Mapping[str, Any]) -> Config | None:
+    """Return the settings that a record names, or None if they cannot be any."""
+    try:
+        return Config.model_validate(record["config"])
+    except ValidationError:
+        return None
+
+
+def _is_shown(record: Mapping[str, Any]) -> bool:
+    """Return True if a record has what `mepipe.report` writes into it for a later page."""
+    told = record.get("report", {})
+    return (
+        record.keys() >= {"config", "out", "started", "roots"}
+        and type(told.get("clips")) is int
+        and isinstance(told.get("no_results"), str)
+        and all(_are_numbers(told.get(name)) for name in ("computed", "reused", "seconds"))
+    )
+
+
+def _are_numbers(found: Any) -> bool:
+    return isinstance(found, dict) and all(is_number(one) and one >= 0 for one in found.values())
 
 
 def _dataset(name: str, root: Path) -> Dataset:

@@ -137,7 +137,8 @@ class PastRun:
             ObjectName(str(table["stage"]), key, digest)
             for key, digest in zip(_cut(keys), _cut(objects), strict=False)
         ]
-        return dict(zip(map(str, table.get("clips", ())), names, strict=False))
+        clips: Any = table.get("clips")
+        return dict(zip(clips, names, strict=False)) if _is_list(clips, str) else {}
 
     def objects(self) -> Iterator[tuple[str, ObjectName]]:
         """Yield (dataset, object) of every stage of every clip."""

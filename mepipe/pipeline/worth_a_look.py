@@ -7,6 +7,7 @@ known. How often the comparison is right is told in the docstring of `disagreeme
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -260,7 +261,8 @@ def keep_doubts(
     key = object_key("worth-a-look", VERSION, parts)
     data = manifest.read_if_current(WORTH_A_LOOK, key)
     if data is not None:
-        return doubts_in(data)
+        with suppress(KeyError, ValueError):  # edited, and its digest with it
+            return doubts_in(data)
     doubts = doubts_of(outcomes, motions, told)
     manifest.write(WORTH_A_LOOK, key, doubts_csv(doubts))
     return doubts

@@ -18,6 +18,7 @@ from mepipe.config.settings import Config
 from mepipe.evaluation.results_io import Saved, read_saved
 from mepipe.execution.context import Context
 from mepipe.features import Features
+from mepipe.pipeline.outputs import FAILURE_COLUMNS, NOTE_COLUMNS
 from mepipe.pipeline.worth_a_look import in_short
 from mepipe.report.cards import cards_of, choose, pictured
 from mepipe.report.clip_pictures import searched_frames
@@ -32,7 +33,7 @@ from mepipe.report.content import (
 from mepipe.report.methods import RunSummary, write_methods
 from mepipe.report.recordings import recording_cards, with_curves
 from mepipe.report.report_inputs import ReportInputs, results_of, rows_of
-from mepipe.schema import CLIP_STAGES, PROTOCOLS, STEPS
+from mepipe.schema import CLIP_STAGES, STEPS, protocol_words
 
 # Settings that are paths. A report is shared, so only their file names are shown.
 _PATHS = {"data.corrections", "data.events", "labels.classes"}
@@ -45,7 +46,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
     results = results_of(out) if features is not None else None
     saved = read_saved(out) if results is not None else None
     failures = _failures(out, shown, context)
-    notes = [(row["clip"], row["note"]) for row in rows_of(out / "notes.csv")]
+    notes = [(row["clip"], row["note"]) for row in rows_of(out / "notes.csv", NOTE_COLUMNS)]
     cards = cards_of(features, saved, notes, shown) if features is not None else []
     chosen = choose(cards, shown.config.report.clips)
     drawn = with_curves(pictured(chosen, shown, context), shown.recordings)
@@ -64,7 +65,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
         settings=settings,
         counts=_counts(features) if features is not None else (),
         results=results,
-        protocol=PROTOCOLS[results["protocol"]].title if results is not None else "",
+        protocol=protocol_words(results["protocol"]).title if results is not None else "",
         by_subject=_by_subject(saved) if saved is not None else (),
         no_results=shown.no_results or ("" if features is not None else "no clip could be used."),
         # A run that computed nothing has no times worth a table.
@@ -88,7 +89,7 @@ def make_page(out: Path, manifest: Manifest, shown: ReportInputs, context: Conte
 
 
 def _failures(out: Path, shown: ReportInputs, context: Context) -> list[FailureRow]:
-    rows = rows_of(out / "failures.csv")
+    rows = rows_of(out / "failures.csv", FAILURE_COLUMNS)
     frames: Mapping[str, tuple[bytes, int]] = {}
     if shown.config.report.faces and shown.config.report.clips:
         named = [row["clip"] for row in rows if row["stage"] in CLIP_STAGES]

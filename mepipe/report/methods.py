@@ -10,7 +10,7 @@ from mepipe.flow.tensor import KNEE
 from mepipe.networks.registry import MODELS
 from mepipe.report.content import Methods
 from mepipe.report.references import REFERENCES
-from mepipe.schema import PROTOCOLS
+from mepipe.schema import protocol_words
 
 _ENGINES = {"mepipe": "mepipe's own engine", "opencv": "OpenCV"}
 
@@ -200,7 +200,7 @@ def _classifier(run: RunSummary, results: Mapping[str, Any], cite: _Cited) -> li
     entry = MODELS.get(name)  # None: the user's own
     words, reference = (entry.called, entry.cite) if entry else (f"the model {name}", "")
     classes = ", ".join(results["classes"])
-    protocol = PROTOCOLS[results["protocol"]].way
+    protocol = protocol_words(results["protocol"]).way
     model = f"{words}{cite(reference) if reference else ''}"
     if results["protocol"] == "megc2019":
         protocol += cite("megc2019")

@@ -15,6 +15,7 @@ from mepipe.config.settings import Config
 from mepipe.execution.context import Context
 from mepipe.pipeline.motion import Motions, compute_motions, recorded_motions
 from mepipe.pipeline.outcome import ClipOutcome
+from mepipe.pipeline.outputs import NOTE_COLUMNS
 from mepipe.pipeline.past_outputs import opened_again, past_outputs
 from mepipe.pipeline.run_records import record_motions
 from mepipe.pipeline.walk import keyed
@@ -75,6 +76,7 @@ def rebuild(
         whole = {clip: sources.get(clip.rpartition("#")[0]) for clip in past.clips()}
         sources = {clip: task for clip, task in whole.items() if task is not None} | sources
     kept = record["report"]
+    noted = rows_of(out / "notes.csv", NOTE_COLUMNS)
     shown = ReportInputs(
         config=config,
         outcomes=outcomes,
@@ -92,7 +94,7 @@ def rebuild(
             manifest,
             outcomes,
             motions,
-            [(row["clip"] or None, row["note"]) for row in rows_of(out / "notes.csv")],
+            [(row["clip"] or None, row["note"]) for row in noted],
         ),
     )
     write_report(out, shown, context)

@@ -13,6 +13,7 @@ from mepipe.cache.keys import Json
 from mepipe.recordings.picture import timeline_of
 from mepipe.recordings.result import RecordingEvents
 from mepipe.report.content import ClipCard, MovementLink, RecordingCard
+from mepipe.stages.stored_values import is_number
 from mepipe.viz.timeline import Timeline, TimelineEvent, timeline_png
 from mepipe.viz.timeline_layout import clock, thinned
 
@@ -108,10 +109,38 @@ def to_table(recordings: Sequence[ShownRecording]) -> Json:
 
 
 def from_table(table: Any) -> tuple[ShownRecording, ...]:
-    """Return the recordings of such a table; none if it is gone or of another version."""
+    """Return the recordings of such a table; none if it is gone, damaged or of another version."""
     if not isinstance(table, dict) or table.get("version") != TABLE_VERSION:
         return ()
-    return tuple(ShownRecording.from_json(one) for one in table["recordings"])
+    found = table.get("recordings")
+    if not isinstance(found, list) or not all(map(_is_recording, found)):
+        return ()
+    return tuple(ShownRecording.from_json(one) for one in found)
+
+
+def _is_recording(values: Any) -> bool:
+    """Return True if a table, which may have been edited, has the shape of `to_json` there."""
+    if not isinstance(values, dict):
+        return False
+    times, curve, events, cuts = (
+        found if isinstance(found := values.get(name), list) else [None]
+        for name in ("times_ms", "curve", "events", "cuts_ms")
+    )
+    return (
+        isinstance(values.get("name"), str)
+        and is_number(values.get("seen"))
+        and all(map(is_number, [*times, *cuts]))
+        and 0 < len(times) == len(curve)
+        and all(one is None or is_number(one) for one in curve)
+        and all(
+            isinstance(one, list)
+            and len(one) == 5
+            and isinstance(one[0], str)
+            and type(one[1]) is int
+            and all(map(is_number, one[2:]))
+            for one in events
+        )
+    )
 
 
 def with_curves(cards: Sequence[ClipCard], recordings: Sequence[ShownRecording]) -> list[ClipCard]:

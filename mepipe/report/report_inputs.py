@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from mepipe.clips.inputs import Inputs
 from mepipe.config.settings import Config
 from mepipe.datasets.csv_tables import read_csv
 from mepipe.errors import UsageError
+from mepipe.evaluation.results_file import SHOWN, parsed_results
 from mepipe.execution.context import Context
 from mepipe.pipeline.motion_objects import Motion, Motions
 from mepipe.pipeline.outcome import ClipOutcome
@@ -162,30 +162,39 @@ def write_if_stale(out: Path, shown: ReportInputs, context: Context) -> None:
         write_report(out, shown, context)
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
+def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a table of a run. Empty if the file does not exist.
 
     Raises
     ------
     UsageError
-        If it was changed and is no table any more.
+        If it was changed and is no table with these columns any more.
     """
     data = disk.read_bytes(path)
     if data is None:
         return []
     try:
-        table = [cells for _, cells in read_csv(data.decode())]
-        return [dict(zip(table[0], cells, strict=True)) for cells in table[1:]]
-    except (ValueError, IndexError) as error:
+        header, *rows = [cells for _, cells in read_csv(data.decode())] or [[]]
+        if not set(columns) <= set(header):
+            raise ValueError(f"its columns are not {', '.join(columns)}")
+        return [dict(zip(header, cells, strict=True)) for cells in rows]
+    except ValueError as error:
         raise UsageError(
             f"{path} is no table ({error})", "Remove it, and run again to write it anew."
         ) from error
 
 
 def results_of(out: Path) -> Mapping[str, Any] | None:
-    """Return the content of results.json, or None if it does not exist."""
-    data = disk.read_bytes(out / "results.json")
-    return None if data is None else dict(json.loads(data))
+    """Return the content of results.json, or None if it does not exist.
+
+    Raises
+    ------
+    UsageError
+        If it is not what an evaluation writes.
+    """
+    path = out / "results.json"
+    data = disk.read_bytes(path)
+    return None if data is None else parsed_results(path, data, SHOWN)
 
 
 def to_record(shown: ReportInputs) -> dict[str, Any]:

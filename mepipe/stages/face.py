@@ -44,7 +44,7 @@ def candidates(count: int, reference: int, spread: int) -> list[int]:
     before a frame is read.
     """
     wanted = [reference, *(reference + step for step in _NEIGHBOURS)]
-    wanted += [round(value) for value in np.linspace(0, count - 1, spread)]
+    wanted += [round(value) for value in np.linspace(0, count - 1, min(spread, count))]
     return list(dict.fromkeys(position for position in wanted if 0 <= position < count))
 
 

@@ -40,7 +40,7 @@ def face_fits(values: Mapping[str, Any], count: int | None) -> bool:
         and _all(values, _is_count, "faces", optional=True)
         and _all(
             values,
-            _is_number,
+            is_number,
             *("quality", "frontal", "inter_ocular_px", "roll", "likeness", "moved"),
             *("brightest", "contrast", "clipped"),
             optional=True,
@@ -60,10 +60,10 @@ def spot_fits(values: Mapping[str, Any], count: int | None) -> bool:
         and _all(values, _is_text, "onset_source", "apex_source", "offset_source")
         and _all(
             values,
-            lambda one: one is None or _is_number(one),
+            lambda one: one is None or is_number(one),
             *("onset_confidence", "apex_confidence", "offset_confidence"),
         )
-        and _all(values, _is_number, "strength", optional=True)
+        and _all(values, is_number, "strength", optional=True)
         and _all(values, _is_count, "repeated", optional=True)
         and (
             "visible" not in values
@@ -77,7 +77,7 @@ def flow_fits(values: Mapping[str, Any], count: int | None) -> bool:
     del count
     return (
         _all(values, _is_text, "uv")
-        and _all(values, lambda one: _is_number(one) and one > 0, "inter_ocular")
+        and _all(values, lambda one: is_number(one) and one > 0, "inter_ocular")
         and _all(values, _is_text, "sequence", optional=True)
     )
 
@@ -87,7 +87,7 @@ def tensor_fits(values: Mapping[str, Any], count: int | None) -> bool:
     del count
     return _all(
         values,
-        lambda one: isinstance(one, list) and bool(one) and all(map(_is_number, one)),
+        lambda one: isinstance(one, list) and bool(one) and all(map(is_number, one)),
         *("limited", "sequence_limited"),
         optional=True,
     )
@@ -154,7 +154,8 @@ def _together(values: Mapping[str, Any], *names: str) -> bool:
     return len({name in values for name in names}) == 1
 
 
-def _is_number(one: Any) -> bool:
+def is_number(one: Any) -> bool:
+    """Return True for a finite number of a size that something measured can have."""
     return type(one) in {int, float} and abs(one) < 1e12 and math.isfinite(one)
 
 
@@ -174,7 +175,5 @@ def _is_transform(one: Any) -> bool:
     return (
         isinstance(one, list)
         and len(one) == 2
-        and all(
-            isinstance(row, list) and len(row) == 3 and all(map(_is_number, row)) for row in one
-        )
+        and all(isinstance(row, list) and len(row) == 3 and all(map(is_number, row)) for row in one)
     )

@@ -1,14 +1,19 @@
 """What chance reaches: its level is right without a signal, and is computed once."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from rich.console import Console
 
 from mepipe.cache.store import open_store
 from mepipe.cli.evaluate import print_results
+from mepipe.errors import UsageError
 from mepipe.evaluation import chance, chance_level, metrics
 from mepipe.evaluation.api import evaluate
 from mepipe.evaluation.chance import figures_by_chance, nearest_class_mean, shuffled_labels
+from mepipe.evaluation.results_file import parsed_results
 from mepipe.features import demo_features
 from mepipe.features.protocols import folds_of
 from mepipe.features.splits import LabelledClips
@@ -219,12 +224,18 @@ def test_results_that_are_not_above_chance_say_so(run):
 
 
 @pytest.mark.parametrize("change", [{"uf1": None}, {"uar": {"median": 0.3}}, {"uf1": "0.3"}])
-def test_a_level_that_somebody_edited_is_not_taken(change):
+def test_a_level_that_somebody_edited_is_refused(change):
     figures = {"uf1": 0.5, "uar": 0.5}
     content = chance_level.chance_content(
         chance.Shuffled(np.array([0.3]), np.array([0.3])), figures
     )
-    assert chance_level.is_chance(content)
-    assert not chance_level.is_chance({**content, **change})
-    assert not chance_level.is_chance([content])
+
+    def parsed(level):
+        told = {"model": "svm", "protocol": "loso", "classes": ["a", "b"], "chance": level}
+        return parsed_results(Path("results.json"), json.dumps(told).encode())
+
+    assert parsed(content)["chance"] == content
+    for odd in ({**content, **change}, [content]):
+        with pytest.raises(UsageError, match=r"results\.json: chance"):
+            parsed(odd)
     assert chance_level.level_alone(content)["uf1"] == {"median": 0.3, "p95": 0.3}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from odd_outputs import changed, parts
 
 from mepipe.recordings.events import Event
 from mepipe.recordings.result import RecordingEvents
@@ -60,6 +61,17 @@ def test_what_the_record_keeps_gives_the_same_cards():
 def test_a_table_that_is_gone_or_newer_is_no_recording(table):
     assert from_table(table) == ()
     assert to_table([]) is None
+
+
+def test_a_table_with_odd_parts_shows_no_recording_or_what_it_says():
+    table = to_table([ShownRecording.of(recording(count=12, events=[movement(0)], cuts=(3,)))])
+    refused = 0
+    for place, value in parts(json.loads(json.dumps(table)))[::7]:
+        kept = from_table(changed(table, place, value))
+        refused += not kept
+        shown = with_curves([card("lab/talk#1", 0)], kept)
+        assert len(recording_cards(kept, shown)) == len(kept)
+    assert refused > 20
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_peaks_ends_and_gaps():
