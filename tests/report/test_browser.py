@@ -149,7 +149,9 @@ def test_search_finds_clips_subjects_and_emotions(page):
     page.locator("#f-search").fill("nothing like it")
     assert names(page) == []
     page.locator("#again").click()
-    until(page, "!document.getElementById('f-search').value")
+    # The form is empty at once; the cards follow.
+    until(page, "document.getElementById('count').value.startsWith('31 ')")
+    assert page.locator("#f-search").input_value() == ""
     assert shown(page) == 31
 
 
