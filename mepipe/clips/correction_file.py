@@ -56,7 +56,8 @@ def is_meant(name: str, clip: str) -> bool:
     >>> is_meant("s03/c01", "lab/s03/c01"), is_meant("c01", "lab/s03/nc01")
     (True, False)
     """
-    return clip == name or clip.endswith(f"/{name.strip('/')}")
+    end = name.strip("/")
+    return clip == name or (end != "" and clip.endswith(f"/{end}"))
 
 
 class CorrectionFile:
@@ -214,7 +215,7 @@ class _Content:
 
     def _named(self, name: str) -> str:
         """Return the id that a row means, where ids are known."""
-        name = name.strip("/")
+        name = name.strip("/") or name  # of slashes alone it means no clip
         if name in self._known:
             return name
         meant = [one for one in self._known if is_meant(name, one)]

@@ -281,6 +281,20 @@ def test_a_kill_or_a_full_disk_between_any_two_operations_leaves_a_whole_file(
     assert rows.cells.get("a", {}).get("apex") == ("5" if cells["apex"] == "6" else None)
 
 
+def test_a_name_of_slashes_means_no_other_clip(tmp_path):
+    """Found by the test below: its row was one without a name, and meant every clip on a slash."""
+    file = CorrectionFile(tmp_path / "corrections.csv", who="kim")
+    file.change("/", {"why": "slash"})
+    file.change("a/", {"why": "letter"})
+    rows = file.read()
+    assert {name: cells["why"] for name, cells in rows.cells.items()} == {
+        "/": "slash",
+        "a": "letter",
+    }
+    assert rows.of("a")["why"] == "letter"
+    assert rows.of("lab/") == {}
+
+
 texts = st.text(max_size=20) | st.text("=+-@\t\r\n'\",;x ", max_size=6)
 
 
@@ -299,7 +313,8 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, wanted, start):
         except UsageError:
             assert not clip.strip() or "\0" in clip + why
             continue
-        name = next((one for one in held if clip.strip().endswith("/" + one.strip("/"))), None)
+        ends = (one for one in held if one.strip("/"))
+        name = next((one for one in ends if clip.strip().endswith("/" + one.strip("/"))), None)
         if name is None:
             held[clip.strip().strip("/") or clip.strip()] = why.strip()
     rows = file.read()
