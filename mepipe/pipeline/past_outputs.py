@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +160,18 @@ def _is_shown(record: Mapping[str, Any]) -> bool:
     told = record.get("report", {})
     return (
         record.keys() >= {"config", "out", "started", "roots"}
+        and _is_time(record["started"])
         and type(told.get("clips")) is int
         and isinstance(told.get("no_results"), str)
         and all(_are_numbers(told.get(name)) for name in ("computed", "reused", "seconds"))
     )
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _are_numbers(found: Any) -> bool:
