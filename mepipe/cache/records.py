@@ -126,7 +126,7 @@ def _has_shape(record: Mapping[str, Any], run_id: str) -> bool:
     return (
         record.get("id") == run_id
         and all(isinstance(record.get(name, {}), dict) for name in ("config", "report"))
-        and all(isinstance(record.get(name) or "", str) for name in _TEXTS)
+        and all(isinstance(record.get(name), str | None) for name in _TEXTS)
         and isinstance(roots, dict)
         # No system has a path with a NUL, and Python refuses it as no other error.
         and all(isinstance(root, str) and "\0" not in root for root in roots.values())

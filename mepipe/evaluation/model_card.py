@@ -229,6 +229,8 @@ class Card(_Plain):
             raise ValueError("the model has no name")  # noqa: TRY004
         if {"channels", "size", "classes", "maps"} & set(self.model):
             raise ValueError("the input decides channels, size, classes and maps")
+        # Raises ValueError: a NaN is no number of JSON, and within every bound of the networks.
+        json.dumps(self.model, allow_nan=False)
         width = self.model.get("width", 8)
         if type(width) is not int or not 4 <= width <= WIDEST:
             raise ValueError(f"a width beyond {WIDEST}")

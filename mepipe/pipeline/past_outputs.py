@@ -167,9 +167,9 @@ def _is_shown(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_time(text: str) -> bool:
+def _is_time(text: str | None) -> bool:
     try:
-        return bool(datetime.fromisoformat(text))
+        return text is not None and bool(datetime.fromisoformat(text))
     except ValueError:
         return False
 

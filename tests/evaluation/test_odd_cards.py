@@ -50,6 +50,15 @@ def test_settings_of_another_shape_differ_and_no_more(section):
     assert differences(SETTINGS, {**SETTINGS, "flow": section})
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("nan")]])
+@pytest.mark.parametrize("option", ["dropout", "position"])
+def test_what_is_no_number_is_no_option(saved, option, value):  # noqa: F811
+    odd = with_card(saved.read_bytes(), lambda told: told["model"].update({option: value}))
+    saved.write_bytes(odd)
+    with pytest.raises(DamageError, match="its card cannot be right"):
+        load_model(saved)
+
+
 def test_a_network_of_a_million_branches_is_not_built(saved, monkeypatch):  # noqa: F811
     def build(*_, **__):
         raise AssertionError("it was built")
