@@ -102,11 +102,11 @@ def test_a_benchmark_that_is_ended_takes_its_processes_with_it(scratch, tmp_path
     command = [sys.executable, "-m", "mepipe", "bench", "cluster"]
     with (tmp_path / "said").open("w") as said:
         one = subprocess.Popen(
-            [*command, "--clips", "500", "--workers", "1"], stdout=said, stderr=said
+            [*command, "--clips", "1500", "--workers", "1"], stdout=said, stderr=said
         )
     others = []
     try:
-        # Scheduler, worker and the run that is measured.
+        # Scheduler, worker and the run that is measured, which takes minutes.
         until = time.monotonic() + 300
         while len(others) < 3 or not list(scratch.glob("*/*/cache of data/objects")):
             assert one.poll() is None, (tmp_path / "said").read_text()

@@ -42,8 +42,10 @@ def test_split_and_merge_keep_order_and_every_frame(events, data):
     assert len(parts) == len(events) + 1
     assert set().union(*frames(parts)) == set().union(*frames(events))
     assert sum(map(len, frames(parts))) == sum(map(len, frames(events))), "no frame twice"
-    # Another movement may end or begin there, too.
-    made = [one for one in parts if one not in events]
+    # Another movement may end or begin there, too, or be the same as a part.
+    made = list(parts)
+    for one in delete(events, at):
+        made.remove(one)
     first = next(i for i, one in enumerate(parts) if one in made and one.last == position - 1)
     second = next(i for i, one in enumerate(parts) if one in made and one.onset == position)
     whole = merge(parts, first, second)
