@@ -7,6 +7,7 @@ listing names is enough to plan a run, and a damaged file never passes for a goo
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,8 +151,8 @@ class Store:
         folder = self.root / "objects" / stage / key[:2]
         for file in disk.names(folder, starting=key):
             name = _parse(stage, file)
-            # The name first: a folder holds the objects of many clips.
-            if name is not None and (folder / file).is_file():
+            facts = None if name is None else disk.facts(folder / file)
+            if facts is not None and stat.S_ISREG(facts.st_mode):
                 return name
         return None
 

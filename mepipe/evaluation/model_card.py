@@ -181,11 +181,13 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-class _Plain(BaseModel):
+class Plain(BaseModel):
+    """A part of a JSON file that anybody may have edited: types are strict, NaN is no number."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, strict=True)
 
 
-class _Inputs(_Plain):
+class _Inputs(Plain):
     recentre: bool
     scale: list[Annotated[float, Field(gt=0, lt=1e30)]]
     mirror: bool
@@ -196,14 +198,14 @@ class _Inputs(_Plain):
     temperature: float = Field(1.0, ge=COLDEST, le=HOTTEST)
 
 
-class _Features(_Plain):
+class _Features(Plain):
     map: ModelMap = "x"  # cards of the format 1 have none
     shape: _OneMap | _SeveralMaps
     channels: list[str]
     settings: dict[str, Any]
 
 
-class Card(_Plain):
+class Card(Plain):
     """What a card must say.
 
     The bounds keep a file of a few kB from asking for any amount of memory.

@@ -11,9 +11,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mepipe.errors import UsageError
+from mepipe.evaluation.model_card import Plain
 from mepipe.evaluation.results import SCHEMA
 from mepipe.evaluation.unit_results import refuse_units
 from mepipe.regular_files import read_regular
@@ -38,11 +39,7 @@ def _unsaid() -> Any:
     return Field(default=None)
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, strict=True)
-
-
-class _Figures(_Plain):
+class _Figures(Plain):
     uf1: Share | None
     uar: Share | None
     accuracy: Share | None
@@ -57,37 +54,37 @@ class _OfSeed(_Figures):
     seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 
 
-class _OfClass(_Plain):
+class _OfClass(Plain):
     clips: Count
     f1: Share | None
     recall: Share | None
     precision: Share | None
 
 
-class _Intervals(_Plain):
+class _Intervals(Plain):
     uf1: Bounds | None
     uar: Bounds | None
 
 
-class _Level(_Plain):
+class _Level(Plain):
     median: Share
     p95: Share
     above: bool
 
 
-class _Chance(_Plain):
+class _Chance(Plain):
     model: str
     permutations: Count
     uf1: _Level
     uar: _Level
 
 
-class _LeftOut(_Plain):
+class _LeftOut(Plain):
     unlabelled: Count
     unknown_person: Count
 
 
-class _Training(_Plain):
+class _Training(Plain):
     members: Count
     epochs: Count
     batch: Count
@@ -95,7 +92,7 @@ class _Training(_Plain):
     per_clip: bool = False
 
 
-class _Settings(_Plain):
+class _Settings(Plain):
     model: dict[str, Any] = _unsaid()
     # An estimator has none.
     training: _Training | Annotated[dict[str, Any], Field(max_length=0)] | None = None
@@ -105,12 +102,12 @@ class _Settings(_Plain):
     map: str = "x"
 
 
-class _Choice(_Plain):
+class _Choice(Plain):
     choice: dict[str, Any]
     folds: Count
 
 
-class Results(_Plain):
+class Results(Plain):
     """What results.json can hold. Results of an earlier version have less."""
 
     version: int = Field(1, alias="schema", ge=1, le=SCHEMA)

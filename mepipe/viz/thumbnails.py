@@ -24,14 +24,13 @@ def thumbnail(image: NDArray[np.uint8], side: int = SIDE) -> bytes:
     """
     import cv2
 
-    if image.ndim == 2:
-        image = np.dstack([image] * 3)
     shrinks = image.shape[0] > side
     way = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
     sized = cv2.resize(image, (side, side), interpolation=way)
     quality = _QUALITY if side <= SIDE else _GOOD
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    return _encoded(".jpg", np.asarray(sized[..., ::-1], np.uint8), options)
+    ordered = sized if sized.ndim == 2 else sized[..., ::-1]  # OpenCV writes B G R
+    return _encoded(".jpg", np.asarray(ordered, np.uint8), options)
 
 
 def frame_picture(image: NDArray[np.uint8], longest: int = LARGE) -> bytes:
