@@ -206,7 +206,7 @@ def _array(
     if found is None or suspects:
         raise DamageError(
             f"the cache object {store.path(name)} has no {array} of the shape of the others",
-            "Run again to compute it anew.",
+            "Run again to compute it once more.",
         )
     return found
 

@@ -180,7 +180,7 @@ def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         return [dict(zip(header, cells, strict=True)) for cells in rows]
     except ValueError as error:
         raise UsageError(
-            f"{path} is no table ({error})", "Remove it, and run again to write it anew."
+            f"{path} is no table ({error})", "Remove it, and run again to make a new one."
         ) from error
 
 
